@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+#
+# Everything is built out of tree, in $(BUILD). Targets: all static demo check check-unit check-tools
+# fuzz bench install vmlinux deb clean; check-vm and vm-shell come from tests/vm/vm.mk.
+# V=1 shows the commands, ARCH=arm64 cross-compiles, WERROR= lets warnings pass.
+
+VERSION := 0.1.0
+HOST_ARCH := $(shell uname -m | sed -e 's/aarch64/arm64/')
+ARCH    ?= $(HOST_ARCH)
+BUILD   ?= build$(if $(filter-out $(HOST_ARCH),$(ARCH)),/$(ARCH))
+PREFIX  ?= /usr
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR  ?= $(PREFIX)/share/man
+LIBDIR  ?= $(PREFIX)/lib
+INCDIR  ?= $(PREFIX)/include
+
+ifneq ($(ARCH),$(HOST_ARCH))
+CROSS     := $(if $(filter arm64,$(ARCH)),aarch64-linux-gnu-,$(ARCH)-linux-gnu-)
+# The other architecture's libraries: Debian's, unpacked under the build folder. SYSROOT= takes the system's own.
+ifeq ($(origin SYSROOT),undefined)
+SYSROOT   := $(shell tests/vm/vm.py --build $(dir $(BUILD)) sysroot)
+endif
+endif
+BPF_ARCH  := $(if $(filter x86_64,$(ARCH)),x86,$(ARCH))
+
+CC       = $(CROSS)gcc
+STRIP    = $(CROSS)strip
+CLANG    ?= clang
+BPFTOOL  ?= $(firstword $(shell command -v bpftool 2>/dev/null) /usr/sbin/bpftool)
+PKGCONF  ?= pkg-config
+WERROR   ?= -Werror
+PYTEST   ?= /usr/bin/python3 -m pytest
+
+CFLAGS   ?= -O2 -g
+# Messages are cut to their buffers on purpose: no -Wformat-truncation.
+WARN     := -Wall -Wextra -Wno-format-truncation -Wmissing-prototypes -Wstrict-prototypes $(WERROR)
+CPPFLAGS += -D_GNU_SOURCE -DTOOLS_VERSION='"$(VERSION)"' -Iblazesym-lite/include -Ilibbpf-tools -I$(BUILD)
+ifneq ($(SYSROOT),)
+SYSINC   := -isystem $(SYSROOT)/usr/include -isystem $(SYSROOT)/usr/include/aarch64-linux-gnu
+CPPFLAGS += $(SYSINC)
+LDFLAGS  += -L$(SYSROOT)/usr/lib/aarch64-linux-gnu
+endif
+CSTD     := -std=gnu11
+LIBS     := -lbpf -ldw -lelf -liberty -lz -llzma
+LIBS_STATIC := $(LIBS) -lbz2 -lzstd -lpthread
+SECTIONS := -ffunction-sections -fdata-sections
+
+LIBBPF_MIN := 1.3
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-8s %s\n'
+MAKEFLAGS += --no-print-directory
+endif
+
+# trace generates all its programs: it has no kernel half.
+TOOLS    := trace $(patsubst libbpf-tools/%.bpf.c,%,$(wildcard libbpf-tools/*.bpf.c))
+BSL_SRC  := $(filter-out blazesym-lite/cli.c,$(wildcard blazesym-lite/*.c))
+LIB_SRC  := $(wildcard libbpf-tools/lib/*.c)
+PROBE_SRC := $(wildcard libbpf-tools/probe/*.c)
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+CLI      := $(if $(wildcard blazesym-lite/cli.c),blazesym-lite)
+BINS     := $(TOOLS) $(CLI)
+
+OBJ      := $(BUILD)/obj
+objs      = $(patsubst %.c,$(1)/%.o,$(2))
+SHARED   := $(BSL_SRC) $(LIB_SRC) $(PROBE_SRC)
+
+.PHONY: all static demo check check-unit check-asan check-fuzz check-tools targets fuzz bench \
+	install vmlinux deb clean help prereq
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BINS:%=$(BUILD)/bin/%)
+static: $(BINS:%=$(BUILD)/static/bin/%)
+
+# --- what must be there -------------------------------------------------------------------------
+
+ifeq ($(filter clean help vmlinux check-vm vm-shell,$(MAKECMDGOALS)),)
+ifeq ($(CROSS),)
+ifneq ($(shell $(PKGCONF) --atleast-version=$(LIBBPF_MIN) libbpf 2>/dev/null && echo ok),ok)
+$(error libbpf $(LIBBPF_MIN) or newer is needed, found: $(or $(shell $(PKGCONF) --modversion libbpf 2>/dev/null),none). \
+ Install libbpf-dev (Debian 12: apt-get install -t bookworm-backports libbpf-dev libelf-dev libdw-dev bpftool), or run ./bootstrap)
+endif
+endif
+endif
+
+# --- kernel side: TOOL.bpf.c -> TOOL.skel.h -----------------------------------------------------
+
+BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra $(WERROR) \
+	-Wno-unused-parameter -Ivmlinux/$(ARCH) -Ilibbpf-tools -Ilibbpf-tools/bpf \
+	-idirafter /usr/include/$(shell $(CC) -dumpmachine)
+
+$(BUILD)/bpf/$(ARCH)/%.bpf.o: libbpf-tools/%.bpf.c
+	$(say) BPF $@
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@.tmp -MF $@.d -MT $@
+	$(Q)$(BPFTOOL) gen object $@ $@.tmp
+
+$(BUILD)/%.skel.h: $(BUILD)/bpf/$(ARCH)/%.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
+
+# --- user side: dynamic, static and sanitized builds of the same sources ------------------------
+
+define rules # variant directory, extra flags
+$(1)/%.o: %.c
+	$$(say) CC $$@
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CSTD) $$(CPPFLAGS) $$(CFLAGS) $$(WARN) $$(SECTIONS) $(2) -MMD -MP -c $$< -o $$@
+
+$(1)/libshared.a: $(call objs,$(1),$(SHARED))
+	$$(Q)rm -f $$@ && $$(CROSS)ar rcs $$@ $$^
+endef
+$(eval $(call rules,$(OBJ)/dynamic,))
+$(eval $(call rules,$(OBJ)/asan,-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1))
+ifneq ($(ARCH),$(HOST_ARCH))
+$(eval $(call rules,$(OBJ)/$(ARCH),))
+STATIC_OBJ := $(OBJ)/$(ARCH)
+else
+STATIC_OBJ := $(OBJ)/dynamic
+endif
+
+# A front end includes its skeleton, which must exist before its first compilation.
+define tool_rules # tool
+$(OBJ)/dynamic/libbpf-tools/$(1).o $(OBJ)/$(ARCH)/libbpf-tools/$(1).o: $(BUILD)/$(1).skel.h
+endef
+$(foreach t,$(filter-out trace,$(TOOLS)),$(eval $(call tool_rules,$(t))))
+
+main_obj = $(1)/$(if $(filter blazesym-lite,$(2)),blazesym-lite/cli,libbpf-tools/$(2)).o
+
+.SECONDEXPANSION:
+$(BUILD)/bin/%: $$(call main_obj,$(OBJ)/dynamic,$$*) $(OBJ)/dynamic/libshared.a
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections $^ $(LIBS) -o $@
+
+$(BUILD)/static/bin/%: $$(call main_obj,$(STATIC_OBJ),$$*) $(STATIC_OBJ)/libshared.a
+	$(say) STATIC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static -Wl,--gc-sections -Wl,--start-group $^ $(LIBS_STATIC) -Wl,--end-group -o $@
+	$(Q)$(STRIP) $@
+
+# --- tests --------------------------------------------------------------------------------------
+
+UNIT     := $(UNIT_SRC:tests/unit/%.c=%)
+TARGET_SRC := $(wildcard tests/targets/*.c)
+TARGET_SO := $(patsubst tests/targets/lib%.c,$(BUILD)/targets/lib%.so,$(filter tests/targets/lib%.c,$(TARGET_SRC)))
+TARGET_BIN := $(patsubst tests/targets/%.c,$(BUILD)/targets/%,$(filter-out tests/targets/lib%.c,$(TARGET_SRC)))
+
+$(BUILD)/unit/%: $(OBJ)/dynamic/tests/unit/%.o $(OBJ)/dynamic/libshared.a
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $^ $(LIBS) -lcmocka -o $@
+
+$(BUILD)/unit-asan/%: $(OBJ)/asan/tests/unit/%.o $(OBJ)/asan/libshared.a
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -fsanitize=address,undefined $^ $(LIBS) -lcmocka -o $@
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(SHARED)
+	$(say) FUZZ $@
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CSTD) $(CPPFLAGS) -g -O1 -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined $^ $(LIBS) -o $@
+
+$(BUILD)/targets/lib%.so: tests/targets/lib%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SYSINC) -O2 -g -fPIC -shared $< -o $@
+# Frame pointers, as the stacks are walked by them; -rdynamic is not needed: .symtab is there.
+$(BUILD)/targets/%: tests/targets/%.c $(TARGET_SO)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) $(SYSINC) -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer -pthread $< -o $@ -L$(BUILD)/targets \
+		$(addprefix -l,$(shell sed -n 's/^.*LINK: *//p' $<)) -Wl,-rpath,'$$ORIGIN'
+-include tests/targets/targets.mk
+targets: $(TARGET_SO) $(TARGET_BIN) $(TARGET_EXTRA)
+
+check: check-unit check-asan check-fuzz check-tools
+
+check-unit: $(UNIT:%=$(BUILD)/unit/%)
+	$(Q)for t in $^; do echo "== $$t"; $$t || exit 1; done
+check-asan: $(UNIT:%=$(BUILD)/unit-asan/%)
+	$(Q)for t in $^; do echo "== $$t"; $$t || exit 1; done
+
+FUZZ_SECONDS ?= 3
+check-fuzz: $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+	$(Q)for f in $^; do n=$${f##*/fuzz_}; mkdir -p $(BUILD)/corpus/$$n; echo "== $$f"; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -verbosity=0 -print_final_stats=0 \
+			-artifact_prefix=$(BUILD)/corpus/ $(BUILD)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
+
+TESTS ?= tests/tools
+check-tools: all static targets
+	$(Q)BUILD=$(abspath $(BUILD)) $(PYTEST) -p no:cacheprovider -q -rs $(TESTS)
+
+demo: $(BUILD)/bin/trace
+	$(Q)BUILD=$(abspath $(BUILD)) sh tests/demo.sh
+
+bench: all targets
+	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/bench.py
+
+-include tests/vm/vm.mk
+
+# --- the rest -----------------------------------------------------------------------------------
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man3
+	install -m 755 $(BINS:%=$(BUILD)/bin/%) $(DESTDIR)$(SBINDIR)
+	install -m 644 $(wildcard man/*.8) $(DESTDIR)$(MANDIR)/man8
+	$(if $(wildcard man/*.3),install -m 644 $(wildcard man/*.3) $(DESTDIR)$(MANDIR)/man3)
+
+vmlinux:
+	$(Q)$(MAKE) -C vmlinux BUILD=$(abspath $(BUILD))/vmlinux
+
+deb:
+	dpkg-buildpackage -us -uc -b
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@sed -n 's/^# \?//; 3,5p' Makefile
+
+-include $(shell find $(BUILD)/obj $(BUILD)/bpf -name '*.d' 2>/dev/null)
