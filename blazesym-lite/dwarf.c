@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Source lines and inlined functions of an address, by libdw from DWARF. libdw reads the bytes that
+ * are mapped already and decompresses what is compressed.
+ */
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "elf_file.h"
+
+/* Compilers nest scopes a few dozen deep; files made to harm may not exhaust our stack. */
+#define MAX_DEPTH 256
+
+/* Where a function's code lies; of a function in several pieces one of these. */
+struct function_range {
+	uint64_t start, end;
+	Dwarf_Off die;
+};
+
+/* The functions of one compilation unit: finding them means walking all of it, so once only. */
+struct unit_index {
+	Dwarf_Off unit;
+	struct function_range *ranges;	/* by rising start */
+	size_t nr, room;
+	struct unit_index *next;
+};
+
+struct dwarf_state {
+	void *copy;	/* of a file that isn't mapped by us */
+	Elf *elf;
+	Dwarf *dwarf;	/* NULL: there is none */
+	struct unit_index *units;	/* the one used last comes first */
+};
+
+static void unit_index_free(struct unit_index *index)
+{
+	free(index->ranges);
+	free(index);
+}
+
+static void state_free(struct dwarf_state *state)
+{
+	while (state->units) {
+		struct unit_index *next = state->units->next;
+
+		unit_index_free(state->units);
+		state->units = next;
+	}
+	dwarf_end(state->dwarf);
+	elf_end(state->elf);
+	free(state->copy);
+	free(state);
+}
+
+static bool has_dwarf(const struct bsl_elf *elf)
+{
+	return elf_section_by_name(elf, ".debug_info") || elf_section_by_name(elf, ".zdebug_info");
+}
+
+/*
+ * The file's bytes for libelf, which writes over section headers when it decompresses: our mapping is
+ * private, so nothing of that reaches the file, and we have read the headers before.
+ */
+static char *bytes_writable(const struct bsl_elf *elf, struct dwarf_state *state)
+{
+	if (elf->mapped)
+		return mprotect((void *)elf->data, elf->size, PROT_READ | PROT_WRITE) ?
+		       NULL : (char *)elf->data;
+	state->copy = malloc(elf->size);
+	return state->copy ? memcpy(state->copy, elf->data, elf->size) : NULL;
+}
+
+static int state_open(struct bsl_elf *elf)
+{
+	const struct bsl_elf *source = elf->debug && has_dwarf(elf->debug) ? elf->debug : elf;
+	char *bytes;
+
+	elf->dwarf = calloc(1, sizeof(*elf->dwarf));
+	if (!elf->dwarf)
+		return -ENOMEM;
+	elf->dwarf_free = state_free;
+	/* addresses in relocatable files are not what their DWARF says before relocation */
+	if (!has_dwarf(source) || source->ehdr.e_type == ET_REL)
+		return 0;
+	bytes = bytes_writable(source, elf->dwarf);
+	if (!bytes)
+		return -ENOMEM;
+	elf_version(EV_CURRENT);
+	elf->dwarf->elf = elf_memory(bytes, source->size);
+	if (elf->dwarf->elf)
+		elf->dwarf->dwarf = dwarf_begin_elf(elf->dwarf->elf, DWARF_C_READ, NULL);
+	return 0;
+}
+
+static const char *function_name(Dwarf_Die *die)
+{
+	static const unsigned int names[] = { DW_AT_linkage_name, DW_AT_MIPS_linkage_name };
+	Dwarf_Attribute attr;
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *name = dwarf_formstring(dwarf_attr_integrate(die, names[i], &attr));
+
+		if (name)
+			return name;
+	}
+	return dwarf_diename(die);
+}
+
+static unsigned int number_attr(Dwarf_Die *die, unsigned int name)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Word value = 0;
+
+	if (!dwarf_attr(die, name, &attr) || dwarf_formudata(&attr, &value) || value > UINT32_MAX)
+		return 0;
+	return value;
+}
+
+/* The position from which an inlined function was called. */
+static void call_site_get(Dwarf_Die *unit, Dwarf_Die *inlined, struct bsl_line *line)
+{
+	unsigned int file = number_attr(inlined, DW_AT_call_file);
+	Dwarf_Files *files;
+	size_t nr;
+
+	memset(line, 0, sizeof(*line));
+	line->line = number_attr(inlined, DW_AT_call_line);
+	line->column = number_attr(inlined, DW_AT_call_column);
+	if (!dwarf_getsrcfiles(unit, &files, &nr) && file < nr)
+		line->file = dwarf_filesrc(files, file, NULL, NULL);
+}
+
+static void position_get(Dwarf_Die *unit, uint64_t addr, struct bsl_line *line)
+{
+	Dwarf_Line *row = dwarf_getsrc_die(unit, addr);
+	int number;
+
+	memset(line, 0, sizeof(*line));
+	if (!row)
+		return;
+	line->file = dwarf_linesrc(row, NULL, NULL);
+	if (!dwarf_lineno(row, &number))
+		line->line = number;
+	if (!dwarf_linecol(row, &number))
+		line->column = number;
+}
+
+/* ---- the function around an address ---- */
+
+static int ranges_add(struct unit_index *index, Dwarf_Die *die)
+{
+	Dwarf_Addr base, start, end;
+	struct function_range *grown;
+	ptrdiff_t at = 0;
+
+	while ((at = dwarf_ranges(die, at, &base, &start, &end)) > 0) {
+		if (start >= end)
+			continue;
+		if (index->nr == index->room) {
+			index->room = index->room ? index->room * 2 : 64;
+			grown = reallocarray(index->ranges, index->room, sizeof(*grown));
+			if (!grown)
+				return -ENOMEM;
+			index->ranges = grown;
+		}
+		index->ranges[index->nr++] =
+			(struct function_range){ start, end, dwarf_dieoffset(die) };
+	}
+	return 0;
+}
+
+/* Functions lie in units, namespaces and classes, and in functions. */
+static int functions_collect(struct unit_index *index, Dwarf_Die *parent, unsigned int depth)
+{
+	Dwarf_Die die;
+	int err = 0;
+
+	if (depth >= MAX_DEPTH || dwarf_child(parent, &die))
+		return 0;
+	do {
+		switch (dwarf_tag(&die)) {
+		case DW_TAG_subprogram:
+			err = ranges_add(index, &die);
+			break;
+		case DW_TAG_namespace: case DW_TAG_structure_type: case DW_TAG_class_type:
+		case DW_TAG_union_type: case DW_TAG_module: case DW_TAG_lexical_block:
+			break;
+		default:
+			continue;
+		}
+		if (!err)
+			err = functions_collect(index, &die, depth + 1);
+	} while (!err && !dwarf_siblingof(&die, &die));
+	return err;
+}
+
+static int range_compare(const void *a, const void *b)
+{
+	const struct function_range *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static struct unit_index *unit_index_get(struct dwarf_state *state, Dwarf_Die *unit)
+{
+	Dwarf_Off offset = dwarf_dieoffset(unit);
+	struct unit_index *index, **link;
+
+	for (link = &state->units; (index = *link); link = &index->next) {
+		if (index->unit != offset)
+			continue;
+		*link = index->next;
+		index->next = state->units;
+		return state->units = index;
+	}
+	index = calloc(1, sizeof(*index));
+	if (!index || functions_collect(index, unit, 0)) {
+		if (index)
+			unit_index_free(index);
+		return NULL;
+	}
+	qsort(index->ranges, index->nr, sizeof(*index->ranges), range_compare);
+	index->unit = offset;
+	index->next = state->units;
+	return state->units = index;
+}
+
+static bool function_find(struct dwarf_state *state, Dwarf_Die *unit, uint64_t addr,
+			  Dwarf_Die *function)
+{
+	struct unit_index *index = unit_index_get(state, unit);
+	size_t low = 0, high = index ? index->nr : 0;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (index->ranges[mid].start <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low && addr < index->ranges[low - 1].end &&
+	       dwarf_offdie(state->dwarf, index->ranges[low - 1].die, function);
+}
+
+/* The inlined functions that hold an address, the outermost first. */
+struct inline_chain {
+	Dwarf_Die dies[MAX_DEPTH];
+	size_t nr;
+};
+
+/* True if something below parent holds the address. */
+static bool chain_collect(struct inline_chain *chain, Dwarf_Die *parent, uint64_t addr,
+			  unsigned int depth)
+{
+	Dwarf_Die die;
+
+	if (depth >= MAX_DEPTH || dwarf_child(parent, &die))
+		return false;
+	do {
+		int tag = dwarf_tag(&die), holds;
+
+		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_lexical_block)
+			continue;
+		holds = dwarf_haspc(&die, addr);
+		if (holds > 0 && tag == DW_TAG_inlined_subroutine)
+			chain->dies[chain->nr++] = die;
+		/* a block may have no addresses of its own, and yet code inside */
+		if (holds > 0 || (holds < 0 && tag == DW_TAG_lexical_block)) {
+			bool below = chain_collect(chain, &die, addr, depth + 1);
+
+			if (holds > 0 || below)
+				return true;
+		}
+	} while (!dwarf_siblingof(&die, &die));
+	return false;
+}
+
+static int dwarf_open(struct bsl_elf *elf)
+{
+	int err = elf->dwarf ? 0 : state_open(elf);
+
+	return err ? err : elf->dwarf->dwarf ? 0 : -ENODATA;
+}
+
+static void line_add(struct bsl_line *lines, size_t n, size_t i, struct bsl_line *line, Dwarf_Die *die)
+{
+	line->function = die ? function_name(die) : NULL;
+	if (i < n)
+		lines[i] = *line;
+}
+
+int bsl_elf_lines(struct bsl_elf *elf, uint64_t addr, struct bsl_line *lines, size_t n)
+{
+	struct inline_chain *chain;
+	Dwarf_Die unit, function;
+	struct bsl_line current;
+	size_t nr = 0;
+	int err;
+
+	err = dwarf_open(elf);
+	if (err)
+		return err;
+	if (!dwarf_addrdie(elf->dwarf->dwarf, addr, &unit))
+		return -ENOENT;
+	position_get(&unit, addr, &current);
+	if (!function_find(elf->dwarf, &unit, addr, &function)) {
+		/* a line table without functions, as assemblers write it */
+		if (!current.file && !current.line)
+			return -ENOENT;
+		line_add(lines, n, 0, &current, NULL);
+		return 1;
+	}
+	chain = malloc(sizeof(*chain));
+	if (!chain)
+		return -ENOMEM;
+	chain->nr = 0;
+	chain_collect(chain, &function, addr, 0);
+	while (chain->nr) {
+		Dwarf_Die *die = &chain->dies[--chain->nr];
+
+		line_add(lines, n, nr++, &current, die);
+		call_site_get(&unit, die, &current);
+	}
+	free(chain);
+	line_add(lines, n, nr++, &current, &function);
+	return nr;
+}
+
+/* ---- names -> places ---- */
+
+/* Looking for one function in one unit after the other. */
+struct inline_search {
+	const struct bsl_elf *elf;
+	const char *wanted;
+	unsigned int flags;
+	bsl_dwarf_place_fn fn;
+	void *ctx;
+	Dwarf_Die unit;
+	int nr;
+	bool stopped;
+};
+
+static void place_offset_set(const struct bsl_elf *elf, struct bsl_dwarf_place *place)
+{
+	if (bsl_elf_addr_to_offset(elf, place->addr, &place->offset))
+		place->offset = UINT64_MAX;
+}
+
+static int place_report(struct inline_search *search, const struct bsl_dwarf_place *place)
+{
+	int ret = search->fn(place, search->ctx);
+
+	search->nr++;
+	search->stopped = ret != 0;
+	return ret < 0 ? ret : 0;
+}
+
+/* Where inlined code is entered: what DWARF says, else the lowest address of its ranges. */
+static bool entry_get(Dwarf_Die *die, uint64_t *addr)
+{
+	Dwarf_Addr base, start, end, low = 0;
+	ptrdiff_t at = 0;
+	bool found = false;
+
+	if (!dwarf_entrypc(die, &low)) {
+		*addr = low;
+		return true;
+	}
+	while ((at = dwarf_ranges(die, at, &base, &start, &end)) > 0) {
+		if (start < end && (!found || start < low))
+			low = start;
+		found = found || start < end;
+	}
+	*addr = low;
+	return found;
+}
+
+/* `around` is the name of the function whose code this is in, inlined itself perhaps. */
+static int inlined_consider(struct inline_search *search, Dwarf_Die *die, const char *around)
+{
+	const char *plain = dwarf_diename(die);
+	struct bsl_dwarf_place place = { .name = function_name(die) };
+
+	if (!place.name ||
+	    (!symbol_name_match(search->wanted, search->flags, place.name) &&
+	     !(plain && symbol_name_match(search->wanted, search->flags, plain))) ||
+	    !entry_get(die, &place.addr))
+		return 0;
+	call_site_get(&search->unit, die, &place.line);
+	place.line.function = around;
+	place_offset_set(search->elf, &place);
+	return place_report(search, &place);
+}
+
+static int children_search(struct inline_search *search, Dwarf_Die *parent, const char *around,
+			   unsigned int depth)
+{
+	Dwarf_Die die;
+	int err = 0;
+
+	if (depth >= MAX_DEPTH || dwarf_child(parent, &die))
+		return 0;
+	do {
+		int tag = dwarf_tag(&die);
+		const char *inside = around;
+
+		if (tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine)
+			inside = function_name(&die);
+		if (tag == DW_TAG_inlined_subroutine)
+			err = inlined_consider(search, &die, around);
+		if (!err && !search->stopped &&
+		    (tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine ||
+		     tag == DW_TAG_lexical_block || tag == DW_TAG_namespace ||
+		     tag == DW_TAG_structure_type || tag == DW_TAG_class_type))
+			err = children_search(search, &die, inside, depth + 1);
+	} while (!err && !search->stopped && !dwarf_siblingof(&die, &die));
+	return err;
+}
+
+int bsl_elf_find_inlined(struct bsl_elf *elf, const char *name, unsigned int flags,
+			 bsl_dwarf_place_fn fn, void *ctx)
+{
+	struct inline_search search = {
+		.elf = elf, .wanted = name, .flags = flags, .fn = fn, .ctx = ctx,
+	};
+	Dwarf_CU *unit = NULL;
+	int err = dwarf_open(elf);
+
+	while (!err && !search.stopped &&
+	       !dwarf_get_units(elf->dwarf->dwarf, unit, &unit, NULL, NULL, &search.unit, NULL))
+		err = children_search(&search, &search.unit, NULL, 0);
+	return err ? err : search.nr;
+}
+
+/* `file` is the whole path or its last components. */
+static bool path_ends_with(const char *path, const char *file)
+{
+	size_t path_len = strlen(path), file_len = strlen(file);
+
+	if (file_len > path_len || strcmp(path + path_len - file_len, file))
+		return false;
+	return file_len == path_len || path[path_len - file_len - 1] == '/';
+}
+
+static int unit_find_line(struct inline_search *search, unsigned int line)
+{
+	Dwarf_Lines *rows;
+	int number, before = -1, err = 0;
+	bool statement;
+	size_t nr;
+
+	if (dwarf_getsrclines(&search->unit, &rows, &nr))
+		return 0;
+	for (size_t i = 0; i < nr && !err && !search->stopped; i++) {
+		struct bsl_dwarf_place place = { .line = { .line = line } };
+		Dwarf_Line *row = dwarf_onesrcline(rows, i);
+
+		if (dwarf_lineno(row, &number) || dwarf_linebeginstatement(row, &statement))
+			continue;
+		/* of neighbouring rows of one line the first is where it starts */
+		if ((unsigned int)number == line && before != number && statement) {
+			place.name = place.line.file = dwarf_linesrc(row, NULL, NULL);
+			if (place.name && path_ends_with(place.name, search->wanted) &&
+			    !dwarf_lineaddr(row, &place.addr)) {
+				place_offset_set(search->elf, &place);
+				err = place_report(search, &place);
+			}
+		}
+		before = number;
+	}
+	return err;
+}
+
+int bsl_elf_find_line(struct bsl_elf *elf, const char *file, unsigned int line,
+		      bsl_dwarf_place_fn fn, void *ctx)
+{
+	struct inline_search search = { .elf = elf, .wanted = file, .fn = fn, .ctx = ctx };
+	Dwarf_CU *unit = NULL;
+	int err = dwarf_open(elf);
+
+	while (!err && !search.stopped &&
+	       !dwarf_get_units(elf->dwarf->dwarf, unit, &unit, NULL, NULL, &search.unit, NULL))
+		err = unit_find_line(&search, line);
+	return err ? err : search.nr;
+}

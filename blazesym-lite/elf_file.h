@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * An ELF file's headers, sections, notes and symbol entries, 32 and 64 bits alike, each checked
+ * against the file's size before it is handed out. Internal to blazesym-lite.
+ */
+#ifndef BSL_ELF_FILE_H
+#define BSL_ELF_FILE_H
+
+#include <elf.h>
+
+#include "blazesym-lite.h"
+
+/* A string table: every offset below `size` starts a NUL-terminated string inside of it. */
+struct elf_strings {
+	const char *data;
+	size_t size;
+};
+
+/*
+ * .symtab or .dynsym; nr is 0 if the file has none. It may come from another file (separate debug
+ * information) or have been made from other tables (Go's).
+ */
+struct elf_symtab {
+	const uint8_t *data;
+	size_t nr;
+	bool is64;
+	struct elf_strings strings;
+	const Elf64_Shdr *shdrs;	/* what st_shndx counts */
+	size_t nr_shdrs;
+};
+
+struct symbol_index;
+
+struct bsl_elf {
+	const uint8_t *data;
+	size_t size;
+	bool mapped;			/* data is ours to munmap() */
+	bool is64;
+	dev_t dev;
+	ino_t ino;
+	Elf64_Ehdr ehdr;
+	Elf64_Phdr *phdrs;
+	size_t nr_phdrs;
+	Elf64_Shdr *shdrs;
+	size_t nr_shdrs;
+	struct elf_strings section_names;
+	struct elf_symtab symtab;
+	struct elf_symtab dynsym;
+	const Elf64_Shdr *versym;	/* .gnu.version, parallel to .dynsym, and .gnu.version_d */
+	const Elf64_Shdr *verdef;
+	struct symbol_index *index;	/* NULL until an address is asked for */
+	bool tables_ready;		/* other places were looked in for want of a .symtab */
+	void *made_symtab;		/* what symtab was made of or is borrowed from, for closing: */
+	void *mini_data;		/* .gnu_debugdata, decompressed */
+	struct bsl_elf *mini;		/* ... and opened */
+	struct bsl_elf *debug;		/* the separate debug file */
+	struct dwarf_state *dwarf;	/* NULL until a line is asked for */
+	/* frees dwarf; called through here so that who asks for no lines needs no libdw */
+	void (*dwarf_free)(struct dwarf_state *dwarf);
+};
+
+/* A note as in a PT_NOTE segment or SHT_NOTE section. */
+struct elf_note {
+	const char *name;		/* name_size bytes, the NUL included if there is one */
+	size_t name_size;
+	const uint8_t *desc;
+	size_t desc_size;
+	uint32_t type;
+};
+
+/* `size` bytes at a file offset, or NULL if the file ends before. */
+const uint8_t *elf_bytes(const struct bsl_elf *elf, uint64_t offset, uint64_t size);
+
+/* The string at an offset, or NULL. */
+const char *elf_string(const struct elf_strings *strings, uint64_t offset);
+
+/* The first section of that name, or NULL; its name ("" if it has none or a broken one). */
+const Elf64_Shdr *elf_section_by_name(const struct bsl_elf *elf, const char *name);
+const char *elf_section_name(const struct bsl_elf *elf, const Elf64_Shdr *shdr);
+
+/* A section's bytes in the file; NULL for .bss, compressed sections and broken headers. */
+const uint8_t *elf_section_data(const struct bsl_elf *elf, const Elf64_Shdr *shdr, size_t *size);
+
+/* Reads entry i < tab->nr in its 64-bit form. */
+void elf_symbol_get(const struct elf_symtab *tab, size_t i, Elf64_Sym *sym);
+
+/*
+ * The 8-byte pointer at an address as the dynamic linker would leave it at bias 0: what's in the
+ * file, or the addend of the relative relocation that will overwrite it. False: not in the file.
+ */
+bool elf_pointer_get(const struct bsl_elf *elf, uint64_t addr, uint64_t *value);
+
+/* Calls fn with place and addend of each relative relocation, until it returns true. */
+bool elf_relatives_each(const struct bsl_elf *elf, bool (*fn)(uint64_t addr, uint64_t value, void *ctx),
+			void *ctx);
+
+/* The version that entry i of .dynsym is defined with, or NULL. */
+const char *elf_dynsym_version(const struct bsl_elf *elf, size_t i);
+
+/*
+ * Takes the note at *pos and moves *pos behind it. 1: there was one; 0: the end; -EBADMSG.
+ * align is 4, or 8 for the few segments that say so.
+ */
+int elf_note_next(const uint8_t *data, size_t size, size_t align, size_t *pos,
+		  struct elf_note *note);
+
+/* Frees elf->index; in symbols.c. */
+void symbol_index_free(struct symbol_index *index);
+
+/* True if a name is what bsl_elf_find_symbols() would take for `wanted` with these flags. */
+bool symbol_name_match(const char *wanted, unsigned int flags, const char *name);
+
+/* Forgets what was read of DWARF. */
+void elf_dwarf_close(struct bsl_elf *elf);
+
+/* For want of a .symtab, looks for other tables in the file; in debug_file.c. Never fails. */
+void elf_tables_prepare(struct bsl_elf *elf);
+
+/*
+ * Makes elf->symtab from .gopclntab, if there is one whose text base can be trusted; in
+ * gopclntab.c. -ENOENT if not, -EBADMSG, -ENOMEM.
+ */
+int gopclntab_read(struct bsl_elf *elf);
+
+#endif /* BSL_ELF_FILE_H */

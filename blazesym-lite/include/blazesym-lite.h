@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * blazesym-lite: names <-> places in programs, for tracing tools.
+ *
+ * Words used throughout:
+ *   address  an ELF virtual address as written in the file (st_value, p_vaddr); in a relocatable
+ *            file, which has none, the same as the offset
+ *   offset   a position in the file, what a uprobe is attached to
+ *   bias     run-time address minus address, one per mapping of a file
+ *
+ * Conventions: functions that can fail return 0 or a count, else a negative errno. What is
+ * _open()ed is _close()d, what is _read() or _new() is _free()d; `const` pointers are borrowed and
+ * live as long as the handle they came from unless said otherwise. There is no global state: a
+ * handle is used by one thread at a time, different handles are independent. Every byte of a file
+ * is untrusted; every parser is bounds-checked and ends.
+ */
+#ifndef BLAZESYM_LITE_H
+#define BLAZESYM_LITE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- ELF files ------------------------------------------------------------------------------ */
+
+/*
+ * An open ELF file, mapped read-only. Opening reads the file header and the program and section
+ * headers only; symbols are looked at when asked for, and an index is built only for questions
+ * that need one (address -> symbol).
+ */
+struct bsl_elf;
+
+enum bsl_elf_type {
+	BSL_ELF_OTHER,		/* core file, ET_NONE, ... */
+	BSL_ELF_REL,		/* relocatable object: kernel module, .o */
+	BSL_ELF_EXEC,		/* executable at fixed addresses: bias is 0 */
+	BSL_ELF_PIE,		/* position-independent executable */
+	BSL_ELF_DYN,		/* shared library */
+};
+
+/*
+ * Opens `path` (which may be /proc/PID/exe, /proc/PID/map_files/..., /proc/PID/root/...).
+ * Errors: those of open(2) and mmap(2); -EISDIR and -ENOEXEC when it isn't a regular ELF file;
+ * -EBADMSG when its headers contradict themselves or point outside of the file; -ENOTSUP for the
+ * other byte order.
+ */
+int bsl_elf_open(const char *path, struct bsl_elf **elf);
+
+/* The same for an open file descriptor, which is only borrowed: the caller closes it. */
+int bsl_elf_open_fd(int fd, struct bsl_elf **elf);
+
+/* The same for a file's bytes in memory (a vDSO image, tests), borrowed until bsl_elf_close(). */
+int bsl_elf_open_mem(const void *data, size_t size, struct bsl_elf **elf);
+
+/* Closes; NULL is fine. Names and pointers borrowed from the handle die with it. */
+void bsl_elf_close(struct bsl_elf *elf);
+
+/* The EM_* number of elf.h: EM_X86_64, EM_AARCH64, EM_386, ... */
+int bsl_elf_machine(const struct bsl_elf *elf);
+
+/* The EM_* number of the machine this library was compiled for. */
+int bsl_host_machine(void);
+
+/* 64 or 32. */
+int bsl_elf_bits(const struct bsl_elf *elf);
+
+enum bsl_elf_type bsl_elf_type(const struct bsl_elf *elf);
+
+/* Device and inode numbers at the time of opening, as stat(2) gives them; 0 for _open_mem(). */
+dev_t bsl_elf_dev(const struct bsl_elf *elf);
+ino_t bsl_elf_ino(const struct bsl_elf *elf);
+
+/* The GNU build id's bytes and their number in *len, or NULL and 0. */
+const uint8_t *bsl_elf_build_id(const struct bsl_elf *elf, size_t *len);
+
+/*
+ * True for a program built by the Go tool chain (sections .go.buildinfo, .gopclntab and friends,
+ * which survive stripping). A uretprobe can crash such a program: see DESIGN, return probes.
+ */
+bool bsl_elf_is_go(const struct bsl_elf *elf);
+
+/*
+ * Address <-> offset by the PT_LOAD segments.
+ * -ENOENT when no segment holds it, or when the address has no byte in the file (.bss).
+ */
+int bsl_elf_addr_to_offset(const struct bsl_elf *elf, uint64_t addr, uint64_t *offset);
+int bsl_elf_offset_to_addr(const struct bsl_elf *elf, uint64_t offset, uint64_t *addr);
+
+/*
+ * The file's `len` bytes at an address (initialised data, code), or NULL when they aren't all in
+ * one segment of the file. Not relocated: pointers in a PIE are as the linker left them.
+ */
+const void *bsl_elf_data(const struct bsl_elf *elf, uint64_t addr, size_t len);
+
+/* ---- symbols -------------------------------------------------------------------------------- */
+
+enum bsl_symbol_type {
+	BSL_SYM_FUNC,		/* STT_FUNC; STT_NOTYPE in an executable section (assembly) */
+	BSL_SYM_IFUNC,		/* STT_GNU_IFUNC: addr is the *resolver*, run once a process, not
+				 * the function that will be called */
+	BSL_SYM_OBJECT,		/* STT_OBJECT, STT_COMMON; not STT_TLS, whose value is no address */
+};
+
+enum bsl_symbol_bind {
+	BSL_BIND_LOCAL,		/* static */
+	BSL_BIND_GLOBAL,
+	BSL_BIND_WEAK,
+};
+
+/* A defined symbol. */
+struct bsl_symbol {
+	const char *name;	/* as in the table, without @VERSION; mangled if it was */
+	const char *version;	/* "GLIBC_2.34", or NULL if it has none or the file doesn't say */
+	uint64_t addr;		/* ELF virtual address */
+	uint64_t offset;	/* file offset, the place for a uprobe; UINT64_MAX if none (.bss) */
+	uint64_t size;		/* bytes, 0 if the file does not say */
+	enum bsl_symbol_type type;
+	enum bsl_symbol_bind bind;
+};
+
+/*
+ * Receives one symbol; the struct and its strings live until the callback returns. 0 goes on,
+ * > 0 stops the search quietly, < 0 stops it and is returned by the search.
+ */
+typedef int (*bsl_symbol_fn)(const struct bsl_symbol *sym, void *ctx);
+
+enum {
+	BSL_FIND_GLOB = 1 << 0,		/* name is a pattern for bsl_glob_match() */
+	BSL_FIND_OBJECTS = 1 << 1,	/* data symbols too */
+	BSL_FIND_ONLY_OBJECTS = 1 << 2,	/* data symbols, no functions */
+	BSL_FIND_DEMANGLED = 1 << 3,	/* compare with the demangled name too, as a whole and without
+					 * its parameters: app::add. Rust's hash is not a part of it */
+};
+
+/*
+ * Gives every defined symbol whose name is (or matches) `name` to fn, from .symtab and from
+ * .dynsym, each address+name once. `name` may carry a version, foo@GLIBC_2.2.5, to choose among
+ * several; without one every version matches. Two static functions of one name are two symbols.
+ * Order: as in .symtab, then what only .dynsym has.
+ * Returns the number of symbols given to fn (0: no such symbol), or a negative errno: -ENODATA when
+ * the file has no symbol table at all, -ENOMEM, or what fn returned.
+ */
+int bsl_elf_find_symbols(struct bsl_elf *elf, const char *name, unsigned int flags,
+			 bsl_symbol_fn fn, void *ctx);
+
+/*
+ * The symbol that covers an address: the innermost of those with a size, else the nearest one
+ * before it that has none and lies in the same section. Of several at one place a global wins over
+ * a weak one over a local one, a function over data. The first call builds a sorted index
+ * (24 bytes a symbol). The strings live as long as the handle.
+ * Errors: -ENOENT, nothing is there; -ENODATA, the file has no symbols; -ENOMEM.
+ */
+int bsl_elf_symbol_at(struct bsl_elf *elf, uint64_t addr, struct bsl_symbol *sym);
+
+/*
+ * Names near to a misspelt one (edit distance at most a third of its length), nearest first.
+ * Fills up to n of out[] with malloc()ed strings that the caller frees. flags: BSL_FIND_*OBJECTS.
+ * Returns how many there are, or a negative errno.
+ */
+int bsl_elf_suggest(struct bsl_elf *elf, const char *name, unsigned int flags, char **out,
+		    size_t n);
+
+/*
+ * Where the functions of a file without a .symtab are looked for, at the first question about
+ * symbols: in the .gopclntab of Go programs (1.2 to current; layout by its magic), and in
+ * .gnu_debugdata (xz-compressed symbols of Fedora and friends), if no other call gave the file a
+ * better table before.
+ *
+ * This call looks for a separate debug file and takes its .symtab, and its DWARF for
+ * bsl_elf_lines(): by build id in /usr/lib/debug/.build-id, by .gnu_debuglink beside `path`, in
+ * .debug below it and in /usr/lib/debug/PATH, its CRC checked. `path` is the file's own name and
+ * `root` stands before every name: "" or "/proc/PID/root" (the target's files first, call again with
+ * "" for ours). -ENOENT if there is none; -EEXIST if a table is there already, which does no harm.
+ */
+int bsl_elf_load_debug(struct bsl_elf *elf, const char *root, const char *path);
+
+/* ---- lines and inlined functions ------------------------------------------------------------ */
+
+/* One source position; the strings live as long as the ELF handle. */
+struct bsl_line {
+	const char *function;	/* DWARF's linkage name if it has one, else its plain name; or NULL */
+	const char *file;	/* with its directory, or NULL */
+	unsigned int line;	/* 0: unknown */
+	unsigned int column;	/* 0: unknown */
+};
+
+/*
+ * The source positions of an address, by DWARF, innermost first: what was inlined there, then the
+ * function it all was compiled into. Fills up to n of lines[]; returns how many there are to be had
+ * (maybe more than n), -ENODATA when the file has no DWARF, -ENOENT when it says nothing of the
+ * address, -ENOMEM.
+ */
+int bsl_elf_lines(struct bsl_elf *elf, uint64_t addr, struct bsl_line *lines, size_t n);
+
+/* A place that DWARF knows by a name that symbol tables don't have. */
+struct bsl_dwarf_place {
+	const char *name;	/* of the inlined function, linkage name if it has one; or the file */
+	uint64_t addr;		/* ELF virtual address of the first instruction */
+	uint64_t offset;	/* file offset, UINT64_MAX if none */
+	struct bsl_line line;	/* inlined: where it was called; function: into what it was inlined.
+				 * file:line: the position itself */
+};
+
+/* As bsl_symbol_fn: strings live as long as the ELF handle, the struct until it returns. */
+typedef int (*bsl_dwarf_place_fn)(const struct bsl_dwarf_place *place, void *ctx);
+
+/*
+ * Gives fn every place where a function called `name` was inlined into another. flags:
+ * BSL_FIND_GLOB, BSL_FIND_DEMANGLED. Walks all of the file's DWARF. A place is where the inlined code
+ * starts; its arguments are wherever DWARF says, not where the ABI would have them. Returns how
+ * many were given (0: it was inlined nowhere), -ENODATA without DWARF, or what fn returned if < 0.
+ */
+int bsl_elf_find_inlined(struct bsl_elf *elf, const char *name, unsigned int flags,
+			 bsl_dwarf_place_fn fn, void *ctx);
+
+/*
+ * Gives fn the start of every statement of a source line: `file` is a path or the end of one, "a.c",
+ * "src/a.c". Several, when the compiler split, unrolled or inlined it. Returns as above.
+ */
+int bsl_elf_find_line(struct bsl_elf *elf, const char *file, unsigned int line,
+		      bsl_dwarf_place_fn fn, void *ctx);
+
+/* ---- instructions --------------------------------------------------------------------------- */
+
+/*
+ * The length of the x86_64 instruction at code[0], 1 to 15; -EINVAL if it isn't one, -ENODATA if
+ * it is longer than `size`.
+ */
+int bsl_x86_insn_length(const uint8_t *code, size_t size);
+
+/*
+ * Calls fn with the file offset of each return instruction of a function: `ret` on x86_64 (with
+ * its prefixes and operand), `ret`, `retaa`, `retab` on arm64. Places for a probe where a return
+ * probe may not be put. Returns their number (0: the function ends in jumps or never); -ENOENT when the bytes aren't in the file, -EINVAL
+ * when they can't be decoded to the end (nothing was reported then), -ENOTSUP for other machines.
+ */
+int bsl_elf_ret_sites(const struct bsl_elf *elf, uint64_t addr, uint64_t size,
+		      int (*fn)(uint64_t offset, void *ctx), void *ctx);
+
+/* ---- names that compilers made -------------------------------------------------------------- */
+
+enum {
+	BSL_DEMANGLE_NO_PARAMS = 1 << 0,	/* C++: app::add and not app::add(int, int) */
+};
+
+/*
+ * C++ (Itanium ABI) and Rust (legacy without its hash, and v0) names made readable, by libiberty.
+ * Returns a malloc()ed string that the caller frees, or NULL if it isn't a mangled name.
+ */
+char *bsl_demangle(const char *name, unsigned int flags);
+
+/* ---- text helpers --------------------------------------------------------------------------- */
+
+/*
+ * Shell-like match of the whole of `text`: `*` any characters, `?` one, `[a-z]` one of a set,
+ * `[!a-z]` or `[^a-z]` one not in it, `\` quotes the next. An unclosed `[` stands for itself, as in
+ * fnmatch(3). Bytes, no locale. Runs in O(pattern * text) at worst.
+ */
+bool bsl_glob_match(const char *pattern, const char *text);
+
+/* True if the string holds an unquoted `*`, `?` or `[`. */
+bool bsl_glob_is_pattern(const char *text);
+
+/*
+ * Optimal string alignment distance (insert, delete, replace, swap of neighbours), or limit + 1 as
+ * soon as it is known to exceed the limit. Strings longer than 255 bytes are that far from all.
+ */
+unsigned int bsl_edit_distance(const char *a, const char *b, unsigned int limit);
+
+/* ---- process maps --------------------------------------------------------------------------- */
+
+enum bsl_map_kind {
+	BSL_MAP_FILE,		/* path is a file, deleted or not; memfd too */
+	BSL_MAP_ANON,		/* no name, or [anon:NAME] */
+	BSL_MAP_VDSO,		/* [vdso] */
+	BSL_MAP_SPECIAL,	/* [heap], [stack], [vvar], [vsyscall], [uprobes], ... */
+};
+
+enum { BSL_MAP_READ = 1, BSL_MAP_WRITE = 2, BSL_MAP_EXEC = 4, BSL_MAP_SHARED = 8 };
+
+/* One line of /proc/PID/maps (proc_pid_maps(5)). */
+struct bsl_map {
+	uint64_t start, end;	/* run-time addresses [start, end) */
+	uint64_t offset;	/* of `start` in the file */
+	uint64_t ino;
+	uint32_t dev_major, dev_minor;
+	unsigned int perms;	/* BSL_MAP_READ | ... */
+	enum bsl_map_kind kind;
+	bool deleted;		/* the kernel's " (deleted)" was there and was taken off `path` */
+	bool memfd;		/* /memfd:NAME: openable only through map_files */
+	const char *path;	/* as the process sees it, "" if none; \012 turned back into newlines */
+};
+
+struct bsl_maps {
+	struct bsl_map *maps;	/* by rising start */
+	size_t nr;
+	pid_t pid;		/* 0 from _parse() */
+};
+
+/*
+ * Reads /proc/PID/maps (pid 0: one's own). Errors: -ESRCH, no such process; -EACCES, not ours to
+ * read; -ENOMEM. Kernel threads have no maps: nr is 0.
+ */
+int bsl_maps_read(pid_t pid, struct bsl_maps **maps);
+
+/*
+ * The same from text of `len` bytes, NUL bytes allowed. Errors: -EBADMSG for a line that isn't
+ * one of a maps file, or for ranges that don't rise.
+ */
+int bsl_maps_parse(const char *text, size_t len, struct bsl_maps **maps);
+
+void bsl_maps_free(struct bsl_maps *maps);
+
+/* The mapping that holds a run-time address, or NULL. */
+const struct bsl_map *bsl_maps_find(const struct bsl_maps *maps, uint64_t addr);
+
+/*
+ * Writes a path by which *we* can open a mapped file, whatever our root, and though it be deleted,
+ * replaced or a memfd: its path through the process's root when that is still the same file, else
+ * /proc/PID/map_files/START-END. -ENOENT if the mapping has no file or it can't be reached
+ * (map_files needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN), -ENAMETOOLONG.
+ */
+int bsl_map_open_path(const struct bsl_maps *maps, const struct bsl_map *map, char *path,
+		      size_t size);
+
+/* ---- finding programs and libraries --------------------------------------------------------- */
+
+/* A file found by bsl_resolve(). */
+struct bsl_file {
+	char path[PATH_MAX];	/* what *we* open, and give to the kernel for a uprobe */
+	char display[PATH_MAX];	/* what the user, or the target process, calls it */
+	dev_t dev;
+	ino_t ino;
+};
+
+enum {
+	BSL_RESOLVE_NO_COMMAND = 1 << 0,	/* don't look for commands on PATH */
+	BSL_RESOLVE_NO_LIBRARY = 1 << 1,	/* don't look for libraries by short name */
+};
+
+/*
+ * Finds the ELF file that a user means by `name`, as seen by process `pid` (0: as seen by us):
+ *   NULL or ""           the executable of pid
+ *   has a `/`            that path. Absolute: in the root and mount namespace of pid, symbolic links
+ *                        followed there; if pid maps a since replaced or deleted file of that name,
+ *                        the file it runs. Relative: from our own current directory.
+ *   c, ssl, libc.so.6    a library: one that pid maps, else from the /etc/ld.so.cache of pid's root;
+ *                        of pid's (our) ELF class and machine
+ *   redis-server         a command on our PATH, looked up in pid's root
+ *   c, ssl, libc.so.6    a library in the linker's default directories: slow, for systems without
+ *                        a cache. Linker scripts named libc.so are passed over.
+ * tried in this order; a mapping of pid's that has the file name `name` exactly, such as its
+ * executable, counts as a library. LD_LIBRARY_PATH and RUNPATH matter only through pid. Whatever is found has been opened and is an ELF file.
+ * On failure returns a negative errno (-ENOENT not found, -ENOEXEC not ELF, -ESRCH no such process,
+ * -EACCES, ...) and, if err isn't NULL, writes into it what was looked for and where, one line
+ * without a newline, at most err_size bytes with the NUL.
+ */
+int bsl_resolve(const char *name, pid_t pid, unsigned int flags, struct bsl_file *file, char *err,
+		size_t err_size);
+
+/*
+ * Looks a library up in the bytes of an ld.so.cache (glibc's sysdeps/generic/dl-cache.h, formats
+ * "ld.so-1.7.0" with the new one appended, and "glibc-ld.so.cache1.1") for a machine (EM_*).
+ * Calls fn with each path whose file name is lib<name>.so or lib<name>.so.*, or exactly `name`, in
+ * the cache's order, until fn returns non-zero, which is returned. 0 if none was taken; -EBADMSG.
+ */
+int bsl_ldcache_find(const void *cache, size_t size, const char *name, int machine,
+		     int (*fn)(const char *path, void *ctx), void *ctx);
+
+/* ---- the kernel's symbols ------------------------------------------------------------------- */
+
+/* Functions of the kernel, its modules, and loaded BPF programs: the text symbols of kallsyms. */
+struct bsl_kernel;
+
+struct bsl_kernel_symbol {
+	const char *name;
+	const char *module;	/* "vmlinux", "ext4", "bpf" */
+	uint64_t addr;		/* run time */
+	uint64_t size;		/* up to the next symbol; 0 if there is none behind it */
+};
+
+/*
+ * Reads /proc/kallsyms. -EPERM when the kernel hides its addresses from us (they all read as 0:
+ * kptr_restrict, or CAP_SYSLOG is missing), errors of open(2), -ENOMEM.
+ */
+int bsl_kernel_open(struct bsl_kernel **kernel);
+
+/* The same from text. -EBADMSG for a line that isn't one of kallsyms. */
+int bsl_kernel_parse(const char *text, size_t len, struct bsl_kernel **kernel);
+void bsl_kernel_close(struct bsl_kernel *kernel);
+
+/* -ENOENT: the address lies before or too far behind every function. Strings: as the handle. */
+int bsl_kernel_symbol_at(const struct bsl_kernel *kernel, uint64_t addr,
+			 struct bsl_kernel_symbol *sym);
+
+/* As bsl_elf_find_symbols(), flags: BSL_FIND_GLOB. Order: by address. */
+int bsl_kernel_find_symbols(const struct bsl_kernel *kernel, const char *name, unsigned int flags,
+			    int (*fn)(const struct bsl_kernel_symbol *sym, void *ctx), void *ctx);
+
+/* ---- code that programs make at run time ---------------------------------------------------- */
+
+/* A /tmp/perf-PID.map: "START SIZE NAME" lines, hexadecimal (the kernel's jit-interface.txt). */
+struct bsl_perf_map;
+
+struct bsl_perf_symbol {
+	const char *name;	/* lives as long as the map */
+	uint64_t addr, size;	/* run time */
+};
+
+/*
+ * Reads the map of a process, by the pid of its own namespace, in its own root. It must be a
+ * regular file that belongs to the process's user or to root. -ENOENT, -EACCES, -EBADMSG (a line that
+ * isn't one makes only itself unread; this is for a file without any good one), -ENOMEM.
+ */
+int bsl_perf_map_read(pid_t pid, struct bsl_perf_map **map);
+int bsl_perf_map_parse(const char *text, size_t len, struct bsl_perf_map **map);
+void bsl_perf_map_free(struct bsl_perf_map *map);
+
+/* Code is recompiled in place: of overlapping lines the last of the file counts. -ENOENT. */
+int bsl_perf_map_symbol_at(const struct bsl_perf_map *map, uint64_t addr,
+			   struct bsl_perf_symbol *sym);
+
+/* ---- symbolizing ---------------------------------------------------------------------------- */
+
+/* Why an address has no name. */
+enum bsl_reason {
+	BSL_FOUND,
+	BSL_NO_PROCESS,		/* it has ended, and was not seen before */
+	BSL_NO_PERMISSION,	/* its maps or its file may not be read by us */
+	BSL_NOT_MAPPED,		/* the process has nothing at that address */
+	BSL_NO_FILE,		/* generated code, and no perf map says what it is */
+	BSL_FILE_GONE,		/* the mapped file can't be reached any more */
+	BSL_FILE_BROKEN,	/* it isn't ELF, or breaks its rules */
+	BSL_NO_SYMBOLS,		/* the file is stripped, and no debug file was found */
+	BSL_NO_SYMBOL,		/* the file has symbols, but none there */
+	BSL_KERNEL_HIDDEN,	/* the kernel does not show its addresses to us */
+	BSL_NO_MEMORY,
+};
+
+/* One line without a newline, for people. */
+const char *bsl_reason_text(enum bsl_reason reason);
+
+#define BSL_MAX_INLINED 16
+
+/* What an address is. All strings live until the symbolizer's next call. */
+struct bsl_location {
+	enum bsl_reason reason;	/* if it isn't BSL_FOUND, name is NULL; what else is known is set */
+	const char *name;	/* of the function, demangled if asked */
+	uint64_t offset;	/* from the function's start, in bytes */
+	uint64_t size;		/* of the function, 0 if unknown */
+	const char *module;	/* path as the process sees it, "[vdso]", "[kernel]", "[MODULE]", or NULL */
+	uint64_t addr;		/* ELF virtual address in module; run-time address in the kernel */
+	/* with BSL_SYMBOLIZE_LINES: [0] is the innermost; nr 0: no DWARF for it */
+	struct bsl_line lines[BSL_MAX_INLINED];
+	unsigned int nr_lines;
+};
+
+enum {
+	BSL_SYMBOLIZE_LINES = 1 << 0,		/* DWARF: source lines and inlined functions */
+	BSL_SYMBOLIZE_MANGLED = 1 << 1,		/* names as they are in the tables */
+	BSL_SYMBOLIZE_NO_DEBUG = 1 << 2,	/* don't look for separate debug files */
+};
+
+/*
+ * Turns addresses into names and keeps what it read: the last 64 files, known by device, inode and
+ * time of change; the maps of the last 64 processes, also after these have ended; the kernel's
+ * symbols. Used by one thread at a time.
+ */
+struct bsl_symbolizer;
+
+int bsl_symbolizer_new(unsigned int flags, struct bsl_symbolizer **symbolizer);
+void bsl_symbolizer_free(struct bsl_symbolizer *symbolizer);
+
+/*
+ * Run-time addresses of a process (a user stack; return addresses belong to the call before them, so
+ * pass them less 1). Reads its maps anew when an address isn't in those that are kept. Fills n
+ * locations, each with its own reason. Returns 0, or -ENOMEM.
+ */
+int bsl_symbolize_process(struct bsl_symbolizer *symbolizer, pid_t pid, const uint64_t *addrs,
+			  size_t n, struct bsl_location *locations);
+
+/* Keeps a process's maps now, for when it will have ended by the time its addresses come. */
+int bsl_symbolizer_note_process(struct bsl_symbolizer *symbolizer, pid_t pid);
+
+/* Addresses of an ELF file, or with offsets set, positions in it. */
+int bsl_symbolize_elf(struct bsl_symbolizer *symbolizer, const char *path, bool offsets,
+		      const uint64_t *addrs, size_t n, struct bsl_location *locations);
+
+/* Addresses of the kernel. */
+int bsl_symbolize_kernel(struct bsl_symbolizer *symbolizer, const uint64_t *addrs, size_t n,
+			 struct bsl_location *locations);
+
+/* ---- USDT ----------------------------------------------------------------------------------- */
+
+#define BSL_USDT_MAX_ARGS 12	/* what <sys/sdt.h> can write: STAP_PROBE12 */
+
+enum bsl_usdt_arg_kind {
+	BSL_ARG_UNSUPPORTED,	/* understood as an operand, but not readable by us: see `why` */
+	BSL_ARG_CONST,		/* value = disp, already cut or extended to `size` and sign */
+	BSL_ARG_REG,		/* value = register */
+	BSL_ARG_DEREF,		/* value = *(base + index * scale + disp); base or index may be
+				 * BSL_REG_NONE */
+	BSL_ARG_ADDR,		/* value = *(bias + addr): sym(%rip), n+sym(%rip). At the probe's
+				 * uprobe the bias is (program counter - struct bsl_usdt.addr) */
+};
+
+/*
+ * A machine's general registers, numbered as in the DWARF register maps of its psABI: x86_64
+ * 0-15 = rax rdx rcx rbx rsi rdi rbp rsp r8-r15, 16 = rip; arm64 0-30 = x0-x30, 31 = sp, 32 = pc.
+ */
+#define BSL_REG_NONE (-1)
+
+struct bsl_reg {
+	const char *name;	/* "rax", "x0" */
+	uint16_t pt_regs_offset;/* in bytes, of the 8-byte slot in the context of a uprobe's BPF
+				 * program: struct pt_regs on x86_64, struct user_pt_regs on arm64 */
+};
+
+/* The table's row, NULL if the machine (EM_X86_64, EM_AARCH64) or the number is unknown. */
+const struct bsl_reg *bsl_reg_get(int machine, int reg);
+
+/* The number of a register by its name, sub-registers too ("rdi", "edi", "x0"), or -ENOENT. */
+int bsl_reg_find(int machine, const char *name);
+
+struct bsl_usdt_arg {
+	enum bsl_usdt_arg_kind kind;
+	uint8_t size;		/* of the value: 1, 2, 4, 8 bytes */
+	bool is_signed;
+	bool is_float;		/* a float or double by its note ("8f@"), or in an xmm/v register */
+	uint8_t reg_shift;	/* ARG_REG: bits to shift the register right first: 8 for %ah */
+	uint8_t scale;		/* ARG_DEREF: 1, 2, 4, 8 */
+	bool index_is_w;	/* ARG_DEREF, arm64: index is a w register, ... */
+	bool index_is_signed;	/* ... sign-extended (sxtw) or zero-extended (uxtw) before scaling */
+	int16_t reg;		/* ARG_REG: it; ARG_DEREF: the base */
+	int16_t index;		/* ARG_DEREF, or BSL_REG_NONE */
+	int64_t disp;		/* ARG_CONST: the value; ARG_DEREF: added */
+	uint64_t addr;		/* ARG_ADDR: ELF virtual address, symbol and displacement added */
+	const char *sym;	/* ARG_ADDR: the symbol as written, in the argument text, ... */
+	uint16_t sym_len;	/* ... not NUL-terminated */
+	const char *why;	/* ARG_UNSUPPORTED: static text, "in a floating-point register" */
+};
+
+/* One site of one probe. The same provider:name usually has several sites, operands may differ. */
+struct bsl_usdt {
+	const char *provider;
+	const char *name;
+	const char *args_text;	/* as in the note: "8@%rdi -4@$1" */
+	uint64_t addr;		/* ELF virtual address of the site, adjusted by .stapsdt.base */
+	uint64_t offset;	/* file offset of the site; UINT64_MAX if no segment holds it */
+	uint64_t sema_addr;	/* of its semaphore, a 16-bit counter; 0 if it has none */
+	uint64_t sema_offset;	/* file offset, what perf and the kernel call ref_ctr_offset; 0 if
+				 * it has none, UINT64_MAX if it isn't in the file's data */
+	unsigned int nargs;	/* as written; args[] holds the first BSL_USDT_MAX_ARGS */
+	struct bsl_usdt_arg args[BSL_USDT_MAX_ARGS];
+};
+
+/* As bsl_symbol_fn: strings live as long as the handle, the struct until the callback returns. */
+typedef int (*bsl_usdt_fn)(const struct bsl_usdt *usdt, void *ctx);
+
+/*
+ * Gives every USDT site of the .note.stapsdt section (SystemTap's note type 3, version "stapsdt")
+ * to fn, in the order of the file. Symbols in operands are resolved; an operand that can't be is
+ * BSL_ARG_UNSUPPORTED and does not hide its probe. Returns the number of sites given to fn (0: the
+ * file has none), -EBADMSG for a broken note, or what fn returned if < 0.
+ */
+int bsl_elf_usdt_each(struct bsl_elf *elf, bsl_usdt_fn fn, void *ctx);
+
+/*
+ * Parses an argument description alone. Fills usdt args[], nargs, args_text; a symbol stays
+ * unresolved (addr = its displacement). Never fails: what isn't understood is BSL_ARG_UNSUPPORTED
+ * with its reason. Returns nargs.
+ */
+int bsl_usdt_parse_args(const char *text, int machine, struct bsl_usdt *usdt);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BLAZESYM_LITE_H */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/* Reading small files and /proc, and one process's view of the file system. Internal. */
+#ifndef BSL_IO_H
+#define BSL_IO_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Reads a whole file, which may be one of /proc that has no size, into a malloc()ed buffer, with a
+ * NUL behind it that is not counted. -EFBIG if it is longer than max.
+ */
+int io_read_all(const char *path, size_t max, char **data, size_t *size);
+
+/* The same from an open file, from where it stands; it stays open. */
+int io_read_fd(int fd, size_t max, char **data, size_t *size);
+
+/* What has to stand before a path of a process's world to make it ours: room for any pid. */
+#define IO_ROOT_SIZE sizeof("/proc/-2147483648/root")
+
+/*
+ * "" if pid is 0 or shares our root directory and mount namespace, else "/proc/PID/root". -ESRCH if
+ * there is no such process.
+ */
+int io_root(pid_t pid, char root[static IO_ROOT_SIZE]);
+
+/*
+ * Follows the symbolic links of an absolute path inside of root, where an absolute link starts
+ * again at root: the kernel would start it at our own. Writes root + the path without links. The
+ * last components need not exist. -ELOOP after 40 links, -ENAMETOOLONG.
+ */
+int io_resolve_in_root(const char *root, const char *path, char out[static PATH_MAX]);
+
+/* snprintf() that says if it fitted. */
+bool io_format(char *out, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif /* BSL_IO_H */

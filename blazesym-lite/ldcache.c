@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * /etc/ld.so.cache: library names and their paths, as ldconfig leaves them. Layouts: glibc's
+ * sysdeps/generic/dl-cache.h; the _DL_CACHE_DEFAULT_ID of each machine: sysdeps/.../dl-cache.h.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "ldcache.h"
+
+#define OLD_MAGIC "ld.so-1.7.0"
+#define NEW_MAGIC "glibc-ld.so.cache1.1"
+
+struct old_header {
+	char magic[sizeof(OLD_MAGIC)];
+	uint32_t nr_libs;
+};
+
+struct old_entry {
+	int32_t flags;
+	uint32_t key, value;
+};
+
+struct new_header {
+	char magic[sizeof(NEW_MAGIC) - 1];
+	uint32_t nr_libs;
+	uint32_t strings_size;
+	uint8_t flags;
+	uint8_t padding[3];
+	uint32_t extensions;
+	uint32_t unused[3];
+};
+
+struct new_entry {
+	int32_t flags;
+	uint32_t key, value;
+	uint32_t osversion;
+	uint64_t hwcap;
+};
+
+/* Flags of an entry that the machine's own linker takes. */
+static const struct {
+	int machine;
+	int32_t flags;
+} machine_flags[] = {
+	{ EM_X86_64, 0x0303 },
+	{ EM_AARCH64, 0x0a03 },
+	{ EM_386, 0x0003 },
+};
+
+/* Both layouts reduced to what they have in common. */
+struct cache {
+	const uint8_t *strings;	/* what keys and values are counted from */
+	size_t strings_size;
+	const uint8_t *entries;
+	size_t entry_size;
+	size_t nr;
+};
+
+static bool new_open(const uint8_t *data, size_t size, struct cache *cache)
+{
+	struct new_header header;
+
+	if (size < sizeof(header) || memcmp(data, NEW_MAGIC, sizeof(header.magic)))
+		return false;
+	memcpy(&header, data, sizeof(header));
+	cache->strings = data;
+	cache->strings_size = size;
+	cache->entries = data + sizeof(header);
+	cache->entry_size = sizeof(struct new_entry);
+	cache->nr = header.nr_libs;
+	return header.nr_libs <= (size - sizeof(header)) / sizeof(struct new_entry);
+}
+
+static bool old_open(const uint8_t *data, size_t size, struct cache *cache)
+{
+	struct old_header header;
+	size_t end;
+
+	if (size < sizeof(header) || memcmp(data, OLD_MAGIC, sizeof(header.magic) - 1))
+		return false;
+	memcpy(&header, data, sizeof(header));
+	if (header.nr_libs > (size - sizeof(header)) / sizeof(struct old_entry))
+		return false;
+	end = sizeof(header) + header.nr_libs * sizeof(struct old_entry);
+	/* the new layout, where there is one, follows at its own alignment */
+	if (((end + 7) & ~(size_t)7) < size &&
+	    new_open(data + ((end + 7) & ~(size_t)7), size - ((end + 7) & ~(size_t)7), cache))
+		return true;
+	cache->strings = data + end;
+	cache->strings_size = size - end;
+	cache->entries = data + sizeof(header);
+	cache->entry_size = sizeof(struct old_entry);
+	cache->nr = header.nr_libs;
+	return true;
+}
+
+/* NULL if the string does not start and end inside of the cache. */
+static const char *cache_string(const struct cache *cache, uint32_t at)
+{
+	if (at >= cache->strings_size ||
+	    !memchr(cache->strings + at, '\0', cache->strings_size - at))
+		return NULL;
+	return (const char *)cache->strings + at;
+}
+
+bool ldcache_name_match(const char *file, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!strcmp(file, name))
+		return true;
+	if (strncmp(file, "lib", 3) || strncmp(file + 3, name, len))
+		return false;
+	file += 3 + len;
+	/* libc-2.31.so is what glibc's libc.so.6 was a link to before 2.34 */
+	if (*file == '-')
+		file += 1 + strspn(file + 1, "0123456789.");
+	if (file[-1] == '.')
+		file--;
+	return !strncmp(file, ".so", 3) && (!file[3] || file[3] == '.');
+}
+
+int bsl_ldcache_find(const void *data, size_t size, const char *name, int machine,
+		     int (*fn)(const char *path, void *ctx), void *ctx)
+{
+	struct cache cache;
+	int32_t flags = -1;
+	int ret;
+
+	if (!new_open(data, size, &cache) && !old_open(data, size, &cache))
+		return -EBADMSG;
+	for (size_t i = 0; i < sizeof(machine_flags) / sizeof(machine_flags[0]); i++)
+		if (machine_flags[i].machine == machine)
+			flags = machine_flags[i].flags;
+	for (size_t i = 0; i < cache.nr; i++) {
+		const char *key, *path;
+		struct old_entry entry;	/* how an entry of either layout starts */
+
+		memcpy(&entry, cache.entries + i * cache.entry_size, sizeof(entry));
+		if (entry.flags != flags)
+			continue;
+		key = cache_string(&cache, entry.key);
+		if (!key || !ldcache_name_match(key, name))
+			continue;
+		path = cache_string(&cache, entry.value);
+		ret = path && path[0] == '/' ? fn(path, ctx) : 0;
+		if (ret)
+			return ret;
+	}
+	return 0;
+}

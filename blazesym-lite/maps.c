@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Process maps: /proc/PID/maps into an array, and a way to open what is mapped. The format is
+ * show_map_vma() in the kernel's fs/proc/task_mmu.c; paths have newlines, and only these, written
+ * as \012.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "blazesym-lite.h"
+#include "io.h"
+
+/* A process may have millions of mappings (vm.max_map_count); some end to our patience must be. */
+#define MAPS_MAX (256u << 20)
+
+/* What bsl_maps_free() frees: the public part first. */
+struct maps {
+	struct bsl_maps public;
+	struct bsl_map *maps;
+	char *paths;
+};
+
+struct cursor {
+	const char *at, *end;
+};
+
+static unsigned int digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
+}
+
+/*
+ * Reads digits of base 10 or 16 up to `stop`, which is passed over; the line's end stands for a
+ * blank too. False for anything else.
+ */
+static bool number_take(struct cursor *cursor, unsigned int base, char stop, uint64_t *value)
+{
+	const char *start = cursor->at;
+	unsigned int digit;
+
+	*value = 0;
+	for (; cursor->at < cursor->end; cursor->at++) {
+		digit = digit_value(*cursor->at);
+		if (digit >= base)
+			break;
+		if (*value > (UINT64_MAX - digit) / base)
+			return false;
+		*value = *value * base + digit;
+	}
+	if (cursor->at == start)
+		return false;
+	if (cursor->at == cursor->end)
+		return stop == ' ';
+	return *cursor->at++ == stop;
+}
+
+static bool perms_take(struct cursor *cursor, unsigned int *perms)
+{
+	static const struct {
+		char set, clear;
+		unsigned int perm;
+	} rows[] = {
+		{ 'r', '-', BSL_MAP_READ }, { 'w', '-', BSL_MAP_WRITE },
+		{ 'x', '-', BSL_MAP_EXEC }, { 's', 'p', BSL_MAP_SHARED },
+	};
+
+	*perms = 0;
+	if (cursor->end - cursor->at < 5 || cursor->at[4] != ' ')
+		return false;
+	for (size_t i = 0; i < 4; i++, cursor->at++) {
+		if (*cursor->at == rows[i].set)
+			*perms |= rows[i].perm;
+		else if (*cursor->at != rows[i].clear)
+			return false;
+	}
+	cursor->at++;
+	return true;
+}
+
+/* Copies a path with its newlines restored; returns what follows its NUL. */
+static char *path_unescape(const char *from, const char *end, char *to)
+{
+	while (from < end) {
+		if (end - from >= 4 && !memcmp(from, "\\012", 4)) {
+			*to++ = '\n';
+			from += 4;
+		} else {
+			*to++ = *from++;
+		}
+	}
+	*to++ = '\0';
+	return to;
+}
+
+static void map_classify(struct bsl_map *map, char *path)
+{
+	static const char deleted[] = " (deleted)";
+	size_t len = strlen(path);
+
+	map->path = path;
+	if (path[0] == '/') {
+		map->kind = BSL_MAP_FILE;
+		if (len > sizeof(deleted) - 1 && !strcmp(path + len - sizeof(deleted) + 1, deleted)) {
+			map->deleted = true;
+			path[len - sizeof(deleted) + 1] = '\0';
+		}
+		map->memfd = map->deleted && !strncmp(path, "/memfd:", 7);
+	} else if (!strcmp(path, "[vdso]")) {
+		map->kind = BSL_MAP_VDSO;
+	} else if (!len || !strncmp(path, "[anon", 5)) {
+		map->kind = BSL_MAP_ANON;
+	} else {
+		map->kind = BSL_MAP_SPECIAL;
+	}
+}
+
+static bool line_parse(struct cursor line, struct bsl_map *map, char **paths)
+{
+	uint64_t major, minor;
+	char *path = *paths;
+
+	memset(map, 0, sizeof(*map));
+	if (!number_take(&line, 16, '-', &map->start) || !number_take(&line, 16, ' ', &map->end) ||
+	    !perms_take(&line, &map->perms) || !number_take(&line, 16, ' ', &map->offset) ||
+	    !number_take(&line, 16, ':', &major) || !number_take(&line, 16, ' ', &minor) ||
+	    !number_take(&line, 10, ' ', &map->ino) || major > UINT32_MAX ||
+	    minor > UINT32_MAX || map->end < map->start)
+		return false;
+	map->dev_major = major;
+	map->dev_minor = minor;
+	while (line.at < line.end && *line.at == ' ')
+		line.at++;
+	*paths = path_unescape(line.at, line.end, path);
+	map_classify(map, path);
+	return true;
+}
+
+/* Neighbours mostly map the same file: they share one copy of its path. */
+static void path_share(struct bsl_map *map, const struct bsl_map *prev, char **paths)
+{
+	if (strcmp(map->path, prev->path))
+		return;
+	*paths = (char *)map->path;
+	map->path = prev->path;
+}
+
+static size_t lines_count(const char *text, size_t len)
+{
+	size_t nr = 0;
+
+	for (const char *at = text, *end = text + len; at < end; nr++) {
+		const char *eol = memchr(at, '\n', end - at);
+
+		at = eol ? eol + 1 : end;
+	}
+	return nr;
+}
+
+int bsl_maps_parse(const char *text, size_t len, struct bsl_maps **out)
+{
+	size_t nr = lines_count(text, len);
+	struct maps *maps = calloc(1, sizeof(*maps));
+	struct cursor all = { text, text + len };
+	char *paths;
+	int err = -ENOMEM;
+
+	if (!maps)
+		return -ENOMEM;
+	maps->maps = calloc(nr ? nr : 1, sizeof(*maps->maps));
+	/* each line's path is shorter than the line, so its NUL fits, but for the last's */
+	maps->paths = malloc(len + 1);
+	if (!maps->maps || !maps->paths)
+		goto cleanup;
+	paths = maps->paths;
+	err = -EBADMSG;
+	for (size_t i = 0; i < nr; i++) {
+		struct bsl_map *map = &maps->maps[i];
+		const char *eol = memchr(all.at, '\n', all.end - all.at);
+
+		if (!eol)
+			eol = all.end;
+		if (!line_parse((struct cursor){ all.at, eol }, map, &paths))
+			goto cleanup;
+		if (i && map->start < map[-1].end)
+			goto cleanup;
+		if (i)
+			path_share(map, map - 1, &paths);
+		all.at = eol + (eol < all.end);
+	}
+	maps->public.maps = maps->maps;
+	maps->public.nr = nr;
+	*out = &maps->public;
+	return 0;
+cleanup:
+	bsl_maps_free(&maps->public);
+	return err;
+}
+
+int bsl_maps_read(pid_t pid, struct bsl_maps **out)
+{
+	char path[64], *text;
+	size_t len;
+	int err;
+
+	if (!pid)
+		pid = getpid();
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	err = io_read_all(path, MAPS_MAX, &text, &len);
+	if (err)
+		return err == -ENOENT ? -ESRCH : err;
+	err = bsl_maps_parse(text, len, out);
+	free(text);
+	if (!err)
+		(*out)->pid = pid;
+	return err;
+}
+
+void bsl_maps_free(struct bsl_maps *public)
+{
+	struct maps *maps = (struct maps *)public;
+
+	if (!maps)
+		return;
+	free(maps->maps);
+	free(maps->paths);
+	free(maps);
+}
+
+const struct bsl_map *bsl_maps_find(const struct bsl_maps *maps, uint64_t addr)
+{
+	size_t low = 0, high = maps->nr;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (maps->maps[mid].end <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == maps->nr || addr < maps->maps[low].start)
+		return NULL;
+	return &maps->maps[low];
+}
+
+/* True if `st` is the mapped file, judged by the numbers in the maps line alone. */
+static bool map_is_file(const struct bsl_map *map, const struct stat *st)
+{
+	/* btrfs and overlayfs report other devices in maps than in stat(2): the inode must do */
+	return map->ino == st->st_ino && !map->deleted;
+}
+
+int bsl_map_open_path(const struct bsl_maps *maps, const struct bsl_map *map, char *path,
+		      size_t size)
+{
+	char root[IO_ROOT_SIZE], link[96];
+	struct stat mapped, named;
+	bool have_link;
+	int err;
+
+	if (map->kind != BSL_MAP_FILE)
+		return -ENOENT;
+	err = io_root(maps->pid, root);
+	if (err)
+		return err;
+	snprintf(link, sizeof(link), "/proc/%d/map_files/%llx-%llx", maps->pid,
+		 (unsigned long long)map->start, (unsigned long long)map->end);
+	have_link = maps->pid && !stat(link, &mapped);
+	if (!io_format(path, size, "%s%s", root, map->path))
+		return -ENAMETOOLONG;
+	if (!stat(path, &named)) {
+		if (have_link ? mapped.st_dev == named.st_dev && mapped.st_ino == named.st_ino :
+				map_is_file(map, &named))
+			return 0;
+	}
+	if (!have_link)
+		return -ENOENT;
+	return io_format(path, size, "%s", link) ? 0 : -ENAMETOOLONG;
+}

@@ -1,0 +1,656 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Names <-> addresses in one ELF file. Names are searched by walking the tables as they lie in the
+ * file; addresses through a sorted index that the first such question builds.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "elf_file.h"
+
+/* One table entry that is a defined symbol of a wanted type. */
+struct entry {
+	struct bsl_symbol sym;	/* name still carries its version: use name_len */
+	size_t name_len;
+	uint16_t section;
+	const struct elf_symtab *tab;
+};
+
+/* Splits foo@V and foo@@V. The strings are NUL-terminated, the version's is a tail of the name's. */
+static void version_split(const char *full, size_t *name_len, const char **version)
+{
+	const char *at = *full ? strchr(full + 1, '@') : NULL;
+
+	*version = NULL;
+	*name_len = at ? (size_t)(at - full) : strlen(full);
+	if (at)
+		*version = at + 1 + (at[1] == '@');
+}
+
+/*
+ * Assembly written without .type has STT_NOTYPE; so have markers like _etext, which lie behind
+ * the section they name, arm64's $x and $d, and the inner labels of assembly, which are local.
+ */
+static bool notype_is_func(const struct bsl_elf *elf, const struct elf_symtab *tab,
+			   const Elf64_Sym *sym, const char *name)
+{
+	const Elf64_Shdr *shdr;
+
+	if (sym->st_shndx >= tab->nr_shdrs || name[0] == '$')
+		return false;
+	shdr = &tab->shdrs[sym->st_shndx];
+	if (!(shdr->sh_flags & SHF_EXECINSTR))
+		return false;
+	if (ELF64_ST_BIND(sym->st_info) == STB_LOCAL && !sym->st_size)
+		return false;
+	if (elf->ehdr.e_type == ET_REL)
+		return sym->st_value < shdr->sh_size;
+	return sym->st_value >= shdr->sh_addr && sym->st_value - shdr->sh_addr < shdr->sh_size;
+}
+
+static bool type_get(const struct bsl_elf *elf, const struct elf_symtab *tab, const Elf64_Sym *sym,
+		     const char *name, enum bsl_symbol_type *type)
+{
+	switch (ELF64_ST_TYPE(sym->st_info)) {
+	case STT_FUNC:
+		*type = BSL_SYM_FUNC;
+		return true;
+	case STT_GNU_IFUNC:
+		*type = BSL_SYM_IFUNC;
+		return true;
+	case STT_OBJECT:
+	case STT_COMMON:
+		*type = BSL_SYM_OBJECT;
+		return true;
+	case STT_NOTYPE:
+		*type = BSL_SYM_FUNC;
+		return notype_is_func(elf, tab, sym, name);
+	default:
+		return false;
+	}
+}
+
+/* The address is a file offset in relocatable files; see blazesym-lite.h. */
+static bool address_get(const struct bsl_elf *elf, const Elf64_Sym *sym, uint64_t *addr)
+{
+	*addr = sym->st_value;
+	if (elf->ehdr.e_type != ET_REL)
+		return true;
+	if (sym->st_shndx >= elf->nr_shdrs || elf->shdrs[sym->st_shndx].sh_type == SHT_NOBITS)
+		return false;
+	*addr += elf->shdrs[sym->st_shndx].sh_offset;
+	return true;
+}
+
+static bool type_wanted(enum bsl_symbol_type type, unsigned int flags)
+{
+	if (type == BSL_SYM_OBJECT)
+		return flags & (BSL_FIND_OBJECTS | BSL_FIND_ONLY_OBJECTS);
+	return !(flags & BSL_FIND_ONLY_OBJECTS);
+}
+
+/* Fills all but the file offset, which most entries looked at don't need. */
+static bool entry_get(const struct bsl_elf *elf, const struct elf_symtab *tab, size_t i,
+		      unsigned int flags, struct entry *entry)
+{
+	struct bsl_symbol *out = &entry->sym;
+	Elf64_Sym sym;
+
+	elf_symbol_get(tab, i, &sym);
+	/* an absolute symbol is a number or a version's name, not a place */
+	if (sym.st_shndx == SHN_UNDEF || sym.st_shndx == SHN_ABS || sym.st_shndx == SHN_COMMON)
+		return false;
+	out->name = elf_string(&tab->strings, sym.st_name);
+	if (!out->name || !*out->name)
+		return false;
+	if (!type_get(elf, tab, &sym, out->name, &out->type) || !type_wanted(out->type, flags) ||
+	    !address_get(elf, &sym, &out->addr))
+		return false;
+	out->size = sym.st_size;
+	switch (ELF64_ST_BIND(sym.st_info)) {
+	case STB_LOCAL:
+		out->bind = BSL_BIND_LOCAL;
+		break;
+	case STB_WEAK:
+		out->bind = BSL_BIND_WEAK;
+		break;
+	default:	/* STB_GLOBAL, STB_GNU_UNIQUE */
+		out->bind = BSL_BIND_GLOBAL;
+	}
+	entry->section = sym.st_shndx;
+	entry->tab = tab;
+	return true;
+}
+
+static void offset_fill(const struct bsl_elf *elf, struct bsl_symbol *sym)
+{
+	if (bsl_elf_addr_to_offset(elf, sym->addr, &sym->offset))
+		sym->offset = UINT64_MAX;
+}
+
+/* ---- name -> symbols ---- */
+
+/* A growing set of non-zero 64-bit hashes: what was given to the caller already. */
+struct seen {
+	uint64_t *slots;
+	size_t nr_slots;	/* a power of 2 */
+	size_t nr;
+};
+
+static uint64_t seen_hash(uint64_t addr, const char *name, size_t len)
+{
+	uint64_t hash = 0xcbf29ce484222325ull ^ addr * 0x9e3779b97f4a7c15ull;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)name[i]) * 0x100000001b3ull;
+	hash ^= hash >> 32;
+	return hash ? hash : 1;
+}
+
+static int seen_grow(struct seen *seen)
+{
+	size_t nr_slots = seen->nr_slots ? seen->nr_slots * 2 : 64;
+	uint64_t *slots = calloc(nr_slots, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	for (size_t i = 0; i < seen->nr_slots; i++) {
+		size_t to = seen->slots[i] & (nr_slots - 1);
+
+		if (!seen->slots[i])
+			continue;
+		while (slots[to])
+			to = (to + 1) & (nr_slots - 1);
+		slots[to] = seen->slots[i];
+	}
+	free(seen->slots);
+	seen->slots = slots;
+	seen->nr_slots = nr_slots;
+	return 0;
+}
+
+/* 1: new, and in the set from now on; 0: was there; -ENOMEM. */
+static int seen_add(struct seen *seen, uint64_t hash)
+{
+	size_t at;
+
+	if (seen->nr >= seen->nr_slots / 2 && seen_grow(seen))
+		return -ENOMEM;
+	for (at = hash & (seen->nr_slots - 1); seen->slots[at]; at = (at + 1) & (seen->nr_slots - 1))
+		if (seen->slots[at] == hash)
+			return 0;
+	seen->slots[at] = hash;
+	seen->nr++;
+	return 1;
+}
+
+/* A search in progress. */
+struct search {
+	struct bsl_elf *elf;
+	const char *name;	/* without its version */
+	size_t name_len;
+	const char *version;	/* wanted, or NULL */
+	unsigned int flags;
+	char word[64];		/* for BSL_FIND_DEMANGLED: what a mangled name must hold */
+	bsl_symbol_fn fn;
+	void *ctx;
+	struct seen seen;
+	char *copy;		/* of the last name that had to lose its version */
+	int nr;
+	bool stopped;
+};
+
+static bool plain_match(const char *wanted, unsigned int flags, const char *name)
+{
+	return flags & BSL_FIND_GLOB ? bsl_glob_match(wanted, name) : !strcmp(wanted, name);
+}
+
+static bool demangled_match(const char *wanted, unsigned int flags, const char *name)
+{
+	static const unsigned int ways[] = { 0, BSL_DEMANGLE_NO_PARAMS };
+	bool match = false;
+	char *text;
+
+	for (size_t i = 0; i < 2 && !match; i++) {
+		text = bsl_demangle(name, ways[i]);
+		match = text && plain_match(wanted, flags, text);
+		free(text);
+	}
+	return match;
+}
+
+bool symbol_name_match(const char *wanted, unsigned int flags, const char *name)
+{
+	return plain_match(wanted, flags, name) ||
+	       ((flags & BSL_FIND_DEMANGLED) && demangled_match(wanted, flags, name));
+}
+
+/*
+ * Demangling a hundred thousand names takes a tenth of a second. Mangling keeps identifiers as they
+ * are, so the last one of what is wanted must be in the mangled name. Not so operators, the words of a
+ * pattern, which may be cut, and constructors of those std classes that have short forms.
+ */
+static void search_word_set(struct search *search)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+	const char *name = search->name, *end = name + strcspn(name, "(<{"), *at = end, *other;
+	size_t len;
+
+	if (strpbrk(name, "*?[\\") || strstr(name, "operator"))
+		return;
+	while (at > name && strchr(letters, at[-1]))
+		at--;
+	len = end - at;
+	if (len >= sizeof(search->word))
+		return;
+	memcpy(search->word, at, len);
+	other = strstr(name, search->word);
+	if (other == at)
+		other = strstr(end, search->word);
+	if (!strncmp(name, "std::", 5) && other)
+		search->word[0] = '\0';
+}
+
+static bool search_match(struct search *search, const struct entry *entry)
+{
+	const struct bsl_symbol *sym = &entry->sym;
+
+	/* a symbol without a version in a file with versions still is what was meant */
+	if (search->version && sym->version && strcmp(search->version, sym->version))
+		return false;
+	if (plain_match(search->name, search->flags, sym->name))
+		return true;
+	return (search->flags & BSL_FIND_DEMANGLED) && strstr(sym->name, search->word) &&
+	       demangled_match(search->name, search->flags, sym->name);
+}
+
+/*
+ * Finds a symbol's version: in its name, as linkers write it into .symtab, or beside it, as they
+ * do for .dynsym. Gives versioned names a place where they can end before the `@`.
+ */
+static int search_unversion(struct search *search, const struct elf_symtab *tab, size_t i,
+			    struct entry *entry)
+{
+	version_split(entry->sym.name, &entry->name_len, &entry->sym.version);
+	if (!entry->sym.version) {
+		if (tab == &search->elf->dynsym)
+			entry->sym.version = elf_dynsym_version(search->elf, i);
+		return 0;
+	}
+	free(search->copy);
+	search->copy = strndup(entry->sym.name, entry->name_len);
+	if (!search->copy)
+		return -ENOMEM;
+	entry->sym.name = search->copy;
+	return 0;
+}
+
+static int search_report(struct search *search, struct entry *entry)
+{
+	int ret;
+
+	ret = seen_add(&search->seen, seen_hash(entry->sym.addr, entry->sym.name, entry->name_len));
+	if (ret <= 0)
+		return ret;
+	offset_fill(search->elf, &entry->sym);
+	search->nr++;
+	ret = search->fn(&entry->sym, search->ctx);
+	search->stopped = ret > 0;
+	return ret < 0 ? ret : 0;
+}
+
+static int search_table(struct search *search, const struct elf_symtab *tab)
+{
+	bool exact = !(search->flags & (BSL_FIND_GLOB | BSL_FIND_DEMANGLED));
+	struct entry entry;
+	Elf64_Sym sym;
+	int err;
+
+	for (size_t i = 0; i < tab->nr && !search->stopped; i++) {
+		if (exact) {
+			const char *name;
+
+			/* most entries end here: no more than one string comparison each */
+			elf_symbol_get(tab, i, &sym);
+			name = elf_string(&tab->strings, sym.st_name);
+			if (!name || strncmp(name, search->name, search->name_len) ||
+			    (name[search->name_len] && name[search->name_len] != '@'))
+				continue;
+		}
+		if (!entry_get(search->elf, tab, i, search->flags, &entry))
+			continue;
+		err = search_unversion(search, tab, i, &entry);
+		if (!err && search_match(search, &entry))
+			err = search_report(search, &entry);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int bsl_elf_find_symbols(struct bsl_elf *elf, const char *name, unsigned int flags,
+			 bsl_symbol_fn fn, void *ctx)
+{
+	struct search search = { .elf = elf, .flags = flags, .fn = fn, .ctx = ctx };
+	char *plain = NULL;
+	int err;
+
+	elf_tables_prepare(elf);
+	if (!elf->symtab.nr && !elf->dynsym.nr)
+		return -ENODATA;
+	version_split(name, &search.name_len, &search.version);
+	plain = strndup(name, search.name_len);
+	if (!plain)
+		return -ENOMEM;
+	search.name = plain;
+	search_word_set(&search);
+	err = search_table(&search, &elf->symtab);
+	if (!err)
+		err = search_table(&search, &elf->dynsym);
+	free(search.seen.slots);
+	free(search.copy);
+	free(plain);
+	return err ? err : search.nr;
+}
+
+/* ---- near names ---- */
+
+struct near {
+	const char *name;	/* what we were asked for */
+	size_t len;
+	unsigned int limit;
+	char **out;
+	unsigned int *distances;
+	size_t nr, max;
+};
+
+static int near_insert(struct near *near, const char *name, unsigned int distance)
+{
+	size_t at = near->nr;
+	char *copy;
+
+	for (size_t i = 0; i < near->nr; i++)
+		if (!strcmp(near->out[i], name))
+			return 0;
+	while (at && (near->distances[at - 1] > distance))
+		at--;
+	if (at == near->max)
+		return 0;
+	copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	if (near->nr == near->max)
+		free(near->out[--near->nr]);
+	memmove(near->out + at + 1, near->out + at, (near->nr - at) * sizeof(*near->out));
+	memmove(near->distances + at + 1, near->distances + at,
+		(near->nr - at) * sizeof(*near->distances));
+	near->out[at] = copy;
+	near->distances[at] = distance;
+	near->nr++;
+	return 0;
+}
+
+static int near_consider(const struct bsl_symbol *sym, void *ctx)
+{
+	struct near *near = ctx;
+	unsigned int limit = near->limit, distance;
+
+	if (near->nr == near->max && near->distances[near->nr - 1] < limit)
+		limit = near->distances[near->nr - 1];
+	distance = bsl_edit_distance(near->name, sym->name, limit);
+	return distance <= limit ? near_insert(near, sym->name, distance) : 0;
+}
+
+int bsl_elf_suggest(struct bsl_elf *elf, const char *name, unsigned int flags, char **out, size_t n)
+{
+	struct near near = { .name = name, .len = strlen(name), .out = out, .max = n };
+	int ret;
+
+	near.limit = near.len < 3 ? 1 : near.len / 3;
+	if (near.limit > 8)
+		near.limit = 8;
+	if (!n)
+		return 0;
+	near.distances = calloc(n, sizeof(*near.distances));
+	if (!near.distances)
+		return -ENOMEM;
+	ret = bsl_elf_find_symbols(elf, "*", flags | BSL_FIND_GLOB, near_consider, &near);
+	free(near.distances);
+	if (ret < 0) {
+		while (near.nr)
+			free(out[--near.nr]);
+		return ret;
+	}
+	return near.nr;
+}
+
+/* ---- address -> symbol ---- */
+
+/* The top bit of a key tells the table, the rest is the entry's number. */
+#define KEY_DYNSYM (1u << 31)
+
+struct index_entry {
+	uint64_t addr;
+	uint64_t max_end;	/* of this entry and all before it: how far back to look */
+	uint32_t key;
+	uint32_t rank;		/* of several at one address the highest is the best */
+};
+
+/* The name, cut before its version, of a symbol that has one. Sorted by key. */
+struct versioned {
+	uint32_t key;
+	char *name;
+};
+
+struct symbol_index {
+	struct index_entry *entries;
+	size_t nr;
+	struct versioned *versioned;
+	size_t nr_versioned;
+};
+
+void symbol_index_free(struct symbol_index *index)
+{
+	if (!index)
+		return;
+	for (size_t i = 0; i < index->nr_versioned; i++)
+		free(index->versioned[i].name);
+	free(index->versioned);
+	free(index->entries);
+	free(index);
+}
+
+static int index_entry_compare(const void *a, const void *b)
+{
+	const struct index_entry *x = a, *y = b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	/* .symtab before .dynsym and lower numbers first: the same answer each time */
+	return x->key > y->key ? -1 : x->key < y->key;
+}
+
+static uint32_t entry_rank(const struct entry *entry)
+{
+	static const uint32_t binds[] = {
+		[BSL_BIND_LOCAL] = 0, [BSL_BIND_WEAK] = 1, [BSL_BIND_GLOBAL] = 2,
+	};
+
+	return (entry->sym.type != BSL_SYM_OBJECT) * 4 + binds[entry->sym.bind];
+}
+
+static int index_add_versioned(struct symbol_index *index, uint32_t key, const char *name, size_t len)
+{
+	struct versioned *grown = index->versioned;
+
+	/* doubles at each power of two */
+	if (!(index->nr_versioned & (index->nr_versioned - 1)))
+		grown = reallocarray(grown, index->nr_versioned ? index->nr_versioned * 2 : 1,
+				     sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	index->versioned = grown;
+	grown[index->nr_versioned].key = key;
+	grown[index->nr_versioned].name = strndup(name, len);
+	if (!grown[index->nr_versioned].name)
+		return -ENOMEM;
+	index->nr_versioned++;
+	return 0;
+}
+
+static int index_add_table(struct symbol_index *index, const struct bsl_elf *elf,
+			   const struct elf_symtab *tab, uint32_t key)
+{
+	struct entry entry;
+	int err;
+
+	for (size_t i = 0; i < tab->nr; i++, key++) {
+		struct index_entry *to = &index->entries[index->nr];
+
+		if (!entry_get(elf, tab, i, BSL_FIND_OBJECTS, &entry))
+			continue;
+		version_split(entry.sym.name, &entry.name_len, &entry.sym.version);
+		if (entry.sym.version) {
+			err = index_add_versioned(index, key, entry.sym.name, entry.name_len);
+			if (err)
+				return err;
+		}
+		to->addr = entry.sym.addr;
+		to->max_end = entry.sym.addr + entry.sym.size;
+		if (to->max_end < to->addr)
+			to->max_end = UINT64_MAX;
+		to->key = key;
+		to->rank = entry_rank(&entry);
+		index->nr++;
+	}
+	return 0;
+}
+
+static int index_build(struct bsl_elf *elf)
+{
+	struct symbol_index *index = calloc(1, sizeof(*index));
+	struct index_entry *shrunk;
+	int err = -ENOMEM;
+
+	if (!index)
+		return -ENOMEM;
+	index->entries = calloc(elf->symtab.nr + elf->dynsym.nr, sizeof(*index->entries));
+	if (!index->entries)
+		goto cleanup;
+	err = index_add_table(index, elf, &elf->symtab, 0);
+	if (!err)
+		err = index_add_table(index, elf, &elf->dynsym, KEY_DYNSYM);
+	if (err)
+		goto cleanup;
+	shrunk = realloc(index->entries, (index->nr ? index->nr : 1) * sizeof(*index->entries));
+	if (shrunk)
+		index->entries = shrunk;
+	qsort(index->entries, index->nr, sizeof(*index->entries), index_entry_compare);
+	for (size_t i = 1; i < index->nr; i++)
+		if (index->entries[i].max_end < index->entries[i - 1].max_end)
+			index->entries[i].max_end = index->entries[i - 1].max_end;
+	elf->index = index;
+	return 0;
+cleanup:
+	symbol_index_free(index);
+	return err;
+}
+
+static void index_entry_get(const struct bsl_elf *elf, uint32_t key, struct entry *entry)
+{
+	const struct elf_symtab *tab = key & KEY_DYNSYM ? &elf->dynsym : &elf->symtab;
+
+	entry_get(elf, tab, key & ~KEY_DYNSYM, BSL_FIND_OBJECTS, entry);
+}
+
+static int versioned_compare(const void *a, const void *b)
+{
+	uint32_t x = ((const struct versioned *)a)->key, y = ((const struct versioned *)b)->key;
+
+	return x < y ? -1 : x > y;
+}
+
+static void index_symbol_get(const struct bsl_elf *elf, uint32_t key, struct bsl_symbol *sym)
+{
+	const struct symbol_index *index = elf->index;
+	const struct versioned *versioned, wanted = { .key = key };
+	struct entry entry;
+
+	index_entry_get(elf, key, &entry);
+	version_split(entry.sym.name, &entry.name_len, &entry.sym.version);
+	*sym = entry.sym;
+	if (sym->version) {
+		versioned = bsearch(&wanted, index->versioned, index->nr_versioned,
+				    sizeof(wanted), versioned_compare);
+		if (versioned)
+			sym->name = versioned->name;
+	}
+	offset_fill(elf, sym);
+}
+
+/* The number of entries at or before addr. */
+static size_t index_upper_bound(const struct symbol_index *index, uint64_t addr)
+{
+	size_t low = 0, high = index->nr;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (index->entries[mid].addr <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* True if the address lies in the entry's section, which is where a sizeless symbol must end. */
+static bool entry_section_holds(const struct bsl_elf *elf, const struct entry *entry, uint64_t addr)
+{
+	const Elf64_Shdr *shdr;
+	uint64_t start;
+
+	if (entry->section >= entry->tab->nr_shdrs)
+		return false;
+	shdr = &entry->tab->shdrs[entry->section];
+	start = elf->ehdr.e_type == ET_REL ? shdr->sh_offset : shdr->sh_addr;
+	return addr >= start && addr - start < shdr->sh_size;
+}
+
+int bsl_elf_symbol_at(struct bsl_elf *elf, uint64_t addr, struct bsl_symbol *sym)
+{
+	const struct index_entry *sizeless = NULL;
+	bool nearest = true;	/* nothing with a size starts between here and addr */
+	struct entry entry;
+	int err;
+
+	elf_tables_prepare(elf);
+	if (!elf->symtab.nr && !elf->dynsym.nr)
+		return -ENODATA;
+	err = elf->index ? 0 : index_build(elf);
+	if (err)
+		return err;
+
+	for (size_t i = index_upper_bound(elf->index, addr); i-- > 0;) {
+		const struct index_entry *at = &elf->index->entries[i];
+
+		if (at->max_end <= addr && (sizeless || !nearest))
+			break;
+		index_entry_get(elf, at->key, &entry);
+		if (entry.sym.size && addr - entry.sym.addr < entry.sym.size) {
+			index_symbol_get(elf, at->key, sym);
+			return 0;
+		}
+		if (entry.sym.size)
+			nearest = false;
+		else if (nearest && !sizeless && entry_section_holds(elf, &entry, addr))
+			sizeless = at;
+	}
+	if (!sizeless)
+		return -ENOENT;
+	index_symbol_get(elf, sizeless->key, sym);
+	return 0;
+}
