@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Uprobes by multi link or perf event, tracepoints by perf event.
+ */
+#include "lib/attach.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* include/uapi/linux/bpf.h, 89ae89f53d20 */
+#define UPROBE_MULTI_RETURN (1u << 0)
+
+static int load_trial(const struct bpf_insn *insns, size_t count, int expected_attach_type)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = expected_attach_type);
+
+	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "trial", "GPL", insns, count, &opts);
+}
+
+static bool has_cookie(void)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_attach_cookie},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int fd = load_trial(insns, 3, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/*
+ * A directory is no file to probe: a kernel that knows the link type says EBADF. One that checks the
+ * process first, which came together with the right meaning of the process filter, says EINVAL for process -1 (libbpf's
+ * probe_uprobe_multi_link() tells the two apart in the same way).
+ */
+static void probe_uprobe_multi(struct attach_features *features)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	unsigned long offset = 0;
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .uprobe_multi.path = "/",
+		    .uprobe_multi.offsets = &offset, .uprobe_multi.cnt = 1);
+	int prog_fd = load_trial(insns, 2, ATTACH_TYPE_UPROBE_MULTI), link_fd;
+
+	if (prog_fd < 0)
+		return;
+	link_fd = bpf_link_create(prog_fd, -1, ATTACH_TYPE_UPROBE_MULTI, &opts);
+	features->uprobe_multi = link_fd == -EBADF;
+	if (link_fd >= 0)
+		close(link_fd);
+	opts.uprobe_multi.pid = (uint32_t)-1;
+	link_fd = bpf_link_create(prog_fd, -1, ATTACH_TYPE_UPROBE_MULTI, &opts);
+	features->uprobe_multi_pid = features->uprobe_multi && link_fd == -EINVAL;
+	if (link_fd >= 0)
+		close(link_fd);
+	close(prog_fd);
+}
+
+void attach_probe_features(struct attach_features *features)
+{
+	*features = (struct attach_features){.cookie = has_cookie()};
+	probe_uprobe_multi(features);
+}
+
+/* Takes the descriptor over, or closes it. */
+static int attach_set_add(struct attach_set *set, int fd)
+{
+	if (set->count == set->size) {
+		size_t size = set->size ? 2 * set->size : 8;
+		int *grown = realloc(set->fds, size * sizeof(*grown));
+
+		if (!grown) {
+			close(fd);
+			return -ENOMEM;
+		}
+		set->fds = grown;
+		set->size = size;
+	}
+	set->fds[set->count++] = fd;
+	return 0;
+}
+
+/* Threads that close at the same time; each close waits for the kernel's readers (RCU), some 30 ms. */
+#define CLOSERS_MAX 32
+
+struct closers {
+	struct attach_set *set;
+	atomic_size_t left;
+};
+
+static void *close_some(void *ctx)
+{
+	struct closers *closers = ctx;
+	size_t left = atomic_load(&closers->left);
+
+	while (left) {
+		if (atomic_compare_exchange_weak(&closers->left, &left, left - 1)) {
+			close(closers->set->fds[left - 1]);
+			left = atomic_load(&closers->left);
+		}
+	}
+	return NULL;
+}
+
+void attach_set_close(struct attach_set *set)
+{
+	struct closers closers = {.set = set, .left = set->count};
+	pthread_t threads[CLOSERS_MAX];
+	size_t count = 0;
+
+	/* Waiting together instead of in turn; without threads, in turn. */
+	while (count + 1 < set->count && count < CLOSERS_MAX &&
+	       !pthread_create(&threads[count], NULL, close_some, &closers))
+		count++;
+	close_some(&closers);
+	while (count)
+		pthread_join(threads[--count], NULL);
+	free(set->fds);
+	*set = (struct attach_set){};
+}
+
+static int open_perf_event(struct perf_event_attr *attr, pid_t pid)
+{
+	int fd;
+
+	attr->size = sizeof(*attr);
+	fd = (int)syscall(SYS_perf_event_open, attr, pid > 0 ? pid : -1, pid > 0 ? -1 : 0, -1,
+			  PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Joins a program and a perf event, by a link where there is one (5.15), which carries the cookie. */
+static int attach_perf_event(struct attach_set *set, int prog_fd, int event_fd, bool use_cookie,
+			     uint64_t cookie)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = use_cookie ? cookie : 0);
+	int err = attach_set_add(set, event_fd), link_fd;
+
+	if (err)
+		return err;
+	link_fd = bpf_link_create(prog_fd, event_fd, BPF_PERF_EVENT, &opts);
+	if (link_fd >= 0)
+		err = attach_set_add(set, link_fd);
+	else if (use_cookie)
+		err = link_fd;
+	else if (ioctl(event_fd, PERF_EVENT_IOC_SET_BPF, prog_fd))
+		err = -errno;
+	if (!err && ioctl(event_fd, PERF_EVENT_IOC_ENABLE, 0))
+		err = -errno;
+	return err;
+}
+
+static int read_sysfs_number(const char *path, const char *format, int *number)
+{
+	FILE *file = fopen(path, "re");
+	int err = 0;
+
+	if (!file)
+		return -errno;
+	if (fscanf(file, format, number) != 1)
+		err = -EINVAL;
+	fclose(file);
+	return err;
+}
+
+/* The uprobe PMU (4.17, e12f03d7031a): config bit for returns, semaphore in the upper 32 bits of config. */
+static int attach_uprobe_perf(struct attach_set *set, int prog_fd,
+			      const struct attach_uprobe_opts *opts,
+			      const struct attach_place *place)
+{
+	struct perf_event_attr attr = {
+		.uprobe_path = (uintptr_t)opts->path,
+		.probe_offset = place->offset,
+		.config = place->ref_ctr_offset << 32,
+	};
+	int type, bit = 0, fd, err;
+
+	if (place->ref_ctr_offset > UINT32_MAX)
+		return -ERANGE;
+	err = read_sysfs_number("/sys/bus/event_source/devices/uprobe/type", "%d", &type);
+	if (!err && opts->is_return)
+		err = read_sysfs_number("/sys/bus/event_source/devices/uprobe/format/retprobe",
+					"config:%d", &bit);
+	if (err)
+		return err;
+	attr.type = type;
+	if (opts->is_return)
+		attr.config |= 1ull << bit;
+	fd = open_perf_event(&attr, opts->pid);
+	if (fd < 0)
+		return fd;
+	return attach_perf_event(set, prog_fd, fd, opts->use_cookie, place->cookie);
+}
+
+static int attach_uprobes_multi(struct attach_set *set, int prog_fd,
+				const struct attach_uprobe_opts *opts)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, link_opts, .uprobe_multi.path = opts->path,
+		    .uprobe_multi.cnt = opts->count,
+		    .uprobe_multi.flags = opts->is_return ? UPROBE_MULTI_RETURN : 0,
+		    .uprobe_multi.pid = opts->pid);
+	unsigned long *offsets = calloc(opts->count, sizeof(*offsets));
+	unsigned long *ref_ctrs = calloc(opts->count, sizeof(*ref_ctrs));
+	uint64_t *cookies = calloc(opts->count, sizeof(*cookies));
+	bool any_ref_ctr = false;
+	int err;
+
+	if (!offsets || !ref_ctrs || !cookies) {
+		err = -ENOMEM;
+		goto cleanup;
+	}
+	for (size_t i = 0; i < opts->count; i++) {
+		offsets[i] = opts->places[i].offset;
+		ref_ctrs[i] = opts->places[i].ref_ctr_offset;
+		any_ref_ctr |= ref_ctrs[i] != 0;
+		cookies[i] = opts->places[i].cookie;
+	}
+	link_opts.uprobe_multi.offsets = offsets;
+	if (any_ref_ctr)
+		link_opts.uprobe_multi.ref_ctr_offsets = ref_ctrs;
+	if (opts->use_cookie)
+		link_opts.uprobe_multi.cookies = (const __u64 *)cookies;
+	err = bpf_link_create(prog_fd, -1, ATTACH_TYPE_UPROBE_MULTI, &link_opts);
+	if (err >= 0)
+		err = attach_set_add(set, err);
+cleanup:
+	free(offsets);
+	free(ref_ctrs);
+	free(cookies);
+	return err;
+}
+
+int attach_uprobes(struct attach_set *set, int prog_fd, const struct attach_uprobe_opts *opts,
+		   size_t *attached)
+{
+	int err = 0;
+
+	*attached = 0;
+	if (opts->use_multi) {
+		err = attach_uprobes_multi(set, prog_fd, opts);
+		if (!err)
+			*attached = opts->count;
+		return err;
+	}
+	for (size_t i = 0; i < opts->count && !err; i++) {
+		err = attach_uprobe_perf(set, prog_fd, opts, &opts->places[i]);
+		if (!err)
+			(*attached)++;
+	}
+	return err;
+}
+
+int attach_tracepoint(struct attach_set *set, int prog_fd, uint32_t id, bool use_cookie,
+		      uint64_t cookie)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.config = id,
+		.sample_period = 1,
+	};
+	int fd = open_perf_event(&attr, 0);
+
+	if (fd < 0)
+		return fd;
+	return attach_perf_event(set, prog_fd, fd, use_cookie, cookie);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Attaching loaded programs by the cheapest way that the kernel has, for tools that generate their
+ * programs. Each way is asked for once, by trying it; nothing reads a version number.
+ */
+#ifndef LIB_ATTACH_H
+#define LIB_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What this kernel can do. */
+struct attach_features {
+	/* bpf_get_attach_cookie(): one program for many places. Linux 5.15, 7adfc6c9b315. */
+	bool cookie;
+	/* One link for many user-space places (6.6, 89ae89f53d20), and cheaper at each hit: no perf event between. */
+	bool uprobe_multi;
+	/* Its process filter means processes, as it should, not threads (6.10, 46ba0e49b642). */
+	bool uprobe_multi_pid;
+};
+
+void attach_probe_features(struct attach_features *features);
+
+/* The value of BPF_TRACE_UPROBE_MULTI (include/uapi/linux/bpf.h), for bpf_prog_load()'s expected_attach_type. */
+#define ATTACH_TYPE_UPROBE_MULTI 48
+
+/* The links of a run. */
+struct attach_set {
+	int *fds;
+	size_t count, size;
+};
+
+struct attach_place {
+	uint64_t offset;	/* in the file */
+	uint64_t ref_ctr_offset;	/* file offset of a USDT semaphore, 0: none */
+	uint64_t cookie;
+};
+
+struct attach_uprobe_opts {
+	const char *path;
+	const struct attach_place *places;
+	size_t count;
+	bool is_return;
+	bool use_multi;		/* the program was loaded for ATTACH_TYPE_UPROBE_MULTI */
+	bool use_cookie;
+	pid_t pid;		/* only in this process: no other one gets the breakpoint; 0: all */
+};
+
+/*
+ * Attach a program to places in a file. Stops at the first that fails: *attached tells how many were done. 0 or
+ * negative errno.
+ */
+int attach_uprobes(struct attach_set *set, int prog_fd, const struct attach_uprobe_opts *opts,
+		   size_t *attached);
+
+/* Attach a BPF_PROG_TYPE_TRACEPOINT program by the tracepoint's id (lib/tracefs.h). 0 or negative errno. */
+int attach_tracepoint(struct attach_set *set, int prog_fd, uint32_t id, bool use_cookie,
+		      uint64_t cookie);
+
+/* Detach everything. */
+void attach_set_close(struct attach_set *set);
+
+#endif /* LIB_ATTACH_H */

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * A few types out of the kernel's BTF; see core.h. Format: Documentation/bpf/btf.rst.
+ */
+#include "lib/core.h"
+
+#include <bpf/btf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/timestamp.h"
+
+#define CORE_KERNEL_BTF "/sys/kernel/btf/vmlinux"
+#define CORE_BYTES_MAX (256u << 20)
+/* Structures within structures; the kernel's deepest are a dozen. */
+#define CORE_DEPTH_MAX 32
+
+struct core {
+	int fd;
+	char path[32];
+};
+
+/* The kernel's BTF, and the one being made. */
+struct core_copy {
+	void *data;
+	size_t size;
+	bool is_mapped;
+	const char *types, *strings;
+	uint32_t types_len, strings_len;
+	uint32_t *offsets;	/* in types, by type id; 0 is void */
+	uint32_t count, room;
+	int *copies;		/* ids in made, by type id; 0: none yet */
+	struct btf *made;
+	int pointer;		/* id of the one pointer, to void */
+};
+
+/* Mapped where sysfs allows (6.16, a539e2a6d51d), else read. */
+static int core_read(struct core_copy *copy)
+{
+	int fd = open(CORE_KERNEL_BTF, O_RDONLY | O_CLOEXEC), err = 0;
+	struct stat st;
+	ssize_t n = 1;
+	size_t done;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) || st.st_size <= 0 || st.st_size > CORE_BYTES_MAX) {
+		err = -EINVAL;
+		goto cleanup;
+	}
+	copy->size = st.st_size;
+	copy->data = mmap(NULL, copy->size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	copy->is_mapped = copy->data != MAP_FAILED;
+	if (copy->is_mapped)
+		goto cleanup;
+	copy->data = malloc(copy->size);
+	err = copy->data ? 0 : -ENOMEM;
+	for (done = 0; !err && done < copy->size && n > 0; done += n) {
+		n = read(fd, (char *)copy->data + done, copy->size - done);
+		if (n <= 0)
+			err = n ? -errno : -EINVAL;
+	}
+cleanup:
+	close(fd);
+	return err;
+}
+
+/* Find the two sections, which must lie within the data. */
+static int core_open_sections(struct core_copy *copy)
+{
+	const struct btf_header *header = copy->data;
+	uint64_t types, strings;
+
+	if (copy->size < sizeof(*header) || header->magic != BTF_MAGIC ||
+	    header->version != BTF_VERSION || header->hdr_len < sizeof(*header))
+		return -EINVAL;
+	types = (uint64_t)header->hdr_len + header->type_off;
+	strings = (uint64_t)header->hdr_len + header->str_off;
+	if (types % 4 || types + header->type_len > copy->size || !header->str_len ||
+	    strings + header->str_len > copy->size)
+		return -EINVAL;
+	copy->types = (const char *)copy->data + types;
+	copy->types_len = header->type_len;
+	copy->strings = (const char *)copy->data + strings;
+	copy->strings_len = header->str_len;
+	return copy->strings[copy->strings_len - 1] ? -EINVAL : 0;
+}
+
+/* What follows the type itself: a size and, for some kinds, that many times one for each of its members. */
+static const struct {
+	uint8_t fixed, each;
+} core_kinds[] = {
+	[BTF_KIND_INT] = { 4, 0 },
+	[BTF_KIND_PTR] = {},
+	[BTF_KIND_ARRAY] = { sizeof(struct btf_array), 0 },
+	[BTF_KIND_STRUCT] = { 0, sizeof(struct btf_member) },
+	[BTF_KIND_UNION] = { 0, sizeof(struct btf_member) },
+	[BTF_KIND_ENUM] = { 0, sizeof(struct btf_enum) },
+	[BTF_KIND_FWD] = {},
+	[BTF_KIND_TYPEDEF] = {},
+	[BTF_KIND_VOLATILE] = {},
+	[BTF_KIND_CONST] = {},
+	[BTF_KIND_RESTRICT] = {},
+	[BTF_KIND_FUNC] = {},
+	[BTF_KIND_FUNC_PROTO] = { 0, sizeof(struct btf_param) },
+	[BTF_KIND_VAR] = { sizeof(struct btf_var), 0 },
+	[BTF_KIND_DATASEC] = { 0, sizeof(struct btf_var_secinfo) },
+	[BTF_KIND_FLOAT] = {},
+	[BTF_KIND_DECL_TAG] = { sizeof(struct btf_decl_tag), 0 },
+	[BTF_KIND_TYPE_TAG] = {},
+	[BTF_KIND_ENUM64] = { 0, sizeof(struct btf_enum64) },
+};
+
+static const struct btf_type *core_type(const struct core_copy *copy, uint32_t id)
+{
+	return id && id < copy->count ? (const void *)(copy->types + copy->offsets[id]) : NULL;
+}
+
+static const char *core_name(const struct core_copy *copy, uint32_t offset)
+{
+	return copy->strings + (offset < copy->strings_len ? offset : copy->strings_len - 1);
+}
+
+static int core_index_add(struct core_copy *copy, uint32_t offset)
+{
+	uint32_t *grown;
+
+	if (copy->count == copy->room) {
+		copy->room = copy->room ? 2 * copy->room : 1 << 18;
+		grown = realloc(copy->offsets, copy->room * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		copy->offsets = grown;
+	}
+	copy->offsets[copy->count++] = offset;
+	return 0;
+}
+
+/* Where each type is; the same walk checks that all of them lie within their section. */
+static int core_index(struct core_copy *copy)
+{
+	const struct btf_type *type;
+	uint32_t offset = 0, kind;
+	uint64_t len;
+	int err;
+
+	err = core_index_add(copy, 0);
+	while (!err && copy->types_len - offset >= sizeof(*type)) {
+		type = (const void *)(copy->types + offset);
+		kind = btf_kind(type);
+		if (!kind || kind >= sizeof(core_kinds) / sizeof(core_kinds[0]))
+			return -EINVAL;
+		len = sizeof(*type) + core_kinds[kind].fixed +
+		      (uint64_t)core_kinds[kind].each * btf_vlen(type);
+		if (len > copy->types_len - offset)
+			return -EINVAL;
+		err = core_index_add(copy, offset);
+		offset += len;
+	}
+	return err ?: offset == copy->types_len ? 0 : -EINVAL;
+}
+
+static int core_copy_type(struct core_copy *copy, uint32_t id, int depth);
+
+static int core_copy_array(struct core_copy *copy, const struct btf_type *type, int depth)
+{
+	const struct btf_array *array = btf_array(type);
+	int element = core_copy_type(copy, array->type, depth);
+	int index = element < 0 ? element : core_copy_type(copy, array->index_type, depth);
+
+	return index < 0 ? index : btf__add_array(copy->made, index, element, array->nelems);
+}
+
+/* Members first: libbpf adds fields to the type made last. */
+static int core_copy_composite(struct core_copy *copy, const struct btf_type *type, int depth)
+{
+	const struct btf_member *members = btf_members(type);
+	const char *name = core_name(copy, type->name_off);
+	uint32_t i, count = btf_vlen(type);
+	int made, err, member;
+
+	for (i = 0; i < count; i++) {
+		member = core_copy_type(copy, members[i].type, depth);
+		if (member < 0)
+			return member;
+	}
+	made = btf_is_union(type) ? btf__add_union(copy->made, name, type->size) :
+				    btf__add_struct(copy->made, name, type->size);
+	for (i = 0; i < count && made > 0; i++) {
+		err = btf__add_field(copy->made, core_name(copy, members[i].name_off),
+				     core_copy_type(copy, members[i].type, depth),
+				     btf_member_bit_offset(type, i),
+				     btf_member_bitfield_size(type, i));
+		if (err)
+			return err;
+	}
+	return made;
+}
+
+static int core_make_type(struct core_copy *copy, const struct btf_type *type, int depth)
+{
+	const char *name = core_name(copy, type->name_off);
+
+	switch (btf_kind(type)) {
+	case BTF_KIND_INT:
+		return btf__add_int(copy->made, name, type->size, btf_int_encoding(type));
+	case BTF_KIND_FLOAT:
+		return btf__add_float(copy->made, name, type->size);
+	case BTF_KIND_ENUM:
+	case BTF_KIND_ENUM64:
+		/* Without its values: an integer to CO-RE. */
+		return btf__add_enum(copy->made, name, type->size);
+	case BTF_KIND_PTR:
+		return copy->pointer;
+	case BTF_KIND_ARRAY:
+		return core_copy_array(copy, type, depth);
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION:
+		return core_copy_composite(copy, type, depth);
+	case BTF_KIND_TYPEDEF:
+	case BTF_KIND_VOLATILE:
+	case BTF_KIND_CONST:
+	case BTF_KIND_RESTRICT:
+	case BTF_KIND_TYPE_TAG:
+		return core_copy_type(copy, type->type, depth);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Returns the id in made, of a type once copied always the same; void is 0. */
+static int core_copy_type(struct core_copy *copy, uint32_t id, int depth)
+{
+	const struct btf_type *type = core_type(copy, id);
+	int made;
+
+	if (!id)
+		return 0;
+	if (!type || depth == CORE_DEPTH_MAX)
+		return -EINVAL;
+	if (copy->copies[id])
+		return copy->copies[id];
+	made = core_make_type(copy, type, depth + 1);
+	if (made > 0)
+		copy->copies[id] = made;
+	return made;
+}
+
+static bool core_is_wanted(const struct core_copy *copy, const struct btf_type *type,
+			   const char *const names[], size_t count)
+{
+	const char *name;
+	size_t i;
+
+	if (!btf_is_composite(type) || !type->name_off)
+		return false;
+	name = core_name(copy, type->name_off);
+	for (i = 0; i < count && strcmp(name, names[i]); i++)
+		;
+	return i < count;
+}
+
+static int core_copy_wanted(struct core_copy *copy, const char *const names[], size_t count)
+{
+	uint32_t id;
+	int made;
+
+	copy->made = btf__new_empty();
+	copy->copies = calloc(copy->count, sizeof(*copy->copies));
+	if (!copy->made || !copy->copies)
+		return -ENOMEM;
+	copy->pointer = btf__add_ptr(copy->made, 0);
+	if (copy->pointer < 0)
+		return copy->pointer;
+	for (id = 1; id < copy->count; id++) {
+		if (!core_is_wanted(copy, core_type(copy, id), names, count))
+			continue;
+		made = core_copy_type(copy, id, 0);
+		if (made < 0)
+			return made;
+	}
+	return 0;
+}
+
+/* libbpf wants a path: that of a file in memory. */
+static int core_write(struct core *core, const struct btf *btf)
+{
+	uint32_t size;
+	const void *data = btf__raw_data(btf, &size);
+
+	if (!data)
+		return -ENOMEM;
+	core->fd = memfd_create("core-btf", MFD_CLOEXEC);
+	if (core->fd < 0)
+		return -errno;
+	if (write(core->fd, data, size) != (ssize_t)size)
+		return -EIO;
+	snprintf(core->path, sizeof(core->path), "/proc/self/fd/%d", core->fd);
+	return 0;
+}
+
+static void core_copy_close(struct core_copy *copy)
+{
+	if (copy->is_mapped)
+		munmap(copy->data, copy->size);
+	else
+		free(copy->data);
+	free(copy->offsets);
+	free(copy->copies);
+	btf__free(copy->made);
+}
+
+struct core *core_new(const char *const names[], size_t count)
+{
+	struct core *core = calloc(1, sizeof(*core));
+	uint64_t start = timestamp_now();
+	struct core_copy copy = {};
+	int err;
+
+	if (!core)
+		return NULL;
+	core->fd = -1;
+	err = core_read(&copy);
+	err = err ?: core_open_sections(&copy);
+	err = err ?: core_index(&copy);
+	err = err ?: core_copy_wanted(&copy, names, count);
+	err = err ?: core_write(core, copy.made);
+	core_copy_close(&copy);
+	if (err) {
+		log_info("cannot extract types from " CORE_KERNEL_BTF ": %s", strerror(-err));
+		core_free(core);
+		errno = -err;
+		return NULL;
+	}
+	log_debug("kernel types extracted in %.1f ms", (timestamp_now() - start) / 1e6);
+	return core;
+}
+
+void core_free(struct core *core)
+{
+	if (!core)
+		return;
+	if (core->fd >= 0)
+		close(core->fd);
+	free(core);
+}
+
+const char *core_path(const struct core *core)
+{
+	return core ? core->path : NULL;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Filters that run in the kernel; see filter.h.
+ */
+#include "lib/filter.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+
+int filter_cgroup_open(const char *path, uint64_t *id)
+{
+	struct {
+		struct file_handle handle;
+		uint64_t id;
+	} name = { .handle.handle_bytes = sizeof(name.id) };
+	struct statfs fs;
+	int fd, mount_id, err;
+
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstatfs(fd, &fs)) {
+		err = -errno;
+		goto cleanup;
+	}
+	err = -EOPNOTSUPP;
+	if (fs.f_type != CGROUP2_SUPER_MAGIC)
+		goto cleanup;
+	/*
+	 * kernfs' file handle is the group's 64-bit id: see get_cgroup_id() in the kernel's BPF
+	 * selftests.
+	 */
+	err = 0;
+	if (name_to_handle_at(fd, "", &name.handle, &mount_id, AT_EMPTY_PATH))
+		err = -errno;
+	else if (id)
+		memcpy(id, name.handle.f_handle, sizeof(*id));
+cleanup:
+	if (err) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* A map with the group, in place of the object's own. */
+static int filter_prepare_cgroup(struct bpf_map *map, const char *path)
+{
+	uint32_t zero = 0, value;
+	int cgroup_fd, map_fd, err;
+
+	cgroup_fd = filter_cgroup_open(path, NULL);
+	if (cgroup_fd < 0) {
+		log_error("cannot use control group '%s': %s", path,
+			  cgroup_fd == -EOPNOTSUPP ? "it is not in a cgroup version 2 hierarchy"
+						   : strerror(-cgroup_fd));
+		return cgroup_fd;
+	}
+	value = cgroup_fd;
+	map_fd = bpf_map_create(BPF_MAP_TYPE_CGROUP_ARRAY, "filter_cgroup", sizeof(zero),
+				sizeof(value), 1, NULL);
+	err = map_fd < 0 ? map_fd : bpf_map_update_elem(map_fd, &zero, &value, BPF_ANY);
+	err = err ?: bpf_map__reuse_fd(map, map_fd);
+	if (err)
+		log_libbpf_failure(err, "cannot filter by control group '%s'", path);
+	if (map_fd >= 0)
+		close(map_fd);
+	close(cgroup_fd);
+	return err;
+}
+
+int filter_prepare_object(struct bpf_object *obj, struct filter_config *config,
+			  const struct filter_opts *opts)
+{
+	struct bpf_map *follow = bpf_object__find_map_by_name(obj, "follow");
+	struct bpf_map *cgroup = bpf_object__find_map_by_name(obj, "filter_cgroup");
+	int err;
+
+	if (!follow || !cgroup)
+		return -ENOENT;
+	*config = (struct filter_config){
+		.self = opts->include_self ? 0 : getpid(),
+		.pid = opts->pid,
+		.tid = opts->tid,
+		.uid = opts->uid,
+		.follow = opts->follow_map_fd >= 0,
+		.cgroup = opts->cgroup != NULL,
+	};
+	if (config->follow)
+		err = bpf_map__reuse_fd(follow, opts->follow_map_fd);
+	else
+		err = bpf_map__set_autocreate(follow, false);
+	if (err)
+		return err;
+	if (opts->cgroup)
+		return filter_prepare_cgroup(cgroup, opts->cgroup);
+	return bpf_map__set_autocreate(cgroup, false);
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * The set of followed tasks; see follow.h. Its programs are a dozen instructions each and written
+ * here as such: an object file would cost its own loading, and other programs that generate code
+ * want no skeleton.
+ */
+#include "lib/follow.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/attach.h"
+#include "lib/log.h"
+#include "lib/tracefs.h"
+
+#define FOLLOW_TASKS_DEFAULT 16384
+#define FOLLOW_INSNS_MAX 48
+/* The inode of the initial PID namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
+#define FOLLOW_INIT_PID_NS 0xeffffffcu
+
+/* Where the programs keep the keys and the value on their stack. */
+#define FOLLOW_KEY (-4)
+#define FOLLOW_OTHER_KEY (-8)
+#define FOLLOW_VALUE (-12)
+
+enum follow_probe { FOLLOW_FORK, FOLLOW_EXEC, FOLLOW_EXIT, FOLLOW_PROBES };
+
+struct follow {
+	int map_fd, missed_fd;
+	struct attach_set attached;
+};
+
+/* A program being written. */
+struct follow_code {
+	const struct follow *follow;
+	struct bpf_insn insns[FOLLOW_INSNS_MAX];
+	size_t count;
+	/* Jumps to the end, whose distance isn't known yet. */
+	size_t jumps[4], jump_count;
+};
+
+static void follow_emit(struct follow_code *code, uint8_t op, uint8_t dst, uint8_t src, int16_t off,
+			int32_t imm)
+{
+	if (code->count < FOLLOW_INSNS_MAX)
+		code->insns[code->count++] = (struct bpf_insn){
+			.code = op, .dst_reg = dst, .src_reg = src, .off = off, .imm = imm
+		};
+}
+
+/* Leave the program if dst <op> src. */
+static void follow_emit_leave(struct follow_code *code, uint8_t op, uint8_t dst, uint8_t src)
+{
+	code->jumps[code->jump_count++] = code->count;
+	follow_emit(code, BPF_JMP | op, dst, src, 0, 0);
+}
+
+static void follow_emit_call(struct follow_code *code, int32_t helper)
+{
+	follow_emit(code, BPF_JMP | BPF_CALL, 0, 0, 0, helper);
+}
+
+static void follow_emit_map(struct follow_code *code, int map_fd)
+{
+	follow_emit(code, BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, map_fd);
+	follow_emit(code, 0, 0, 0, 0, 0);
+}
+
+/* reg = address of a stack slot */
+static void follow_emit_slot(struct follow_code *code, uint8_t reg, int slot)
+{
+	follow_emit(code, BPF_ALU64 | BPF_MOV | BPF_X, reg, BPF_REG_10, 0, 0);
+	follow_emit(code, BPF_ALU64 | BPF_ADD | BPF_K, reg, 0, 0, slot);
+}
+
+/* r0 = helper(map, &slot): look up or delete. */
+static void follow_emit_map_call(struct follow_code *code, int map_fd, int slot, int32_t helper)
+{
+	follow_emit_map(code, map_fd);
+	follow_emit_slot(code, BPF_REG_2, slot);
+	follow_emit_call(code, helper);
+}
+
+/* Add the id in slot to the set, which is the last thing a program does, or count it as missed. */
+static void follow_emit_add(struct follow_code *code, int slot)
+{
+	follow_emit(code, BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, FOLLOW_VALUE, 1);
+	follow_emit_map(code, code->follow->map_fd);
+	follow_emit_slot(code, BPF_REG_2, slot);
+	follow_emit_slot(code, BPF_REG_3, FOLLOW_VALUE);
+	follow_emit(code, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_4, 0, 0, BPF_ANY);
+	follow_emit_call(code, BPF_FUNC_map_update_elem);
+	follow_emit_leave(code, BPF_JEQ | BPF_K, BPF_REG_0, 0);
+	follow_emit(code, BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, FOLLOW_VALUE, 0);
+	follow_emit_map_call(code, code->follow->missed_fd, FOLLOW_VALUE, BPF_FUNC_map_lookup_elem);
+	follow_emit_leave(code, BPF_JEQ | BPF_K, BPF_REG_0, 0);
+	follow_emit(code, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_1, 0, 0, 1);
+	follow_emit(code, BPF_STX | BPF_ATOMIC | BPF_DW, BPF_REG_0, BPF_REG_1, 0, BPF_ADD);
+}
+
+/* slot = the current thread's id */
+static void follow_emit_current(struct follow_code *code, int slot)
+{
+	follow_emit_call(code, BPF_FUNC_get_current_pid_tgid);
+	follow_emit(code, BPF_STX | BPF_MEM | BPF_W, BPF_REG_10, BPF_REG_0, slot, 0);
+}
+
+/* slot and reg = a field of the tracepoint; r6 is the context */
+static void follow_emit_field(struct follow_code *code, uint8_t reg,
+			      const struct tracefs_field *field, int slot)
+{
+	follow_emit(code, BPF_LDX | BPF_MEM | BPF_W, reg, BPF_REG_6, field->offset, 0);
+	follow_emit(code, BPF_STX | BPF_MEM | BPF_W, BPF_REG_10, reg, slot, 0);
+}
+
+/* if current is followed, so is child_pid */
+static void follow_write_fork(struct follow_code *code, const struct tracefs_field *const fields[2])
+{
+	follow_emit_current(code, FOLLOW_KEY);
+	follow_emit_map_call(code, code->follow->map_fd, FOLLOW_KEY, BPF_FUNC_map_lookup_elem);
+	follow_emit_leave(code, BPF_JEQ | BPF_K, BPF_REG_0, 0);
+	follow_emit_field(code, BPF_REG_1, fields[0], FOLLOW_KEY);
+	follow_emit_add(code, FOLLOW_KEY);
+}
+
+/* if old_pid isn't pid and is followed, pid is followed in its place */
+static void follow_write_exec(struct follow_code *code, const struct tracefs_field *const fields[2])
+{
+	follow_emit_field(code, BPF_REG_7, fields[0], FOLLOW_KEY);
+	follow_emit_field(code, BPF_REG_8, fields[1], FOLLOW_OTHER_KEY);
+	follow_emit_leave(code, BPF_JEQ | BPF_X, BPF_REG_7, BPF_REG_8);
+	follow_emit_map_call(code, code->follow->map_fd, FOLLOW_KEY, BPF_FUNC_map_delete_elem);
+	follow_emit_leave(code, BPF_JNE | BPF_K, BPF_REG_0, 0);
+	follow_emit_add(code, FOLLOW_OTHER_KEY);
+}
+
+/* current is not followed any more */
+static void follow_write_exit(struct follow_code *code, const struct tracefs_field *const fields[2])
+{
+	(void)fields;
+	follow_emit_current(code, FOLLOW_KEY);
+	follow_emit_map_call(code, code->follow->map_fd, FOLLOW_KEY, BPF_FUNC_map_delete_elem);
+}
+
+static const struct {
+	const char *event;
+	const char *fields[2]; /* that the program reads: u32 each */
+	void (*write)(struct follow_code *code, const struct tracefs_field *const fields[2]);
+} follow_probes[FOLLOW_PROBES] = {
+	[FOLLOW_FORK] = { "sched_process_fork", { "child_pid" }, follow_write_fork },
+	[FOLLOW_EXEC] = { "sched_process_exec", { "old_pid", "pid" }, follow_write_exec },
+	[FOLLOW_EXIT] = { "sched_process_exit", {}, follow_write_exit },
+};
+
+static int follow_load(const struct follow *follow, enum follow_probe probe,
+		       const struct tracefs_field *const fields[2])
+{
+	struct follow_code code = { .follow = follow };
+	size_t i;
+
+	follow_emit(&code, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_1, 0, 0);
+	follow_probes[probe].write(&code, fields);
+	for (i = 0; i < code.jump_count; i++)
+		code.insns[code.jumps[i]].off = code.count - code.jumps[i] - 1;
+	follow_emit(&code, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0);
+	follow_emit(&code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	return bpf_prog_load(BPF_PROG_TYPE_TRACEPOINT, "follow", "Dual BSD/GPL", code.insns,
+			     code.count, NULL);
+}
+
+/* Look up the fields, load the program and put it on its tracepoint. */
+static int follow_attach(struct follow *follow, int tracefs_fd, enum follow_probe probe)
+{
+	const char *event = follow_probes[probe].event;
+	const struct tracefs_field *fields[2] = {};
+	struct tracefs_format format;
+	int i, err, prog_fd;
+
+	err = tracefs_format_read(tracefs_fd, "sched", event, &format);
+	if (err)
+		return err;
+	for (i = 0; i < 2 && follow_probes[probe].fields[i]; i++) {
+		fields[i] = tracefs_format_field(&format, follow_probes[probe].fields[i]);
+		err = fields[i] && fields[i]->size == sizeof(uint32_t) ? 0 : -EOPNOTSUPP;
+		if (err)
+			goto cleanup;
+	}
+	prog_fd = follow_load(follow, probe, fields);
+	err = prog_fd < 0 ? prog_fd
+			  : attach_tracepoint(&follow->attached, prog_fd, format.id, false, 0);
+	if (prog_fd >= 0)
+		close(prog_fd);
+cleanup:
+	tracefs_format_free(&format);
+	return err;
+}
+
+static int follow_create_maps(struct follow *follow, uint32_t max_tasks)
+{
+	/* Most runs follow a few tasks: no room is taken before it is needed. */
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
+
+	follow->map_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "follow", sizeof(uint32_t),
+					sizeof(uint8_t), max_tasks ?: FOLLOW_TASKS_DEFAULT, &opts);
+	if (follow->map_fd < 0)
+		return follow->map_fd;
+	follow->missed_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "follow_missed", sizeof(uint32_t),
+					   sizeof(uint64_t), 1, NULL);
+	return follow->missed_fd < 0 ? follow->missed_fd : 0;
+}
+
+/* The programs see the ids of the initial namespace; ours are the same only there. */
+static int follow_check_namespace(void)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st))
+		return -errno;
+	if (st.st_ino == FOLLOW_INIT_PID_NS)
+		return 0;
+	log_error("following a command needs the host's process ids, but this is another PID "
+		  "namespace (docker: --pid=host)");
+	return -EOPNOTSUPP;
+}
+
+static int follow_start(struct follow *follow, pid_t pid, uint32_t max_tasks)
+{
+	uint32_t key = pid;
+	uint8_t value = 1;
+	int tracefs_fd, err;
+	int probe;
+
+	err = follow_check_namespace();
+	if (err)
+		return err;
+	tracefs_fd = tracefs_open();
+	if (tracefs_fd < 0)
+		return tracefs_fd;
+	err = follow_create_maps(follow, max_tasks);
+	for (probe = 0; probe < FOLLOW_PROBES && !err; probe++) {
+		err = follow_attach(follow, tracefs_fd, probe);
+		if (err)
+			log_info("cannot attach to tracepoint sched:%s: %s",
+				 follow_probes[probe].event, strerror(-err));
+	}
+	close(tracefs_fd);
+	if (!err && bpf_map_update_elem(follow->map_fd, &key, &value, BPF_ANY))
+		err = -errno;
+	return err;
+}
+
+struct follow *follow_new(pid_t pid, uint32_t max_tasks)
+{
+	struct follow *follow = calloc(1, sizeof(*follow));
+	int err;
+
+	if (!follow)
+		return NULL;
+	follow->map_fd = follow->missed_fd = -1;
+	err = follow_start(follow, pid, max_tasks);
+	if (err) {
+		follow_free(follow);
+		errno = -err;
+		return NULL;
+	}
+	return follow;
+}
+
+void follow_free(struct follow *follow)
+{
+	if (!follow)
+		return;
+	attach_set_close(&follow->attached);
+	if (follow->missed_fd >= 0)
+		close(follow->missed_fd);
+	if (follow->map_fd >= 0)
+		close(follow->map_fd);
+	free(follow);
+}
+
+int follow_map_fd(const struct follow *follow)
+{
+	return follow->map_fd;
+}
+
+uint64_t follow_missed(const struct follow *follow)
+{
+	uint64_t missed = 0;
+	uint32_t zero = 0;
+
+	bpf_map_lookup_elem(follow->missed_fd, &zero, &missed);
+	return missed;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Messages for the person at the terminal, all on stderr, all as "TOOL: message". Also routes
+ * libbpf's own messages: silent unless asked for with -v or needed to explain a failure.
+ */
+#ifndef LIB_LOG_H
+#define LIB_LOG_H
+
+/*
+ * Set the verbosity and take over libbpf's messages. The tool's name is taken from argv[0].
+ * 0: errors and warnings; 1 (-v): what was chosen and why, libbpf's warnings; 2 (-vv): libbpf's
+ * information; 3 (-vvv): libbpf's debugging output.
+ * (The verbosity and the collected messages are the one state of this library kept in file
+ * scope: libbpf's print callback has no context argument.)
+ */
+void log_init(int verbosity);
+
+int log_verbosity(void);
+
+/* "TOOL: message". A newline is added. Control characters in the result are escaped. */
+void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* "TOOL: warning: message" */
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Shown with -v. */
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Shown with -vv. */
+void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Report that a call into libbpf failed: "TOOL: message: strerror(-err)", then what libbpf said
+ * meanwhile (the last 16 KiB, verifier log included) unless -v has shown it already, then a hint
+ * where the cause is well known (EPERM: needs root or CAP_BPF and CAP_PERFMON). err is a negative
+ * errno.
+ */
+void log_libbpf_failure(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Forget the collected messages: a failure that the tool expected and has an alternative for. */
+void log_libbpf_forget(void);
+
+#endif /* LIB_LOG_H */
