@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * opensnoop, kernel side: open, openat and openat2, recorded when they return. Syscall tracepoints
+ * have a fixed layout: no CO-RE relocation, hence no time spent on the kernel's BTF.
+ */
+#include <linux/bpf.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "opensnoop.h"
+
+#define EVENTS_SCRATCH_SIZE sizeof(struct opensnoop_event)
+#include "bpf/events.bpf.h"
+#include "bpf/filter.bpf.h"
+
+const volatile bool failed_only = false;
+
+/* events/syscalls/sys_enter_*: format, of every kernel with 64 bits. */
+struct enter_context {
+	__u64 common;
+	__u64 number;
+	__u64 args[6];
+};
+
+struct exit_context {
+	__u64 common;
+	__u64 number;
+	__s64 result;
+};
+
+struct pending {
+	__u64 path;
+	__u64 flags;
+	__s32 flags_error;
+};
+
+/* Calls under way, by thread. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct pending);
+} pendings SEC(".maps");
+
+static __always_inline int enter(__u64 path, __u64 flags, long flags_error)
+{
+	struct pending pending = { .path = path, .flags = flags, .flags_error = flags_error };
+	__u32 tid = bpf_get_current_pid_tgid();
+
+	if (filter_allows_current() && bpf_map_update_elem(&pendings, &tid, &pending, BPF_ANY))
+		events_count_lost(0);
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_enter_open")
+int enter_open(struct enter_context *ctx)
+{
+	return enter(ctx->args[0], ctx->args[1], 0);
+}
+
+SEC("tracepoint/syscalls/sys_enter_openat")
+int enter_openat(struct enter_context *ctx)
+{
+	return enter(ctx->args[1], ctx->args[2], 0);
+}
+
+SEC("tracepoint/syscalls/sys_enter_openat2")
+int enter_openat2(struct enter_context *ctx)
+{
+	__u64 flags = 0;
+	long err;
+
+	/* The first member of struct open_how: openat2(2). */
+	err = bpf_probe_read_user(&flags, sizeof(flags), (void *)ctx->args[2]);
+	return enter(ctx->args[1], flags, err);
+}
+
+/*
+ * The path is read on return: the kernel has just read it too, so that it is in memory, which it
+ * need not have been on entry.
+ */
+static __always_inline int record(struct exit_context *ctx, __u32 tid, struct pending *pending)
+{
+	struct opensnoop_event *event = events_scratch(0);
+	__u64 size = offsetof(struct opensnoop_event, path);
+	long len;
+
+	if (!event)
+		return 0;
+	event->ktime = bpf_ktime_get_ns();
+	event->flags = pending->flags;
+	event->flags_error = pending->flags_error;
+	event->pid = bpf_get_current_pid_tgid() >> 32;
+	event->tid = tid;
+	event->uid = bpf_get_current_uid_gid();
+	event->result = ctx->result;
+	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	len = bpf_probe_read_user_str(event->path, sizeof(event->path), (void *)pending->path);
+	event->path_len = len;
+	if (len > 0)
+		size += len;
+	events_output(ctx, event, size, 0);
+	return 0;
+}
+
+static __always_inline int leave(struct exit_context *ctx)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct pending *pending;
+
+	pending = bpf_map_lookup_elem(&pendings, &tid);
+	if (!pending)
+		return 0;
+	if (!failed_only || ctx->result < 0)
+		record(ctx, tid, pending);
+	bpf_map_delete_elem(&pendings, &tid);
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_exit_open")
+int leave_open(struct exit_context *ctx)
+{
+	return leave(ctx);
+}
+
+SEC("tracepoint/syscalls/sys_exit_openat")
+int leave_openat(struct exit_context *ctx)
+{
+	return leave(ctx);
+}
+
+SEC("tracepoint/syscalls/sys_exit_openat2")
+int leave_openat2(struct exit_context *ctx)
+{
+	return leave(ctx);
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+"""opensnoop, end to end: what it shows of opens, compared with what the opening program knows."""
+import ctypes
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tracing import Tool, json_lines, run_tool, tool_path
+
+PYTHON = "/usr/bin/python3"
+
+# Opens each path of a JSON list of [latin-1 path, flags] and tells tid and results as a JSON line on stderr.
+OPENER = r"""
+import json, os, sys, threading
+log = []
+for path, flags in json.loads(sys.argv[1]):
+    try:
+        fd = os.open(path.encode("latin-1"), flags)
+        os.close(fd)
+        log.append(0)
+    except OSError as e:
+        log.append(e.errno)
+print(json.dumps({"pid": os.getpid(), "errno": log}), file=sys.stderr)
+"""
+
+
+def open_all(opens, *options):
+    """Trace a program that opens these; (its log, records of them, lost)."""
+    status, out, err = run_tool("opensnoop", "--json", *options, "--", PYTHON, "-c", OPENER,
+                                json.dumps(opens))
+    assert status == 0, err
+    log = json.loads(err.splitlines()[-1])
+    records, lost = json_lines(out)
+    return log, records, lost
+
+
+def test_each_open_is_shown_with_its_result(tmp_path):
+    (tmp_path / "there").touch()
+    opens = [[str(tmp_path / "there"), os.O_RDONLY | os.O_CLOEXEC],
+             [str(tmp_path / "absent"), os.O_RDWR | os.O_CLOEXEC],
+             [str(tmp_path / "new"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC],
+             [str(tmp_path), os.O_WRONLY | os.O_CLOEXEC],
+             ["/proc/self/nothing/../x" + "y" * 3000, os.O_RDONLY | os.O_CLOEXEC]]
+    log, records, lost = open_all(opens)
+    shown = [r for r in records if any(r["path"] == path for path, _ in opens)]
+    assert lost == 0
+    assert [(r["path"], r["flags"], r["errno"]) for r in shown] == \
+        [(path, flags, errno) for (path, flags), errno in zip(opens, log["errno"])]
+    assert {r["pid"] for r in shown} == {log["pid"]}
+    assert shown[0]["fd"] >= 3 and "fd_error" not in shown[0]
+    assert shown[1]["fd"] is None and shown[1]["fd_error"] == "ENOENT"
+    assert shown[3]["fd_error"] == "EISDIR"
+
+
+def test_strange_names_are_whole_in_json_and_harmless_in_text(tmp_path):
+    names = ["new\nline", "esc\x1b[2J", "caf\xc3\xa9", "bytes\xff\xfe", "back\\slash", "tab\t\r"]
+    opens = [[f"{tmp_path}/{name}", os.O_RDONLY] for name in names]
+    _, records, _ = open_all(opens)
+    for path, _ in opens:
+        raw = path.encode("latin-1")
+        assert any(r["path"].encode() == raw or r.get("path_hex") == raw.hex() for r in records), path
+    status, out, err = run_tool("opensnoop", "--", PYTHON, "-c", OPENER, json.dumps(opens))
+    assert status == 0, err
+    for shown in ["new\\nline", "esc\\x1b[2J", "caf\u00e9", "bytes\\xff\\xfe", "back\\\\slash", "tab\\t\\r"]:
+        assert f"{tmp_path}/{shown}\n" in out
+    assert "\x1b" not in out and "\r" not in out
+
+
+def test_columns_are_bccs(tmp_path):
+    program = f"import os\ntry: os.open('{tmp_path}/absent', os.O_WRONLY)\nexcept OSError: pass"
+    status, out, err = run_tool("opensnoop", "-T", "-U", "-e", "--", PYTHON, "-c", program)
+    assert status == 0, err
+    lines = out.splitlines()
+    assert lines[0] == "TIME(s)       UID   PID    COMM               FD ERR FLAGS    PATH"
+    row = next(line for line in lines if line.endswith("/absent"))
+    assert re.fullmatch(r"\d+\.\d{9} {2,}0     \d+ +python3 +-1   2 02000001 " +
+                        re.escape(f"{tmp_path}/absent"), row), row
+
+
+def test_only_the_command_and_its_descendants_are_shown(tmp_path):
+    opened = tmp_path / "opened"
+    others = subprocess.Popen(["sh", "-c", f"while :; do : < {tmp_path}; done"])
+    try:
+        status, out, err = run_tool("opensnoop", "--json", "--", "sh", "-c",
+                                    f"(sh -c 'exec {PYTHON} -c \"import threading; "
+                                    f"t = threading.Thread(target=open, args=(\\\"{opened}\\\", \\\"w\\\"));"
+                                    f"t.start(); t.join()\"')")
+    finally:
+        others.kill()
+        others.wait()
+    assert status == 0, err
+    records, _ = json_lines(out)
+    assert [r["tid"] == r["pid"] for r in records if r["path"] == str(opened)] == [False]
+    assert others.pid not in {r["pid"] for r in records}
+
+
+def test_filters_by_failure_flag_name_and_process(tmp_path):
+    opens = [[f"{tmp_path}/absent", os.O_RDONLY], [f"{tmp_path}/made", os.O_WRONLY | os.O_CREAT],
+             ["/etc/passwd", os.O_RDONLY]]
+
+    def paths(*options):
+        return [r["path"] for r in open_all(opens, *options)[1] if r["path"] in [p for p, _ in opens]]
+
+    assert paths("-x") == [f"{tmp_path}/absent"]
+    assert paths("-f", "O_WRONLY", "-f", "O_RDWR") == [f"{tmp_path}/made"]
+    assert paths("-f", "O_RDONLY") == [f"{tmp_path}/absent", "/etc/passwd"]
+    assert len(paths("-n", "ytho")) == 3
+    assert paths("-n", "nobody") == []
+    assert paths("-u", "root") == [p for p, _ in opens]
+    assert paths("-u", "12345") == []
+    with Tool("opensnoop", "-p", os.getpid(), "--json") as tool:
+        open("/etc/hostname").close()
+        subprocess.run(["cat", "/etc/hosts"], stdout=subprocess.DEVNULL, check=True)
+        records, _ = json_lines(tool.stop()[0])
+    assert "/etc/hostname" in [r["path"] for r in records]
+    assert {r["pid"] for r in records} == {os.getpid()}
+
+
+def cgroup2():
+    for path in ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]:
+        if os.path.exists(f"{path}/cgroup.procs") and os.path.exists(f"{path}/cgroup.controllers"):
+            return path
+    pytest.skip("no cgroup version 2 hierarchy is mounted")
+
+
+def test_filter_by_control_group():
+    group = f"{cgroup2()}/test_opensnoop.{os.getpid()}"
+    os.makedirs(f"{group}/below")
+    try:
+        with Tool("opensnoop", "-c", group, "--json") as tool:
+            subprocess.run(["sh", "-c", f"echo $$ > {group}/below/cgroup.procs; exec cat /etc/hosts"],
+                           stdout=subprocess.DEVNULL, check=True)
+            subprocess.run(["cat", "/etc/hostname"], stdout=subprocess.DEVNULL, check=True)
+            paths = [r["path"] for r in json_lines(tool.stop()[0])[0]]
+    finally:
+        os.rmdir(f"{group}/below")
+        os.rmdir(group)
+    assert "/etc/hosts" in paths
+    assert "/etc/hostname" not in paths
+    status, out, err = run_tool("opensnoop", "-c", "/tmp")
+    assert (status, out) == (1, "")
+    assert "cannot use control group '/tmp'" in err
+
+
+OPENAT2 = 437
+
+
+def test_openat2_and_unreadable_paths(tmp_path):
+    libc = ctypes.CDLL(None, use_errno=True)
+    with Tool("opensnoop", "-p", os.getpid(), "--json") as tool:
+        how = (ctypes.c_uint64 * 3)(os.O_RDONLY | os.O_DIRECTORY, 0, 0)
+        fd = libc.syscall(OPENAT2, -100, str(tmp_path).encode(), how, 24)
+        missing = fd < 0 and ctypes.get_errno() == 38
+        libc.openat(-100, None, 0)
+        libc.syscall(OPENAT2, -100, b"/etc/passwd", None, 24)
+        records, _ = json_lines(tool.stop()[0])
+    if fd >= 0:
+        os.close(fd)
+    unreadable = next(r for r in records if r["path"] is None)
+    assert (unreadable["path_error"], unreadable["fd_error"]) == ("EFAULT", "EFAULT")
+    if missing:
+        pytest.skip("this kernel has no openat2")
+    directory = next(r for r in records if r["path"] == str(tmp_path))
+    assert (directory["fd"], directory["flags"]) == (fd, os.O_RDONLY | os.O_DIRECTORY)
+    blind = next(r for r in records if r["path"] == "/etc/passwd" and r["flags"] is None)
+    assert (blind["flags_error"], blind["fd_error"]) == ("EFAULT", "EFAULT")
+
+
+STORM = "import os\nfor i in range(20000):\n  try: os.open('/nowhere/%d' % i, 0)\n  except OSError: pass\n"
+
+
+@pytest.mark.parametrize("transport", ["ring", "perf"])
+@pytest.mark.parametrize("pages", [1, 4096])
+def test_a_storm_is_shown_or_counted_as_lost(transport, pages):
+    status, out, err = run_tool("opensnoop", "--json", "-x", "--transport", transport, "-b", pages,
+                                "--", PYTHON, "-c", STORM)
+    if "cannot load" in err and transport == "ring":
+        pytest.skip("this kernel has no ring buffer")
+    assert status == 0, err
+    records, lost = json_lines(out)
+    shown = [int(r["path"][9:]) for r in records if r["path"].startswith("/nowhere/")]
+    assert len(set(shown)) == len(shown)
+    if pages > 1:
+        assert (len(shown), lost) == (20000, 0)
+    # A few opens of the interpreter's own may be among the lost ones.
+    assert 20000 <= len(shown) + lost <= 20000 + 1000
+    assert (f"lost {lost} events" in err) == (lost > 0)
+
+
+def test_a_stalled_reader_loses_only_what_is_told():
+    with Tool("opensnoop", "--json", "-x", "-b", 1, "--", PYTHON, "-c", STORM) as tool:
+        # Nothing is read from the pipe until the program has ended.
+        children = f"/proc/{tool.process.pid}/task/{tool.process.pid}/children"
+        with open(children) as file:
+            child = file.read().split()[0]
+        while os.path.exists(f"/proc/{child}") and "(zombie)" not in open(f"/proc/{child}/status").read():
+            time.sleep(0.02)
+        out, err = tool.wait()
+    assert tool.status == 0, err
+    records, lost = json_lines(out)
+    shown = [r for r in records if r["path"].startswith("/nowhere/")]
+    assert lost > 0
+    assert 20000 <= len(shown) + lost <= 20000 + 1000
+
+
+def test_rows_come_at_once_into_a_pipe():
+    with Tool("opensnoop", "-p", os.getpid()) as tool:
+        assert tool.process.stdout.readline().startswith(b"PID ")
+        start = time.monotonic()
+        open("/etc/hostname").close()
+        while b"/etc/hostname" not in tool.process.stdout.readline():
+            pass
+        assert time.monotonic() - start < 5
+        tool.stop()
+    assert tool.status == 0
+
+
+def test_a_closed_pipe_ends_it_and_a_full_disk_is_told():
+    storm = f"{tool_path('opensnoop')} -x -- {PYTHON} -c \"{STORM}\""
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {storm} | head -1"], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"PID") and done.stderr == b""
+    done = subprocess.run(["bash", "-c", f"{storm} > /dev/full"], capture_output=True)
+    assert done.returncode == 1
+    assert b"cannot write the output: No space left on device" in done.stderr
+
+
+def test_wrong_command_lines_exit_2_with_the_reason():
+    for args, reason in [(["-f", "O_FOO"], "invalid --flag_filter 'O_FOO'"), (["-p", "x"], "invalid --pid 'x'"),
+                         (["extra"], "unexpected argument 'extra'"), (["-u", "no one"], "invalid --uid"),
+                         (["--"], "expected a command"), (["-d", "0"], "invalid --duration '0'")]:
+        status, out, err = run_tool("opensnoop", *args)
+        assert (status, out) == (2, "")
+        assert reason in err
+
+
+def test_without_privilege_it_says_what_it_needs():
+    done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=-all",
+                           "--bounding-set=-all", str(tool_path("opensnoop"))], capture_output=True)
+    if b"setpriv:" in done.stderr or b"Permission denied" in done.stderr and not b"opensnoop:" in done.stderr:
+        pytest.skip("another user cannot execute the build tree")
+    assert done.returncode == 1
+    assert b"tracing needs root" in done.stderr

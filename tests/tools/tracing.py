@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+"""What the end-to-end tests share: starting a tool, waiting until its probes are there, and
+comparing what it printed with what the traced program itself logged."""
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+BUILD = Path(os.environ.get("BUILD", "build")).resolve()
+# A virtual machine without hardware support is ten and more times slower.
+PATIENCE = float(os.environ.get("TESTS_PATIENCE", "30"))
+
+
+def tool_path(name, static=False):
+    return BUILD / ("static/bin" if static else "bin") / name
+
+
+def target_path(name):
+    return BUILD / "targets" / name
+
+
+class Tool:
+    """A running tool. Its probes are attached when the constructor returns."""
+
+    def __init__(self, name, *args, armed="armed", static=False, stdout=subprocess.PIPE, env=None):
+        self.stderr = b""
+        self.process = subprocess.Popen(
+            [str(tool_path(name, static)), "-v", *map(str, args)], stdin=subprocess.DEVNULL,
+            stdout=stdout, stderr=subprocess.PIPE, env=env)
+        self.wait_stderr(armed)
+
+    def wait_stderr(self, pattern):
+        """Read stderr until it has the pattern; the tool must not end before that."""
+        end = time.monotonic() + PATIENCE
+        while not re.search(pattern.encode(), self.stderr):
+            ready, _, _ = select.select([self.process.stderr], [], [], max(0, end - time.monotonic()))
+            chunk = os.read(self.process.stderr.fileno(), 65536) if ready else b""
+            if not chunk:
+                self.process.kill()
+                self.process.wait()
+                raise AssertionError(f"no {pattern!r} on stderr: {self.stderr.decode()}")
+            self.stderr += chunk
+
+    def stop(self, sig=signal.SIGINT):
+        """End it as a user would; returns (stdout, stderr) as text and keeps the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+        return self.wait()
+
+    def wait(self):
+        try:
+            out, err = self.process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("the tool did not end")
+        self.status = self.process.returncode
+        return (out or b"").decode("utf-8"), (self.stderr + err).decode("utf-8")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+
+def run_tool(name, *args, static=False, **kwargs):
+    """Run a tool to its end: (status, stdout, stderr)."""
+    done = subprocess.run([str(tool_path(name, static)), *map(str, args)], stdin=subprocess.DEVNULL,
+                          capture_output=True, timeout=4 * PATIENCE, **kwargs)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def run_target(name, *args, env=None):
+    """Run a traced program to its end: the lines of its own log."""
+    done = subprocess.run([str(target_path(name)), *map(str, args)], stdin=subprocess.DEVNULL,
+                          capture_output=True, timeout=4 * PATIENCE,
+                          env={**os.environ, **(env or {})})
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode().splitlines()
+
+
+def json_lines(text):
+    """(records, lost) of a --json run."""
+    records = [json.loads(line) for line in text.splitlines()]
+    assert "lost" in records[-1], "the last record tells the losses"
+    return records[:-1], records[-1]["lost"]
+
+
+def wait_until(condition, what):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain: {what}"
+        time.sleep(0.02)
