@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * From a checked probe to the instructions that filter, evaluate and record a hit.
+ */
+#ifndef PROBE_GENERATE_H
+#define PROBE_GENERATE_H
+
+#include <sys/types.h>
+
+#include "probe/code.h"
+#include "probe/record.h"
+
+struct generate_opts {
+	/* Maps. */
+	int ring_fd;		/* ring buffer, or perf event array */
+	bool use_perf;
+	int ctl_fd;		/* struct events_ctl; ring buffer only */
+	int lost_fd;		/* per-CPU array of u64, an element a probe: hits that could not be recorded */
+	int unreadable_fd;	/* the same: hits whose predicate read memory that couldn't be read */
+	int scratch_fd;		/* per-CPU array of GENERATE_SCRATCH_SLOTS values of generate_scratch_size() bytes;
+				 * -1 if no record needs it */
+	int follow_fd;		/* only threads in this map; -1: all */
+	int cgroup_fd;		/* only tasks under element 0 of this cgroup array; -1: all */
+	/* Identity. */
+	uint32_t probe;		/* index of the spec: whose counters */
+	uint32_t place;		/* what RECORD_PLACE is, if !place_is_cookie */
+	bool place_is_cookie;	/* RECORD_PLACE is bpf_get_attach_cookie() */
+	/* Filters. */
+	pid_t tgid;		/* only this process; 0: all */
+	pid_t tid;		/* only this thread; 0: all */
+	pid_t not_tgid;		/* not this process (ourselves); 0: none */
+	int64_t uid;		/* only this user; -1: all */
+	/* When not in the initial PID namespace: whose numbers to use (bpf_get_ns_current_pid_tgid()). */
+	uint64_t pidns_dev, pidns_ino;	/* ino 0: initial */
+};
+
+#define GENERATE_SCRATCH_SLOTS 3
+/* Value size of the scratch map for records of at most max_size bytes: a lock word, then the record. */
+uint32_t generate_scratch_size(uint32_t max_size);
+/* True if this record is put together in scratch memory (it has strings, or there is no ring buffer). */
+bool generate_needs_scratch(const struct record *record, bool use_perf);
+
+/*
+ * 0 or a negative errno: those of code_assemble(); -EINVAL with diag for what has no translation.
+ */
+int generate_program(const struct record *record, const struct generate_opts *opts,
+		     struct code_program *program, struct diag *diag);
+
+#endif /* PROBE_GENERATE_H */

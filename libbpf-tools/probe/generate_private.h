@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * What generate.c (the program's frame) and generate_expr.c (values) share.
+ *
+ * Invariant: a value in a virtual register is its C value extended to 64 bits, by its type's sign.
+ */
+#ifndef PROBE_GENERATE_PRIVATE_H
+#define PROBE_GENERATE_PRIVATE_H
+
+#include "probe/generate.h"
+
+struct generator {
+	struct code *code;
+	const struct record *record;
+	const struct generate_opts *opts;
+	struct diag *diag;
+	int err;
+	int ctx;		/* vreg: the program's context */
+	int pid_tgid;		/* vreg */
+	int rec;		/* vreg: the record being filled */
+	int scratch;		/* vreg: the scratch slot it is in, or -1 */
+	int used;		/* vreg: bytes of the record in use, or -1 as long as that is fixed_size */
+	int read_buffer;	/* stack offset where values are read to; 0: none yet */
+	int string_buffer;	/* stack offset for STRCMP; 0: none yet */
+	unsigned int string_buffer_size;
+	int drop, lost, unreadable;	/* labels */
+	int fault;		/* label to jump to when memory cannot be read; g->fault_code says why */
+	int fault_code;		/* vreg that gets the errno before the jump, or -1: nobody asks */
+};
+
+/* Look through all expressions for what they need in common: the stack's string buffer. */
+void generate_prepare(struct generator *g);
+/* Go on if the expression is true, jump to if_false if it isn't, to g->fault if it has no value. */
+void generate_branch(struct generator *g, const struct expr *expr, int if_false);
+/* Evaluate a field and store it into the record. */
+void generate_field(struct generator *g, const struct record_field *field, unsigned int index);
+
+#endif /* PROBE_GENERATE_PRIVATE_H */

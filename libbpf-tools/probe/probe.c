@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * The life of one spec. Places that share a context share a program, which learns from its attach
+ * cookie where it is; without cookies (before Linux 5.15) each place has a program of its own.
+ */
+#include "probe/probe.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "probe/arena.h"
+
+#define VERIFIER_LOG_SIZE (1u << 20)
+
+static int probe_check(struct probe *probe, const struct probe_opts *opts, struct diag *diag)
+{
+	unsigned int n = probe->target.context_count;
+	int err = 0;
+
+	probe->checked = calloc(n, sizeof(*probe->checked));
+	probe->records = calloc(n, sizeof(*probe->records));
+	if (!probe->checked || !probe->records)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < n && !err; i++) {
+		err = check_spec(probe->spec, &probe->target.contexts[i], &probe->checked[i], diag);
+		if (!err)
+			err = record_layout(probe->checked[i], opts->string_size, opts->time, opts->cpu,
+					    &probe->records[i]);
+		if (err == -E2BIG)
+			err = diag_error(diag, probe->spec->format.pos, "at most %d values can be printed",
+					 RECORD_MAX_FIELDS);
+	}
+	return err;
+}
+
+int probe_compile(const char *text, const struct probe_opts *opts, struct probe *probe,
+		  struct diag *diag)
+{
+	int err;
+
+	*probe = (struct probe){.arena = arena_new()};
+	if (!probe->arena)
+		return -ENOMEM;
+	err = parse_spec(probe->arena, text, &probe->spec, diag);
+	if (!err)
+		err = target_resolve(probe->spec, opts->pid, opts->string_size, &probe->target, diag);
+	if (!err)
+		err = probe_check(probe, opts, diag);
+	return err;
+}
+
+void probe_close(struct probe *probe)
+{
+	for (size_t i = 0; i < probe->prog_count; i++)
+		close(probe->prog_fds[i]);
+	free(probe->prog_fds);
+	free(probe->checked);
+	free(probe->records);
+	target_close(&probe->target);
+	arena_free(probe->arena);
+	*probe = (struct probe){};
+}
+
+uint32_t probe_scratch_size(const struct probe *probe, bool use_perf)
+{
+	uint32_t size = 0;
+
+	for (unsigned int i = 0; i < probe->target.context_count; i++)
+		if (generate_needs_scratch(&probe->records[i], use_perf) &&
+		    generate_scratch_size(probe->records[i].max_size) > size)
+			size = generate_scratch_size(probe->records[i].max_size);
+	return size;
+}
+
+/* The verifier's last words, which name the reason, and with -v all of them. */
+static int explain_refusal(enum bpf_prog_type type, const struct code_program *program, int err,
+			   struct bpf_prog_load_opts *opts, struct diag *diag)
+{
+	char *log = calloc(1, VERIFIER_LOG_SIZE), *last;
+
+	if (!log)
+		return diag_error(diag, -1, "the kernel refused the program: %s", strerror(-err));
+	opts->log_buf = log;
+	opts->log_size = VERIFIER_LOG_SIZE;
+	opts->log_level = 1;
+	bpf_prog_load(type, "trace", "GPL", program->insns, program->len, opts);
+	log_info("verifier log:\n%s", log);
+	for (size_t len = strlen(log); len && log[len - 1] == '\n'; len--)
+		log[len - 1] = '\0';
+	last = strstr(log, "\nprocessed ");
+	if (last)
+		*last = '\0';
+	last = strrchr(log, '\n');
+	diag_error(diag, -1, "the kernel refused the program: %s%s%s%s", strerror(-err),
+		   *log ? ": " : "", last ? last + 1 : log,
+		   err == -EPERM ? "; tracing needs root, or CAP_BPF and CAP_PERFMON" : "");
+	free(log);
+	return err;
+}
+
+static int probe_load(struct probe *probe, const struct record *record,
+		      const struct generate_opts *generate, bool use_multi, struct diag *diag)
+{
+	enum bpf_prog_type type = probe->spec->kind == SPEC_TRACEPOINT ? BPF_PROG_TYPE_TRACEPOINT
+								       : BPF_PROG_TYPE_KPROBE;
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .expected_attach_type = use_multi ? ATTACH_TYPE_UPROBE_MULTI : 0);
+	struct code_program program;
+	int err = generate_program(record, generate, &program, diag), fd, *grown;
+
+	if (err)
+		return err;
+	fd = bpf_prog_load(type, "trace", "GPL", program.insns, program.len, &opts);
+	if (fd < 0) {
+		err = explain_refusal(type, &program, fd, &opts, diag);
+		goto cleanup;
+	}
+	log_info("%s: program of %u instructions, %u bytes of stack, %u spilled registers",
+		 probe->spec->text, program.len, program.stack_size, program.spills);
+	grown = realloc(probe->prog_fds, (probe->prog_count + 1) * sizeof(*grown));
+	if (!grown) {
+		close(fd);
+		err = -ENOMEM;
+		goto cleanup;
+	}
+	probe->prog_fds = grown;
+	probe->prog_fds[probe->prog_count++] = fd;
+	err = fd;
+cleanup:
+	code_program_free(&program);
+	return err;
+}
+
+/* How the programs of one context get to its places. */
+struct attachment {
+	struct probe *probe;
+	const struct generate_opts *generate;
+	const struct attach_features *features;
+	pid_t pid;
+	struct attach_set *links;
+	struct diag *diag;
+};
+
+static int attach_group(struct attachment *at, unsigned int context, const size_t *indices,
+			size_t count)
+{
+	struct probe *probe = at->probe;
+	struct generate_opts generate = *at->generate;
+	struct attach_place *places = calloc(count, sizeof(*places));
+	struct attach_uprobe_opts opts = {
+		.path = probe->target.file.path,
+		.places = places,
+		.count = count,
+		.is_return = probe->spec->kind == SPEC_RETURN,
+		.pid = at->pid,
+	};
+	size_t attached = 0;
+	int err;
+
+	if (!places)
+		return -ENOMEM;
+	/* The multi link is the cheaper one per hit too, wherever its process filter can be trusted. */
+	opts.use_multi = probe->spec->kind != SPEC_TRACEPOINT && at->features->uprobe_multi &&
+			 (!at->pid || at->features->uprobe_multi_pid);
+	opts.use_cookie = count > 1;
+	generate.place_is_cookie = opts.use_cookie;
+	generate.place = probe->first_place + (uint32_t)indices[0];
+	for (size_t i = 0; i < count; i++) {
+		const struct target_place *place = &probe->target.places[indices[i]];
+
+		places[i] = (struct attach_place){place->offset, place->ref_ctr_offset,
+						  probe->first_place + indices[i]};
+	}
+	err = probe_load(probe, &probe->records[context], &generate, opts.use_multi, at->diag);
+	if (err < 0)
+		goto cleanup;
+	if (probe->spec->kind == SPEC_TRACEPOINT) {
+		err = attach_tracepoint(at->links, err, probe->target.places[indices[0]].tracepoint_id,
+					false, 0);
+		attached = !err;
+	} else {
+		err = attach_uprobes(at->links, err, &opts, &attached);
+		log_info("%s: %zu of %zu by %s", probe->spec->text, attached, count,
+			 opts.use_multi ? "one uprobe multi link" : "a perf event each");
+	}
+	probe->attached += attached;
+	if (err)
+		diag_error(at->diag, -1, "cannot attach to %s: %s",
+			   probe->target.places[indices[attached < count ? attached : 0]].name,
+			   strerror(-err));
+cleanup:
+	free(places);
+	return err;
+}
+
+/* All places of a context by one program, or one by one. */
+static int attach_context(struct attachment *at, unsigned int context, size_t *indices, size_t count)
+{
+	bool shared = at->features->cookie && at->probe->spec->kind != SPEC_TRACEPOINT;
+	int err = 0, first_err = 0;
+
+	if (shared) {
+		err = attach_group(at, context, indices, count);
+		/* A multi link is all or nothing; one place that cannot be probed must not hide the others. */
+		if (!err || count == 1 || at->probe->attached)
+			return err;
+		at->diag->text[0] = '\0';
+	}
+	for (size_t i = 0; i < count; i++) {
+		err = attach_group(at, context, &indices[i], 1);
+		if (err && !first_err)
+			first_err = err;
+	}
+	return at->probe->attached ? 0 : first_err;
+}
+
+int probe_attach(struct probe *probe, const struct generate_opts *generate,
+		 const struct attach_features *features, pid_t attach_pid, struct attach_set *links,
+		 struct diag *diag)
+{
+	struct attachment at = {probe, generate, features, attach_pid, links, diag};
+	size_t *indices = calloc(probe->target.place_count, sizeof(*indices)), count;
+	int err = 0;
+
+	if (!indices)
+		return -ENOMEM;
+	for (unsigned int c = 0; c < probe->target.context_count; c++) {
+		int one;
+
+		count = 0;
+		for (size_t i = 0; i < probe->target.place_count; i++)
+			if (probe->target.places[i].context == c)
+				indices[count++] = i;
+		one = attach_context(&at, c, indices, count);
+		if (one && !err)
+			err = one;
+	}
+	free(indices);
+	return probe->attached ? 0 : err;
+}
+
+static void dump_expressions(const struct checked *checked, FILE *file)
+{
+	char text[4096];
+
+	if (checked->predicate)
+		fprintf(file, "  predicate: %s\n",
+			ast_print_expr(checked->predicate, true, text, sizeof(text)));
+	for (unsigned int i = 0; i < checked->field_count; i++) {
+		const struct field *field = &checked->fields[i];
+
+		if (field->len_expr)
+			fprintf(file, "  field %u length: %s\n", i + 1,
+				ast_print_expr(field->len_expr, true, text, sizeof(text)));
+		if (field->expr)
+			fprintf(file, "  field %u %%%c: %s\n", i + 1, field->conv,
+				ast_print_expr(field->expr, true, text, sizeof(text)));
+	}
+}
+
+int probe_dump(const struct probe *probe, const struct generate_opts *generate, FILE *file,
+	       struct diag *diag)
+{
+	const struct target *target = &probe->target;
+	int err = 0;
+
+	for (unsigned int c = 0; c < target->context_count && !err; c++) {
+		struct generate_opts opts = *generate;
+		struct code_program program;
+		size_t count = 0;
+
+		fprintf(file, "%s\n", probe->spec->text);
+		for (size_t i = 0; i < target->place_count; i++) {
+			if (target->places[i].context != c)
+				continue;
+			if (!count++)
+				opts.place = probe->first_place + (uint32_t)i;
+			fprintf(file, "  at ");
+			target_print_place(probe->spec, target, &target->places[i], file);
+			if (probe->spec->kind != SPEC_TRACEPOINT)
+				fprintf(file, " offset 0x%llx",
+					(unsigned long long)target->places[i].offset);
+			fprintf(file, "\n");
+		}
+		opts.place_is_cookie = count > 1;
+		dump_expressions(probe->checked[c], file);
+		err = generate_program(&probe->records[c], &opts, &program, diag);
+		if (!err)
+			code_program_print(&program, file);
+		code_program_free(&program);
+	}
+	return err;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * One spec from its text to its running programs: the compiler's stages in their order.
+ */
+#ifndef PROBE_PROBE_H
+#define PROBE_PROBE_H
+
+#include <stdio.h>
+
+#include "lib/attach.h"
+#include "probe/generate.h"
+#include "probe/parse.h"
+#include "probe/record.h"
+#include "probe/target.h"
+
+struct probe {
+	struct arena *arena;
+	struct spec *spec;
+	struct target target;
+	struct checked **checked;	/* one a context */
+	struct record *records;		/* one a context */
+	uint32_t first_place;		/* places are numbered through all probes of a run */
+	int *prog_fds;			/* loaded programs */
+	size_t prog_count;
+	size_t attached;		/* places attached to */
+};
+
+struct probe_opts {
+	pid_t pid;		/* whose files; 0: ours */
+	uint32_t string_size;
+	bool time, cpu;		/* record these */
+};
+
+/* Read, resolve, check, lay out: everything that needs no privileges. 0 or negative errno with diag. */
+int probe_compile(const char *text, const struct probe_opts *opts, struct probe *probe,
+		  struct diag *diag);
+/* Programs stay attached through their links. Fine on a zeroed one. */
+void probe_close(struct probe *probe);
+
+/*
+ * Generate, load and attach the programs. generate: maps and filters; what concerns the single
+ * program (place, cookie) is filled in here. Links are added to `links`. 0 or negative errno with diag; a
+ * probe that could be attached to some of its places only is one that worked: compare `attached`
+ * with target.place_count.
+ */
+int probe_attach(struct probe *probe, const struct generate_opts *generate,
+		 const struct attach_features *features, pid_t attach_pid, struct attach_set *links,
+		 struct diag *diag);
+
+/* The largest scratch value that a record of this probe needs; 0: none. */
+uint32_t probe_scratch_size(const struct probe *probe, bool use_perf);
+
+/* The typed expressions and the commented instructions, without loading anything. 0 or negative errno with diag. */
+int probe_dump(const struct probe *probe, const struct generate_opts *generate, FILE *file,
+	       struct diag *diag);
+
+#endif /* PROBE_PROBE_H */

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Records: where each value is, and from their bytes to text and JSON.
+ */
+#include "probe/record.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/output.h"
+#include "probe/arena.h"
+
+/* ---- layout --------------------------------------------------------------------------------- */
+
+static void layout_field(const struct field *field, uint32_t string_size, struct record_field *out)
+{
+	const struct type *type = field->expr->type;
+
+	out->field = field;
+	if (field->kind == FIELD_INT) {
+		out->mode = RECORD_VALUE;
+		out->size = type->size;
+		out->is_signed = field->is_signed;
+		/* A type of unknown width is as wide as the format says, a declared one at least its own. */
+		if (type->is_unknown || out->size < field->int_size)
+			out->size = field->int_size;
+		return;
+	}
+	out->mode = field->kind == FIELD_STR_LEN ? RECORD_BYTES : RECORD_CSTR;
+	/* One for the NUL, one to tell a string that was cut from one that just fits. */
+	out->max = string_size + 2;
+	if (out->mode == RECORD_CSTR && type->kind == TYPE_ARRAY && !type->is_data_loc &&
+	    type->size < out->max)
+		out->max = type->size;
+}
+
+int record_layout(const struct checked *checked, uint32_t string_size, bool time, bool cpu,
+		  struct record *record)
+{
+	*record = (struct record){.checked = checked, .string_size = string_size,
+				  .fixed_size = RECORD_MIN_SIZE};
+	if (checked->field_count > RECORD_MAX_FIELDS)
+		return -E2BIG;
+	record->fields = arena_alloc(checked->spec->arena,
+				     (checked->field_count + 1) * sizeof(*record->fields));
+	if (!record->fields)
+		return -ENOMEM;
+	if (time) {
+		record->time_offset = record->fixed_size;
+		record->fixed_size += 8;
+	}
+	if (cpu) {
+		record->cpu_offset = record->fixed_size;
+		record->fixed_size += 8;
+	}
+	for (unsigned int i = 0; i < checked->field_count; i++) {
+		const struct field *field = &checked->fields[i];
+
+		if (field->kind == FIELD_KSTACK || field->kind == FIELD_USTACK)
+			continue;
+		layout_field(field, string_size, &record->fields[record->field_count]);
+		record->fields[record->field_count++].offset = record->fixed_size;
+		record->fixed_size += 8;
+	}
+	record->max_size = record->fixed_size;
+	for (unsigned int i = 0; i < record->field_count; i++)
+		record->max_size += record->fields[i].max;
+	return 0;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static uint32_t get_u32(const unsigned char *data)
+{
+	uint32_t value;
+
+	memcpy(&value, data, sizeof(value));
+	return value;
+}
+
+static uint64_t get_u64(const unsigned char *data)
+{
+	uint64_t value;
+
+	memcpy(&value, data, sizeof(value));
+	return value;
+}
+
+int record_place(const void *data, size_t size, uint32_t *place)
+{
+	if (size < RECORD_MIN_SIZE)
+		return -EBADMSG;
+	*place = get_u32((const unsigned char *)data + RECORD_PLACE);
+	return 0;
+}
+
+int record_open(const struct record *record, const void *data, size_t size,
+		struct record_view *view)
+{
+	uint64_t pid_tgid;
+
+	if (size < record->fixed_size)
+		return -EBADMSG;
+	*view = (struct record_view){.record = record, .data = data, .size = size};
+	view->place = get_u32(view->data + RECORD_PLACE);
+	view->errors = get_u32(view->data + RECORD_ERRORS);
+	pid_tgid = get_u64(view->data + RECORD_PID_TGID);
+	view->tgid = pid_tgid >> 32;
+	view->pid = (uint32_t)pid_tgid;
+	memcpy(view->comm, view->data + RECORD_COMM, RECORD_COMM_SIZE - 1);
+	if (record->time_offset)
+		view->time = get_u64(view->data + record->time_offset);
+	if (record->cpu_offset)
+		view->cpu = (uint32_t)get_u64(view->data + record->cpu_offset);
+	return 0;
+}
+
+/* A string's bytes, as far as they are to be shown. */
+struct string_view {
+	const char *text;
+	size_t len;
+	bool cut;
+};
+
+/* A field's value; `at` walks over the strings' bytes from field to field. */
+struct value_view {
+	int err;		/* errno if it could not be read */
+	uint64_t number;
+	struct string_view string;
+};
+
+static int view_string(const struct record_view *view, const struct record_field *field, size_t *at,
+		       struct string_view *string)
+{
+	uint32_t stored = get_u32(view->data + field->offset);
+	uint32_t full = get_u32(view->data + field->offset + 4);
+	uint32_t limit = view->record->string_size;
+
+	if (stored > field->max || stored > view->size - *at)
+		return -EBADMSG;
+	string->text = (const char *)view->data + *at;
+	*at += stored;
+	string->len = field->mode == RECORD_CSTR ? strnlen(string->text, stored) : stored;
+	/* Bytes were left out if none of those here ends the string and there were more. */
+	string->cut = string->len > limit || (string->len == stored && full > stored);
+	if (string->len > limit)
+		string->len = limit;
+	if (field->field->precision >= 0 && field->mode == RECORD_CSTR &&
+	    string->len > (size_t)field->field->precision) {
+		string->len = field->field->precision;
+		string->cut = false;	/* as asked */
+	}
+	return 0;
+}
+
+static int view_value(const struct record_view *view, unsigned int i, size_t *at,
+		      struct value_view *value)
+{
+	const struct record_field *field = &view->record->fields[i];
+
+	*value = (struct value_view){};
+	if (view->errors & 1u << i) {
+		value->err = (int)get_u32(view->data + field->offset);
+		return 0;
+	}
+	if (field->mode != RECORD_VALUE)
+		return view_string(view, field, at, &value->string);
+	value->number = get_u64(view->data + field->offset);
+	if (field->size < 8) {
+		int shift = 64 - 8 * (int)field->size;
+
+		value->number = field->is_signed
+					? (uint64_t)((int64_t)(value->number << shift) >> shift)
+					: value->number << shift >> shift;
+	}
+	return 0;
+}
+
+/* ---- text ----------------------------------------------------------------------------------- */
+
+static int text_reserve(struct record_text *text, size_t more)
+{
+	size_t size = text->size ? text->size : 256;
+	char *grown;
+
+	if (text->size - text->len >= more)
+		return 0;
+	while (size - text->len < more)
+		size *= 2;
+	grown = realloc(text->text, size);
+	if (!grown)
+		return -ENOMEM;
+	text->text = grown;
+	text->size = size;
+	return 0;
+}
+
+static int text_put(struct record_text *text, const char *bytes, size_t len)
+{
+	int err = text_reserve(text, len + 1);
+
+	if (err)
+		return err;
+	memcpy(text->text + text->len, bytes, len);
+	text->len += len;
+	text->text[text->len] = '\0';
+	return 0;
+}
+
+static int text_pad(struct record_text *text, size_t n)
+{
+	int err = text_reserve(text, n + 1);
+
+	if (err)
+		return err;
+	memset(text->text + text->len, ' ', n);
+	text->len += n;
+	text->text[text->len] = '\0';
+	return 0;
+}
+
+static size_t put_decimal(char *end, uint64_t value)
+{
+	char *at = end;
+
+	do
+		*--at = (char)('0' + value % 10);
+	while (value /= 10);
+	return end - at;
+}
+
+static int format_plain(struct record_text *text, const struct record_field *field, uint64_t value)
+{
+	char buf[24], *end = buf + sizeof(buf);
+	bool negative = field->is_signed && (int64_t)value < 0;
+	size_t len = put_decimal(end, negative ? -value : value);
+
+	if (negative)
+		end[-(int)++len] = '-';
+	return text_put(text, end - len, len);
+}
+
+static int format_char(struct record_text *text, const struct field *field, uint64_t value)
+{
+	char byte = (char)value, escaped[8];
+	size_t len = output_escape(escaped, sizeof(escaped), &byte, 1);
+	size_t pad = field->width > (int)len ? (size_t)field->width - len : 0;
+	int err = 0;
+
+	if (!field->minus)
+		err = text_pad(text, pad);
+	if (!err)
+		err = text_put(text, escaped, len);
+	if (!err && field->minus)
+		err = text_pad(text, pad);
+	return err;
+}
+
+/* With flags, width or precision: printf's own rules for a 64-bit number. */
+static int format_number(struct record_text *text, const struct record_field *field, uint64_t value)
+{
+	const struct field *f = field->field;
+	char conv = f->conv == 'p' ? 'x' : f->conv == 'i' ? 'd' : f->conv;
+	bool alt = f->alt || f->conv == 'p';
+	char fmt[16], *at = fmt;
+	int err, len;
+
+	if (f->width < 0 && f->precision < 0 && !f->plus && !f->space && (conv == 'd' || conv == 'u'))
+		return format_plain(text, field, value);
+	*at++ = '%';
+	for (size_t i = 0; i < 5; i++)
+		if ((const bool[]){f->minus, f->zero, f->plus, f->space, alt}[i])
+			*at++ = "-0+ #"[i];
+	/* A width or precision of -1 counts as none given. */
+	memcpy(at, "*.*ll", 5);
+	at[5] = conv;
+	at[6] = '\0';
+	err = text_reserve(text, 64 + (f->width > 0 ? f->width : 0) +
+					 (f->precision > 0 ? f->precision : 0));
+	if (err)
+		return err;
+	len = snprintf(text->text + text->len, text->size - text->len, fmt, f->width < 0 ? 0 : f->width,
+		       f->precision, value);
+	if (len < 0)
+		return -EINVAL;
+	text->len += len;
+	return 0;
+}
+
+static size_t count_columns(const char *text, size_t len)
+{
+	size_t columns = 0;
+
+	for (size_t i = 0; i < len; i++)
+		columns += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return columns;
+}
+
+static int format_string(struct record_text *text, const struct field *field,
+			 const struct string_view *string)
+{
+	size_t start = text->len, columns, pad;
+	int err = text_reserve(text, 4 * string->len + 4 + (field->width > 0 ? field->width : 0));
+
+	if (err)
+		return err;
+	text->len += output_escape(text->text + text->len, text->size - text->len, string->text,
+				   string->len);
+	if (string->cut)
+		err = text_put(text, "...", 3);
+	columns = count_columns(text->text + start, text->len - start);
+	pad = field->width > (int)columns ? (size_t)field->width - columns : 0;
+	if (!pad || err)
+		return err;
+	err = text_pad(text, pad);
+	if (err || field->minus)
+		return err;
+	memmove(text->text + start + pad, text->text + start, text->len - pad - start);
+	memset(text->text + start, ' ', pad);
+	return 0;
+}
+
+static int format_value(struct record_text *text, const struct record_field *field,
+			const struct value_view *value)
+{
+	static const struct string_view unreadable = {.text = "?", .len = 1};
+
+	if (value->err)
+		return format_string(text, field->field, &unreadable);
+	if (field->mode != RECORD_VALUE)
+		return format_string(text, field->field, &value->string);
+	if (field->field->conv == 'c')
+		return format_char(text, field->field, value->number);
+	return format_number(text, field, value->number);
+}
+
+/* The format's text between two conversions: %% is all that is left to do. */
+static int format_literal(struct record_text *text, const char *from, const char *to)
+{
+	int err = 0;
+
+	while (from < to && !err) {
+		const char *percent = memchr(from, '%', to - from);
+
+		if (!percent || percent + 1 >= to)
+			return text_put(text, from, to - from);
+		err = text_put(text, from, percent + 1 - from);
+		from = percent + 2;
+	}
+	return err;
+}
+
+int record_format(const struct record_view *view, struct record_text *text)
+{
+	const struct spec_format *format = &view->record->checked->spec->format;
+	size_t at = view->record->fixed_size, done = 0;
+	struct value_view value;
+	int err = 0;
+
+	text->len = 0;
+	if (!view->record->checked->spec->has_format)
+		return text_put(text, "", 0);
+	for (unsigned int i = 0; i < view->record->field_count && !err; i++) {
+		const struct record_field *field = &view->record->fields[i];
+
+		err = view_value(view, i, &at, &value);
+		if (!err)
+			err = format_literal(text, format->text + done,
+					     format->text + field->field->fmt_start);
+		if (!err)
+			err = format_value(text, field, &value);
+		done = field->field->fmt_end;
+	}
+	if (!err)
+		err = format_literal(text, format->text + done, format->text + format->len);
+	return err;
+}
+
+void record_text_free(struct record_text *text)
+{
+	free(text->text);
+	*text = (struct record_text){};
+}
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+static const char *error_reason(int err)
+{
+	switch (err) {
+	case EFAULT:
+		return "EFAULT: bad address, or a page that is not in memory";
+	case EDOM:
+		return "EDOM: division by zero";
+	default:
+		return strerrorname_np(err) ? strerrorname_np(err) : "unknown error";
+	}
+}
+
+int record_json(const struct record_view *view, struct output *out)
+{
+	size_t at = view->record->fixed_size;
+	struct value_view value;
+	int err = 0;
+
+	output_json_array_begin(out, "args");
+	for (unsigned int i = 0; i < view->record->field_count && !err; i++) {
+		const struct record_field *field = &view->record->fields[i];
+
+		err = view_value(view, i, &at, &value);
+		if (err)
+			break;
+		if (value.err) {
+			output_json_object_begin(out, NULL);
+			output_json_str(out, "error", error_reason(value.err), strlen(error_reason(value.err)));
+			output_json_object_end(out);
+		} else if (field->mode != RECORD_VALUE) {
+			output_json_str(out, NULL, value.string.text, value.string.len);
+		} else if (field->is_signed) {
+			output_json_s64(out, NULL, (int64_t)value.number);
+		} else {
+			output_json_u64(out, NULL, value.number);
+		}
+	}
+	output_json_array_end(out);
+	return err;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * The one description of a probe's record, read by the generator that fills it and by the printer
+ * that reads it, so that the two can't disagree.
+ *
+ *	0   u32 place      which of the run's attach points (see trace.c)
+ *	4   u32 errors     bit i: field i could not be read; its slot holds the errno
+ *	8   u64 pid_tgid   as bpf_get_current_pid_tgid()
+ *	16  char comm[16]
+ *	32  [u64 time]     CLOCK_MONOTONIC ns, if wanted
+ *	    [u64 cpu]      if wanted
+ *	    u64 a field    the value, extended to 64 bits; of a string { u32 stored, u32 full } lengths
+ *	    bytes          of the strings, one after the other, as many as each has
+ */
+#ifndef PROBE_RECORD_H
+#define PROBE_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "probe/check.h"
+
+struct output;
+
+#define RECORD_PLACE 0
+#define RECORD_ERRORS 4
+#define RECORD_PID_TGID 8
+#define RECORD_COMM 16
+#define RECORD_COMM_SIZE 16
+#define RECORD_MIN_SIZE 32
+#define RECORD_MAX_FIELDS 32	/* bits of `errors` */
+
+enum record_mode {
+	RECORD_VALUE,		/* the slot is the value */
+	RECORD_CSTR,		/* bytes up to a NUL */
+	RECORD_BYTES,		/* counted bytes, NULs included (%.*s) */
+};
+
+struct record_field {
+	const struct field *field;
+	enum record_mode mode;
+	uint32_t offset;	/* of the slot */
+	uint32_t max;		/* strings: most bytes stored, with the NUL and the one more that tells
+				 * a cut string from one that just fits */
+	unsigned int size;	/* values: bytes of the printed number */
+	bool is_signed;
+};
+
+struct record {
+	const struct checked *checked;
+	uint32_t time_offset;	/* 0: not recorded */
+	uint32_t cpu_offset;	/* 0: not recorded */
+	uint32_t fixed_size;	/* everything but the strings' bytes */
+	uint32_t max_size;
+	uint32_t string_size;	/* -Z */
+	struct record_field *fields;	/* in the spec's arena */
+	unsigned int field_count;
+};
+
+/* Lay it out. 0, -ENOMEM, or -E2BIG: more than RECORD_MAX_FIELDS fields. */
+int record_layout(const struct checked *checked, uint32_t string_size, bool time, bool cpu,
+		  struct record *record);
+
+/* One record as received. Valid as long as its data. */
+struct record_view {
+	const struct record *record;
+	uint32_t place, errors;
+	uint32_t tgid, pid;
+	char comm[RECORD_COMM_SIZE];	/* NUL-terminated */
+	uint64_t time;		/* 0 if not recorded */
+	uint32_t cpu;
+	const unsigned char *data;
+	size_t size;
+};
+
+/* The place alone, by which the caller finds the record's description. -EBADMSG: too short. */
+int record_place(const void *data, size_t size, uint32_t *place);
+/* Check data's size against the description, and take the header apart. 0 or -EBADMSG. */
+int record_open(const struct record *record, const void *data, size_t size,
+		struct record_view *view);
+
+/* Growing text. */
+struct record_text {
+	char *text;
+	size_t len, size;
+};
+
+/*
+ * The formatted message: format text and values, strings escaped as lib/output.h says, "?" for what
+ * could not be read, "..." after a cut string. 0 or -ENOMEM, -EBADMSG.
+ */
+int record_format(const struct record_view *view, struct record_text *text);
+void record_text_free(struct record_text *text);
+
+/* The fields' values as elements of the JSON array "args" of the object being written. 0 or -EBADMSG. */
+int record_json(const struct record_view *view, struct output *out);
+
+#endif /* PROBE_RECORD_H */

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+#
+# Targets that aren't one C file: included by the top Makefile. A language whose compiler isn't
+# installed is left out, and the tests that want its program say so.
+
+$(TARGET_BIN) $(TARGET_SO): tests/targets/target.h
+
+TARGET_CXX := $(patsubst tests/targets/%.cc,$(BUILD)/targets/%,$(wildcard tests/targets/*.cc))
+ifneq ($(shell command -v $(CROSS)g++),)
+TARGET_EXTRA += $(TARGET_CXX)
+endif
+$(TARGET_CXX): $(BUILD)/targets/%: tests/targets/%.cc tests/targets/target.h
+	@mkdir -p $(@D)
+	$(Q)$(CROSS)g++ -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer $< -o $@
+
+TARGET_JAVA := $(patsubst tests/targets/%.java,$(BUILD)/targets/%.class,$(wildcard tests/targets/*.java))
+ifneq ($(shell command -v javac),)
+TARGET_EXTRA += $(TARGET_JAVA)
+endif
+$(TARGET_JAVA): $(BUILD)/targets/%.class: tests/targets/%.java
+	@mkdir -p $(@D)
+	$(Q)javac -d $(@D) $<

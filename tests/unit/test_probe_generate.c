@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Generated programs, run by an interpreter: values against the C compiler's, records, errors.
+ */
+#include <elf.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bpf_vm.h"
+#include "lib/output.h"
+#include "probe/arena.h"
+#include "probe/generate.h"
+#include "probe/parse.h"
+
+/* struct pt_regs of x86_64, by name, as the probe finds them. */
+struct regs {
+	uint64_t r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs,
+		flags, sp, ss;
+};
+
+/* A compiled spec and where it runs. */
+struct fixture {
+	struct arena *arena;
+	struct checked *checked;
+	struct record record;
+	struct code_program program;
+	struct record_text text;
+	struct regs regs;
+	struct vm vm;
+};
+
+static void compile_with(struct fixture *f, const char *text, const struct generate_opts *filters,
+			 uint32_t string_size)
+{
+	static const struct probe_context context = {
+		.kind = SPEC_ENTRY, .machine = EM_X86_64, .string_size = 80};
+	struct generate_opts opts = filters ? *filters : (struct generate_opts){.uid = -1};
+	struct diag diag = {};
+	struct spec *spec;
+	int err;
+
+	opts.ring_fd = VM_RING_FD;
+	opts.ctl_fd = VM_CTL_FD;
+	opts.lost_fd = VM_LOST_FD;
+	opts.unreadable_fd = VM_UNREADABLE_FD;
+	opts.scratch_fd = VM_SCRATCH_FD;
+	opts.follow_fd = opts.cgroup_fd = -1;
+	opts.probe = 2;
+	opts.place = 77;
+	f->arena = arena_new();
+	assert_non_null(f->arena);
+	err = parse_spec(f->arena, text, &spec, &diag);
+	if (!err)
+		err = check_spec(spec, &context, &f->checked, &diag);
+	if (!err)
+		err = record_layout(f->checked, string_size, false, false, &f->record);
+	if (!err)
+		err = generate_program(&f->record, &opts, &f->program, &diag);
+	if (err)
+		fail_msg("%s: %s", text, diag.text);
+}
+
+static void compile(struct fixture *f, const char *text)
+{
+	compile_with(f, text, NULL, 80);
+}
+
+static void run(struct fixture *f)
+{
+	f->vm.comm = f->vm.comm ? f->vm.comm : "victim";
+	f->vm.pid_tgid = 4711ull << 32 | 4712;
+	vm_run(&f->vm, f->program.insns, f->program.len, &f->regs);
+	if (f->vm.error) {
+		code_program_print(&f->program, stderr);
+		fail_msg("%s", f->vm.error);
+	}
+}
+
+static const char *message(struct fixture *f)
+{
+	struct record_view view;
+
+	assert_int_equal(f->vm.submitted, 1);
+	assert_int_equal(record_open(&f->record, f->vm.record, f->vm.record_size, &view), 0);
+	assert_int_equal(view.place, 77);
+	assert_int_equal(view.tgid, 4711);
+	assert_int_equal(view.pid, 4712);
+	assert_string_equal(view.comm, f->vm.comm);
+	assert_int_equal(record_format(&view, &f->text), 0);
+	return f->text.text;
+}
+
+static int setup(void **state)
+{
+	*state = calloc(1, sizeof(struct fixture));
+	return !*state;
+}
+
+static void release(struct fixture *f)
+{
+	code_program_free(&f->program);
+	arena_free(f->arena);
+	f->arena = NULL;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	release(f);
+	record_text_free(&f->text);
+	free(f);
+	return 0;
+}
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef signed char s8;
+typedef short s16;
+typedef int s32;
+typedef long long s64;
+
+#define SIGNATURE "(int a, unsigned int b, long c, unsigned long d, short e, unsigned char f) "
+
+/* The same text, compiled by us and by the C compiler. */
+#define EXPRESSIONS(X) \
+	X(a) X(b) X(c) X(d) X(e) X(f) X(-a) X(~b) X(!c) X(!!d) X(-e) X(~f) \
+	X(a + b) X(a + c) X(a - b) X(b - a) X(a * b) X(a * c) X(c * d) X(e * f) X(a + 1) X(b - 1) \
+	X(a & 0xff) X(a | b) X(a ^ c) X(b & ~f) X(c >> 3) X(d >> 3) X(a >> 2) X(b >> 2) X(e >> 1) \
+	X(a << 3) X(b << 5) X(c << 7) X(f << 24) X(e << 2) \
+	X(a < b) X(a < c) X(c < d) X(e < f) X(a > -1) X(b > -1) X(d > -1) X(c > -1) X(a <= e) X(b >= f) \
+	X(a == b) X(a != c) X(a == -1) X(b == -1) X(b == 0xffffffff) X(d == 0xffffffffffffffff) \
+	X(a && b) X(a || b) X(!a && c) X((a > 0) + (b > 0) + (c > 0)) \
+	X(a ? b : c) X(a > 0 ? a : -a) X(e ? e : f) X(a < 0 ? 1 : 2) \
+	X((s8)a) X((u8)a) X((s16)b) X((u16)c) X((s32)c) X((u32)c) X((u64)a) X((s64)b) X((u64)e) X((u32)e) \
+	X((s8)a + (u8)b) X((u8)(a + b)) X((s16)(a * e)) \
+	X(a / 7) X(b / 7) X(c / 7) X(d / 7) X(a % 7) X(b % 7) X(c % -7) X(d % 7) X(a / -3) X(c / -3) \
+	X(e / 3) X(f % 3) X(a / (f | 1)) X(c % (e | 1)) X(d / (b | 1)) X(-a / (e | 1)) \
+	X(((a + b) * (c - d) ^ (e << 3)) + ((a - e) * (b + f) | (c & d)) - ((a ^ b) * (c ^ d))) \
+	X((a+(b+(c+(d+(e+(f+(a*(b+(c*(d+(e*(f+1))))))))))))) \
+	X(((a*b+c*d)*(e*f+a*c)+(b*d+e*a)*(f*b+c*e))*((a+b)*(c+d)+(e+f)*(a+d))) \
+	X(((((a+1)*(b+2)+(c+3)*(d+4))*((e+5)*(f+6)+(a+7)*(b+8))+((c+9)*(d+10)+(e+11)*(f+12))*((a+13)*(b+14)+(c+15)*(d+16)))*((((e+17)*(f+18)+(a+19)*(b+20))*((c+21)*(d+22)+(e+23)*(f+24))+((a+25)*(b+26)+(c+27)*(d+28))*((e+29)*(f+30)+(a+31)*(b+32)))))) \
+	X((a > 0 && b > 1) || (c < 0 && (d || e)) || !f) X(a > 0 && (b > 10 || c > 10) && !(d & 1)) \
+	X(sizeof(int) + a) X(-1 < 0u) X(a < 0u) X((u8)200 + (u8)100 + f) X(~0ull >> 60) X(c > 0 ? d : (u64)e)
+
+struct sample {
+	int a;
+	unsigned int b;
+	long c;
+	unsigned long d;
+	short e;
+	unsigned char f;
+};
+
+#define NAME(expr) #expr,
+#define VALUE(expr) case __COUNTER__ - FIRST: return (u64)(expr);
+static const char *const expressions[] = {EXPRESSIONS(NAME)};
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#pragma GCC diagnostic ignored "-Wparentheses"
+#pragma GCC diagnostic ignored "-Wtype-limits"
+#pragma GCC diagnostic ignored "-Wbool-operation"
+#pragma GCC diagnostic ignored "-Wextra"
+#ifdef __clang__
+#pragma GCC diagnostic ignored "-Wtautological-compare"
+#pragma GCC diagnostic ignored "-Wconstant-logical-operand"
+#endif
+enum { FIRST = __COUNTER__ + 1 };
+/* Signed overflow is the expressions' own: the tests are compiled with -fwrapv in effect by this attribute. */
+__attribute__((no_sanitize("undefined"), optimize("wrapv")))
+static u64 value_by_compiler(int which, const struct sample *s)
+{
+	int a = s->a;
+	unsigned int b = s->b;
+	long c = s->c;
+	unsigned long d = s->d;
+	short e = s->e;
+	unsigned char f = s->f;
+
+	switch (which) {
+		EXPRESSIONS(VALUE)
+	}
+	return 0;
+}
+#pragma GCC diagnostic pop
+
+static void test_expressions_have_the_values_that_c_gives_them(void **state)
+{
+	static const struct sample samples[] = {
+		{0, 0, 0, 0, 0, 0},
+		{1, 2, 3, 4, 5, 6},
+		{-1, 0xffffffff, -1, -1ul, -1, 255},
+		{-5, 7, -9, 11, -13, 15},
+		{2147483647, 2147483648u, 9223372036854775807l, 9223372036854775808ul, 32767, 128},
+		{-2147483647, 1, -9223372036854775807l, 1, -32768, 1},
+		{123456789, 3987654321u, -1234567890123l, 9876543210987654321ul, -12345, 200},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++) {
+		char spec[2048];
+
+		snprintf(spec, sizeof(spec), "x:f" SIGNATURE "\"%%lld\", (long long)(%s)", expressions[i]);
+		compile(f, spec);
+		for (size_t n = 0; n < sizeof(samples) / sizeof(samples[0]); n++) {
+			const struct sample *s = &samples[n];
+			char expected[32];
+
+			/* Whatever is above an argument's width in its register is not its value. */
+			f->regs = (struct regs){
+				.di = 0xabcd000000000000 | (u32)s->a, .si = 0x1234567800000000 | s->b,
+				.dx = s->c, .cx = s->d, .r8 = 0x7777777777770000 | (u16)s->e,
+				.r9 = 0x6666666666666600 | s->f};
+			run(f);
+			snprintf(expected, sizeof(expected), "%lld", value_by_compiler((int)i, s));
+			if (strcmp(message(f), expected))
+				fail_msg("%s, sample %zu: %s, C says %s", expressions[i], n, f->text.text,
+					 expected);
+		}
+		release(f);
+	}
+}
+
+static void test_predicates_agree_with_c(void **state)
+{
+	struct fixture *f = *state;
+	const struct sample s = {-3, 4000000000u, -77, 99, -5, 250};
+
+	for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++) {
+		char spec[2048];
+
+		snprintf(spec, sizeof(spec), "x:f" SIGNATURE "(%s)", expressions[i]);
+		compile(f, spec);
+		f->regs = (struct regs){.di = (u64)s.a, .si = s.b, .dx = s.c, .cx = s.d, .r8 = s.e, .r9 = s.f};
+		run(f);
+		if (f->vm.submitted != !!value_by_compiler((int)i, &s))
+			fail_msg("predicate %s", expressions[i]);
+		release(f);
+	}
+}
+
+static void test_expression_of_many_values_spills_and_is_right(void **state)
+{
+	struct fixture *f = *state;
+	char spec[8192] = "x:f(long a, long b, long c) \"%ld\", ", *at = spec + strlen(spec);
+	int depth = 40;
+
+	/* Each level waits with a value that a read, which is a call, must not destroy. */
+	for (int i = 0; i < depth; i++)
+		at += sprintf(at, "(*(long *)b ^ (a + %d)) - (", i);
+	at += sprintf(at, "c");
+	for (int i = 0; i < depth; i++)
+		at += sprintf(at, ")");
+	compile(f, spec);
+	assert_true(f->program.stack_size <= 512);
+
+	long pointed = 0x1234567, c = 3, expected = c;
+
+	for (int i = depth - 1; i >= 0; i--)
+		expected = (pointed ^ (1000 + i)) - expected;
+	f->regs = (struct regs){.di = 1000, .si = (u64)&pointed, .dx = c};
+	run(f);
+	assert_int_equal(atol(message(f)), expected);
+}
+
+static void test_balanced_tree_of_reads_spills_and_is_right(void **state)
+{
+	struct fixture *f = *state;
+	static const char leaf[] = "*(long *)(b + 8 * (a & 1))";
+	long pointed[2] = {5, 7}, expected = 7 << 6;
+	char spec[20000], *at = spec;
+
+	/* 64 leaves: an opening parenthesis for each subtree that begins at one, a closing one where it ends. */
+	at += sprintf(at, "x:f(long a, long b) \"%%ld\", ");
+	for (int i = 0; i < 64; i++) {
+		for (int half = 1; half < 64 && !(i & half); half *= 2)
+			*at++ = '(';
+		at += sprintf(at, "%s", leaf);
+		for (int half = 1; half < 64 && i & half; half *= 2)
+			*at++ = ')';
+		*at++ = '+';
+	}
+	at[-1] = '\0';
+	compile(f, spec);
+	assert_true(f->program.spills > 0);
+	f->regs = (struct regs){.di = 1, .si = (u64)pointed};
+	run(f);
+	assert_int_equal(atol(message(f)), expected);
+}
+
+/* ---- errors --------------------------------------------------------------------------------- */
+
+static void test_unreadable_value_is_marked_not_zero(void **state)
+{
+	struct fixture *f = *state;
+	long good = 42;
+
+	compile(f, "x:f(long *p, long *q, char *s) \"%ld %ld %s|\", *p, *q, s");
+	f->regs = (struct regs){.di = 0, .si = (u64)&good, .dx = (u64)"text"};
+	run(f);
+	assert_string_equal(message(f), "? 42 text|");
+	f->regs = (struct regs){.di = (u64)&good, .si = 16, .dx = 8};
+	run(f);
+	assert_string_equal(message(f), "42 ? ?|");
+	/* The address of the first string is itself unreadable; the second one is there. */
+	release(f);
+	compile(f, "x:f \"%s %s|\", *(char **)arg1, arg2");
+	f->regs = (struct regs){.di = 16, .si = (u64)"text"};
+	run(f);
+	assert_string_equal(message(f), "? text|");
+}
+
+static void test_division_by_zero_has_no_value(void **state)
+{
+	struct fixture *f = *state;
+
+	compile(f, "x:f(int a, int b) \"%d %d\", a / b, a % b");
+	f->regs = (struct regs){.di = 7, .si = 0};
+	run(f);
+	assert_string_equal(message(f), "? ?");
+	f->regs = (struct regs){.di = (u64)-7, .si = 2};
+	run(f);
+	assert_string_equal(message(f), "-3 -1");
+}
+
+static void test_predicate_that_cannot_be_read_is_counted(void **state)
+{
+	struct fixture *f = *state;
+
+	compile(f, "x:f(int *p) (*p > 3)");
+	f->regs = (struct regs){.di = 8};
+	run(f);
+	assert_int_equal(f->vm.submitted, 0);
+	assert_int_equal(f->vm.unreadable[2], 1);
+	assert_int_equal(f->vm.lost[2], 0);
+}
+
+static void test_short_circuit_protects_the_right_side(void **state)
+{
+	struct fixture *f = *state;
+	int four = 4;
+
+	compile(f, "x:f(int *p) (p && *p == 4)");
+	run(f);
+	assert_int_equal(f->vm.submitted, 0);
+	assert_int_equal(f->vm.unreadable[2], 0);
+	f->regs.di = (u64)&four;
+	run(f);
+	assert_int_equal(f->vm.submitted, 1);
+}
+
+static void test_full_buffer_is_counted_for_the_probe(void **state)
+{
+	struct fixture *f = *state;
+
+	compile(f, "x:f \"%d\", arg1");
+	f->vm.ring_full = 1;
+	run(f);
+	assert_int_equal(f->vm.submitted, 0);
+	assert_int_equal(f->vm.lost[2], 1);
+	release(f);
+	compile(f, "x:f \"%s\", arg1");
+	f->regs.di = (u64)"text";
+	run(f);
+	assert_int_equal(f->vm.lost[2], 2);
+	/* The scratch slot was given back. */
+	assert_int_equal(*(u64 *)f->vm.scratch[0], 0);
+}
+
+static void test_scratch_slot_in_use_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	compile(f, "x:f \"%s\", arg1");
+	f->regs.di = (u64)"text";
+	*(u64 *)f->vm.scratch[0] = 1;
+	run(f);
+	assert_string_equal(message(f), "text");
+	assert_int_equal(*(u64 *)f->vm.scratch[0], 1);
+	assert_int_equal(*(u64 *)f->vm.scratch[1], 0);
+	assert_memory_equal(f->vm.scratch[0] + 8, ((unsigned char[64]){}), 64);
+	*(u64 *)f->vm.scratch[1] = *(u64 *)f->vm.scratch[2] = 1;
+	run(f);
+	assert_int_equal(f->vm.submitted, 0);
+	assert_int_equal(f->vm.lost[2], 1);
+}
+
+static void test_sleeping_consumer_is_woken_once(void **state)
+{
+	struct fixture *f = *state;
+
+	compile(f, "x:f \"%d\", arg1");
+	f->vm.waiting = 1;
+	run(f);
+	assert_int_equal(f->vm.wakeups, 1);
+	assert_int_equal(f->vm.waiting, 0);
+	run(f);
+	assert_int_equal(f->vm.wakeups, 1);
+}
+
+/* ---- strings -------------------------------------------------------------------------------- */
+
+static void test_strings_are_as_long_as_they_are(void **state)
+{
+	struct fixture *f = *state;
+	size_t empty;
+
+	compile(f, "x:f \"[%s] [%s] %d\", arg1, arg2, arg3");
+	f->regs = (struct regs){.di = (u64)"", .si = (u64)"", .dx = 5};
+	run(f);
+	assert_string_equal(message(f), "[] [] 5");
+	empty = f->vm.record_size;
+	f->regs = (struct regs){.di = (u64)"one\r\n", .si = (u64)"two\\", .dx = (u64)-5};
+	run(f);
+	assert_string_equal(message(f), "[one\\r\\n] [two\\\\] -5");
+	assert_int_equal(f->vm.record_size, empty + strlen("one\r\n") + strlen("two\\"));
+}
+
+static void test_string_that_just_fits_is_not_marked_as_cut(void **state)
+{
+	struct fixture *f = *state;
+
+	compile_with(f, "x:f \"%s\", arg1", NULL, 5);
+	f->regs.di = (u64)"12345";
+	run(f);
+	assert_string_equal(message(f), "12345");
+	f->regs.di = (u64)"123456";
+	run(f);
+	assert_string_equal(message(f), "12345...");
+	f->regs.di = (u64)"123456789012345";
+	run(f);
+	assert_string_equal(message(f), "12345...");
+}
+
+static void test_counted_string_takes_two_arguments(void **state)
+{
+	struct fixture *f = *state;
+
+	compile_with(f, "x:f \"%.*s|\", arg1, arg2", NULL, 6);
+	f->regs = (struct regs){.di = 3, .si = (u64)"abcdef"};
+	run(f);
+	assert_string_equal(message(f), "abc|");
+	f->regs = (struct regs){.di = 3, .si = (u64)"a\0b"};
+	run(f);
+	assert_string_equal(message(f), "a\\x00b|");
+	f->regs = (struct regs){.di = 100, .si = (u64)"abcdefghijklmnop"};
+	run(f);
+	assert_string_equal(message(f), "abcdef...|");
+	f->regs = (struct regs){.di = (u32)-1, .si = (u64)"abc"};
+	run(f);
+	assert_string_equal(message(f), "|");
+	f->regs = (struct regs){.di = 2, .si = 1};
+	run(f);
+	assert_string_equal(message(f), "?|");
+}
+
+static void test_strcmp_is_exact(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *text;
+		int equal;
+	} cases[] = {{"redis-server", 1}, {"redis-serve", 0}, {"redis-server2", 0}, {"", 0},
+		     {"redis-servex", 0}, {"Redis-server", 0}};
+
+	compile(f, "x:f (STRCMP(\"redis-server\", arg1)) \"%s\", arg1");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		f->regs.di = (u64)cases[i].text;
+		run(f);
+		assert_int_equal(f->vm.submitted, cases[i].equal);
+	}
+	release(f);
+	compile(f, "x:f (!STRCMP(\"\", arg1) && STRCMP(\"victim\", $comm))");
+	f->regs.di = (u64) "";
+	run(f);
+	assert_int_equal(f->vm.submitted, 0);
+	f->regs.di = (u64) "x";
+	run(f);
+	assert_int_equal(f->vm.submitted, 1);
+}
+
+static void test_strcmp_with_literals_of_different_length(void **state)
+{
+	struct fixture *f = *state;
+
+	compile(f, "x:f (STRCMP(\"ab\", arg1) || STRCMP(\"a much longer literal than the first\", arg1)) "
+		   "\"%d\", STRCMP(\"an even longer literal than all of those in the predicate\", arg2)");
+	f->regs = (struct regs){.di = (u64)"a much longer literal than the first",
+				.si = (u64)"an even longer literal than all of those in the predicate"};
+	run(f);
+	assert_string_equal(message(f), "1");
+	f->regs.si = (u64)"an even longer literal than all of those in the predicatE";
+	run(f);
+	assert_string_equal(message(f), "0");
+	f->regs.di = (u64)"ab ";
+	run(f);
+	assert_int_equal(f->vm.submitted, 0);
+}
+
+/* ---- formats -------------------------------------------------------------------------------- */
+
+static void test_formats_have_width_and_flags(void **state)
+{
+	struct fixture *f = *state;
+
+	compile(f, "x:f \"[%5d] [%-5d] [%05d] [%+d] [%x] [%#x] [%8s] [%-8s] [%.2s] [%c] %%\", arg1, arg1, "
+		   "arg1, arg1, arg1, arg1, arg2, arg2, arg2, arg3");
+	f->regs = (struct regs){.di = 42, .si = (u64)"text", .dx = 'Q'};
+	run(f);
+	assert_string_equal(message(f),
+			    "[   42] [42   ] [00042] [+42] [2a] [0x2a] [    text] [text    ] [te] [Q] %");
+}
+
+static void test_untyped_argument_is_as_wide_as_its_format(void **state)
+{
+	struct fixture *f = *state;
+
+	compile(f, "x:f \"%d %u %hd %hhu %ld %lx\", arg1, arg1, arg1, arg1, arg1, arg1");
+	f->regs.di = 0xfffffffffffffffeull;
+	run(f);
+	assert_string_equal(message(f), "-2 4294967294 -2 254 -2 fffffffffffffffe");
+}
+
+static void test_declared_type_is_printed_whole(void **state)
+{
+	struct fixture *f = *state;
+
+	compile(f, "x:f(size_t n, long m) \"%d %d\", n, m");
+	f->regs = (struct regs){.di = 3000000000ull, .si = (u64)-3000000000ll};
+	run(f);
+	assert_string_equal(message(f), "3000000000 -3000000000");
+}
+
+/* ---- filters -------------------------------------------------------------------------------- */
+
+static int passes(struct fixture *f, const struct generate_opts *filters)
+{
+	compile_with(f, "x:f", filters, 80);
+	run(f);
+	release(f);
+	return f->vm.submitted;
+}
+
+static void test_filters_let_through_what_they_should(void **state)
+{
+	struct fixture *f = *state;
+
+	f->vm.uid_gid = 7ull << 32 | 3000000000u;
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1}), 1);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tgid = 4711}), 1);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tgid = 4712}), 0);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tid = 4712}), 1);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tid = 4711}), 0);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .not_tgid = 4711}), 0);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .not_tgid = 1}), 1);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = 3000000000u}), 1);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = 7}), 0);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = 0}), 0);
+}
+
+static void test_builtins_have_their_values(void **state)
+{
+	struct fixture *f = *state;
+
+	compile(f, "x:f \"%d %d %d %d %d %s %lld\", $pid, $tgid, $uid, $gid, $cpu, $comm, $nsecs");
+	f->vm.uid_gid = 7ull << 32 | 9;
+	f->vm.cpu = 3;
+	run(f);
+	assert_string_equal(message(f), "4712 4711 9 7 3 victim 1234567890123456789");
+}
+
+/* Random bytes as a record: refused or printed, never read past the end. */
+static void test_any_bytes_are_taken_for_a_record_without_harm(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char *bytes;
+	struct record_view view;
+
+	compile(f, "x:f \"%s %d %.*s %c\", arg1, arg2, arg3, arg4, arg5");
+	srand(1);
+	for (int round = 0; round < 20000; round++) {
+		size_t size = rand() % 300;
+
+		bytes = malloc(size + !size);
+		for (size_t i = 0; i < size; i++)
+			bytes[i] = rand() % 3 ? rand() : 0;
+		if (!record_open(&f->record, bytes, size, &view))
+			record_format(&view, &f->text);
+		free(bytes);
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_expressions_have_the_values_that_c_gives_them),
+		TEST(test_predicates_agree_with_c),
+		TEST(test_expression_of_many_values_spills_and_is_right),
+		TEST(test_balanced_tree_of_reads_spills_and_is_right),
+		TEST(test_unreadable_value_is_marked_not_zero),
+		TEST(test_division_by_zero_has_no_value),
+		TEST(test_predicate_that_cannot_be_read_is_counted),
+		TEST(test_short_circuit_protects_the_right_side),
+		TEST(test_full_buffer_is_counted_for_the_probe),
+		TEST(test_scratch_slot_in_use_is_left_alone),
+		TEST(test_sleeping_consumer_is_woken_once),
+		TEST(test_strings_are_as_long_as_they_are),
+		TEST(test_string_that_just_fits_is_not_marked_as_cut),
+		TEST(test_counted_string_takes_two_arguments),
+		TEST(test_strcmp_is_exact),
+		TEST(test_strcmp_with_literals_of_different_length),
+		TEST(test_formats_have_width_and_flags),
+		TEST(test_untyped_argument_is_as_wide_as_its_format),
+		TEST(test_declared_type_is_printed_whole),
+		TEST(test_filters_let_through_what_they_should),
+		TEST(test_builtins_have_their_values),
+		TEST(test_any_bytes_are_taken_for_a_record_without_harm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
