@@ -20,9 +20,11 @@
 /* include/uapi/linux/bpf.h, 89ae89f53d20 */
 #define UPROBE_MULTI_RETURN (1u << 0)
 
-static int load_trial(const struct bpf_insn *insns, size_t count, int expected_attach_type)
+static int load_trial(const struct bpf_insn *insns, size_t count, int expected_attach_type,
+		      unsigned int flags)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = expected_attach_type);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = expected_attach_type,
+		    .prog_flags = flags);
 
 	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "trial", "GPL", insns, count, &opts);
 }
@@ -34,7 +36,20 @@ static bool has_cookie(void)
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	int fd = load_trial(insns, 3, 0);
+	int fd = load_trial(insns, 3, 0, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static bool has_sleepable(void)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int fd = load_trial(insns, 2, 0, BPF_F_SLEEPABLE);
 
 	if (fd >= 0)
 		close(fd);
@@ -55,7 +70,7 @@ static void probe_uprobe_multi(struct attach_features *features)
 	unsigned long offset = 0;
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .uprobe_multi.path = "/",
 		    .uprobe_multi.offsets = &offset, .uprobe_multi.cnt = 1);
-	int prog_fd = load_trial(insns, 2, ATTACH_TYPE_UPROBE_MULTI), link_fd;
+	int prog_fd = load_trial(insns, 2, ATTACH_TYPE_UPROBE_MULTI, 0), link_fd;
 
 	if (prog_fd < 0)
 		return;
@@ -73,7 +88,7 @@ static void probe_uprobe_multi(struct attach_features *features)
 
 void attach_probe_features(struct attach_features *features)
 {
-	*features = (struct attach_features){.cookie = has_cookie()};
+	*features = (struct attach_features){.cookie = has_cookie(), .sleepable = has_sleepable()};
 	probe_uprobe_multi(features);
 }
 
@@ -278,4 +293,11 @@ int attach_tracepoint(struct attach_set *set, int prog_fd, uint32_t id, bool use
 	if (fd < 0)
 		return fd;
 	return attach_perf_event(set, prog_fd, fd, use_cookie, cookie);
+}
+
+int attach_raw_tracepoint(struct attach_set *set, int prog_fd, const char *name)
+{
+	int fd = bpf_raw_tracepoint_open(name, prog_fd);
+
+	return fd < 0 ? fd : attach_set_add(set, fd);
 }

@@ -19,6 +19,8 @@ struct attach_features {
 	bool uprobe_multi;
 	/* Its process filter means processes, as it should, not threads (6.10, 46ba0e49b642). */
 	bool uprobe_multi_pid;
+	/* Uprobe programs may sleep, that is fault user memory in. Linux 6.0, 8c7dcb84e3b7. */
+	bool sleepable;
 };
 
 void attach_probe_features(struct attach_features *features);
@@ -58,6 +60,9 @@ int attach_uprobes(struct attach_set *set, int prog_fd, const struct attach_upro
 /* Attach a BPF_PROG_TYPE_TRACEPOINT program by the tracepoint's id (lib/tracefs.h). 0 or negative errno. */
 int attach_tracepoint(struct attach_set *set, int prog_fd, uint32_t id, bool use_cookie,
 		      uint64_t cookie);
+
+/* Attach a BPF_PROG_TYPE_RAW_TRACEPOINT program by the tracepoint's name, which needs no tracefs. 0 or negative errno. */
+int attach_raw_tracepoint(struct attach_set *set, int prog_fd, const char *name);
 
 /* Detach everything. */
 void attach_set_close(struct attach_set *set);

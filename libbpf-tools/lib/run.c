@@ -386,6 +386,8 @@ int run_loop(struct run *run, const struct run_loop_opts *opts)
 		err = run_consume_rest(run, opts);
 	else if (opts->detach)
 		opts->detach(opts->ctx);
+	if (opts->finish && err >= 0)
+		opts->finish(opts->ctx);
 	if (output_error(run->output) != -EPIPE)
 		run_tell_lost(run, opts);
 	output_err = output_flush(run->output);

@@ -69,6 +69,8 @@ struct run_loop_opts {
 	 * second.
 	 */
 	void (*detach)(void *ctx);
+	/* Called once all records are consumed, for a summary: what it puts is written before losses are told. */
+	void (*finish)(void *ctx);
 	/* The name of a probe, for telling what was lost where. NULL: only the total is told. */
 	const char *(*probe_name)(void *ctx, uint32_t probe);
 	void *ctx;

@@ -39,6 +39,7 @@ static const struct {
 	{BPF_FUNC_ringbuf_reserve, "ringbuf_reserve"},
 	{BPF_FUNC_ringbuf_submit, "ringbuf_submit"},
 	{BPF_FUNC_ringbuf_discard, "ringbuf_discard"},
+	{BPF_FUNC_copy_from_user, "copy_from_user"},
 	{BPF_FUNC_get_attach_cookie, "get_attach_cookie"},
 };
 

@@ -19,6 +19,11 @@ struct generate_opts {
 	int unreadable_fd;	/* the same: hits whose predicate read memory that couldn't be read */
 	int scratch_fd;		/* per-CPU array of GENERATE_SCRATCH_SLOTS values of generate_scratch_size() bytes;
 				 * -1 if no record needs it */
+	/*
+	 * The program is loaded as sleepable (6.0, 8c7dcb84e3b7): user memory that is not there is
+	 * faulted in and read again. Excludes use_perf and cgroup_fd, whose maps such programs can't have.
+	 */
+	bool sleepable;
 	int follow_fd;		/* only threads in this map; -1: all */
 	int cgroup_fd;		/* only tasks under element 0 of this cgroup array; -1: all */
 	/* Identity. */
@@ -39,6 +44,9 @@ struct generate_opts {
 uint32_t generate_scratch_size(uint32_t max_size);
 /* True if this record is put together in scratch memory (it has strings, or there is no ring buffer). */
 bool generate_needs_scratch(const struct record *record, bool use_perf);
+
+/* True if the probe reads user memory, so that a sleepable program can see more than another one. */
+bool generate_reads_user(const struct record *record);
 
 /*
  * 0 or a negative errno: those of code_assemble(); -EINVAL with diag for what has no translation.

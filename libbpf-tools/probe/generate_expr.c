@@ -56,25 +56,94 @@ static uint64_t int_value(const struct expr *e)
 				  : e->value << shift >> shift;
 }
 
+/*
+ * Call a read helper with its arguments on the stack or in the record; goes on if it has read, jumps to failed if not. In
+ * a sleepable program user memory gets a second chance: bpf_copy_from_user() may fault pages in, so it
+ * touches the first and the last byte that is wanted, and what it copies is thrown away.
+ */
+struct read {
+	int helper;
+	enum type_space space;
+	int dst, dst_offset;	/* register and what is added to it */
+	int size, size_imm;	/* register, or -1 and a constant */
+	int addr;		/* register */
+	uint32_t most;		/* bytes that size can be */
+	bool is_str;		/* the helper returns a length, else 0 */
+};
+
+static void gen_read_call(struct generator *g, const struct read *r, int result)
+{
+	struct code *c = g->code;
+
+	code_mov(c, BPF_REG_3, r->addr);
+	code_mov(c, BPF_REG_1, r->dst);
+	if (r->dst_offset)
+		code_alu_imm(c, BPF_ADD, true, BPF_REG_1, r->dst_offset);
+	if (r->size >= 0)
+		code_mov(c, BPF_REG_2, r->size);
+	else
+		code_mov_imm(c, BPF_REG_2, r->size_imm);
+	code_call(c, r->helper, 3);
+	code_mov(c, result, BPF_REG_0);
+}
+
+static void gen_touch(struct generator *g, int addr, uint32_t offset)
+{
+	struct code *c = g->code;
+
+	if (!g->touch_buffer)
+		g->touch_buffer = code_new_buffer(c, 8);
+	code_mov(c, BPF_REG_3, addr);
+	if (offset)
+		code_alu_imm(c, BPF_ADD, true, BPF_REG_3, (int32_t)offset);
+	code_mov(c, BPF_REG_1, BPF_REG_10);
+	code_alu_imm(c, BPF_ADD, true, BPF_REG_1, g->touch_buffer);
+	code_mov_imm(c, BPF_REG_2, 1);
+	code_call(c, BPF_FUNC_copy_from_user, 3);
+}
+
+static void gen_read_or_fail(struct generator *g, const struct read *r, int result)
+{
+	struct code *c = g->code;
+	int ok = code_new_label(c);
+	/* A length of up to `most`; what is negative is more than that, seen as unsigned. */
+	int op = r->is_str ? BPF_JLE : BPF_JEQ, limit = r->is_str ? (int)r->most : 0;
+
+	gen_read_call(g, r, result);
+	code_jump_if_imm(c, op, result, limit, ok);
+	if (g->opts->sleepable && r->space == SPACE_USER) {
+		code_comment(c, "not in memory: fault it in and read again");
+		gen_touch(g, r->addr, 0);
+		if (r->most > 1)
+			gen_touch(g, r->addr, r->most - 1);
+		gen_read_call(g, r, result);
+		code_jump_if_imm(c, op, result, limit, ok);
+	}
+	gen_fault(g, EFAULT);
+	code_label(c, ok);
+}
+
 /* Read `size` (1, 2, 4, 8) bytes at the address in `addr` of a space other than SPACE_CTX. */
 static int gen_read(struct generator *g, int addr, unsigned int size, bool is_signed,
 		    enum type_space space)
 {
 	struct code *c = g->code;
-	int v = code_new_vreg(c), ok = code_new_label(c);
+	struct read read = {
+		.helper = space == SPACE_USER ? BPF_FUNC_probe_read_user : BPF_FUNC_probe_read_kernel,
+		.space = space,
+		.dst = BPF_REG_10,
+		.size = -1,
+		.size_imm = (int)size,
+		.addr = addr,
+		.most = size,
+	};
+	int v = code_new_vreg(c);
 
 	if (!g->read_buffer)
 		g->read_buffer = code_new_buffer(c, 8);
+	read.dst_offset = g->read_buffer;
 	code_comment(c, "read %u bytes of %s memory", size, space == SPACE_USER ? "user" : "kernel");
-	code_mov(c, BPF_REG_3, addr);
-	code_mov(c, BPF_REG_1, BPF_REG_10);
-	code_alu_imm(c, BPF_ADD, true, BPF_REG_1, g->read_buffer);
-	code_mov_imm(c, BPF_REG_2, size);
-	code_call(c, space == SPACE_USER ? BPF_FUNC_probe_read_user : BPF_FUNC_probe_read_kernel, 3);
-	code_mov(c, v, BPF_REG_0);
-	code_jump_if_imm(c, BPF_JEQ, v, 0, ok);
-	gen_fault(g, EFAULT);
-	code_label(c, ok);
+	gen_read_or_fail(g, &read, v);
 	code_load(c, size, v, BPF_REG_10, (int16_t)g->read_buffer);
 	if (is_signed)
 		gen_extend(g, v, size, true);
@@ -620,7 +689,7 @@ static void gen_strcmp(struct generator *g, const struct expr *e, int differs)
 	uint32_t wanted = prefix ? e->c->value : len + 1, size = wanted + 1;
 	struct code *c = g->code;
 	struct string_source s;
-	int result, ok;
+	int result;
 
 	if (len > MAX_STRCMP) {
 		g->err = diag_error(g->diag, e->a->pos, "a string to compare with has at most %d bytes",
@@ -646,17 +715,12 @@ static void gen_strcmp(struct generator *g, const struct expr *e, int differs)
 	}
 	if (s.array_size && size > s.array_size + 1)
 		size = s.array_size + 1;
-	code_mov(c, BPF_REG_3, s.addr);
-	code_mov(c, BPF_REG_1, BPF_REG_10);
-	code_alu_imm(c, BPF_ADD, true, BPF_REG_1, g->string_buffer);
-	code_mov_imm(c, BPF_REG_2, size);
-	code_call(c, read_str_helper(&s), 3);
 	result = code_new_vreg(c);
-	ok = code_new_label(c);
-	code_mov(c, result, BPF_REG_0);
-	code_jump_if_imm(c, BPF_JSGT, result, 0, ok);
-	gen_fault(g, EFAULT);
-	code_label(c, ok);
+	gen_read_or_fail(g, &(struct read){.helper = read_str_helper(&s), .space = s.space,
+					   .dst = BPF_REG_10, .dst_offset = g->string_buffer, .size = -1,
+					   .size_imm = (int)size, .addr = s.addr, .most = size,
+					   .is_str = true},
+			 result);
 	if (prefix) {
 		code_jump_if_imm(c, BPF_JSLT, result, (int32_t)wanted, differs);
 		gen_compare_bytes(g, g->string_buffer, e->a->text, wanted, differs);
@@ -717,6 +781,25 @@ static int value_of(struct generator *g, const struct expr *e)
 	}
 }
 
+static bool expr_reads_user(const struct expr *e)
+{
+	return e && (e->kind == EXPR_DEREF || e->kind == EXPR_STRCMP || e->kind == EXPR_STRNCMP ||
+		     expr_reads_user(e->a) || expr_reads_user(e->b) || expr_reads_user(e->c));
+}
+
+bool generate_reads_user(const struct record *record)
+{
+	bool reads = expr_reads_user(record->checked->predicate);
+
+	for (unsigned int i = 0; i < record->field_count && !reads; i++) {
+		const struct record_field *f = &record->fields[i];
+
+		reads = (f->mode != RECORD_VALUE && !is_comm(f->field->expr)) ||
+			expr_reads_user(f->field->expr) || expr_reads_user(f->field->len_expr);
+	}
+	return reads;
+}
+
 void generate_prepare(struct generator *g)
 {
 	const struct checked *checked = g->record->checked;
@@ -774,7 +857,7 @@ static void gen_string_bytes(struct generator *g, const struct record_field *f)
 {
 	struct code *c = g->code;
 	int full = -1, dst = code_new_vreg(c), stored = code_new_vreg(c);
-	int fits = code_new_label(c), ok = code_new_label(c);
+	int fits = code_new_label(c);
 	struct string_source s;
 	bool is_cstr;
 
@@ -792,14 +875,10 @@ static void gen_string_bytes(struct generator *g, const struct record_field *f)
 	code_alu(c, BPF_ADD, true, dst, g->used);
 	if (is_cstr) {
 		code_comment(c, "the string, as far as it goes");
-		code_mov(c, BPF_REG_1, dst);
-		code_mov_imm(c, BPF_REG_2, f->max);
-		code_mov(c, BPF_REG_3, s.addr);
-		code_call(c, read_str_helper(&s), 3);
-		code_mov(c, stored, BPF_REG_0);
-		code_jump_if_imm(c, BPF_JLE, stored, (int32_t)f->max, ok);
-		gen_fault(g, EFAULT);
-		code_label(c, ok);
+		gen_read_or_fail(g, &(struct read){.helper = read_str_helper(&s), .space = s.space,
+						   .dst = dst, .size = -1, .size_imm = (int)f->max,
+						   .addr = s.addr, .most = f->max, .is_str = true},
+				 stored);
 		full = stored;
 	} else if (s.is_comm) {
 		code_mov(c, BPF_REG_1, dst);
@@ -823,12 +902,9 @@ static void gen_string_bytes(struct generator *g, const struct record_field *f)
 		code_mov_imm(c, stored, f->max);
 		code_label(c, whole);
 		code_jump_if_imm(c, BPF_JEQ, stored, 0, done);
-		code_mov(c, BPF_REG_1, dst);
-		code_mov(c, BPF_REG_2, stored);
-		code_mov(c, BPF_REG_3, s.addr);
-		code_call(c, read_helper(&s), 3);
-		code_jump_if_imm(c, BPF_JEQ, BPF_REG_0, 0, done);
-		gen_fault(g, EFAULT);
+		gen_read_or_fail(g, &(struct read){.helper = read_helper(&s), .space = s.space, .dst = dst,
+						   .size = stored, .addr = s.addr, .most = f->max},
+				 code_new_vreg(c));
 		code_label(c, done);
 	}
 	code_store(c, 4, g->rec, (int16_t)f->offset, stored);

@@ -21,6 +21,7 @@ struct generator {
 	int scratch;		/* vreg: the scratch slot it is in, or -1 */
 	int used;		/* vreg: bytes of the record in use, or -1 as long as that is fixed_size */
 	int read_buffer;	/* stack offset where values are read to; 0: none yet */
+	int touch_buffer;	/* stack offset of what is read only to fault a page in; 0: none yet */
 	int string_buffer;	/* stack offset for STRCMP; 0: none yet */
 	unsigned int string_buffer_size;
 	int drop, lost, unreadable;	/* labels */

@@ -93,35 +93,46 @@ static bool number_suffix(const char *text, size_t len, struct token *token)
 	return false;
 }
 
+/* What is wrong with a number of which `digits` bytes stand before its suffix; NULL if nothing. */
+static const char *number_problem(const struct token *token, size_t digits, unsigned int base,
+				  size_t prefix)
+{
+	uint64_t value;
+
+	if (memchr(token->text, '.', token->len) ||
+	    (base == 10 && strcspn(token->text, "eE") < digits))
+		return "is a floating-point constant: only integers are supported";
+	for (size_t i = prefix; i < digits; i++)
+		if ((unsigned int)digit_value(token->text[i]) >= base)
+			return base == 8 ? "is not an octal number" : "is not a number";
+	if (digits <= prefix && base != 8)
+		return "is not a number";
+	if (!lex_number(token->text, digits, &value))
+		return "does not fit into 64 bits";
+	return NULL;
+}
+
 static void lex_integer(struct token *token, struct diag *diag)
 {
 	size_t digits = token->len, prefix;
-	unsigned int base = number_base(token->text, token->len, &prefix);
-	bool is_float = memchr(token->text, '.', token->len);
+	const char *problem;
+	unsigned int base;
 
 	while (digits > 0 && strchr("uUlL", token->text[digits - 1]))
 		digits--;
+	/* A lone zero before a suffix is no prefix of anything. */
+	base = number_base(token->text, digits, &prefix);
+	problem = number_problem(token, digits, base, prefix);
+	if (!problem && !number_suffix(token->text + digits, token->len - digits, token))
+		problem = "is not a number";
+	if (problem) {
+		diag_error(diag, token->pos, "'%.*s' %s", (int)token->len, token->text, problem);
+		token->kind = TOKEN_ERROR;
+		return;
+	}
+	lex_number(token->text, digits, &token->value);
 	token->kind = TOKEN_INT;
 	token->is_decimal = base == 10;
-	if (base == 10 && strcspn(token->text, "eE") < digits)
-		is_float = true;
-	if (is_float) {
-		diag_error(diag, token->pos, "'%.*s' is a floating-point constant: only integers are supported",
-			   (int)token->len, token->text);
-		token->kind = TOKEN_ERROR;
-	} else if (!number_suffix(token->text + digits, token->len - digits, token) ||
-		   strspn(token->text + prefix, "0123456789abcdefABCDEF") < digits - prefix) {
-		diag_error(diag, token->pos, "'%.*s' is not a number", (int)token->len, token->text);
-		token->kind = TOKEN_ERROR;
-	} else if (!lex_number(token->text, digits, &token->value)) {
-		bool is_digits = base == 10 || base == 16;
-
-		diag_error(diag, token->pos, is_digits && digits > prefix
-			   ? "'%.*s' does not fit into 64 bits"
-			   : base == 8 ? "'%.*s' is not an octal number that fits into 64 bits"
-				       : "'%.*s' is not a number", (int)token->len, token->text);
-		token->kind = TOKEN_ERROR;
-	}
 }
 
 /* \nnn or \xHH: up to `max` digits of a base. Returns the length of the digits. */

@@ -240,8 +240,9 @@ static int parse_short_target(struct target *t, struct spec *spec)
 	}
 	rest = parts_from(t, 1);
 	colon = find_unquoted(rest.text, 0, rest.len, ':');
-	if (colon == 0 || (colon < rest.len && rest.text[colon + 1] != ':' &&
-			   !is_line(&rest, &colon, &line)))
+	/* Of the colons that follow only those of C++ names and of a file's line can be meant. */
+	if (colon < rest.len && (colon == 0 || (rest.text[colon + 1] != ':' &&
+						!is_line(&rest, &colon, &line))))
 		return diag_error(t->diag, t->parts[0].pos,
 				  "'%.*s' is not a kind of probe: there are p, r, t and u",
 				  (int)t->parts[0].len, t->parts[0].text);
@@ -309,7 +310,7 @@ static int read_target(struct spec *spec, size_t *end, struct diag *diag)
 
 	find_target_end(&t);
 	*end = t.end;
-	if (t.start == t.end)
+	if (t.start == t.end || t.text[t.start] == '"')
 		return diag_error(diag, (int)t.start,
 				  "a probe is missing, as in p:c:malloc, r:c:malloc, t:sched:sched_switch, "
 				  "u:pthread:pthread_create");
@@ -391,21 +392,22 @@ static bool parse_param(struct parser *p, struct param *param)
 		return parse_function_pointer(p, param);
 	if (!take_param_name(p, param))
 		return false;
-	while (parser_accept(p, '[')) {
+	while (parser_at(p, '[')) {
+		/* In an array of arrays only the first index makes a pointer of it. */
+		if (is_array) {
+			diag_error(p->diag, p->token.pos,
+				   "a parameter can't be an array of arrays here; write a pointer");
+			return false;
+		}
+		is_array = true;
+		param->type.stars++;
+		parser_next(p);
 		if (!parser_at(p, ']') && !parse_expression(p))
 			return false;
 		if (!parser_accept(p, ']')) {
 			diag_error(p->diag, p->token.pos, "expected ']' after the array's size");
 			return false;
 		}
-		/* In an array of arrays only the first index makes a pointer of it. */
-		if (is_array) {
-			diag_error(p->diag, type->pos, "a parameter can't be an array of arrays here; "
-				   "write a pointer");
-			return false;
-		}
-		is_array = true;
-		param->type.stars++;
 	}
 	/* A lone name that isn't a type's is more likely a predicate: f(fd). */
 	if (!known && !param->type.stars && !param->name[0]) {

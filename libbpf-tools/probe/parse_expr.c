@@ -272,11 +272,12 @@ struct type_name *parse_type_name(struct parser *p)
 	if (!parse_type_base(p, base, sizeof(base), type))
 		return NULL;
 	type->is_user |= skip_qualifiers(p);
-	while (parser_accept(p, '*')) {
+	while (parser_at(p, '*')) {
 		if (++type->stars > MAX_STARS) {
-			diag_error(p->diag, type->pos, "a type has at most %d '*'", MAX_STARS);
+			diag_error(p->diag, p->token.pos, "a type has at most %d '*'", MAX_STARS);
 			return NULL;
 		}
+		parser_next(p);
 		type->is_user |= skip_qualifiers(p);
 	}
 	type->base = arena_strndup(p->arena, base, type->len);
@@ -419,6 +420,15 @@ static struct expr *parse_call(struct parser *p, const struct token *name)
 	return NULL;
 }
 
+/* Words of types are no names of values. */
+static struct expr *type_as_value(struct parser *p)
+{
+	diag_error(p->diag, p->token.pos,
+		   "expected a value, not '%.*s'; a type is written in parentheses, as in (int)arg1",
+		   (int)p->token.len, p->token.text);
+	return NULL;
+}
+
 static struct expr *parse_name(struct parser *p)
 {
 	struct token name = p->token;
@@ -426,6 +436,8 @@ static struct expr *parse_name(struct parser *p)
 
 	if (parser_at_word(p, "sizeof"))
 		return parse_sizeof(p);
+	if (is_tag_word(p) || is_qualifier(p) || is_type_keyword(&p->token))
+		return type_as_value(p);
 	parser_next(p);
 	if (parser_at(p, '('))
 		return parse_call(p, &name);

@@ -108,7 +108,8 @@ static int probe_load(struct probe *probe, const struct record *record,
 	enum bpf_prog_type type = probe->spec->kind == SPEC_TRACEPOINT ? BPF_PROG_TYPE_TRACEPOINT
 								       : BPF_PROG_TYPE_KPROBE;
 	LIBBPF_OPTS(bpf_prog_load_opts, opts,
-		    .expected_attach_type = use_multi ? ATTACH_TYPE_UPROBE_MULTI : 0);
+		    .expected_attach_type = use_multi ? ATTACH_TYPE_UPROBE_MULTI : 0,
+		    .prog_flags = generate->sleepable ? BPF_F_SLEEPABLE : 0);
 	struct code_program program;
 	int err = generate_program(record, generate, &program, diag), fd, *grown;
 
@@ -119,8 +120,9 @@ static int probe_load(struct probe *probe, const struct record *record,
 		err = explain_refusal(type, &program, fd, &opts, diag);
 		goto cleanup;
 	}
-	log_info("%s: program of %u instructions, %u bytes of stack, %u spilled registers",
-		 probe->spec->text, program.len, program.stack_size, program.spills);
+	log_info("%s: %sprogram of %u instructions, %u bytes of stack, %u spilled registers",
+		 probe->spec->text, generate->sleepable ? "sleepable " : "", program.len,
+		 program.stack_size, program.spills);
 	grown = realloc(probe->prog_fds, (probe->prog_count + 1) * sizeof(*grown));
 	if (!grown) {
 		close(fd);
@@ -166,6 +168,9 @@ static int attach_group(struct attachment *at, unsigned int context, const size_
 	/* The multi link is the cheaper one per hit too, wherever its process filter can be trusted. */
 	opts.use_multi = probe->spec->kind != SPEC_TRACEPOINT && at->features->uprobe_multi &&
 			 (!at->pid || at->features->uprobe_multi_pid);
+	generate.sleepable = probe->spec->kind != SPEC_TRACEPOINT && at->features->sleepable &&
+			     !generate.use_perf && generate.cgroup_fd < 0 &&
+			     generate_reads_user(&probe->records[context]);
 	opts.use_cookie = count > 1;
 	generate.place_is_cookie = opts.use_cookie;
 	generate.place = probe->first_place + (uint32_t)indices[0];

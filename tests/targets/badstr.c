@@ -15,13 +15,13 @@ NOINLINE void take_string(int kind, const char *text)
 	__asm__ volatile("" : : "r"(kind), "r"(text));
 }
 
-/* A page with nothing mapped after it. */
+/* A page followed by one that nobody can read (and that no later mapping takes). */
 static char *page_before_hole(size_t page)
 {
 	char *map =
 		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (map == MAP_FAILED || munmap(map + page, page)) {
+	if (map == MAP_FAILED || mprotect(map + page, page, PROT_NONE)) {
 		perror("mmap");
 		exit(1);
 	}

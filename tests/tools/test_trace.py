@@ -152,6 +152,7 @@ def test_command_name_is_found_on_path():
 
 def test_strings_of_every_kind_are_survived_and_cut_ones_marked():
     with Tool("trace", "-Z", "20", f'{target_path("badstr")}:take_string "%d %s", arg1, arg2') as trace:
+        sleepable = b"sleepable program" in trace.stderr
         log = run_target("badstr")
         out, _ = trace.stop()
     seen = dict(message.split(" ", 1) if " " in message else (message, "") for message in messages(out))
@@ -159,12 +160,28 @@ def test_strings_of_every_kind_are_survived_and_cut_ones_marked():
     assert set(seen) == set(kinds)
     assert "\x1b" not in out and "\r" not in out
     for number, name in kinds.items():
-        if "!" in name or "~" in name:
+        if "!" in name:
             assert seen[number] == "?", name
+        elif "~" in name:
+            assert seen[number] == "?" or sleepable, name
         else:
             assert seen[number] != "?", name
         if "long" in name:
             assert seen[number].endswith("..."), name
+
+
+def test_string_on_a_page_not_in_memory_is_faulted_in():
+    """A literal that nobody has touched yet is read from its file by a probe that may sleep."""
+    with Tool("trace", "-v", 'c:getenv "%s", arg1') as trace:
+        sleepable = "sleepable program" in trace.stderr.decode()
+        subprocess.run(["sh", "-c", "sync; echo 1 > /proc/sys/vm/drop_caches"], check=True)
+        run_target("add", 1)
+        out, _ = trace.stop()
+    seen = [line.split()[4] for line in out.splitlines()[1:] if line.split()[2] == "add"]
+    if not sleepable:
+        assert seen in (["?"], ["TARGET_WAIT"])
+        pytest.skip("this kernel has no sleepable uprobes: such a string is shown as ?")
+    assert seen == ["TARGET_WAIT"]
 
 
 def test_string_size_is_obeyed():

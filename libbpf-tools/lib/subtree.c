@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Finds a process's descendants in /proc; see subtree.h.
+ */
+#include "lib/subtree.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/follow.h"
+
+static bool subtree_has(int map_fd, uint32_t tid)
+{
+	uint8_t value;
+
+	return !bpf_map_lookup_elem(map_fd, &tid, &value);
+}
+
+/* The parent of a process; 0 if there is none, or no such process. The name in the line may have any character. */
+static pid_t subtree_parent(pid_t pid)
+{
+	char path[64], line[512], *rest;
+	int parent = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	line[fread(line, 1, sizeof(line) - 1, file)] = '\0';
+	fclose(file);
+	rest = strrchr(line, ')');
+	return rest && sscanf(rest, ") %*c %d", &parent) == 1 ? parent : 0;
+}
+
+/* Adds a process's threads; how many were new, or a negative errno. */
+static int subtree_add_threads(int map_fd, pid_t pid)
+{
+	const uint8_t value = 1;
+	struct dirent *entry;
+	char path[64];
+	uint32_t tid;
+	int added = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return -ESRCH;
+	while (added >= 0 && (entry = readdir(dir))) {
+		tid = atoi(entry->d_name);
+		if (!tid || subtree_has(map_fd, tid))
+			continue;
+		if (bpf_map_update_elem(map_fd, &tid, &value, BPF_ANY))
+			added = -errno;
+		else
+			added++;
+	}
+	closedir(dir);
+	return added;
+}
+
+/* One look at all processes: adds the children of those that are known. How many tasks were new, or a negative errno. */
+static int subtree_scan(int map_fd, pid_t root)
+{
+	int added = subtree_add_threads(map_fd, root), more = 0;
+	struct dirent *entry;
+	pid_t pid, parent;
+	DIR *dir;
+
+	if (added < 0)
+		return added;
+	dir = opendir("/proc");
+	if (!dir)
+		return -errno;
+	while (more >= 0 && (entry = readdir(dir))) {
+		pid = atoi(entry->d_name);
+		parent = pid ? subtree_parent(pid) : 0;
+		if (!parent || !subtree_has(map_fd, parent))
+			continue;
+		more = subtree_add_threads(map_fd, pid);
+		/* One that has ended meanwhile isn't missed. */
+		if (more == -ESRCH)
+			more = 0;
+		added += more;
+	}
+	closedir(dir);
+	return more < 0 ? more : added;
+}
+
+struct follow *subtree_follow(pid_t pid)
+{
+	struct follow *follow = follow_new(pid, 0);
+	int added, err;
+
+	if (!follow)
+		return NULL;
+	/* From now on whatever a known task forks is known. Until nothing is found any more, none was forked by an unknown one. */
+	do {
+		added = subtree_scan(follow_map_fd(follow), pid);
+	} while (added > 0);
+	if (!added)
+		return follow;
+	err = -added;
+	follow_free(follow);
+	errno = err;
+	return NULL;
+}
