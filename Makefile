@@ -34,7 +34,7 @@ PYTEST   ?= /usr/bin/python3 -m pytest
 CFLAGS   ?= -O2 -g
 # Messages are cut to their buffers on purpose: no -Wformat-truncation.
 WARN     := -Wall -Wextra -Wno-format-truncation -Wmissing-prototypes -Wstrict-prototypes $(WERROR)
-CPPFLAGS += -D_GNU_SOURCE -DTOOLS_VERSION='"$(VERSION)"' -Iblazesym-lite/include -Ilibbpf-tools -I$(BUILD)
+CPPFLAGS += -D_GNU_SOURCE -DTOOLS_VERSION='"$(VERSION)"' -Iblazesym-lite/include -Ilibbpf-tools -I$(BUILD)/skel/$(ARCH)
 ifneq ($(SYSROOT),)
 SYSINC   := -isystem $(SYSROOT)/usr/include -isystem $(SYSROOT)/usr/include/aarch64-linux-gnu
 CPPFLAGS += $(SYSINC)
@@ -57,7 +57,8 @@ MAKEFLAGS += --no-print-directory
 endif
 
 # trace generates all its programs: it has no kernel half.
-TOOLS    := trace $(patsubst libbpf-tools/%.bpf.c,%,$(wildcard libbpf-tools/*.bpf.c))
+TOOLS    := trace $(foreach t,$(patsubst libbpf-tools/%.bpf.c,%,$(wildcard libbpf-tools/*.bpf.c)),$(if \
+	$(wildcard libbpf-tools/$(t).c),$(t)))
 BSL_SRC  := $(filter-out blazesym-lite/cli.c,$(wildcard blazesym-lite/*.c))
 LIB_SRC  := $(wildcard libbpf-tools/lib/*.c)
 PROBE_SRC := $(wildcard libbpf-tools/probe/*.c)
@@ -102,23 +103,25 @@ $(BUILD)/bpf/$(ARCH)/%.bpf.o: libbpf-tools/%.bpf.c
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@.tmp -MF $@.d -MT $@
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp
 
-$(BUILD)/%.skel.h: $(BUILD)/bpf/$(ARCH)/%.bpf.o
+$(BUILD)/skel/$(ARCH)/%.skel.h: $(BUILD)/bpf/$(ARCH)/%.bpf.o
 	$(say) SKEL $@
+	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
 
 # --- user side: dynamic, static and sanitized builds of the same sources ------------------------
 
-define rules # variant directory, extra flags
+define rules # variant directory, extra flags, compiler if another one
 $(1)/%.o: %.c
 	$$(say) CC $$@
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(CSTD) $$(CPPFLAGS) $$(CFLAGS) $$(WARN) $$(SECTIONS) $(2) -MMD -MP -c $$< -o $$@
+	$$(Q)$(or $(3),$$(CC)) $$(CSTD) $$(CPPFLAGS) $$(CFLAGS) $$(WARN) $$(SECTIONS) $(2) -MMD -MP -c $$< -o $$@
 
 $(1)/libshared.a: $(call objs,$(1),$(SHARED))
 	$$(Q)rm -f $$@ && $$(CROSS)ar rcs $$@ $$^
 endef
 $(eval $(call rules,$(OBJ)/dynamic,))
 $(eval $(call rules,$(OBJ)/asan,-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1))
+$(eval $(call rules,$(OBJ)/fuzz,-fsanitize=fuzzer-no-link -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -O1,$(CLANG)))
 ifneq ($(ARCH),$(HOST_ARCH))
 $(eval $(call rules,$(OBJ)/$(ARCH),))
 STATIC_OBJ := $(OBJ)/$(ARCH)
@@ -128,7 +131,7 @@ endif
 
 # A front end includes its skeleton, which must exist before its first compilation.
 define tool_rules # tool
-$(OBJ)/dynamic/libbpf-tools/$(1).o $(OBJ)/$(ARCH)/libbpf-tools/$(1).o: $(BUILD)/$(1).skel.h
+$(OBJ)/dynamic/libbpf-tools/$(1).o $(OBJ)/$(ARCH)/libbpf-tools/$(1).o: $(BUILD)/skel/$(ARCH)/$(1).skel.h
 endef
 $(foreach t,$(filter-out trace,$(TOOLS)),$(eval $(call tool_rules,$(t))))
 
@@ -163,11 +166,10 @@ $(BUILD)/unit-asan/%: $(OBJ)/asan/tests/unit/%.o $(OBJ)/asan/libshared.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=address,undefined $^ $(LIBS) -lcmocka -o $@
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(SHARED)
+$(BUILD)/fuzz/%: $(OBJ)/fuzz/tests/fuzz/%.o $(OBJ)/fuzz/libshared.a
 	$(say) FUZZ $@
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(CSTD) $(CPPFLAGS) -g -O1 -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined $^ $(LIBS) -o $@
+	$(Q)$(CLANG) -g -fsanitize=fuzzer,address,undefined $^ $(LIBS) -o $@
 
 $(BUILD)/targets/lib%.so: tests/targets/lib%.c
 	@mkdir -p $(@D)
@@ -200,7 +202,11 @@ check-tools: all static targets
 demo: $(BUILD)/bin/trace
 	$(Q)BUILD=$(abspath $(BUILD)) sh tests/demo.sh
 
-bench: all targets
+$(BUILD)/bench/%: $(OBJ)/dynamic/tests/bench/%.o $(OBJ)/dynamic/libshared.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $^ $(LIBS) -o $@
+
+bench: all targets $(BUILD)/bench/floor
 	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/bench.py
 
 -include tests/vm/vm.mk

@@ -59,27 +59,29 @@ static const char args_doc[] = "SPEC [SPEC...]\n-l SPEC";
 static const char doc[] =
 	"\nPrint a line each time a probe is hit.\n"
 	"\v"
-	"SPEC is WHERE[(SIGNATURE)] [(PREDICATE)] [\"FORMAT\"[, EXPR...]], in single quotes for the shell:\n"
+	"SPEC is WHERE[(SIGNATURE)] [(PREDICATE)] [\"FORMAT\"[, EXPR...]], in quotes:\n"
 	"\n"
 	"  lib:func, p:lib:func[+off]   entry of a function (or p:lib:0xADDR)\n"
 	"  r:lib:func                   its return\n"
 	"  u:lib:[provider:]probe       a USDT probe\n"
 	"  t:category:event             a kernel tracepoint\n"
-	"lib is a path, a library's short name (c, pthread, ssl), or a command on PATH. Names may have\n"
-	"wildcards (* ? []).\n"
 	"\n"
-	"Values: arg1...arg6 (r: retval; u: arg1...; t: args->FIELD), parameters named in SIGNATURE,\n"
-	"$pid $tgid $uid $gid $cpu $comm $nsecs, with C's operators, casts and STRCMP(\"text\", expr).\n"
+	"lib is a path, a library's short name (c, pthread, ssl), or a command on\n"
+	"PATH. Names may have wildcards (* ? []).\n"
+	"\n"
+	"Values: arg1...arg6, parameters named in SIGNATURE (p:), retval (r:),\n"
+	"arg1... (u:), args->FIELD (t:), $pid $tgid $uid $gid $cpu $comm $nsecs,\n"
+	"with C's operators, casts and STRCMP(\"text\", expr).\n"
 	"Formats: %d %u %x %c %s ... as printf has; %.*s takes a length and a pointer.\n"
 	"\n"
 	"Examples:\n"
-	"  trace 'c:open \"%s\", arg1'                           files opened through libc\n"
+	"  trace 'c:open64 \"%s\", arg1'              files opened through libc\n"
 	"  trace 'p:c:write(int fd, void *buf, size_t n) (n > 4096) \"%d: %d\", fd, n'\n"
 	"  trace '/usr/bin/redis-server:createStringObject \"%s\" arg1'\n"
-	"  trace 'r:bash:readline \"%s\", retval'                what is typed into all shells\n"
-	"  trace 'u:libstdc++:throw'                           C++ exceptions\n"
+	"  trace 'r:bash:readline \"%s\", retval'     what is typed into all shells\n"
+	"  trace 'u:stdc++:throw'                     C++ exceptions\n"
 	"  trace 't:syscalls:sys_enter_openat \"%s\", args->filename' -- ls\n"
-	"  trace -l 'p:c:*alloc*'                              which functions are there\n";
+	"  trace -l 'p:c:*alloc*'                     which functions are there\n";
 
 enum { KEY_UID = 0x1000, KEY_DUMP };
 

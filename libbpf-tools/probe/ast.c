@@ -149,8 +149,8 @@ static void print_expr(struct printer *p, const struct expr *e)
 {
 	if (p->len >= p->size)
 		return;		/* cut here: a large tree isn't walked for a short message */
-	if (p->show_types && e->type && !e->type->is_unknown &&
-	    (e->kind == EXPR_INT || e->kind == EXPR_NAME))
+	if (p->show_types && e->type &&
+	    (e->kind == EXPR_INT || (e->kind == EXPR_NAME && !e->type->is_unknown)))
 		print(p, "(%s)", e->type->name);
 	switch (e->kind) {
 	case EXPR_INT:

@@ -5,9 +5,10 @@ Markdown table. Needs root, BUILD (the build folder) and the targets; a peer not
 out.
 
   first event  tool started -> first line about a function that runs all the time, median
-  ns a hit     what a call of a traced function costs its program, printing two integers
+  ns a hit     what a call of a traced function costs its program, printing two integers; beside
+               it, how many times what an empty program at the same place costs
   recorded     lines printed of all hits; the tool's own count of lost ones beside it
-  RSS          peak resident size of that run
+  RSS          peak resident size of that run, VmHWM
 """
 import os
 import re
@@ -67,10 +68,11 @@ class Tool:
 
     def end(self):
         """Ends the tool, and returns its peak resident size in MiB."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+            peak = re.search(r"VmHWM:\s+(\d+)", status.read())
         self.process.send_signal(signal.SIGINT)
-        _, _, usage = os.wait4(self.process.pid, 0)
-        self.process.returncode = 0
-        return usage.ru_maxrss / 1024
+        self.process.wait()
+        return int(peak.group(1)) / 1024 if peak else 0
 
 
 def first_event(argv_for):
@@ -107,6 +109,18 @@ def hits(argv_for=None, lost_pattern=None):
     return ns, recorded, lost, rss
 
 
+def floor():
+    """What a call costs with an empty program at its entry, in ns."""
+    listed = subprocess.run([f"{BUILD}/bin/trace", "--dump", f"p:{HIT}:hit_a"], text=True, check=True,
+                            capture_output=True).stdout
+    offset = re.search(r"offset (0x[0-9a-f]+)", listed).group(1)
+    with subprocess.Popen([f"{BUILD}/bench/floor", HIT, offset], stdout=subprocess.PIPE) as empty:
+        empty.stdout.readline()
+        ns = hits()[0]
+        empty.send_signal(signal.SIGINT)
+    return ns
+
+
 def settle(tool):
     """Waits until the probe is in: a short run of the target shows in the tool's output."""
     while time.monotonic() - tool.start < TIMEOUT and tool.process.poll() is None:
@@ -135,16 +149,18 @@ def main():
     if os.geteuid():
         sys.exit("bench: tracing needs root")
     base = hits()[0]
+    empty = floor() - base
     print(f"untraced: {base:.1f} ns a call; {HITS} hits, {ROUNDS} starts\n")
-    print("| tool | first event | ns a hit | recorded | lost | RSS |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    print("| tool | first event | ns a hit | x empty | recorded | lost | RSS |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print(f"| an empty program | | {empty:.0f} | 1.00 | | | |")
     for name, argv_for, lost_pattern in TOOLS:
         if not shutil.which(argv_for("", "")[0]):
             continue
         try:
             start = first_event(argv_for)
             ns, recorded, lost, rss = hits(argv_for, lost_pattern)
-            print(f"| {name} | {start * 1000:.1f} ms | {ns - base:.0f} "
+            print(f"| {name} | {start * 1000:.1f} ms | {ns - base:.0f} | {(ns - base) / empty:.2f} "
                   f"| {100 * recorded / HITS:.1f} % | {lost} | {rss:.1f} MiB |", flush=True)
         except Failed as error:
             print(f"| {name} | failed: {error} |", flush=True)
