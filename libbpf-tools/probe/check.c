@@ -94,27 +94,20 @@ static int check_field(struct checker *c, struct field *field, struct expr *cons
 	}
 }
 
-static const char *plural(unsigned int n)
-{
-	return n == 1 ? "" : "s";
-}
-
 static int check_count(struct checker *c)
 {
 	const struct spec *spec = c->spec;
 	unsigned int wanted = 0;
+	int pos;
 
 	for (unsigned int i = 0; i < spec->format.field_count; i++)
 		wanted += values_of(&spec->format.fields[i]);
-	if (spec->arg_count > wanted)
-		return diag_error(c->diag, spec->args[wanted]->pos,
-				  "the format takes %u value%s, but %u %s given", wanted, plural(wanted),
-				  spec->arg_count, spec->arg_count == 1 ? "is" : "are");
-	if (spec->arg_count < wanted)
-		return diag_error(c->diag, spec->format.pos,
-				  "the format takes %u value%s, but %u %s given", wanted, plural(wanted),
-				  spec->arg_count, spec->arg_count == 1 ? "is" : "are");
-	return 0;
+	if (spec->arg_count == wanted)
+		return 0;
+	pos = spec->arg_count > wanted ? spec->args[wanted]->pos : spec->format.pos;
+	return diag_error(c->diag, pos, "the format takes %u value%s, but %u %s given", wanted,
+			  wanted == 1 ? "" : "s", spec->arg_count,
+			  spec->arg_count == 1 ? "is" : "are");
 }
 
 static int check_fields(struct checker *c, struct checked *checked)

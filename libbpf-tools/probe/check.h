@@ -34,7 +34,7 @@ struct checked {
  * Names. p, r: arg1..arg6 (arg7, arg8 from registers on arm64, from the stack on x86_64), by the C calling convention of the
  * context's machine; with a signature its parameters by name and argN with the type written; r: retval, and argN is an error that says
  * why (the registers have been overwritten). u: arg1..argN with the operand's size and sign. t: args. Everywhere:
- * $pid $tgid $uid $gid $cpu $comm $nsecs $task, and $retval like retval. An unknown one is an error with the nearest known
+ * $pid ($tid) $tgid $uid $gid $cpu $comm $nsecs $task, and $retval like retval. p, r, u: ctx->REGISTER, of type_unknown(). An unknown one is an error with the nearest known
  * name. argN without a type is type_unknown().
  *
  * Types. C's integer promotions and usual arithmetic conversions; comparisons and && || ! give int; a shift has
@@ -56,9 +56,10 @@ struct checked {
  *    unsigned ones zero-extended: generate() keeps that invariant after every operation.
  *
  * Fields. %d of an expression of declared type records as wide as the wider of format and type (a size_t
- * under %d is printed whole), of type_unknown() as wide as the format says. %s takes a pointer to char, an array of char, $comm,
+ * under %d is printed whole; %c, %hd and %hhd cut, which is their use), of type_unknown() as wide as the format says. %s takes a pointer to char, an array of char, $comm,
  * or type_unknown() or another pointer or 64-bit integer (an address, BCC's habit: user memory unless the context is the kernel's). `argN@user` was parsed as
- * a cast to a user pointer. %.*s takes (int length, pointer). Too few or too many arguments are errors that name the counts.
+ * a cast to a user pointer. %.*s takes (int length, pointer): len_expr is
+ * a 64-bit number. Too few or too many arguments are errors that name the counts.
  *
  * Returns 0, -EINVAL (see diag) or -ENOMEM.
  */

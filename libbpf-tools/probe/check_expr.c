@@ -42,8 +42,8 @@ static struct expr *decay(struct checker *c, const struct expr *written, struct 
 				  "STRCMP(\"text\", %s)", text, text);
 	if (e->type->is_data_loc)
 		return check_fail(c, written->pos,
-				  "%s is of varying length: it can be printed with %%s and compared with "
-				  "STRCMP only", text);
+				  "%s is of varying length: it can be printed with %%s and compared "
+				  "with STRCMP only", text);
 	return check_cast_to(c, e->a, type_pointer(c->arena, e->type->target, e->a->type->space));
 }
 
@@ -199,8 +199,9 @@ static struct expr *deref_at(struct checker *c, int pos, struct expr *pointer)
 	const struct type *target = pointer->type->target;
 
 	if (target->kind == TYPE_VOID || target->kind == TYPE_FUNC)
-		return check_fail(c, pos, "a pointer of type '%s' must be cast before it is followed, as "
-				  "in *(int *)p", pointer->type->name);
+		return check_fail(c, pos,
+				  "a pointer of type '%s' must be cast before it is followed, as in "
+				  "*(int *)p", pointer->type->name);
 	return check_new_deref(c, pos, pointer, 0, target);
 }
 
@@ -297,8 +298,9 @@ static struct expr *member_base(struct checker *c, const struct expr *e)
 				  e->text);
 	}
 	if (a->type->is_unknown)
-		return check_fail(c, e->a->pos, "%s has no type: to take a field cast it, as in ((struct "
-				  "name *)%s)->%s", text, text, e->text);
+		return check_fail(c, e->a->pos,
+				  "%s has no type: to take a field cast it, as in ((struct name *)%s)->%s",
+				  text, text, e->text);
 	return check_fail(c, e->a->pos, "%s is of type %s, which has no fields", text, a->type->name);
 }
 
@@ -361,7 +363,8 @@ static struct expr *pointer_difference(struct checker *c, const struct expr *e, 
 	if (!element_size(c, e->pos, a->type, &size) || !element_size(c, e->pos, b->type, &other_size))
 		return NULL;
 	if (size != other_size)
-		return check_fail(c, e->pos, "pointers to different types can't be subtracted: %s and %s",
+		return check_fail(c, e->pos,
+				  "pointers to different types can't be subtracted: %s and %s",
 				  a->type->name, b->type->name);
 	if (a->type->space == SPACE_CTX || b->type->space == SPACE_CTX)
 		return check_fail(c, e->pos, "places in the event's record can't be subtracted");
@@ -499,9 +502,11 @@ static const struct type *cond_type(struct checker *c, int pos, const struct typ
 		return a;
 	if (a->space != b->space)
 		return check_fail(c, pos, "one value points to user memory, the other to the kernel's");
-	return a->target->kind == TYPE_VOID ? a : a->target == b->target ? a : b->target->kind == TYPE_VOID
-		? b : type_pointer(c->arena, type_is_string(a) && type_is_string(b) ? type_char()
-				   : type_void(), a->space);
+	if (a->target == b->target || a->target->kind == TYPE_VOID)
+		return a;
+	if (type_is_string(a) && type_is_string(b))
+		return type_pointer(c->arena, type_char(), a->space);
+	return type_pointer(c->arena, type_void(), a->space);
 }
 
 static struct expr *check_cond(struct checker *c, const struct expr *e)
@@ -580,9 +585,35 @@ struct expr *check_string(struct checker *c, const struct expr *written, const c
 	if (e->type->kind == TYPE_POINTER)
 		space = e->type->space;
 	else if (e->type->size != 8)
-		return check_fail(c, written->pos, "%s needs a string or an address, but %s is of type %s",
-				  what, check_text(written, text, sizeof(text)), e->type->name);
+		return check_fail(c, written->pos,
+				  "%s needs a string or an address, but %s is of type %s", what,
+				  check_text(written, text, sizeof(text)), e->type->name);
 	return check_cast_to(c, e, type_pointer(c->arena, type_char(), space));
+}
+
+static struct expr *string_literal(struct checker *c, const struct expr *e)
+{
+	const struct type *type = type_array(c->arena, type_char(), (uint32_t)e->len + 1);
+	struct expr *literal = check_new_expr(c, EXPR_STRING, e->pos, type, NULL, NULL);
+
+	if (literal) {
+		literal->text = e->text;
+		literal->len = e->len;
+	}
+	return literal;
+}
+
+/* STRNCMP's length: a constant. */
+static struct expr *compare_length(struct checker *c, const struct expr *written)
+{
+	struct expr *count = check_integer(c, written, "STRNCMP");
+
+	if (!count)
+		return NULL;
+	if (count->kind != EXPR_INT || (int64_t)count->value <= 0)
+		return check_fail(c, written->pos,
+				  "STRNCMP's third argument must be a constant above 0");
+	return check_new_int(c, written->pos, type_int(8, false), count->value);
 }
 
 /* STRCMP and STRNCMP. */
@@ -596,13 +627,7 @@ static struct expr *check_compare(struct checker *c, const struct expr *e)
 	if (!string)
 		return NULL;
 	if (e->kind == EXPR_STRNCMP) {
-		count = check_integer(c, e->c, "STRNCMP");
-		if (!count)
-			return NULL;
-		if (count->kind != EXPR_INT || (int64_t)count->value <= 0)
-			return check_fail(c, e->c->pos,
-					  "STRNCMP's third argument must be a constant above 0");
-		count = check_new_int(c, e->c->pos, type_int(8, false), count->value);
+		count = compare_length(c, e->c);
 		if (!count)
 			return NULL;
 		if (count->value < length)
@@ -614,12 +639,9 @@ static struct expr *check_compare(struct checker *c, const struct expr *e)
 		return check_fail(c, e->a->pos, "%s never has %zu characters: it has %u at most",
 				  check_text(e->b, text, sizeof(text)), length,
 				  string->type->count - is_comm(string));
-	literal = check_new_expr(c, EXPR_STRING, e->a->pos,
-				 type_array(c->arena, type_char(), (uint32_t)e->a->len + 1), NULL, NULL);
+	literal = string_literal(c, e->a);
 	if (!literal)
 		return NULL;
-	literal->text = e->a->text;
-	literal->len = e->a->len;
 	/* n characters or more are the whole text and its end. */
 	result = check_new_expr(c, count && count->value <= e->a->len ? EXPR_STRNCMP : EXPR_STRCMP,
 				e->pos, type_int(4, true), literal, string);

@@ -201,8 +201,8 @@ static struct var *usdt_argument(struct checker *c, const char *name, unsigned i
 		return check_fail(c, pos, "'%s' is not known: the probe %s has no arguments", name,
 				  c->spec->func);
 	if (!number || number > count)
-		return check_fail(c, pos, "'%s' is not known: the probe %s has %u argument%s (%s)", name,
-				  c->spec->func, count, count == 1 ? "" : "s",
+		return check_fail(c, pos, "'%s' is not known: the probe %s has %u argument%s (%s)",
+				  name, c->spec->func, count, count == 1 ? "" : "s",
 				  usdt->args_text ? usdt->args_text : "");
 	arg = &usdt->args[number - 1];
 	if (arg->kind == BSL_ARG_UNSUPPORTED)
@@ -220,7 +220,7 @@ static struct var *usdt_argument(struct checker *c, const char *name, unsigned i
 
 /* ---- looking up ----------------------------------------------------------------------------- */
 
-/* Whatever a user would call the place: the function's name, or the spec if it has none. */
+/* What a user would call the place. */
 static const char *place(const struct checker *c)
 {
 	return c->spec->func[0] ? c->spec->func : "the function";
@@ -295,7 +295,9 @@ static const char *known_names(const struct checker *c)
 	case SPEC_TRACEPOINT:
 		return "args->FIELD, ";
 	case SPEC_USDT:
-		return c->context->usdt && c->context->usdt->nargs ? "arg1, arg2, ... of the probe, " : "";
+		if (c->context->usdt && c->context->usdt->nargs)
+			return "arg1, arg2, ... of the probe, ";
+		break;
 	}
 	return "";
 }
@@ -354,7 +356,8 @@ static struct var *resolve_name(struct checker *c, const char *name, int pos)
 	if (strcmp(name, "args") == 0)
 		return args_var(c, name, pos);
 	if (strcmp(name, "ctx") == 0 && c->spec->kind != SPEC_TRACEPOINT)
-		return check_fail(c, pos, "ctx stands for the registers: write ctx->REGISTER, as in ctx->%s",
+		return check_fail(c, pos,
+				  "ctx stands for the registers: write ctx->REGISTER, as in ctx->%s",
 				  c->context->machine == EM_AARCH64 ? "x0" : "di");
 	if (!argument_number(name, &number))
 		return unknown_name(c, name, pos);

@@ -131,9 +131,9 @@ struct expr *check_new_binary(struct checker *c, int pos, enum expr_op op, const
 			return check_fail(c, pos, "division by zero");
 		/* A negative number is a large one here. */
 		if (shifts && b->value >= 8 * type->size)
-			return check_fail(c, b->pos, "a shift by %lld: a value of %u bits can be shifted "
-					  "by 0 to %u", (long long)b->value, 8 * type->size,
-					  8 * type->size - 1);
+			return check_fail(c, b->pos,
+					  "a shift by %lld: a value of %u bits can be shifted by 0 to %u",
+					  (long long)b->value, 8 * type->size, 8 * type->size - 1);
 		if (a->kind == EXPR_INT)
 			return check_new_int(c, pos, result,
 					     fold_binary(op, type, a->value, b->value));

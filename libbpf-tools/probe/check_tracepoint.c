@@ -59,7 +59,7 @@ static const struct type *new_type(struct arena *arena, struct type value)
 
 /*
  * An integer of `size` bytes. System calls' fields are all 8 bytes wide and unsigned whatever their
- * declared type: that is the one which counts, and on these little-endian machines its bytes come first.
+ * declared type: that one counts, and on these little-endian machines its bytes come first.
  */
 static const struct type *integer_type(struct arena *arena, const char *name, uint32_t size,
 				       bool is_signed)

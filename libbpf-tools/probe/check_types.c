@@ -59,8 +59,8 @@ static const struct type *unknown_base(struct checker *c, const struct type_name
 		return new_type(c, TYPE_STRUCT, name->base, 0);
 	if (has_prefix(name->base, "struct ") || has_prefix(name->base, "union "))
 		return check_fail(c, name->pos,
-				  "%s is not known: there is no type information for it, only pointers to "
-				  "it can be used", name->base);
+				  "%s is not known: there is no type information for it, only "
+				  "pointers to it can be used", name->base);
 	for (size_t i = 0; type_basic_name(i); i++)
 		suggestion_add(&near, type_basic_name(i));
 	return check_fail(c, name->pos, "'%s' is not a known type%s", name->base,

@@ -178,8 +178,8 @@ int lex_unescape(const char *text, size_t len, int pos, unsigned char *byte, str
 	}
 	digits = unescape_number(text + 1, len - 1, 8, 3, &value);
 	if (!digits)
-		return diag_error(diag, pos, "'\\%c' is not an escape sequence: there are \\n \\t \\r \\a \\b "
-				  "\\f \\v \\e \\\\ \\\" \\' \\xHH and octal \\NNN", text[1]);
+		return diag_error(diag, pos, "'\\%c' is not an escape sequence: there are \\n \\t \\r "
+				  "\\a \\b \\f \\v \\e \\\\ \\\" \\' \\xHH and octal \\NNN", text[1]);
 	if (value > 0xff)
 		return diag_error(diag, pos, "'\\%.*s' does not fit into a byte", digits, text + 1);
 	*byte = value;

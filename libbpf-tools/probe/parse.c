@@ -312,8 +312,8 @@ static int read_target(struct spec *spec, size_t *end, struct diag *diag)
 	*end = t.end;
 	if (t.start == t.end || t.text[t.start] == '"')
 		return diag_error(diag, (int)t.start,
-				  "a probe is missing, as in p:c:malloc, r:c:malloc, t:sched:sched_switch, "
-				  "u:pthread:pthread_create");
+				  "a probe is missing, as in p:c:malloc, r:c:malloc, "
+				  "t:sched:sched_switch, u:pthread:pthread_create");
 	spec->category = "";
 	split_target(&t);
 	for (size_t i = 0; t.part_count > 1 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -358,7 +358,7 @@ static bool take_param_name(struct parser *p, struct param *param)
 	return param->name;
 }
 
-/* "(*name)(...)", behind the return type: a pointer to a function, of which no more needs to be known. */
+/* "(*name)(...)", behind the return type: no more is known than that it is a pointer. */
 static bool parse_function_pointer(struct parser *p, struct param *param)
 {
 	if (!parser_accept(p, '*')) {
@@ -493,8 +493,7 @@ static int parse_predicate(struct parser *p, struct spec *spec)
 	if (!spec->predicate)
 		return parse_failed(p);
 	if (parser_at(p, '='))
-		return diag_error(p->diag, p->token.pos,
-				  "'=' would assign, which no expression here does (did you mean '=='?)");
+		return parser_no_assignment(p);
 	if (!parser_accept(p, ')'))
 		return diag_error(p->diag, p->token.pos,
 				  "expected ')' at the end of the predicate, not %s",
@@ -555,8 +554,7 @@ static int parse_args(struct parser *p, struct spec *spec)
 		spec->arg_count++;
 	} while (parser_accept(p, ','));
 	if (parser_at(p, '='))
-		return diag_error(p->diag, p->token.pos,
-				  "'=' would assign, which no expression here does (did you mean '=='?)");
+		return parser_no_assignment(p);
 	if (p->token.kind != TOKEN_END)
 		return diag_error(p->diag, p->token.pos,
 				  "expected ',' or the end after the expression, not %s",
@@ -591,8 +589,8 @@ static int parse_rest(struct parser *p, struct spec *spec, bool adjacent)
 				  parser_token_text(p, text, sizeof(text)));
 	if (p->token.kind != TOKEN_STRING)
 		return diag_error(p->diag, p->token.pos,
-				  "expected a (predicate) in parentheses or a \"format\" in double quotes "
-				  "here, not %s", parser_token_text(p, text, sizeof(text)));
+				  "expected a (predicate) in parentheses or a \"format\" in double "
+				  "quotes here, not %s", parser_token_text(p, text, sizeof(text)));
 	err = parse_format(p, &spec->format);
 	if (err)
 		return err;

@@ -103,6 +103,20 @@ static struct expr *new_parent(struct parser *p, enum expr_kind kind, int pos, s
 	return e;
 }
 
+int parser_no_assignment(struct parser *p)
+{
+	return diag_error(p->diag, p->token.pos,
+			  "'=' would assign, which no expression here does (did you mean '=='?)");
+}
+
+/* "++" or "--" is next. */
+static struct expr *no_increment(struct parser *p)
+{
+	diag_error(p->diag, p->token.pos,
+		   "'%.2s' would change a variable, which no expression here does", p->token.text);
+	return NULL;
+}
+
 /* Take the punctuation that has to be next, or tell what is there instead. */
 static bool expect(struct parser *p, char punct, const char *after)
 {
@@ -111,8 +125,7 @@ static bool expect(struct parser *p, char punct, const char *after)
 	if (parser_accept(p, punct))
 		return true;
 	if (parser_at(p, '='))
-		diag_error(p->diag, p->token.pos,
-			   "'=' would assign, which no expression here does (did you mean '=='?)");
+		parser_no_assignment(p);
 	else
 		diag_error(p->diag, p->token.pos, "expected '%c' %s, not %s", punct, after,
 			   parser_token_text(p, text, sizeof(text)));
@@ -557,9 +570,7 @@ static struct expr *parse_postfix(struct parser *p)
 		} else if (parser_accept(p, '@')) {
 			e = parse_at_user(p, e, pos);
 		} else if (parser_at(p, TOKEN2('+', '+')) || parser_at(p, TOKEN2('-', '-'))) {
-			diag_error(p->diag, pos, "'%.*s' would change a variable, which no expression here does",
-				   2, p->token.text);
-			return NULL;
+			return no_increment(p);
 		} else {
 			break;
 		}
@@ -612,9 +623,7 @@ static struct expr *parse_unary(struct parser *p)
 		if (parser_at(p, unary_operators[row].punct))
 			break;
 	if (parser_at(p, TOKEN2('+', '+')) || parser_at(p, TOKEN2('-', '-')))
-		diag_error(p->diag, p->token.pos,
-			   "'%.*s' would change a variable, which no expression here does", 2,
-			   p->token.text);
+		e = no_increment(p);
 	else if (parser_at(p, TOKEN2('&', '&')))
 		diag_error(p->diag, p->token.pos, "expected a value, not '&&'");
 	else if (row < ROWS(unary_operators))

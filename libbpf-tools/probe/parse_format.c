@@ -149,15 +149,17 @@ static int check_conversion(struct format_reader *r, const struct field *field,
 	bool is_stack = conversion->kind == FIELD_KSTACK || conversion->kind == FIELD_USTACK;
 
 	if (modifier && !conversion->int_size)
-		return diag_error(r->diag, field->pos, "'%.*s': %%%c takes no length modifier", len, text,
-				  conversion->conv);
+		return diag_error(r->diag, field->pos, "'%.*s': %%%c takes no length modifier", len,
+				  text, conversion->conv);
 	if (field->kind == FIELD_STR_LEN && conversion->kind != FIELD_STR)
 		return diag_error(r->diag, field->pos,
-				  "'%.*s': a precision given by an argument is for %%.*s only", len, text);
+				  "'%.*s': a precision given by an argument is for %%.*s only",
+				  len, text);
 	if (is_stack && (field->width >= 0 || field->precision >= 0 || field->minus || field->zero ||
 			 field->plus || field->space || field->alt))
-		return diag_error(r->diag, field->pos, "'%.*s': %%%c takes no flags, width or precision",
-				  len, text, conversion->conv);
+		return diag_error(r->diag, field->pos,
+				  "'%.*s': %%%c takes no flags, width or precision", len, text,
+				  conversion->conv);
 	if (field->precision >= 0 && !conversion->has_precision)
 		return diag_error(r->diag, field->pos, "'%.*s': %%%c takes no precision", len, text,
 				  conversion->conv);

@@ -35,6 +35,8 @@ bool parser_at(const struct parser *p, unsigned int punct);
 bool parser_accept(struct parser *p, unsigned int punct);
 /* "'foo'" or "the end", for messages. Returns buf. */
 const char *parser_token_text(const struct parser *p, char *buf, size_t size);
+/* The next token is '=': tell what is meant by it. Returns -EINVAL. */
+int parser_no_assignment(struct parser *p);
 /* Is the next token this word? */
 bool parser_at_word(const struct parser *p, const char *word);
 

@@ -55,7 +55,7 @@ static const struct type basics[] = {
 #define TYPEDEF(text, bytes, sign)                                                                 \
 	{.kind = TYPE_INT, .name = text, .size = bytes, .is_signed = sign}
 
-/* Names that C, POSIX and the kernel define, with what they are on LP64 Linux (dev_t as in user space). */
+/* Names that C, POSIX and the kernel define, as on LP64 Linux; dev_t is that of user space. */
 static const struct type typedefs[] = {
 	TYPEDEF("u8", 1, false), TYPEDEF("s8", 1, true), TYPEDEF("u16", 2, false),
 	TYPEDEF("s16", 2, true), TYPEDEF("u32", 4, false), TYPEDEF("s32", 4, true),
