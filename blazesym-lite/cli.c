@@ -34,8 +34,8 @@ static struct env {
 
 static const char doc[] =
 	"Addresses into names, names into places.\v"
-	"Addresses are hexadecimal or decimal; without any they are read from standard input, one a "
-	"line.\n\nEXAMPLES\n"
+	"Addresses are hexadecimal or decimal; without any they are read from standard input, "
+	"one a line.\n\nEXAMPLES\n"
 	"    blazesym-lite -p 181 0x7f2a1c0de010     # an address of a process\n"
 	"    blazesym-lite -l -e ./app 0x1149        # with source line and inlined functions\n"
 	"    blazesym-lite -k 0xffffffff81000000     # of the kernel\n"
@@ -46,10 +46,12 @@ enum { OPT_FIND = 256, OPT_USDT, OPT_JSON, OPT_RETS, OPT_DATA, OPT_NO_DEBUG };
 
 static const struct argp_option options[] = {
 	{ "pid", 'p', "PID", 0, "Addresses, or files, of this process", 1 },
-	{ "elf", 'e', "FILE", 0, "Of this file: a path, a library (c), a command; with -p as PID sees it", 1 },
+	{ "elf", 'e', "FILE", 0,
+	  "Of this file: a path, a library (c), a command; with -p as PID sees it", 1 },
 	{ "kernel", 'k', NULL, 0, "Of the kernel", 1 },
-	{ "find", OPT_FIND, "NAME", 0, "Where NAME is: a symbol's name, glob, or demangled "
-	  "name; with -l its inlined copies too; or FILE:LINE", 2 },
+	{ "find", OPT_FIND, "NAME", 0,
+	  "Where NAME is: a symbol's name, glob, or demangled name; with -l its inlined copies "
+	  "too; or FILE:LINE", 2 },
 	{ "usdt", OPT_USDT, NULL, 0, "USDT sites", 2 },
 	{ "returns", OPT_RETS, "NAME", 0, "Return instructions of the functions named NAME", 2 },
 	{ "lines", 'l', NULL, 0, "Source lines and inlined functions, from DWARF", 3 },
@@ -309,10 +311,12 @@ static void put_symbol(const struct bsl_symbol *sym, const char *display)
 		printf("{\"address\":%llu", (unsigned long long)sym->addr);
 		if (sym->offset != UINT64_MAX)
 			printf(",\"offset\":%llu", (unsigned long long)sym->offset);
-		printf(",\"size\":%llu,\"type\":\"%s\"", (unsigned long long)sym->size, types[sym->type]);
+		printf(",\"size\":%llu,\"type\":\"%s\"", (unsigned long long)sym->size,
+		       types[sym->type]);
 		put_field("name", sym->name);
 		put_field("demangled", text);
 		put_field("version", sym->version);
+		put_field("clone", sym->clone);
 		put_field("module", display);
 		fputs("}\n", stdout);
 	} else {
@@ -432,7 +436,8 @@ static void put_argument(int machine, const struct bsl_usdt_arg *arg)
 	if (arg->kind == BSL_ARG_REG || arg->kind == BSL_ARG_DEREF)
 		put_field("register", register_name(machine, arg->reg));
 	if (arg->kind == BSL_ARG_DEREF)
-		printf(",\"index\":\"%s\",\"scale\":%u", register_name(machine, arg->index), arg->scale);
+		printf(",\"index\":\"%s\",\"scale\":%u", register_name(machine, arg->index),
+		       arg->scale);
 	if (arg->kind == BSL_ARG_DEREF || arg->kind == BSL_ARG_CONST)
 		printf(",\"value\":%lld", (long long)arg->disp);
 	if (arg->kind == BSL_ARG_ADDR)
@@ -481,7 +486,7 @@ static int usdt_found(const struct bsl_usdt *usdt, void *ctx)
 /* All that bears the name: symbols, and with -l their inlined copies; or a source line. */
 static int names_scan(struct scan *scan)
 {
-	unsigned int flags = env.find_flags | BSL_FIND_DEMANGLED, line;
+	unsigned int flags = env.find_flags | BSL_FIND_DEMANGLED | BSL_FIND_CLONES, line;
 	char file[PATH_MAX];
 	int err;
 
@@ -499,6 +504,13 @@ static int names_scan(struct scan *scan)
 	return bsl_elf_find_inlined(scan->elf, env.pattern, flags, place_found, scan);
 }
 
+/* By the name we opened, which may lead through /proc/PID/root, or the one the process uses. */
+static void debug_load(struct bsl_elf *elf, const char *path, const char *display)
+{
+	if (bsl_elf_load_debug(elf, "", path) == -ENOENT)
+		bsl_elf_load_debug(elf, "", display);
+}
+
 static int file_scan(const char *path, const char *display, int *nr)
 {
 	struct scan scan = { .display = display };
@@ -508,7 +520,7 @@ static int file_scan(const char *path, const char *display, int *nr)
 	if (err)
 		return err;
 	if (!(env.flags & BSL_SYMBOLIZE_NO_DEBUG) && env.action != USDT)
-		bsl_elf_load_debug(scan.elf, "", display);
+		debug_load(scan.elf, path, display);
 	if (env.action == USDT)
 		err = bsl_elf_usdt_each(scan.elf, usdt_found, &scan);
 	else
@@ -584,7 +596,9 @@ static int scan(const struct bsl_file *file)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = { options, parse_option, "[ADDRESS...]", doc, NULL, NULL, NULL };
+	static const struct argp argp = {
+		.options = options, .parser = parse_option, .args_doc = "[ADDRESS...]", .doc = doc,
+	};
 	struct bsl_file *file = NULL;
 	char reason[1024];
 	int err = 0;
@@ -593,7 +607,8 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	if (env.file) {
 		file = malloc(sizeof(*file));
-		err = file ? bsl_resolve(env.file, env.pid, 0, file, reason, sizeof(reason)) : -ENOMEM;
+		err = file ? bsl_resolve(env.file, env.pid, 0, file, reason, sizeof(reason))
+			   : -ENOMEM;
 		if (err)
 			fprintf(stderr, "blazesym-lite: %s\n", file ? reason : strerror(ENOMEM));
 	}

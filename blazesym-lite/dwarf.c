@@ -26,6 +26,7 @@ struct unit_index {
 	Dwarf_Off unit;
 	struct function_range *ranges;	/* by rising start */
 	size_t nr, room;
+	Dwarf_Off last;			/* seen while walking */
 	struct unit_index *next;
 };
 
@@ -61,9 +62,48 @@ static bool has_dwarf(const struct bsl_elf *elf)
 	return elf_section_by_name(elf, ".debug_info") || elf_section_by_name(elf, ".zdebug_info");
 }
 
+/* What a section says it will be decompressed; 0 if it isn't compressed, UINT64_MAX if broken. */
+static uint64_t decompressed_size(const struct bsl_elf *elf, const Elf64_Shdr *shdr)
+{
+	const uint8_t *data = elf_bytes(elf, shdr->sh_offset, shdr->sh_size);
+	uint64_t size = 0;
+	Elf64_Chdr chdr;
+	Elf32_Chdr chdr32;
+
+	if (shdr->sh_type == SHT_NOBITS)
+		return 0;
+	if (shdr->sh_flags & SHF_COMPRESSED) {
+		if (!data || shdr->sh_size < (elf->is64 ? sizeof(chdr) : sizeof(chdr32)))
+			return UINT64_MAX;
+		memcpy(&chdr, data, elf->is64 ? sizeof(chdr) : 0);
+		memcpy(&chdr32, data, sizeof(chdr32));
+		return elf->is64 ? chdr.ch_size : chdr32.ch_size;
+	}
+	if (!strncmp(elf_section_name(elf, shdr), ".zdebug", 7)) {
+		/* "ZLIB", then the size, highest byte first */
+		if (!data || shdr->sh_size < 12)
+			return UINT64_MAX;
+		for (int i = 4; i < 12; i++)
+			size = size << 8 | data[i];
+	}
+	return size;
+}
+
 /*
- * The file's bytes for libelf, which writes over section headers when it decompresses: our mapping is
- * private, so nothing of that reaches the file, and we have read the headers before.
+ * libelf allocates what a section claims before it looks further. Deflate can't shrink data to less
+ * than a 1032nd (zlib's technical notes), and nobody's debug information gets that far.
+ */
+static bool sizes_credible(const struct bsl_elf *elf)
+{
+	for (size_t i = 0; i < elf->nr_shdrs; i++)
+		if (decompressed_size(elf, &elf->shdrs[i]) / 1032 > elf->shdrs[i].sh_size)
+			return false;
+	return true;
+}
+
+/*
+ * The file's bytes for libelf, which writes over section headers when it decompresses: our mapping
+ * is private, so nothing of that reaches the file, and we have read the headers before.
  */
 static char *bytes_writable(const struct bsl_elf *elf, struct dwarf_state *state)
 {
@@ -84,7 +124,7 @@ static int state_open(struct bsl_elf *elf)
 		return -ENOMEM;
 	elf->dwarf_free = state_free;
 	/* addresses in relocatable files are not what their DWARF says before relocation */
-	if (!has_dwarf(source) || source->ehdr.e_type == ET_REL)
+	if (!has_dwarf(source) || source->ehdr.e_type == ET_REL || !sizes_credible(source))
 		return 0;
 	bytes = bytes_writable(source, elf->dwarf);
 	if (!bytes)
@@ -151,6 +191,21 @@ static void position_get(Dwarf_Die *unit, uint64_t addr, struct bsl_line *line)
 
 /* ---- the function around an address ---- */
 
+/*
+ * A walk meets the entries of a unit in the order they are written. In a broken file a `sibling`
+ * may point into its own children, and walking all paths would take for ever: what isn't ahead ends
+ * it.
+ */
+static bool is_ahead(Dwarf_Off *last, Dwarf_Die *die)
+{
+	Dwarf_Off offset = dwarf_dieoffset(die);
+
+	if (offset <= *last)
+		return false;
+	*last = offset;
+	return true;
+}
+
 static int ranges_add(struct unit_index *index, Dwarf_Die *die)
 {
 	Dwarf_Addr base, start, end;
@@ -182,6 +237,8 @@ static int functions_collect(struct unit_index *index, Dwarf_Die *parent, unsign
 	if (depth >= MAX_DEPTH || dwarf_child(parent, &die))
 		return 0;
 	do {
+		if (!is_ahead(&index->last, &die))
+			return 0;
 		switch (dwarf_tag(&die)) {
 		case DW_TAG_subprogram:
 			err = ranges_add(index, &die);
@@ -251,6 +308,7 @@ static bool function_find(struct dwarf_state *state, Dwarf_Die *unit, uint64_t a
 struct inline_chain {
 	Dwarf_Die dies[MAX_DEPTH];
 	size_t nr;
+	Dwarf_Off last;		/* seen while walking */
 };
 
 /* True if something below parent holds the address. */
@@ -264,6 +322,8 @@ static bool chain_collect(struct inline_chain *chain, Dwarf_Die *parent, uint64_
 	do {
 		int tag = dwarf_tag(&die), holds;
 
+		if (!is_ahead(&chain->last, &die))
+			return false;
 		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_lexical_block)
 			continue;
 		holds = dwarf_haspc(&die, addr);
@@ -287,7 +347,8 @@ static int dwarf_open(struct bsl_elf *elf)
 	return err ? err : elf->dwarf->dwarf ? 0 : -ENODATA;
 }
 
-static void line_add(struct bsl_line *lines, size_t n, size_t i, struct bsl_line *line, Dwarf_Die *die)
+static void line_add(struct bsl_line *lines, size_t n, size_t i, struct bsl_line *line,
+		     Dwarf_Die *die)
 {
 	line->function = die ? function_name(die) : NULL;
 	if (i < n)
@@ -318,7 +379,7 @@ int bsl_elf_lines(struct bsl_elf *elf, uint64_t addr, struct bsl_line *lines, si
 	chain = malloc(sizeof(*chain));
 	if (!chain)
 		return -ENOMEM;
-	chain->nr = 0;
+	chain->nr = chain->last = 0;
 	chain_collect(chain, &function, addr, 0);
 	while (chain->nr) {
 		Dwarf_Die *die = &chain->dies[--chain->nr];
@@ -341,6 +402,7 @@ struct inline_search {
 	bsl_dwarf_place_fn fn;
 	void *ctx;
 	Dwarf_Die unit;
+	Dwarf_Off last;		/* seen while walking the unit */
 	int nr;
 	bool stopped;
 };
@@ -409,6 +471,8 @@ static int children_search(struct inline_search *search, Dwarf_Die *parent, cons
 		int tag = dwarf_tag(&die);
 		const char *inside = around;
 
+		if (!is_ahead(&search->last, &die))
+			return 0;
 		if (tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine)
 			inside = function_name(&die);
 		if (tag == DW_TAG_inlined_subroutine)
@@ -432,8 +496,10 @@ int bsl_elf_find_inlined(struct bsl_elf *elf, const char *name, unsigned int fla
 	int err = dwarf_open(elf);
 
 	while (!err && !search.stopped &&
-	       !dwarf_get_units(elf->dwarf->dwarf, unit, &unit, NULL, NULL, &search.unit, NULL))
+	       !dwarf_get_units(elf->dwarf->dwarf, unit, &unit, NULL, NULL, &search.unit, NULL)) {
+		search.last = 0;
 		err = children_search(&search, &search.unit, NULL, 0);
+	}
 	return err ? err : search.nr;
 }
 

@@ -208,8 +208,8 @@ static void symtab_read(struct bsl_elf *elf, uint32_t type, struct elf_symtab *t
 		strings = elf_section_data(elf, &elf->shdrs[shdr->sh_link], &strings_size);
 		if (!tab->data || !strings)
 			continue;
-		/* symbols are numbered with 32 bits everywhere in ELF */
-		tab->nr = size / entsize < UINT32_MAX / 2 ? size / entsize : 0;
+		/* 32-bit numbers in ELF, of which the index needs two bits for itself */
+		tab->nr = size / entsize < 1u << 30 ? size / entsize : 0;
 		strings_init(&tab->strings, strings, strings_size);
 		tab->is64 = elf->is64;
 		tab->shdrs = elf->shdrs;
@@ -367,6 +367,7 @@ void bsl_elf_close(struct bsl_elf *elf)
 	if (!elf)
 		return;
 	symbol_index_free(elf->index);
+	plt_free(elf);
 	elf_dwarf_close(elf);
 	bsl_elf_close(elf->debug);
 	bsl_elf_close(elf->mini);
@@ -571,10 +572,11 @@ const void *bsl_elf_data(const struct bsl_elf *elf, uint64_t addr, size_t len)
 	return NULL;
 }
 
-bool elf_relatives_each(const struct bsl_elf *elf, bool (*fn)(uint64_t addr, uint64_t value, void *ctx),
-			void *ctx)
+bool elf_relatives_each(const struct bsl_elf *elf,
+			bool (*fn)(uint64_t addr, uint64_t value, void *ctx), void *ctx)
 {
-	uint32_t relative = elf->ehdr.e_machine == EM_X86_64 ? R_X86_64_RELATIVE : R_AARCH64_RELATIVE;
+	uint32_t relative =
+		elf->ehdr.e_machine == EM_X86_64 ? R_X86_64_RELATIVE : R_AARCH64_RELATIVE;
 	const uint8_t *data;
 	Elf64_Rela rela;
 	size_t size;

@@ -46,11 +46,12 @@ struct bsl_elf {
 	struct elf_strings section_names;
 	struct elf_symtab symtab;
 	struct elf_symtab dynsym;
+	struct elf_symtab plt;		/* the linker's stubs, when an address is asked for */
 	const Elf64_Shdr *versym;	/* .gnu.version, parallel to .dynsym, and .gnu.version_d */
 	const Elf64_Shdr *verdef;
 	struct symbol_index *index;	/* NULL until an address is asked for */
 	bool tables_ready;		/* other places were looked in for want of a .symtab */
-	void *made_symtab;		/* what symtab was made of or is borrowed from, for closing: */
+	void *made_symtab;		/* what symtab was made of; else it may be borrowed from: */
 	void *mini_data;		/* .gnu_debugdata, decompressed */
 	struct bsl_elf *mini;		/* ... and opened */
 	struct bsl_elf *debug;		/* the separate debug file */
@@ -91,8 +92,8 @@ void elf_symbol_get(const struct elf_symtab *tab, size_t i, Elf64_Sym *sym);
 bool elf_pointer_get(const struct bsl_elf *elf, uint64_t addr, uint64_t *value);
 
 /* Calls fn with place and addend of each relative relocation, until it returns true. */
-bool elf_relatives_each(const struct bsl_elf *elf, bool (*fn)(uint64_t addr, uint64_t value, void *ctx),
-			void *ctx);
+bool elf_relatives_each(const struct bsl_elf *elf,
+			bool (*fn)(uint64_t addr, uint64_t value, void *ctx), void *ctx);
 
 /* The version that entry i of .dynsym is defined with, or NULL. */
 const char *elf_dynsym_version(const struct bsl_elf *elf, size_t i);
@@ -121,5 +122,9 @@ void elf_tables_prepare(struct bsl_elf *elf);
  * gopclntab.c. -ENOENT if not, -EBADMSG, -ENOMEM.
  */
 int gopclntab_read(struct bsl_elf *elf);
+
+/* Makes elf->plt, which stays empty if there is no stub; in plt.c. -ENOMEM. */
+int plt_read(struct bsl_elf *elf);
+void plt_free(struct bsl_elf *elf);
 
 #endif /* BSL_ELF_FILE_H */

@@ -179,7 +179,7 @@ static bool functab_find(struct table *table)
 	table->functab = table->data + at;
 	table->functab_size = table->size - at;
 	/* behind the last entry stands the end of the last function */
-	return table->nr && table->nr < table->functab_size / entry && table->nr < UINT32_MAX / 2;
+	return table->nr && table->nr < table->functab_size / entry && table->nr < 1u << 30;
 }
 
 /* Entry i's address, i <= nr. */

@@ -2,8 +2,8 @@
 /*
  * Instructions: how long they are (x86_64) and which of them return. The length needs no more of
  * an instruction than prefixes, opcode map, ModRM and immediate: Intel's manual, volume 2,
- * chapter 2 and appendix A. Decoding a function from its start is what keeps a 0xc3 in the middle of
- * an instruction from being taken for a `ret`.
+ * chapter 2 and appendix A. Decoding a function from its start is what keeps a 0xc3 in the middle
+ * of an instruction from being taken for a `ret`.
  */
 #include <elf.h>
 #include <errno.h>
@@ -44,7 +44,8 @@ static const uint8_t x86_map1[256] = {
 	/* 90 */ R8(NONE), NONE, NONE, BAD, NONE, R4(NONE),
 	/* a0 */ R4(O), R4(NONE), B, Z, NONE, NONE, R4(NONE),
 	/* b0 */ R8(B), R8(V),
-	/* c0 */ M | B, M | B, W, NONE, BAD, BAD, M | B, M | Z, W | B, NONE, W, NONE, NONE, B, BAD, NONE,
+	/* c0 */ M | B, M | B, W, NONE, BAD, BAD, M | B, M | Z,
+	/* c8 */ W | B, NONE, W, NONE, NONE, B, BAD, NONE,
 	/* d0 */ R4(M), BAD, BAD, BAD, NONE, R8(M),
 	/* e0 */ R8(B), J, J, BAD, B, R4(NONE),
 	/* f0 */ BAD, NONE, BAD, BAD, NONE, NONE, M, M, R4(NONE), NONE, NONE, M, M,

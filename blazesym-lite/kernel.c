@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
  * The kernel's functions, from /proc/kallsyms: "ADDRESS TYPE NAME[\t[MODULE]]" a line, in the order
- * vmlinux (sorted), modules, BPF programs. It holds no sizes: a function ends where the next begins.
+ * vmlinux (sorted), modules, BPF programs. It holds no sizes: a function ends where the next
+ * begins.
  */
 #include <errno.h>
 #include <fcntl.h>

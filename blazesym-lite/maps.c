@@ -107,7 +107,8 @@ static void map_classify(struct bsl_map *map, char *path)
 	map->path = path;
 	if (path[0] == '/') {
 		map->kind = BSL_MAP_FILE;
-		if (len > sizeof(deleted) - 1 && !strcmp(path + len - sizeof(deleted) + 1, deleted)) {
+		if (len > sizeof(deleted) - 1 &&
+		    !strcmp(path + len - sizeof(deleted) + 1, deleted)) {
 			map->deleted = true;
 			path[len - sizeof(deleted) + 1] = '\0';
 		}

@@ -103,7 +103,8 @@ static int map_build(char *text, size_t len, struct bsl_perf_map **out)
 	for (size_t i = 0; i < map->nr; i++) {
 		uint64_t before = i ? map->entries[i - 1].max_end : 0;
 
-		map->entries[i].max_end = map->entries[i].end > before ? map->entries[i].end : before;
+		map->entries[i].max_end =
+			map->entries[i].end > before ? map->entries[i].end : before;
 	}
 	*out = map;
 	return 0;

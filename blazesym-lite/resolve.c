@@ -39,7 +39,7 @@ struct lookup {
 	struct bsl_file *file;
 	char *err;
 	size_t err_size;
-	int why;			/* the best reason so far why what was found won't do, or 0 */
+	int why; /* the best reason so far why what was found won't do, or 0 */
 	char why_path[PATH_MAX];
 };
 
@@ -148,7 +148,8 @@ static int target_open(struct lookup *lookup)
 	if (err)
 		return lookup_fail(lookup, err, "no process %d", lookup->pid);
 	if (lookup->root[0] && access(lookup->root, X_OK))
-		return lookup_fail(lookup, -errno, "can't look into the root directory of process %d: %s",
+		return lookup_fail(lookup, -errno,
+				   "can't look into the root directory of process %d: %s",
 				   lookup->pid, reason(-errno));
 	lookup->maps_err = bsl_maps_read(lookup->pid, &lookup->maps);
 	snprintf(exe, sizeof(exe), "/proc/%d/exe", lookup->pid);
@@ -267,7 +268,8 @@ static int library_in_dir(struct lookup *lookup, const char *dir)
 	if (!stream)
 		return -ENOENT;
 	while ((entry = readdir(stream))) {
-		if (!library_match(entry->d_name, lookup->name) || !name_better(entry->d_name, best))
+		if (!library_match(entry->d_name, lookup->name) ||
+		    !name_better(entry->d_name, best))
 			continue;
 		/* libfoo.so may be a linker script, where libfoo.so.1 is the library */
 		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
@@ -314,8 +316,9 @@ static int name_fail(struct lookup *lookup, bool library, const char *search)
 	char process[64] = "", libraries[256] = "", commands[PATH_MAX] = "";
 
 	if (lookup->why)
-		return lookup_fail(lookup, lookup->why, "'%s' was found as %s, which can't be used: %s",
-				   lookup->name, lookup->why_path, reason(lookup->why));
+		return lookup_fail(lookup, lookup->why,
+				   "'%s' was found as %s, which can't be used: %s", lookup->name,
+				   lookup->why_path, reason(lookup->why));
 	if (lookup->pid && lookup->maps_err)
 		return lookup_fail(lookup, lookup->maps_err,
 				   "'%s' was not found, and /proc/%d/maps can't be read: %s",

@@ -191,8 +191,8 @@ static struct file *file_by_stat(struct bsl_symbolizer *symbolizer, const struct
 	for (size_t i = 0; i < MAX_FILES; i++) {
 		struct file *file = &symbolizer->files[i];
 
-		if (file->id && !file->image && file->dev == st->st_dev && file->ino == st->st_ino &&
-		    file->mtime.tv_sec == st->st_mtim.tv_sec &&
+		if (file->id && !file->image && file->dev == st->st_dev &&
+		    file->ino == st->st_ino && file->mtime.tv_sec == st->st_mtim.tv_sec &&
 		    file->mtime.tv_nsec == st->st_mtim.tv_nsec)
 			return file;
 	}
@@ -228,7 +228,8 @@ static struct file *file_get(struct bsl_symbolizer *symbolizer, const char *path
 }
 
 /* A vDSO is a whole ELF file in memory, a few pages of the process. */
-static struct file *vdso_get(struct bsl_symbolizer *symbolizer, pid_t pid, const struct bsl_map *map)
+static struct file *vdso_get(struct bsl_symbolizer *symbolizer, pid_t pid,
+			     const struct bsl_map *map)
 {
 	struct file *file = file_slot(symbolizer);
 	size_t size = map->end - map->start;
@@ -265,8 +266,10 @@ static uint64_t start_time_read(pid_t pid)
 	/* the second field is a name that may hold anything, a `)` too */
 	at = strrchr(text, ')');
 	if (at)
-		sscanf(at + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-		       "%*s %*s %llu", &start);
+		sscanf(at + 1,
+		       " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+		       "%*s %*s %llu",
+		       &start);
 	free(text);
 	return start;
 }
@@ -412,8 +415,9 @@ static void elf_locate(struct bsl_symbolizer *symbolizer, const struct file *fil
 	lines_fill(symbolizer, file->elf, location);
 	err = bsl_elf_symbol_at(file->elf, location->addr, &sym);
 	if (err) {
-		location->reason = err == -ENODATA ? BSL_NO_SYMBOLS : err == -ENOENT ? BSL_NO_SYMBOL :
-									      BSL_NO_MEMORY;
+		location->reason = err == -ENODATA  ? BSL_NO_SYMBOLS
+				   : err == -ENOENT ? BSL_NO_SYMBOL
+						    : BSL_NO_MEMORY;
 		return;
 	}
 	location->reason = BSL_FOUND;

@@ -17,7 +17,7 @@ struct entry {
 	const struct elf_symtab *tab;
 };
 
-/* Splits foo@V and foo@@V. The strings are NUL-terminated, the version's is a tail of the name's. */
+/* Splits foo@V and foo@@V. Both strings end with the same NUL. */
 static void version_split(const char *full, size_t *name_len, const char **version)
 {
 	const char *at = *full ? strchr(full + 1, '@') : NULL;
@@ -26,6 +26,23 @@ static void version_split(const char *full, size_t *name_len, const char **versi
 	*name_len = at ? (size_t)(at - full) : strlen(full);
 	if (at)
 		*version = at + 1 + (at[1] == '@');
+}
+
+/*
+ * The suffix of a function that gcc or clang made out of another: of several, as in
+ * foo.part.0.constprop.0, the first one.
+ */
+static const char *clone_suffix(const char *name)
+{
+	static const char *const suffixes[] = {
+		".constprop.", ".isra.", ".part.", ".cold", ".lto_priv.", ".llvm.",
+	};
+
+	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
+		for (size_t i = 0; dot > name && i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+			if (!strncmp(dot, suffixes[i], strlen(suffixes[i])))
+				return dot;
+	return NULL;
 }
 
 /*
@@ -177,7 +194,8 @@ static int seen_add(struct seen *seen, uint64_t hash)
 
 	if (seen->nr >= seen->nr_slots / 2 && seen_grow(seen))
 		return -ENOMEM;
-	for (at = hash & (seen->nr_slots - 1); seen->slots[at]; at = (at + 1) & (seen->nr_slots - 1))
+	for (at = hash & (seen->nr_slots - 1); seen->slots[at];
+	     at = (at + 1) & (seen->nr_slots - 1))
 		if (seen->slots[at] == hash)
 			return 0;
 	seen->slots[at] = hash;
@@ -228,12 +246,13 @@ bool symbol_name_match(const char *wanted, unsigned int flags, const char *name)
 
 /*
  * Demangling a hundred thousand names takes a tenth of a second. Mangling keeps identifiers as they
- * are, so the last one of what is wanted must be in the mangled name. Not so operators, the words of a
- * pattern, which may be cut, and constructors of those std classes that have short forms.
+ * are, so the last one of what is wanted must be in the mangled name. Not so operators, the words
+ * of a pattern, which may be cut, and constructors of those std classes that have short forms.
  */
 static void search_word_set(struct search *search)
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
 	const char *name = search->name, *end = name + strcspn(name, "(<{"), *at = end, *other;
 	size_t len;
 
@@ -261,6 +280,10 @@ static bool search_match(struct search *search, const struct entry *entry)
 		return false;
 	if (plain_match(search->name, search->flags, sym->name))
 		return true;
+	if ((search->flags & BSL_FIND_CLONES) && sym->clone &&
+	    (size_t)(sym->clone - sym->name) == search->name_len &&
+	    !memcmp(search->name, sym->name, search->name_len))
+		return true;
 	return (search->flags & BSL_FIND_DEMANGLED) && strstr(sym->name, search->word) &&
 	       demangled_match(search->name, search->flags, sym->name);
 }
@@ -273,6 +296,7 @@ static int search_unversion(struct search *search, const struct elf_symtab *tab,
 			    struct entry *entry)
 {
 	version_split(entry->sym.name, &entry->name_len, &entry->sym.version);
+	entry->sym.clone = clone_suffix(entry->sym.name);
 	if (!entry->sym.version) {
 		if (tab == &search->elf->dynsym)
 			entry->sym.version = elf_dynsym_version(search->elf, i);
@@ -283,6 +307,7 @@ static int search_unversion(struct search *search, const struct elf_symtab *tab,
 	if (!search->copy)
 		return -ENOMEM;
 	entry->sym.name = search->copy;
+	entry->sym.clone = clone_suffix(search->copy);
 	return 0;
 }
 
@@ -302,6 +327,7 @@ static int search_report(struct search *search, struct entry *entry)
 
 static int search_table(struct search *search, const struct elf_symtab *tab)
 {
+	bool clones = search->flags & BSL_FIND_CLONES;
 	bool exact = !(search->flags & (BSL_FIND_GLOB | BSL_FIND_DEMANGLED));
 	struct entry entry;
 	Elf64_Sym sym;
@@ -315,7 +341,8 @@ static int search_table(struct search *search, const struct elf_symtab *tab)
 			elf_symbol_get(tab, i, &sym);
 			name = elf_string(&tab->strings, sym.st_name);
 			if (!name || strncmp(name, search->name, search->name_len) ||
-			    (name[search->name_len] && name[search->name_len] != '@'))
+			    (name[search->name_len] && name[search->name_len] != '@' &&
+			     !(clones && name[search->name_len] == '.')))
 				continue;
 		}
 		if (!entry_get(search->elf, tab, i, search->flags, &entry))
@@ -427,8 +454,9 @@ int bsl_elf_suggest(struct bsl_elf *elf, const char *name, unsigned int flags, c
 
 /* ---- address -> symbol ---- */
 
-/* The top bit of a key tells the table, the rest is the entry's number. */
+/* The top bits of a key tell the table, the rest is the entry's number. */
 #define KEY_DYNSYM (1u << 31)
+#define KEY_PLT (1u << 30)
 
 struct index_entry {
 	uint64_t addr;
@@ -473,16 +501,17 @@ static int index_entry_compare(const void *a, const void *b)
 	return x->key > y->key ? -1 : x->key < y->key;
 }
 
+/* malloc rather than __libc_malloc, write (weak) rather than __write (global). */
 static uint32_t entry_rank(const struct entry *entry)
 {
-	static const uint32_t binds[] = {
-		[BSL_BIND_LOCAL] = 0, [BSL_BIND_WEAK] = 1, [BSL_BIND_GLOBAL] = 2,
-	};
+	const struct bsl_symbol *sym = &entry->sym;
 
-	return (entry->sym.type != BSL_SYM_OBJECT) * 4 + binds[entry->sym.bind];
+	return (sym->type != BSL_SYM_OBJECT) << 3 | (sym->bind != BSL_BIND_LOCAL) << 2 |
+	       (sym->name[0] != '_') << 1 | (sym->bind == BSL_BIND_GLOBAL);
 }
 
-static int index_add_versioned(struct symbol_index *index, uint32_t key, const char *name, size_t len)
+static int index_add_versioned(struct symbol_index *index, uint32_t key, const char *name,
+			       size_t len)
 {
 	struct versioned *grown = index->versioned;
 
@@ -513,7 +542,8 @@ static int index_add_table(struct symbol_index *index, const struct bsl_elf *elf
 		if (!entry_get(elf, tab, i, BSL_FIND_OBJECTS, &entry))
 			continue;
 		version_split(entry.sym.name, &entry.name_len, &entry.sym.version);
-		if (entry.sym.version) {
+		/* foo@plt is no version of foo */
+		if (entry.sym.version && tab != &elf->plt) {
 			err = index_add_versioned(index, key, entry.sym.name, entry.name_len);
 			if (err)
 				return err;
@@ -537,10 +567,18 @@ static int index_build(struct bsl_elf *elf)
 
 	if (!index)
 		return -ENOMEM;
-	index->entries = calloc(elf->symtab.nr + elf->dynsym.nr, sizeof(*index->entries));
+	plt_free(elf);
+	err = plt_read(elf);
+	if (err)
+		goto cleanup;
+	err = -ENOMEM;
+	index->entries =
+		calloc(elf->symtab.nr + elf->plt.nr + elf->dynsym.nr, sizeof(*index->entries));
 	if (!index->entries)
 		goto cleanup;
 	err = index_add_table(index, elf, &elf->symtab, 0);
+	if (!err)
+		err = index_add_table(index, elf, &elf->plt, KEY_PLT);
 	if (!err)
 		err = index_add_table(index, elf, &elf->dynsym, KEY_DYNSYM);
 	if (err)
@@ -561,9 +599,10 @@ cleanup:
 
 static void index_entry_get(const struct bsl_elf *elf, uint32_t key, struct entry *entry)
 {
-	const struct elf_symtab *tab = key & KEY_DYNSYM ? &elf->dynsym : &elf->symtab;
+	const struct elf_symtab *tab = key & KEY_DYNSYM ? &elf->dynsym :
+				       key & KEY_PLT ? &elf->plt : &elf->symtab;
 
-	entry_get(elf, tab, key & ~KEY_DYNSYM, BSL_FIND_OBJECTS, entry);
+	entry_get(elf, tab, key & ~(KEY_DYNSYM | KEY_PLT), BSL_FIND_OBJECTS, entry);
 }
 
 static int versioned_compare(const void *a, const void *b)
@@ -581,6 +620,8 @@ static void index_symbol_get(const struct bsl_elf *elf, uint32_t key, struct bsl
 
 	index_entry_get(elf, key, &entry);
 	version_split(entry.sym.name, &entry.name_len, &entry.sym.version);
+	if (key & KEY_PLT)
+		entry.sym.version = NULL;
 	*sym = entry.sym;
 	if (sym->version) {
 		versioned = bsearch(&wanted, index->versioned, index->nr_versioned,
@@ -588,6 +629,7 @@ static void index_symbol_get(const struct bsl_elf *elf, uint32_t key, struct bsl
 		if (versioned)
 			sym->name = versioned->name;
 	}
+	sym->clone = clone_suffix(sym->name);
 	offset_fill(elf, sym);
 }
 

@@ -73,8 +73,8 @@ static void arg_resolve(struct bsl_elf *elf, struct bsl_usdt_arg *arg)
 			      "at a symbol that isn't in the file, which may be stripped";
 }
 
-static bool note_parse(struct bsl_elf *elf, const struct elf_note *note, const Elf64_Shdr *base_section,
-		       struct bsl_usdt *usdt)
+static bool note_parse(struct bsl_elf *elf, const struct elf_note *note,
+		       const Elf64_Shdr *base_section, struct bsl_usdt *usdt)
 {
 	const char *at = (const char *)note->desc, *end = at + note->desc_size, *args;
 	uint64_t base, moved;

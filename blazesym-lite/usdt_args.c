@@ -176,7 +176,8 @@ static bool x86_address(struct text *text, int machine, struct bsl_usdt_arg *arg
 		return false;
 	if (text_take(text, ',')) {
 		text_blanks(text);
-		if (text->at < text->end && *text->at == '%' && !x86_register(text, machine, &index))
+		if (text->at < text->end && *text->at == '%' &&
+		    !x86_register(text, machine, &index))
 			return false;
 		text_blanks(text);
 		if (text_take(text, ',')) {

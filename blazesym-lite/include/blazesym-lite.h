@@ -81,7 +81,8 @@ const uint8_t *bsl_elf_build_id(const struct bsl_elf *elf, size_t *len);
 
 /*
  * True for a program built by the Go tool chain (sections .go.buildinfo, .gopclntab and friends,
- * which survive stripping). A uretprobe can crash such a program: see DESIGN, return probes.
+ * which survive stripping). A uretprobe can crash such a program: it rewrites return addresses, and
+ * Go looks at these when it moves a stack. Use bsl_elf_ret_sites().
  */
 bool bsl_elf_is_go(const struct bsl_elf *elf);
 
@@ -122,6 +123,9 @@ struct bsl_symbol {
 	uint64_t size;		/* bytes, 0 if the file does not say */
 	enum bsl_symbol_type type;
 	enum bsl_symbol_bind bind;
+	const char *clone;	/* ".constprop.0", a tail of name: a variant of a function, perhaps
+				 * with other arguments; ".cold", ".part.0": a piece of one, which
+				 * isn't called as it is. Else NULL */
 };
 
 /*
@@ -134,8 +138,11 @@ enum {
 	BSL_FIND_GLOB = 1 << 0,		/* name is a pattern for bsl_glob_match() */
 	BSL_FIND_OBJECTS = 1 << 1,	/* data symbols too */
 	BSL_FIND_ONLY_OBJECTS = 1 << 2,	/* data symbols, no functions */
-	BSL_FIND_DEMANGLED = 1 << 3,	/* compare with the demangled name too, as a whole and without
-					 * its parameters: app::add. Rust's hash is not a part of it */
+	BSL_FIND_DEMANGLED = 1 << 3,	/* compare with the demangled name too, as a whole and
+					 * without its parameters: app::add. Rust's hash is not
+					 * a part of it */
+	BSL_FIND_CLONES = 1 << 4,	/* name is exact: take foo.constprop.0, foo.isra.0,
+					 * foo.part.0, foo.cold, foo.lto_priv.0, foo.llvm.1, too */
 };
 
 /*
@@ -151,9 +158,10 @@ int bsl_elf_find_symbols(struct bsl_elf *elf, const char *name, unsigned int fla
 
 /*
  * The symbol that covers an address: the innermost of those with a size, else the nearest one
- * before it that has none and lies in the same section. Of several at one place a global wins over
- * a weak one over a local one, a function over data. The first call builds a sorted index
- * (24 bytes a symbol). The strings live as long as the handle.
+ * before it that has none and lies in the same section. Of several at one place a function wins
+ * over data, an exported one over a local one, a name without a leading underscore over one with
+ * it, a global over a weak one. The linker's stubs are named foo@plt. The first call builds a
+ * sorted index (24 bytes a symbol). The strings live as long as the handle.
  * Errors: -ENOENT, nothing is there; -ENODATA, the file has no symbols; -ENOMEM.
  */
 int bsl_elf_symbol_at(struct bsl_elf *elf, uint64_t addr, struct bsl_symbol *sym);
@@ -175,8 +183,9 @@ int bsl_elf_suggest(struct bsl_elf *elf, const char *name, unsigned int flags, c
  * This call looks for a separate debug file and takes its .symtab, and its DWARF for
  * bsl_elf_lines(): by build id in /usr/lib/debug/.build-id, by .gnu_debuglink beside `path`, in
  * .debug below it and in /usr/lib/debug/PATH, its CRC checked. `path` is the file's own name and
- * `root` stands before every name: "" or "/proc/PID/root" (the target's files first, call again with
- * "" for ours). -ENOENT if there is none; -EEXIST if a table is there already, which does no harm.
+ * `root` stands before every name: "" or "/proc/PID/root" (the target's files first, call again
+ * with "" for ours). -ENOENT if there is none; -EEXIST if a table is there already, which does no
+ * harm.
  */
 int bsl_elf_load_debug(struct bsl_elf *elf, const char *root, const char *path);
 
@@ -184,7 +193,7 @@ int bsl_elf_load_debug(struct bsl_elf *elf, const char *root, const char *path);
 
 /* One source position; the strings live as long as the ELF handle. */
 struct bsl_line {
-	const char *function;	/* DWARF's linkage name if it has one, else its plain name; or NULL */
+	const char *function;	/* DWARF's linkage name, else its plain name; or NULL */
 	const char *file;	/* with its directory, or NULL */
 	unsigned int line;	/* 0: unknown */
 	unsigned int column;	/* 0: unknown */
@@ -200,7 +209,7 @@ int bsl_elf_lines(struct bsl_elf *elf, uint64_t addr, struct bsl_line *lines, si
 
 /* A place that DWARF knows by a name that symbol tables don't have. */
 struct bsl_dwarf_place {
-	const char *name;	/* of the inlined function, linkage name if it has one; or the file */
+	const char *name;	/* of the inlined function, as in bsl_line; or the file */
 	uint64_t addr;		/* ELF virtual address of the first instruction */
 	uint64_t offset;	/* file offset, UINT64_MAX if none */
 	struct bsl_line line;	/* inlined: where it was called; function: into what it was inlined.
@@ -212,16 +221,17 @@ typedef int (*bsl_dwarf_place_fn)(const struct bsl_dwarf_place *place, void *ctx
 
 /*
  * Gives fn every place where a function called `name` was inlined into another. flags:
- * BSL_FIND_GLOB, BSL_FIND_DEMANGLED. Walks all of the file's DWARF. A place is where the inlined code
- * starts; its arguments are wherever DWARF says, not where the ABI would have them. Returns how
- * many were given (0: it was inlined nowhere), -ENODATA without DWARF, or what fn returned if < 0.
+ * BSL_FIND_GLOB, BSL_FIND_DEMANGLED. Walks all of the file's DWARF. A place is where the inlined
+ * code starts; its arguments are wherever DWARF says, not where the ABI would have them. Returns
+ * how many were given (0: it was inlined nowhere), -ENODATA without DWARF, or what fn returned if <
+ * 0.
  */
 int bsl_elf_find_inlined(struct bsl_elf *elf, const char *name, unsigned int flags,
 			 bsl_dwarf_place_fn fn, void *ctx);
 
 /*
- * Gives fn the start of every statement of a source line: `file` is a path or the end of one, "a.c",
- * "src/a.c". Several, when the compiler split, unrolled or inlined it. Returns as above.
+ * Gives fn the start of every statement of a source line: `file` is a path or the end of one,
+ * "a.c", "src/a.c". Several, when the compiler split, unrolled or inlined it. Returns as above.
  */
 int bsl_elf_find_line(struct bsl_elf *elf, const char *file, unsigned int line,
 		      bsl_dwarf_place_fn fn, void *ctx);
@@ -237,8 +247,9 @@ int bsl_x86_insn_length(const uint8_t *code, size_t size);
 /*
  * Calls fn with the file offset of each return instruction of a function: `ret` on x86_64 (with
  * its prefixes and operand), `ret`, `retaa`, `retab` on arm64. Places for a probe where a return
- * probe may not be put. Returns their number (0: the function ends in jumps or never); -ENOENT when the bytes aren't in the file, -EINVAL
- * when they can't be decoded to the end (nothing was reported then), -ENOTSUP for other machines.
+ * probe may not be put. Returns their number (0: the function ends in jumps or never); -ENOENT when
+ * the bytes aren't in the file, -EINVAL when they can't be decoded to the end (nothing was reported
+ * then), -ENOTSUP for other machines.
  */
 int bsl_elf_ret_sites(const struct bsl_elf *elf, uint64_t addr, uint64_t size,
 		      int (*fn)(uint64_t offset, void *ctx), void *ctx);
@@ -294,7 +305,7 @@ struct bsl_map {
 	enum bsl_map_kind kind;
 	bool deleted;		/* the kernel's " (deleted)" was there and was taken off `path` */
 	bool memfd;		/* /memfd:NAME: openable only through map_files */
-	const char *path;	/* as the process sees it, "" if none; \012 turned back into newlines */
+	const char *path;	/* as the process sees it, "" if none; \012 is a newline again */
 };
 
 struct bsl_maps {
@@ -347,16 +358,17 @@ enum {
 /*
  * Finds the ELF file that a user means by `name`, as seen by process `pid` (0: as seen by us):
  *   NULL or ""           the executable of pid
- *   has a `/`            that path. Absolute: in the root and mount namespace of pid, symbolic links
+ *   has a `/`            that path. Absolute: in the root and mount namespace of pid, links are
  *                        followed there; if pid maps a since replaced or deleted file of that name,
  *                        the file it runs. Relative: from our own current directory.
- *   c, ssl, libc.so.6    a library: one that pid maps, else from the /etc/ld.so.cache of pid's root;
+ *   c, ssl, libc.so.6    a library: one that pid maps, else from /etc/ld.so.cache in pid's root;
  *                        of pid's (our) ELF class and machine
  *   redis-server         a command on our PATH, looked up in pid's root
  *   c, ssl, libc.so.6    a library in the linker's default directories: slow, for systems without
  *                        a cache. Linker scripts named libc.so are passed over.
  * tried in this order; a mapping of pid's that has the file name `name` exactly, such as its
- * executable, counts as a library. LD_LIBRARY_PATH and RUNPATH matter only through pid. Whatever is found has been opened and is an ELF file.
+ * executable, counts as a library. LD_LIBRARY_PATH and RUNPATH matter only through pid. Whatever is
+ * found has been opened and is an ELF file.
  * On failure returns a negative errno (-ENOENT not found, -ENOEXEC not ELF, -ESRCH no such process,
  * -EACCES, ...) and, if err isn't NULL, writes into it what was looked for and where, one line
  * without a newline, at most err_size bytes with the NUL.
@@ -415,8 +427,8 @@ struct bsl_perf_symbol {
 
 /*
  * Reads the map of a process, by the pid of its own namespace, in its own root. It must be a
- * regular file that belongs to the process's user or to root. -ENOENT, -EACCES, -EBADMSG (a line that
- * isn't one makes only itself unread; this is for a file without any good one), -ENOMEM.
+ * regular file that belongs to the process's user or to root. -ENOENT, -EACCES, -EBADMSG (a line
+ * that isn't one makes only itself unread; this is for a file without any good one), -ENOMEM.
  */
 int bsl_perf_map_read(pid_t pid, struct bsl_perf_map **map);
 int bsl_perf_map_parse(const char *text, size_t len, struct bsl_perf_map **map);
@@ -454,7 +466,7 @@ struct bsl_location {
 	const char *name;	/* of the function, demangled if asked */
 	uint64_t offset;	/* from the function's start, in bytes */
 	uint64_t size;		/* of the function, 0 if unknown */
-	const char *module;	/* path as the process sees it, "[vdso]", "[kernel]", "[MODULE]", or NULL */
+	const char *module;	/* path as the process sees it, "[vdso]", "[kernel]"; or NULL */
 	uint64_t addr;		/* ELF virtual address in module; run-time address in the kernel */
 	/* with BSL_SYMBOLIZE_LINES: [0] is the innermost; nr 0: no DWARF for it */
 	struct bsl_line lines[BSL_MAX_INLINED];
@@ -478,8 +490,8 @@ int bsl_symbolizer_new(unsigned int flags, struct bsl_symbolizer **symbolizer);
 void bsl_symbolizer_free(struct bsl_symbolizer *symbolizer);
 
 /*
- * Run-time addresses of a process (a user stack; return addresses belong to the call before them, so
- * pass them less 1). Reads its maps anew when an address isn't in those that are kept. Fills n
+ * Run-time addresses of a process (a user stack; return addresses belong to the call before them,
+ * so pass them less 1). Reads its maps anew when an address isn't in those that are kept. Fills n
  * locations, each with its own reason. Returns 0, or -ENOMEM.
  */
 int bsl_symbolize_process(struct bsl_symbolizer *symbolizer, pid_t pid, const uint64_t *addrs,
@@ -519,7 +531,7 @@ enum bsl_usdt_arg_kind {
 struct bsl_reg {
 	const char *name;	/* "rax", "x0" */
 	uint16_t pt_regs_offset;/* in bytes, of the 8-byte slot in the context of a uprobe's BPF
-				 * program: struct pt_regs on x86_64, struct user_pt_regs on arm64 */
+				 * program: pt_regs on x86_64, user_pt_regs on arm64 */
 };
 
 /* The table's row, NULL if the machine (EM_X86_64, EM_AARCH64) or the number is unknown. */
@@ -536,7 +548,7 @@ struct bsl_usdt_arg {
 	uint8_t reg_shift;	/* ARG_REG: bits to shift the register right first: 8 for %ah */
 	uint8_t scale;		/* ARG_DEREF: 1, 2, 4, 8 */
 	bool index_is_w;	/* ARG_DEREF, arm64: index is a w register, ... */
-	bool index_is_signed;	/* ... sign-extended (sxtw) or zero-extended (uxtw) before scaling */
+	bool index_is_signed;	/* ... sign-extended (sxtw), else zero-extended, before scaling */
 	int16_t reg;		/* ARG_REG: it; ARG_DEREF: the base */
 	int16_t index;		/* ARG_DEREF, or BSL_REG_NONE */
 	int64_t disp;		/* ARG_CONST: the value; ARG_DEREF: added */

@@ -15,7 +15,8 @@ static void arg_check(const struct bsl_usdt_arg *arg, int machine)
 	if (arg->kind == BSL_ARG_REG)
 		ok = ok && bsl_reg_get(machine, arg->reg);
 	if (arg->kind == BSL_ARG_DEREF)
-		ok = ok && (arg->scale == 1 || arg->scale == 2 || arg->scale == 4 || arg->scale == 8);
+		ok = ok &&
+		     (arg->scale == 1 || arg->scale == 2 || arg->scale == 4 || arg->scale == 8);
 	if (arg->kind == BSL_ARG_ADDR)
 		ok = ok && arg->sym && arg->sym_len;
 	if (!ok)

@@ -187,12 +187,15 @@ static void test_find_data_only_when_asked(void **state)
 
 	(void)state;
 	assert_int_equal(bsl_elf_find_symbols(elf, "bsl_test_data", 0, collect, &found), 0);
-	assert_int_equal(bsl_elf_find_symbols(elf, "bsl_test_data", BSL_FIND_OBJECTS, collect, &found), 1);
+	assert_int_equal(
+		bsl_elf_find_symbols(elf, "bsl_test_data", BSL_FIND_OBJECTS, collect, &found), 1);
 	assert_int_equal(found.first.type, BSL_SYM_OBJECT);
 	assert_int_equal(*(const int *)bsl_elf_data(elf, found.first.addr, 4), 42);
 	found = (struct found){ 0 };
-	assert_int_equal(bsl_elf_find_symbols(elf, "bsl_test_*", BSL_FIND_GLOB | BSL_FIND_ONLY_OBJECTS,
-					      collect, &found), 1);
+	assert_int_equal(bsl_elf_find_symbols(elf, "bsl_test_*",
+					      BSL_FIND_GLOB | BSL_FIND_ONLY_OBJECTS, collect,
+					      &found),
+			 1);
 	assert_string_equal(found.names[0], "bsl_test_data");
 	bsl_elf_close(elf);
 }
@@ -203,7 +206,8 @@ static void test_find_glob_gives_each_place_once(void **state)
 	struct found found = { 0 };
 
 	(void)state;
-	assert_int_equal(bsl_elf_find_symbols(elf, "bsl_test_[vh]*i*", BSL_FIND_GLOB, collect, &found), 2);
+	assert_int_equal(
+		bsl_elf_find_symbols(elf, "bsl_test_[vh]*i*", BSL_FIND_GLOB, collect, &found), 2);
 	found = (struct found){ .ret = 1 };
 	assert_int_equal(bsl_elf_find_symbols(elf, "*", BSL_FIND_GLOB, collect, &found), 1);
 	found = (struct found){ .ret = -EINTR };
@@ -229,7 +233,8 @@ static const struct image_symbol odd_symbols[] = {
 	{ "imported", 0, 0, STT_FUNC, STB_GLOBAL, SHN_UNDEF },
 	{ "ABSOLUTE", 0x10, 0, STT_OBJECT, STB_GLOBAL, SHN_ABS },
 	{ "fast_memcpy", IMAGE_BASE + 0x600, 0x40, STT_GNU_IFUNC, STB_GLOBAL, SECTION_TEXT },
-	{ "in_bss", IMAGE_DATA_ADDR + IMAGE_DATA_SIZE + 8, 8, STT_OBJECT, STB_GLOBAL, SECTION_DATA },
+	{ "in_bss", IMAGE_DATA_ADDR + IMAGE_DATA_SIZE + 8, 8, STT_OBJECT, STB_GLOBAL,
+	  SECTION_DATA },
 	{ "endless", IMAGE_BASE + 0xf00, UINT64_MAX, STT_FUNC, STB_LOCAL, SECTION_TEXT },
 	{ "@@", IMAGE_BASE + 0x20, 4, STT_FUNC, STB_GLOBAL, SECTION_TEXT },
 };
@@ -246,8 +251,10 @@ static void test_find_in_an_odd_symbol_table(void **state)
 	image_build(&image, odd_symbols, NR_ODD);
 	elf = image_open(&image);
 	assert_int_equal(bsl_elf_find_symbols(elf, "twin", 0, collect, &found), 2);
-	assert_int_equal(bsl_elf_find_symbols(elf, "imported", BSL_FIND_OBJECTS, collect, &found), 0);
-	assert_int_equal(bsl_elf_find_symbols(elf, "ABSOLUTE", BSL_FIND_OBJECTS, collect, &found), 0);
+	assert_int_equal(bsl_elf_find_symbols(elf, "imported", BSL_FIND_OBJECTS, collect, &found),
+			 0);
+	assert_int_equal(bsl_elf_find_symbols(elf, "ABSOLUTE", BSL_FIND_OBJECTS, collect, &found),
+			 0);
 	assert_int_equal(bsl_elf_find_symbols(elf, "_etext", 0, collect, &found), 0);
 	assert_int_equal(bsl_elf_find_symbols(elf, "inner_label", 0, collect, &found), 0);
 	assert_int_equal(bsl_elf_find_symbols(elf, "assembly", 0, collect, &found), 1);
@@ -280,6 +287,35 @@ static void test_find_strips_and_chooses_versions(void **state)
 	assert_int_equal(bsl_elf_find_symbols(elf, "versioned@V3", 0, collect, &found), 0);
 	/* two versions of one place are one symbol */
 	assert_int_equal(bsl_elf_find_symbols(elf, "same", 0, collect, &found), 1);
+	bsl_elf_close(elf);
+}
+
+static void test_find_takes_clones_when_asked(void **state)
+{
+	static const struct image_symbol symbols[] = {
+		{ "work", IMAGE_BASE, 8, STT_FUNC, STB_GLOBAL, SECTION_TEXT },
+		{ "work.cold", IMAGE_BASE + 16, 8, STT_FUNC, STB_LOCAL, SECTION_TEXT },
+		{ "work.part.0.constprop.0", IMAGE_BASE + 32, 8, STT_FUNC, STB_LOCAL,
+		  SECTION_TEXT },
+		{ "work.other", IMAGE_BASE + 48, 8, STT_FUNC, STB_LOCAL, SECTION_TEXT },
+		{ "work2.cold", IMAGE_BASE + 64, 8, STT_FUNC, STB_LOCAL, SECTION_TEXT },
+	};
+	struct found found = { 0 };
+	struct image image;
+	struct bsl_elf *elf;
+
+	(void)state;
+	image_build(&image, symbols, sizeof(symbols) / sizeof(symbols[0]));
+	elf = image_open(&image);
+	assert_int_equal(bsl_elf_find_symbols(elf, "work", 0, collect, &found), 1);
+	assert_null(found.first.clone);
+	found = (struct found){ 0 };
+	assert_int_equal(bsl_elf_find_symbols(elf, "work", BSL_FIND_CLONES, collect, &found), 3);
+	assert_string_equal(found.names[2], "work.part.0.constprop.0");
+	found = (struct found){ 0 };
+	assert_int_equal(bsl_elf_find_symbols(elf, "work.part*", BSL_FIND_GLOB, collect, &found),
+			 1);
+	assert_string_equal(found.first.clone, ".part.0.constprop.0");
 	bsl_elf_close(elf);
 }
 
@@ -351,6 +387,28 @@ static void test_symbol_at_finds_own_function(void **state)
 	assert_string_equal(sym.name, "bsl_test_visible");
 	assert_int_equal(sym.offset, found.first.offset);
 	bsl_elf_close(elf);
+}
+
+static void test_symbol_at_names_linker_stubs(void **state)
+{
+	struct bsl_elf *elf = self_open();
+	struct bsl_symbol sym;
+	unsigned int nr = 0;
+	uint64_t addr;
+
+	(void)state;
+	/* wherever the linker put them */
+	for (uint64_t offset = 0; offset < 0x400000; offset += 8)
+		if (!bsl_elf_offset_to_addr(elf, offset, &addr) &&
+		    !bsl_elf_symbol_at(elf, addr, &sym) && strstr(sym.name, "@plt")) {
+			assert_null(sym.version);
+			nr++;
+		}
+	bsl_elf_close(elf);
+	if (!nr) {
+		print_message("skipped: no stubs, this test is linked statically\n");
+		skip();
+	}
 }
 
 static void test_no_symbols_is_told_apart_from_no_such_symbol(void **state)
@@ -451,9 +509,11 @@ int main(void)
 		cmocka_unit_test(test_find_glob_gives_each_place_once),
 		cmocka_unit_test(test_find_in_an_odd_symbol_table),
 		cmocka_unit_test(test_find_strips_and_chooses_versions),
+		cmocka_unit_test(test_find_takes_clones_when_asked),
 		cmocka_unit_test(test_find_reads_versions_beside_dynsym),
 		cmocka_unit_test(test_symbol_at_picks_innermost_and_best),
 		cmocka_unit_test(test_symbol_at_finds_own_function),
+		cmocka_unit_test(test_symbol_at_names_linker_stubs),
 		cmocka_unit_test(test_no_symbols_is_told_apart_from_no_such_symbol),
 		cmocka_unit_test(test_symbols_with_broken_strings_are_left_out),
 		cmocka_unit_test(test_suggest_gives_near_names_nearest_first),

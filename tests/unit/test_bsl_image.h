@@ -48,7 +48,8 @@ static inline size_t image_append(struct image *image, const void *data, size_t 
 static inline void image_section_set(struct image *image, int section, const char *name,
 				     uint32_t type, const void *data, size_t size)
 {
-	Elf64_Shdr *names = image_section(image, SECTION_NAMES), *shdr = image_section(image, section);
+	Elf64_Shdr *names = image_section(image, SECTION_NAMES),
+		   *shdr = image_section(image, section);
 
 	shdr->sh_name = names->sh_size;
 	strcpy((char *)image->data + names->sh_offset + names->sh_size, name);

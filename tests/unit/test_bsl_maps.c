@@ -29,15 +29,15 @@ static struct bsl_maps *parse(const char *text)
 static void test_parse_reads_every_kind_of_line(void **state)
 {
 	struct bsl_maps *maps = parse(
-		"55d0c8000000-55d0c8002000 r-xp 00002000 fd:01 1234567                    /usr/bin/a b\n"
-		"55d0c8003000-55d0c8004000 rw-p 00003000 fd:01 1234567                    /usr/bin/a b\n"
-		"55d0c9000000-55d0c9021000 rw-p 00000000 00:00 0                          [heap]\n"
+		"55d0c8000000-55d0c8002000 r-xp 00002000 fd:01 1234567        /usr/bin/a b\n"
+		"55d0c8003000-55d0c8004000 rw-p 00003000 fd:01 1234567        /usr/bin/a b\n"
+		"55d0c9000000-55d0c9021000 rw-p 00000000 00:00 0        [heap]\n"
 		"7f0000000000-7f0000001000 ---p 00000000 00:00 0 \n"
-		"7f0000001000-7f0000002000 r--s 00000000 00:01 77                         /memfd:jit code (deleted)\n"
-		"7f0000002000-7f0000003000 r-xp 00000000 fd:01 99                         /tmp/x\\012y.so (deleted)\n"
-		"7f0000003000-7f0000004000 rw-p 00000000 00:00 0                          [anon:stack]\n"
-		"7fff00000000-7fff00001000 r-xp 00000000 00:00 0                          [vdso]\n"
-		"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]");
+		"7f0000001000-7f0000002000 r--s 00000000 00:01 77        /memfd:jit code (deleted)\n"
+		"7f0000002000-7f0000003000 r-xp 00000000 fd:01 99        /tmp/x\\012y.so (deleted)\n"
+		"7f0000003000-7f0000004000 rw-p 00000000 00:00 0        [anon:stack]\n"
+		"7fff00000000-7fff00001000 r-xp 00000000 00:00 0        [vdso]\n"
+		"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0        [vsyscall]");
 	const struct bsl_map *map = maps->maps;
 
 	(void)state;

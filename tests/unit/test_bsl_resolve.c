@@ -96,7 +96,8 @@ static void test_command_on_path(void **state)
 	(void)state;
 	assert_int_equal(bsl_resolve("sleep", 0, 0, &file, err, sizeof(err)), 0);
 	assert_opens_as_elf(&file);
-	assert_int_equal(bsl_resolve("sleep", 0, BSL_RESOLVE_NO_COMMAND, &file, err, sizeof(err)), -ENOENT);
+	assert_int_equal(bsl_resolve("sleep", 0, BSL_RESOLVE_NO_COMMAND, &file, err, sizeof(err)),
+			 -ENOENT);
 	assert_non_null(strstr(err, "libsleep.so"));
 	assert_null(strstr(err, "PATH"));
 	assert_int_equal(bsl_resolve("no-such-thing", 0, 0, &file, err, sizeof(err)), -ENOENT);
@@ -188,14 +189,16 @@ static void test_paths_are_followed_in_the_root_of_the_process(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	pid = child_in_root(root);
 	if (pid > 0) {
-		assert_int_equal(bsl_resolve("/lib/libonly.so.1", pid, 0, &file, err, sizeof(err)), 0);
+		assert_int_equal(bsl_resolve("/lib/libonly.so.1", pid, 0, &file, err, sizeof(err)),
+				 0);
 		assert_true(file.ino == st.st_ino);
 		assert_string_equal(file.display, "/lib/libonly.so.1");
 		assert_opens_as_elf(&file);
 		assert_int_equal(bsl_resolve("only", pid, 0, &file, err, sizeof(err)), 0);
 		assert_true(file.ino == st.st_ino);
 		/* what only our own root has isn't there */
-		assert_int_equal(bsl_resolve("/etc/passwd", pid, 0, &file, err, sizeof(err)), -ENOENT);
+		assert_int_equal(bsl_resolve("/etc/passwd", pid, 0, &file, err, sizeof(err)),
+				 -ENOENT);
 		assert_non_null(strstr(err, "root directory of process"));
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
@@ -293,7 +296,8 @@ static void test_ldcache_new_layout(void **state)
 
 	(void)state;
 	cache_put_new(&cache);
-	assert_int_equal(bsl_ldcache_find(cache.data, cache.size, "foo", EM_X86_64, take, &taken), 0);
+	assert_int_equal(bsl_ldcache_find(cache.data, cache.size, "foo", EM_X86_64, take, &taken),
+			 0);
 	assert_int_equal(taken.nr, 1);
 	assert_string_equal(taken.paths[0], "/lib64/libfoo.so.2");
 	taken.nr = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
-/* The other tables names come from: kallsyms, perf maps, Go's, separate debug files, mangled names. */
+/* Other sources of names: kallsyms, perf maps, Go's table, debug files, demanglers. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,10 @@ static void test_demangle_makes_cpp_and_rust_readable(void **state)
 		{ "_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE", "core::fmt::Write::write_fmt",
 		  "core::fmt::Write::write_fmt" },
 		{ "_RNvC6_123foo3bar", "123foo::bar", "123foo::bar" },
-		{ "main", NULL, NULL }, { "_Z", NULL, NULL }, { "_R", NULL, NULL }, { "", NULL, NULL },
+		{ "main", NULL, NULL },
+		{ "_Z", NULL, NULL },
+		{ "_R", NULL, NULL },
+		{ "", NULL, NULL },
 	};
 
 	(void)state;
@@ -135,11 +138,12 @@ static void test_kallsyms_lookup(void **state)
 	assert_kernel_at(kernel, 0xffffffff8100003f, "_text", "vmlinux");
 	assert_kernel_at(kernel, 0xffffffff81000090, "do_one", "vmlinux");
 	assert_kernel_at(kernel, 0xffffffff81000100, "weak_one", "vmlinux");
-	assert_kernel_at(kernel, 0xffffffff90000000, NULL, NULL);	/* far behind the last one */
+	assert_kernel_at(kernel, 0xffffffff90000000, NULL, NULL); /* far behind the last one */
 	assert_kernel_at(kernel, 0xffffffffc0000004, "ext4_init", "ext4");
 	assert_kernel_at(kernel, 0xffffffffc0001004, "ext4_open", "ext4");
 	assert_kernel_at(kernel, 0xffffffffc0100010, "bpf_prog_6deef7357e7b4530_x", "bpf");
-	assert_int_equal(bsl_kernel_find_symbols(kernel, "ext4_*", BSL_FIND_GLOB, kernel_count, &nr), 2);
+	assert_int_equal(
+		bsl_kernel_find_symbols(kernel, "ext4_*", BSL_FIND_GLOB, kernel_count, &nr), 2);
 	assert_int_equal(bsl_kernel_find_symbols(kernel, "some_data", 0, kernel_count, &nr), 0);
 	bsl_kernel_close(kernel);
 }
@@ -148,8 +152,13 @@ static void test_kallsyms_hidden_and_broken(void **state)
 {
 	static const char hidden[] = "0000000000000000 T _text\n0000000000000000 t x\t[m]\n";
 	static const char *const broken[] = {
-		"x\n", "ffffffff81000000 T\n", "ffffffff81000000 T name", "ffffffff81000000 T name\tm\n",
-		"fffffffff81000000 T name\n", "\n", "ffffffff81000000  T name\n",
+		"x\n",
+		"ffffffff81000000 T\n",
+		"ffffffff81000000 T name",
+		"ffffffff81000000 T name\tm\n",
+		"fffffffff81000000 T name\n",
+		"\n",
+		"ffffffff81000000  T name\n",
 	};
 	struct bsl_kernel *kernel;
 
@@ -173,9 +182,10 @@ static void assert_perf_at(const struct bsl_perf_map *map, uint64_t addr, const 
 
 static void test_perf_map_last_line_counts(void **state)
 {
-	static const char text[] = "7f00 100 LFoo;::bar (int)\n8000 10 old\nnonsense\n8000 20 new\n"
-				   "0x9000 10 prefixed\n9100 10\n9200 zz bad\nffffffffffffffff 2 wraps\n"
-				   "8008 4 newest\na000 10 unended";
+	static const char text[] =
+		"7f00 100 LFoo;::bar (int)\n8000 10 old\nnonsense\n8000 20 new\n"
+		"0x9000 10 prefixed\n9100 10\n9200 zz bad\nffffffffffffffff 2 wraps\n"
+		"8008 4 newest\na000 10 unended";
 	struct bsl_perf_map *map;
 
 	(void)state;
@@ -211,9 +221,18 @@ struct pclntab {
 static void pclntab_image(struct image *image, uint64_t text_base)
 {
 	static const struct pclntab whole = {
-		.magic = 0xfffffff1, .quantum = 1, .word = 8, .nr_funcs = 2, .names = 0x48, .cus = 0x68,
-		.files = 0x68, .pcs = 0x68, .funcs = 0x68, .strings = "\0main.main\0main.(*T).Get",
-		.functab = { 0, 20, 0x40, 28, 0x100 }, .records = { { 0, 1 }, { 0x40, 11 } },
+		.magic = 0xfffffff1,
+		.quantum = 1,
+		.word = 8,
+		.nr_funcs = 2,
+		.names = 0x48,
+		.cus = 0x68,
+		.files = 0x68,
+		.pcs = 0x68,
+		.funcs = 0x68,
+		.strings = "\0main.main\0main.(*T).Get",
+		.functab = { 0, 20, 0x40, 28, 0x100 },
+		.records = { { 0, 1 }, { 0x40, 11 } },
 	};
 	struct pclntab table = whole;
 	Elf64_Phdr *phdr = (Elf64_Phdr *)(image->data + sizeof(Elf64_Ehdr)) + 2;

@@ -14,14 +14,17 @@
 #include <blazesym-lite.h>
 
 static const char *const patterns[] = {
-	"", "*", "**", "?", "a", "a*", "*a", "*a*", "a*b*c", "a?c", "[abc]", "[a-c]x", "[!a-c]", "[^a]",
-	"[]]", "[]-a]", "[!]]", "[a-]", "[-a]", "\\*", "\\a", "a\\?b", "[\\]]", "[", "a[", "[a", "[!",
-	"*[ab]*[cd]", "***a", "*b?", "?*?", "a*a*a*a*b", "[z-a]", "[a-c-e]", "str*_[0-9]", "\\",
+	"",	 "*",	    "**",	  "?",		"a",	  "a*",	   "*a",    "*a*",
+	"a*b*c", "a?c",	    "[abc]",	  "[a-c]x",	"[!a-c]", "[^a]",  "[]]",   "[]-a]",
+	"[!]]",	 "[a-]",    "[-a]",	  "\\*",	"\\a",	  "a\\?b", "[\\]]", "[",
+	"a[",	 "[a",	    "[!",	  "*[ab]*[cd]", "***a",	  "*b?",   "?*?",   "a*a*a*a*b",
+	"[z-a]", "[a-c-e]", "str*_[0-9]", "\\",
 };
 
 static const char *const texts[] = {
-	"", "a", "b", "c", "ab", "abc", "aXbYc", "ax", "dx", "]", "-", "*", "?", "a?b", "axb", "[", "a[",
-	"[a", "[!", "xaybzc", "aaaaaaaab", "aaaaaaaaa", "str_x_7", "str__", "\\", "e", "^", "!",
+	"",	     "a",	  "b",	     "c",     "ab",  "abc", "aXbYc", "ax", "dx", "]",
+	"-",	     "*",	  "?",	     "a?b",   "axb", "[",   "a[",    "[a", "[!", "xaybzc",
+	"aaaaaaaab", "aaaaaaaaa", "str_x_7", "str__", "\\",  "e",   "^",     "!",
 };
 
 static void test_glob_agrees_with_fnmatch(void **state)
@@ -29,10 +32,11 @@ static void test_glob_agrees_with_fnmatch(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
 		for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++) {
-			/* a backslash at the very end: glibc never matches, here it stands for itself */
+			/* a last backslash: glibc never matches it, here it stands for itself */
 			if (!strcmp(patterns[i], "\\"))
 				continue;
-			if (bsl_glob_match(patterns[i], texts[j]) != !fnmatch(patterns[i], texts[j], 0))
+			if (bsl_glob_match(patterns[i], texts[j]) !=
+			    !fnmatch(patterns[i], texts[j], 0))
 				fail_msg("'%s' on '%s': ours %d", patterns[i], texts[j],
 					 bsl_glob_match(patterns[i], texts[j]));
 		}

@@ -58,7 +58,8 @@ static const char *describe(int machine, const char *text)
 		snprintf(arg_text + len, sizeof(arg_text) - len, "%lld", (long long)arg->disp);
 		break;
 	case BSL_ARG_REG:
-		snprintf(arg_text + len, sizeof(arg_text) - len, "%s>>%d", reg->name, arg->reg_shift);
+		snprintf(arg_text + len, sizeof(arg_text) - len, "%s>>%d", reg->name,
+			 arg->reg_shift);
 		break;
 	case BSL_ARG_DEREF:
 		snprintf(arg_text + len, sizeof(arg_text) - len, "*(%s + %s%s * %d + %lld)",
@@ -133,7 +134,8 @@ static void test_x86_64_operands(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strcmp(describe(EM_X86_64, rows[i].text), rows[i].meaning))
-			fail_msg("'%s' is '%s', expected '%s'", rows[i].text, arg_text, rows[i].meaning);
+			fail_msg("'%s' is '%s', expected '%s'", rows[i].text, arg_text,
+				 rows[i].meaning);
 }
 
 static void test_arm64_operands(void **state)
@@ -171,7 +173,8 @@ static void test_arm64_operands(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strcmp(describe(EM_AARCH64, rows[i].text), rows[i].meaning))
-			fail_msg("'%s' is '%s', expected '%s'", rows[i].text, arg_text, rows[i].meaning);
+			fail_msg("'%s' is '%s', expected '%s'", rows[i].text, arg_text,
+				 rows[i].meaning);
 }
 
 static void test_argument_lists_split_at_blanks_outside_of_brackets(void **state)
@@ -181,7 +184,8 @@ static void test_argument_lists_split_at_blanks_outside_of_brackets(void **state
 	(void)state;
 	assert_int_equal(bsl_usdt_parse_args("", EM_X86_64, &usdt), 0);
 	assert_int_equal(bsl_usdt_parse_args("  ", EM_X86_64, &usdt), 0);
-	assert_int_equal(bsl_usdt_parse_args("8@%rdi  -4@$1\t1@(%rax, %rbx,1) ", EM_X86_64, &usdt), 3);
+	assert_int_equal(bsl_usdt_parse_args("8@%rdi  -4@$1\t1@(%rax, %rbx,1) ", EM_X86_64, &usdt),
+			 3);
 	assert_int_equal(usdt.args[1].kind, BSL_ARG_CONST);
 	assert_int_equal(usdt.args[2].kind, BSL_ARG_DEREF);
 	assert_int_equal(bsl_usdt_parse_args("8@[sp, 8] 8@x1", EM_AARCH64, &usdt), 2);
@@ -190,7 +194,8 @@ static void test_argument_lists_split_at_blanks_outside_of_brackets(void **state
 	assert_int_equal(bsl_usdt_parse_args("8@%xmm1 8@%rdi", EM_X86_64, &usdt), 2);
 	assert_int_equal(usdt.args[0].kind, BSL_ARG_UNSUPPORTED);
 	assert_int_equal(usdt.args[1].kind, BSL_ARG_REG);
-	assert_int_equal(bsl_usdt_parse_args("1 2 3 4 5 6 7 8 9 10 11 12 13 14", EM_AARCH64, &usdt), 14);
+	assert_int_equal(bsl_usdt_parse_args("1 2 3 4 5 6 7 8 9 10 11 12 13 14", EM_AARCH64, &usdt),
+			 14);
 	assert_int_equal(bsl_usdt_parse_args("8@r3", EM_PPC64, &usdt), 1);
 	assert_int_equal(usdt.args[0].kind, BSL_ARG_UNSUPPORTED);
 }
@@ -198,9 +203,11 @@ static void test_argument_lists_split_at_blanks_outside_of_brackets(void **state
 static void test_register_tables(void **state)
 {
 	(void)state;
-	assert_int_equal(bsl_reg_get(EM_X86_64, bsl_reg_find(EM_X86_64, "rdi"))->pt_regs_offset, 112);
+	assert_int_equal(bsl_reg_get(EM_X86_64, bsl_reg_find(EM_X86_64, "rdi"))->pt_regs_offset,
+			 112);
 	assert_int_equal(bsl_reg_get(EM_X86_64, bsl_reg_find(EM_X86_64, "ax"))->pt_regs_offset, 80);
-	assert_int_equal(bsl_reg_get(EM_AARCH64, bsl_reg_find(EM_AARCH64, "w5"))->pt_regs_offset, 40);
+	assert_int_equal(bsl_reg_get(EM_AARCH64, bsl_reg_find(EM_AARCH64, "w5"))->pt_regs_offset,
+			 40);
 	assert_int_equal(bsl_reg_find(EM_X86_64, "x0"), -ENOENT);
 	assert_int_equal(bsl_reg_find(EM_X86_64, "xmm0"), -ENOENT);
 	assert_null(bsl_reg_get(EM_X86_64, -1));
@@ -264,7 +271,8 @@ static void test_own_probes_are_found_with_their_semaphores(void **state)
 		assert_int_equal(offset, seen.probes[i].offset);
 	}
 	assert_int_equal(bsl_elf_find_symbols(elf, "bsl_test_with_semaphore_semaphore",
-					      BSL_FIND_ONLY_OBJECTS, semaphore_place, &semaphore), 1);
+					      BSL_FIND_ONLY_OBJECTS, semaphore_place, &semaphore),
+			 1);
 	assert_int_equal(probe->sema_addr, semaphore);
 	assert_int_equal(bsl_elf_addr_to_offset(elf, semaphore, &offset), 0);
 	assert_int_equal(probe->sema_offset, offset);
@@ -289,7 +297,8 @@ static void note_set(struct note *note, uint64_t base, const char *text, size_t 
 	memcpy(note->text, text, text_size);
 }
 
-static int image_probes(struct image *image, const struct note *note, size_t size, struct seen *seen)
+static int image_probes(struct image *image, const struct note *note, size_t size,
+			struct seen *seen)
 {
 	static const struct image_symbol symbols[] = {
 		{ "counter", IMAGE_DATA_ADDR + 8, 4, STT_OBJECT, STB_LOCAL, SECTION_DATA },
@@ -309,7 +318,8 @@ static int image_probes(struct image *image, const struct note *note, size_t siz
 
 static void test_addresses_follow_prelink_and_symbols_are_resolved(void **state)
 {
-	static const char text[] = "prov\0name\0004@4+counter(%rip) 4@twice(%rip) 4@gone(%rip) 8@%rdi";
+	static const char text[] =
+		"prov\0name\0004@4+counter(%rip) 4@twice(%rip) 4@gone(%rip) 8@%rdi";
 	static struct image image;
 	struct seen seen = { .nr = 0 };
 	const struct bsl_usdt *probe = &seen.probes[0];

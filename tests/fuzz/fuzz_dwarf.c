@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/* Any bytes as an ELF file with DWARF, read by libdw on our behalf. */
+#include <stdint.h>
+#include <string.h>
+
+#include <blazesym-lite.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct bsl_line lines[4];
+	struct bsl_elf *elf;
+	size_t sum = 0;
+
+	if (bsl_elf_open_mem(data, size, &elf))
+		return 0;
+	for (uint64_t addr = 0x1000; addr < 0x1080; addr += 8) {
+		int nr = bsl_elf_lines(elf, addr, lines, 4);
+
+		for (int i = 0; i < nr && i < 4; i++)
+			sum += (lines[i].function ? strlen(lines[i].function) : 0) +
+			       (lines[i].file ? strlen(lines[i].file) : 0);
+	}
+	bsl_elf_close(elf);
+	return 0;
+}
