@@ -117,7 +117,7 @@ $(1)/%.o: %.c
 	$$(Q)$(or $(3),$$(CC)) $$(CSTD) $$(CPPFLAGS) $$(CFLAGS) $$(WARN) $$(SECTIONS) $(2) -MMD -MP -c $$< -o $$@
 
 $(1)/libshared.a: $(call objs,$(1),$(SHARED))
-	$$(Q)rm -f $$@ && $$(CROSS)ar rcs $$@ $$^
+	$$(Q)rm -f $$@ && $$(CROSS)ar rcsP $$@ $$^
 endef
 $(eval $(call rules,$(OBJ)/dynamic,))
 $(eval $(call rules,$(OBJ)/asan,-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1))

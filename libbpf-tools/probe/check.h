@@ -12,6 +12,7 @@
 struct probe_context {
 	enum spec_kind kind;
 	int machine;			/* EM_X86_64 or EM_AARCH64: the calling convention */
+	bool is_go;			/* p and r: the Go compiler's own calling convention */
 	bool is_kernel;			/* p and r on the kernel; addresses are kernel ones */
 	bool pointers_are_user;		/* t: pointers in the record point to user memory (syscalls:*) */
 	const struct type *record;	/* t: the STRUCT of the tracepoint's fields, from tracefs */

@@ -23,18 +23,23 @@ struct known_var {
 };
 
 /*
- * Where a function finds its integer arguments: System V psABI for AMD64, 3.2.3; AAPCS64, 6.8.2.
- * Registers are numbered as bsl_reg_get() does.
+ * Where a function finds its integer arguments: System V psABI for AMD64, 3.2.3; AAPCS64, 6.8.2; Go's
+ * internal ABI since 1.17 (src/cmd/compile/abi-internal.md), whose strings and slices are two and
+ * three arguments, and whose arguments on the stack depend on the types of all others. Registers
+ * are numbered as bsl_reg_get() does.
  */
 static const struct convention {
 	int machine;
-	int regs[8];
+	bool is_go;
+	int regs[16];
 	unsigned int reg_count;
-	int stack_offset;	/* of the first one on the stack, at the function's entry */
+	int stack_offset;	/* of the first one on the stack, at the function's entry; -1: not known */
 	int retval;
 } conventions[] = {
-	{EM_X86_64, {5, 4, 1, 2, 8, 9}, 6, 8, 0},
-	{EM_AARCH64, {0, 1, 2, 3, 4, 5, 6, 7}, 8, 0, 0},
+	{EM_X86_64, false, {5, 4, 1, 2, 8, 9}, 6, 8, 0},
+	{EM_AARCH64, false, {0, 1, 2, 3, 4, 5, 6, 7}, 8, 0, 0},
+	{EM_X86_64, true, {0, 3, 2, 5, 4, 8, 9, 10, 11}, 9, -1, 0},
+	{EM_AARCH64, true, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, 16, -1, 0},
 };
 
 enum var_type { VAR_U32, VAR_U64, VAR_TEXT, VAR_POINTER };
@@ -105,7 +110,8 @@ static struct var *new_var(struct checker *c, const char *name, enum var_where w
 static const struct convention *convention_of(struct checker *c, int pos)
 {
 	for (size_t i = 0; i < ROWS(conventions); i++)
-		if (conventions[i].machine == c->context->machine)
+		if (conventions[i].machine == c->context->machine &&
+		    conventions[i].is_go == c->context->is_go)
 			return &conventions[i];
 	return check_fail(c, pos, "functions' arguments are not known on this machine (ELF machine %d)",
 			  c->context->machine);
@@ -137,6 +143,8 @@ static struct var *argument_var(struct checker *c, const char *name, unsigned in
 		return NULL;
 	if (index < convention->reg_count)
 		return register_var(c, name, convention->regs[index], pos, type);
+	if (convention->stack_offset < 0)
+		return check_fail(c, pos, "%s is not in a register: Go's arguments on the stack are not known", name);
 	if (c->spec->offset)
 		return check_fail(c, pos,
 				  "%s is on the stack, where it can be found only at the function's entry",

@@ -157,7 +157,7 @@ static int attach_group(struct attachment *at, unsigned int context, const size_
 		.path = probe->target.file.path,
 		.places = places,
 		.count = count,
-		.is_return = probe->spec->kind == SPEC_RETURN,
+		.is_return = probe->spec->kind == SPEC_RETURN && !probe->target.ret_sites,
 		.pid = at->pid,
 	};
 	size_t attached = 0;

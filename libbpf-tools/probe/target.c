@@ -75,6 +75,44 @@ struct symbol_search {
 	unsigned int ifuncs;
 };
 
+/* The return instructions of one function. */
+struct ret_search {
+	struct target *target;
+	const char *name;
+};
+
+static int add_ret_site(uint64_t offset, void *ctx)
+{
+	struct ret_search *search = ctx;
+	struct target_place place = {.offset = offset, .name = search->name};
+
+	return target_add_place(search->target, &place);
+}
+
+/*
+ * A return probe rewrites the return address on the stack, which Go cannot bear when it moves that
+ * stack: probes on each RET see the same result in the same register.
+ */
+static int add_ret_sites(struct symbol_search *search, const struct bsl_symbol *sym, const char *name)
+{
+	struct ret_search ret = {search->target, name};
+	int found = bsl_elf_ret_sites(search->target->elf, sym->addr, sym->size, add_ret_site, &ret);
+
+	if (found > 0 || search->spec->is_pattern)
+		return 0;
+	if (found == 0)
+		return diag_error(search->diag, search->spec->func_pos, "%s has no return instruction: it ends in other functions, or never", name);
+	return diag_error(search->diag, search->spec->func_pos,
+			  "the return instructions of %s cannot be found (%s), and a return probe would crash a Go program",
+			  name, strerror(-found));
+}
+
+/* What the compiler split off a function is never entered as that function. */
+static bool is_fragment(const struct bsl_symbol *sym)
+{
+	return sym->clone && (!strncmp(sym->clone, ".cold", 5) || !strncmp(sym->clone, ".part", 5));
+}
+
 static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 {
 	struct symbol_search *search = ctx;
@@ -85,7 +123,7 @@ static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 		search->ifuncs++;
 		return 0;
 	}
-	if (sym->offset == UINT64_MAX)
+	if (sym->offset == UINT64_MAX || (spec->is_pattern && is_fragment(sym)))
 		return 0;
 	if (spec->offset && sym->size && spec->offset >= sym->size)
 		return diag_error(search->diag, spec->func_pos,
@@ -95,6 +133,8 @@ static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 	place.name = arena_strndup(spec->arena, sym->name, strlen(sym->name));
 	if (!place.name)
 		return -ENOMEM;
+	if (search->target->ret_sites)
+		return add_ret_sites(search, sym, place.name);
 	return target_add_place(search->target, &place);
 }
 
@@ -158,18 +198,18 @@ static int resolve_address(const struct spec *spec, struct target *target, struc
 static int resolve_functions(const struct spec *spec, struct target *target, struct diag *diag)
 {
 	struct symbol_search search = {target, spec, diag, 0};
+	unsigned int flags = spec->is_pattern ? BSL_FIND_GLOB : 0;
 	int found;
 
-	if (spec->kind == SPEC_RETURN && bsl_elf_is_go(target->elf))
-		return diag_error(diag, 0,
-				  "%s is a Go program: a return probe would crash it when a stack grows (the kernel puts its own return address on a stack that Go moves)",
-				  target->file.display);
+	/* Only names that cannot be a linker's are looked for among the demangled ones, which costs time. */
+	if (strstr(spec->func, "::"))
+		flags |= BSL_FIND_DEMANGLED;
+	target->ret_sites = spec->kind == SPEC_RETURN && bsl_elf_is_go(target->elf);
 	if (spec->file)
 		return diag_error(diag, spec->func_pos, "probes by source line need DWARF, which is not read yet");
 	if (spec->has_addr)
 		return resolve_address(spec, target, diag);
-	found = bsl_elf_find_symbols(target->elf, spec->func, spec->is_pattern ? BSL_FIND_GLOB : 0,
-				     add_symbol, &search);
+	found = bsl_elf_find_symbols(target->elf, spec->func, flags, add_symbol, &search);
 	if (diag->text[0])
 		return -EINVAL;
 	if (found < 0 && found != -ENODATA)
@@ -244,6 +284,8 @@ static int add_usdt(const struct bsl_usdt *usdt, void *ctx)
 	int err;
 
 	search->seen++;
+	if (usdt->offset == UINT64_MAX || usdt->sema_offset == UINT64_MAX)
+		return 0;
 	if (!matches(spec->category, usdt->provider))
 		return 0;
 	if (!matches(spec->func, usdt->name)) {
@@ -490,6 +532,7 @@ int target_resolve(const struct spec *spec, pid_t pid, uint32_t string_size, str
 	if (err)
 		return err;
 	context.machine = bsl_elf_machine(target->elf);
+	context.is_go = bsl_elf_is_go(target->elf);
 	return target_add_context(target, &context);
 }
 

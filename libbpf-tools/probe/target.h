@@ -9,6 +9,7 @@
 #define PROBE_TARGET_H
 
 #include <blazesym-lite.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "probe/check.h"
@@ -29,6 +30,7 @@ struct target {
 	size_t place_count, place_size;
 	struct probe_context *contexts;
 	unsigned int context_count;
+	bool ret_sites;		/* r: on a Go function: the places are its RET instructions, to be probed like entries */
 };
 
 /*
