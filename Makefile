@@ -108,6 +108,7 @@ $(BUILD)/skel/$(ARCH)/%.skel.h: $(BUILD)/bpf/$(ARCH)/%.bpf.o
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
 
+# The fuzzers are compiled by clang, which knows fewer warnings, and libFuzzer has no header.
 # --- user side: dynamic, static and sanitized builds of the same sources ------------------------
 
 define rules # variant directory, extra flags, compiler if another one
@@ -121,7 +122,7 @@ $(1)/libshared.a: $(call objs,$(1),$(SHARED))
 endef
 $(eval $(call rules,$(OBJ)/dynamic,))
 $(eval $(call rules,$(OBJ)/asan,-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1))
-$(eval $(call rules,$(OBJ)/fuzz,-fsanitize=fuzzer-no-link -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -O1,$(CLANG)))
+$(eval $(call rules,$(OBJ)/fuzz,-Wno-unknown-warning-option -Wno-missing-prototypes -fsanitize=fuzzer-no-link -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -O1,$(CLANG)))
 ifneq ($(ARCH),$(HOST_ARCH))
 $(eval $(call rules,$(OBJ)/$(ARCH),))
 STATIC_OBJ := $(OBJ)/$(ARCH)
