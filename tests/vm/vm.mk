@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+#
+# The kernel matrix: make check-vm KERNELS="5.10 6.1" (or all), make vm-shell KERNEL=6.1; VM_TESTS are the
+# tests to run, VMFLAGS go to "vm.py run". vm-readme puts the last report into README.md.
+
+KERNELS ?= 6.1 6.12
+KERNEL  ?= 6.1
+VMFLAGS ?=
+# test_vmlinux compiles and asks no kernel.
+VM_TESTS ?= $(filter-out %/test_vmlinux.py,$(if $(filter tests/tools,$(TESTS)),$(wildcard tests/tools/test_*.py),$(TESTS)))
+VM      := tests/vm/vm.py --build $(BUILD)
+VM_ARM64 = $(if $(findstring arm64,$(KERNELS:all=arm64)),vm-arm64)
+
+.PHONY: check-vm vm-shell vm-readme vm-arm64
+
+check-vm: all static targets $(VM_ARM64)
+	$(Q)$(PYTEST) -p no:cacheprovider -q tests/vm/test_vm.py
+	$(Q)$(VM) run $(VMFLAGS) --kernels "$(KERNELS)" $(VM_TESTS)
+
+# What the arm64 guest runs: static tools, and targets for its own root of Debian packages.
+vm-arm64:
+	$(Q)$(MAKE) static targets ARCH=arm64 BUILD=$(BUILD)/arm64 SYSROOT="$$($(VM) sysroot)"
+	$(Q)ln -sfn static/bin $(BUILD)/arm64/bin
+
+vm-shell: $(if $(findstring arm64,$(KERNEL)),vm-arm64)
+	$(Q)$(VM) shell $(KERNEL)
+
+vm-readme:
+	$(Q)$(VM) readme

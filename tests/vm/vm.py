@@ -1,0 +1,325 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+"""The kernel matrix: runs the end-to-end tests on the host and in virtual machines of several kernels.
+See README.md here."""
+import argparse
+import fcntl
+import glob
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zlib
+
+import debs
+import image
+import report
+from debs import Error
+from guest import BootHung, Cut, Guest, kvm_works
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TREE = os.path.dirname(os.path.dirname(HERE))
+BOOTS = 3                       # tries to reach the ready mark; what runs after it is run once
+SELFTEST = ["tests/vm/selftest"]
+BACKPORTS = ["bookworm", "bookworm-backports"]
+# What static arm64 tools are linked with; the elfutils and libbpf of the host's own build.
+SYSROOT = ["libbpf-dev", "libelf-dev", "libdw-dev", "zlib1g-dev", "libzstd-dev", "liblzma-dev", "libbz2-dev",
+           "libiberty-dev", "systemtap-sdt-dev"]
+# The root of arm64 guests, from which the tests and the programs they trace are run.
+ARM64_ROOT = ["python3-pytest", "redis-server", "perl-base", "dash", "bash", "coreutils", "util-linux",
+              "procps", "iproute2", "libc-bin"]
+
+
+def say(*words):
+    print("vm:", *words, file=sys.stderr, flush=True)
+
+
+class Kernel:
+    """A line of kernels.conf."""
+
+    def __init__(self, name, arch, suite, release, *packages):
+        self.name, self.arch, self.suite, self.release, self.packages = name, arch, suite, release, packages
+
+    def available(self, repository):
+        """The pinned release, or else the newest that the mirror has."""
+        before, after = self.packages[0].split("%")
+        version = re.escape(self.name.split("-")[0]) + r"\.[^-]*(-[0-9]+)?"
+        names = repository.names(f"^{re.escape(before)}{version}{re.escape(after)}$")
+        releases = [name[len(before):-len(after)] for name in names]
+        if self.release in releases:
+            return self.release
+        if not releases:
+            raise Error(f"{self.suite} has no package like {self.packages[0]} for kernel {self.name}")
+        newest = max(releases, key=lambda text: [int(number) for number in re.findall(r"\d+", text)])
+        say(f"{self.release} is gone from {self.suite}; taking {newest} (pin it in kernels.conf)")
+        return newest
+
+
+def read_kernels():
+    with open(os.path.join(HERE, "kernels.conf")) as file:
+        rows = [Kernel(*line.split()) for line in file if line.strip() and not line.startswith("#")]
+    return {row.name: row for row in rows}
+
+
+def choose(names):
+    """The kernels of these names, or of ["all"]."""
+    known = read_kernels()
+    if names == ["all"]:
+        return list(known.values())
+    for name in names:
+        if name not in known:
+            raise Error(f"unknown kernel {name}; kernels.conf has {' '.join(known)}")
+    return [known[name] for name in names]
+
+
+class Cache:
+    """build/vm: packages, boot images and results."""
+
+    def __init__(self, build):
+        self.build = os.path.abspath(build)
+        self.folder = os.path.join(self.build, "vm")
+        os.makedirs(self.folder, exist_ok=True)
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    def fresh(self, *parts):
+        """An empty folder of that name."""
+        folder = self.path(*parts)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        return folder
+
+    def repository(self, suites, arch):
+        return debs.Repository(self.path("apt", f"{'+'.join(suites)}-{arch}"), suites, arch)
+
+    def packages(self, what, suites, arch, packages, depends=False):
+        """Folder with unpacked packages, fetched once; another list of packages is another folder."""
+        folder = self.path("packages", f"{what}-{arch}-{zlib.crc32(' '.join(packages).encode()):08x}")
+        if not os.path.isdir(folder):
+            os.makedirs(os.path.dirname(folder), exist_ok=True)
+            say(f"fetching {' '.join(packages)} ({arch}) from {' '.join(suites)}")
+            self.repository(suites, arch).unpack(packages, folder, depends)
+        return folder
+
+    def kernel_packages(self, kernel):
+        """Folder with a kernel's unpacked packages. What the mirror offered is kept, so that it is asked once."""
+        chosen = self.path("packages", f"{kernel.name}-{kernel.release}")
+        if not os.path.exists(chosen):
+            release = kernel.available(self.repository([kernel.suite], kernel.arch))
+            packages = [package.replace("%", release) for package in kernel.packages]
+            os.symlink(self.packages("linux", [kernel.suite], kernel.arch, packages), chosen)
+        return chosen
+
+    def busybox(self, arch):
+        path = "/bin/busybox"
+        if arch != "amd64":
+            root = self.packages("busybox", ["bookworm"], arch, ["busybox-static"])
+            path = image.one(["bin/busybox", "usr/bin/busybox"], root)
+        if not os.path.exists(path):
+            raise Error(f"{path}: not there, install busybox-static")
+        return path
+
+    def root(self, arch):
+        """Host folder that becomes the guest's root: the host's own, or one of the guest's architecture."""
+        if arch == "amd64":
+            return "/"
+        root = self.packages("root", ["bookworm"], arch, ARM64_ROOT, depends=True)
+        # Compiled here, once: the guest would take a minute for it at each start of Python.
+        libraries = glob.glob(f"{root}/usr/lib/python3*")
+        subprocess.run(["/usr/bin/python3", "-m", "compileall", "-q", "-s", root, *libraries],
+                       stdout=subprocess.DEVNULL, check=False)
+        return root
+
+    def accel(self, arch, vmlinux, initrd):
+        """QEMU's accelerator here; what a trial of KVM showed is kept."""
+        verdict = self.path("accel")
+        if arch != "amd64":
+            return "tcg,thread=single"      # README.md here, pitfalls
+        if not os.path.exists(verdict):
+            accel = "kvm" if kvm_works(vmlinux, initrd) else "tcg"
+            say(f"guests run under {accel}")
+            with open(verdict, "w") as file:
+                file.write(accel)
+        with open(verdict) as file:
+            return file.read()
+
+    def guest(self, kernel):
+        """A guest ready to boot."""
+        packages, boot = self.kernel_packages(kernel), self.path("boot", kernel.name)
+        os.makedirs(boot, exist_ok=True)
+        vmlinux, initrd = os.path.join(boot, "vmlinux"), os.path.join(boot, "initrd")
+        image.kernel(packages, vmlinux)
+        image.initramfs(packages, self.busybox(kernel.arch), initrd)
+        accel = self.accel(kernel.arch, vmlinux, initrd)
+        return Guest(kernel.arch, accel, vmlinux, initrd, self.root(kernel.arch), TREE, self.build)
+
+
+def build_for(cache, arch):
+    """Build folder whose programs run there."""
+    return cache.build if arch == "amd64" else os.path.join(cache.build, arch)
+
+
+def test_command(cache, folder, tests, arch="amd64"):
+    """Shell command that runs pytest files in the tree, on the host or in a guest."""
+    env = {"BUILD": build_for(cache, arch), "VM_RESULTS": os.path.join(folder, "tests"), "PYTHONPATH": HERE,
+           "PYTHONDONTWRITEBYTECODE": "1", "TERM": "dumb", "TESTS_PATIENCE": "90"}
+    pytest = ["/usr/bin/python3", "-m", "pytest", "-p", "pytest_vm", "-p", "no:cacheprovider", "-rs"]
+    words = ["env", *(f"{key}={value}" for key, value in env.items()), *pytest, *tests]
+    return f"cd {shlex.quote(TREE)} && {shlex.join(words)}"
+
+
+def on_host(command, folder, timeout):
+    """Run a shell command here, its output going to folder/output. Returns its exit status or raises Cut."""
+    with open(os.path.join(folder, "output"), "wb") as output:
+        child = subprocess.Popen(["/bin/sh", "-c", command], stdin=subprocess.DEVNULL, stdout=output,
+                                 stderr=output, start_new_session=True)
+        try:
+            return child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise Cut(f"not ended after {timeout} s")
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+
+
+def in_guest(guest, name, command, folder, options):
+    """The same in a guest. A boot that hangs is tried again, what runs after it never is."""
+    for boot in range(1, BOOTS + 1):
+        try:
+            return guest.run(folder, command, options.boot_timeout, options.timeout)
+        except BootHung:
+            kept = shutil.copy(f"{folder}/console", f"{folder}/console.boot{boot}")
+            say(f"{name}: boot {boot} of {BOOTS} hung (console: {kept})")
+    raise Cut(f"no boot in {BOOTS} tries")
+
+
+def run_one(cache, kernel, options):
+    """Run the tests on the host (kernel None) or in a guest: a column of the report."""
+    name = kernel.name if kernel else "host"
+    folder = cache.fresh("results", name)
+    command = test_command(cache, folder, SELFTEST + options.tests, kernel.arch) if kernel else \
+        test_command(cache, folder, options.tests)
+    guest = cache.guest(kernel) if kernel else None
+    start, trouble = time.monotonic(), ""
+    try:
+        status = in_guest(guest, name, command, folder, options) if guest else \
+            on_host(command, folder, options.timeout)
+        if status not in (0, 1):        # 1 is a failed test, which is in the records
+            trouble = f"the test run ended with status {status}"
+    except Cut as error:
+        trouble = str(error)
+    seconds = time.monotonic() - start
+    tests = report.read_records(os.path.join(folder, "tests"))
+    if not tests and not trouble:
+        trouble = "no test ran"
+    release = os.uname().release if not guest else "?"
+    if os.path.exists(f"{folder}/release"):
+        with open(f"{folder}/release") as file:
+            release = file.read().strip()
+    return report.Column(name, release, tests, trouble, seconds)
+
+
+def tail(path, lines):
+    if os.path.exists(path):
+        with open(path, errors="replace") as file:
+            for line in file.read().splitlines()[-lines:]:
+                print("   ", re.sub(r"[^ -~\t]", "", line), flush=True)
+
+
+def show(cache, result):
+    """A run's result in one line, and everything needed to understand a bad one."""
+    counts = ", ".join(f"{result.count(outcome)} {outcome}" for outcome in ("passed", "failed", "skipped"))
+    word = "ok" if result.good() else "FAILED"
+    say(f"{result.name} ({result.release}): {word}: {counts} in {result.seconds:.0f} s {result.trouble}")
+    if result.good():
+        return
+    for test, _ in result.failed():
+        print(f"    failed: {test}", flush=True)
+    for name, lines in ("output", 60), ("console", 15):
+        path = cache.path("results", result.name, name)
+        print(f"  end of {path}:", flush=True)
+        tail(path, lines)
+
+
+def command_run(options):
+    cache = Cache(options.build)
+    kernels = choose(options.kernels.split())
+    lock = open(cache.path("lock"), "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Error(f"another run is using {cache.folder}")
+    columns = []
+    for kernel in ([None] if options.host else []) + kernels:
+        columns.append(run_one(cache, kernel, options))
+        show(cache, columns[-1])
+    text = report.table(columns)
+    with open(cache.path("report.md"), "w") as file:
+        file.write(text)
+    print(text)
+    bad = [column.name for column in columns if not column.good()]
+    if bad:
+        say(f"failed on {' '.join(bad)}")
+    total = {outcome: sum(column.count(outcome) for column in columns) for outcome in report.WORST}
+    print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped", flush=True)
+    return 1 if bad else 0
+
+
+def command_shell(options):
+    cache = Cache(options.build)
+    kernel, = choose([options.kernel])
+    guest = cache.guest(kernel)
+    say("a root shell follows: try /usr/bin/python3 -m pytest tests/tools; exit ends it, ^A x at once")
+    guest.shell(cache.fresh("results", f"shell-{kernel.name}"), build_for(cache, kernel.arch))
+    return 0
+
+
+def command_sysroot(options):
+    """Print the folder with the static arm64 libraries and their headers, fetched when missing."""
+    print(Cache(options.build).packages("sysroot", BACKPORTS, "arm64", SYSROOT))
+    return 0
+
+
+def command_readme(options):
+    with open(Cache(options.build).path("report.md")) as file:
+        report.into_readme(file.read(), os.path.join(TREE, "README.md"))
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", default=os.path.join(TREE, "build"), help="the build folder")
+    commands = parser.add_subparsers(required=True)
+    run = commands.add_parser("run", help="run tests on the host and in guests")
+    run.add_argument("--kernels", default="6.1 6.12", help='names of kernels.conf, or "all"')
+    run.add_argument("--no-host", dest="host", action="store_false", help="guests only")
+    run.add_argument("--boot-timeout", type=int, default=60, help="seconds until a boot counts as hung")
+    run.add_argument("--timeout", type=int, default=600, help="seconds for all tests of one guest")
+    run.add_argument("tests", nargs="+", help="pytest files or node ids, relative to the tree")
+    run.set_defaults(command=command_run)
+    shell = commands.add_parser("shell", help="an interactive shell in a guest")
+    shell.add_argument("kernel")
+    shell.set_defaults(command=command_shell)
+    commands.add_parser("sysroot", help=command_sysroot.__doc__).set_defaults(command=command_sysroot)
+    commands.add_parser("readme", help="put the last report into README.md").set_defaults(command=command_readme)
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # unwinds, so that children are ended
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
+    try:
+        return options.command(options)
+    except (Error, OSError, ValueError) as error:
+        say(error)
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
