@@ -38,6 +38,12 @@ def say(*words):
     print("vm:", *words, file=sys.stderr, flush=True)
 
 
+# One thread for all of a guest's CPUs: README.md here, pitfalls.
+TCG = "tcg,thread=single"
+# Loads that an emulated machine carries in seconds.
+SLOW = {"TESTS_HITS": "20000"}
+
+
 class Kernel:
     """A line of kernels.conf."""
 
@@ -139,9 +145,9 @@ class Cache:
         """QEMU's accelerator here; what a trial of KVM showed is kept."""
         verdict = self.path("accel")
         if arch != "amd64":
-            return "tcg,thread=single"      # README.md here, pitfalls
+            return TCG
         if not os.path.exists(verdict):
-            accel = "kvm" if kvm_works(vmlinux, initrd) else "tcg"
+            accel = "kvm" if kvm_works(vmlinux, initrd) else TCG
             say(f"guests run under {accel}")
             with open(verdict, "w") as file:
                 file.write(accel)
@@ -164,10 +170,10 @@ def build_for(cache, arch):
     return cache.build if arch == "amd64" else os.path.join(cache.build, arch)
 
 
-def test_command(cache, folder, tests, arch="amd64"):
+def test_command(cache, folder, tests, arch="amd64", extra=None):
     """Shell command that runs pytest files in the tree, on the host or in a guest."""
     env = {"BUILD": build_for(cache, arch), "VM_RESULTS": os.path.join(folder, "tests"), "PYTHONPATH": HERE,
-           "PYTHONDONTWRITEBYTECODE": "1", "TERM": "dumb", "TESTS_PATIENCE": "90"}
+           "PYTHONDONTWRITEBYTECODE": "1", "TERM": "dumb", "TESTS_PATIENCE": "90", **(extra or {})}
     pytest = ["/usr/bin/python3", "-m", "pytest", "-p", "pytest_vm", "-p", "no:cacheprovider", "-rs"]
     words = ["env", *(f"{key}={value}" for key, value in env.items()), *pytest, *tests]
     return f"cd {shlex.quote(TREE)} && {shlex.join(words)}"
@@ -203,7 +209,7 @@ def run_one(cache, kernel, options):
     """Run the tests on the host (kernel None) or in a guest: a column of the report."""
     name = kernel.name if kernel else "host"
     folder = cache.fresh("results", name)
-    command = test_command(cache, folder, SELFTEST + options.tests, kernel.arch) if kernel else \
+    command = test_command(cache, folder, SELFTEST + options.tests, kernel.arch, SLOW) if kernel else \
         test_command(cache, folder, options.tests)
     guest = cache.guest(kernel) if kernel else None
     start, trouble = time.monotonic(), ""
