@@ -14,6 +14,8 @@
 #include "lib/log.h"
 #include "probe/arena.h"
 
+/* include/linux/errno.h: not for user space, and yet what a uprobe on such an instruction returns. */
+#define ENOTSUPP 524
 #define VERIFIER_LOG_SIZE (1u << 20)
 
 static int probe_check(struct probe *probe, const struct probe_opts *opts, struct diag *diag)
@@ -196,31 +198,44 @@ static int attach_group(struct attachment *at, unsigned int context, const size_
 	if (err)
 		diag_error(at->diag, -1, "cannot attach to %s: %s",
 			   probe->target.places[indices[attached < count ? attached : 0]].name,
-			   strerror(-err));
+			   err == -ENOTSUPP ? "the kernel cannot probe its instruction"
+					    : strerror(-err));
 cleanup:
 	free(places);
 	return err;
 }
 
-/* All places of a context by one program, or one by one. */
-static int attach_context(struct attachment *at, unsigned int context, size_t *indices, size_t count)
+/*
+ * A multi link is all or nothing. So that one place that cannot be probed doesn't hide the others, halve
+ * until it is alone.
+ */
+static int attach_halves(struct attachment *at, unsigned int context, const size_t *indices,
+			 size_t count)
 {
-	bool shared = at->features->cookie && at->probe->spec->kind != SPEC_TRACEPOINT;
-	int err = 0, first_err = 0;
+	size_t loaded = at->probe->prog_count;
+	int err = attach_group(at, context, indices, count), first, second;
 
-	if (shared) {
-		err = attach_group(at, context, indices, count);
-		/* A multi link is all or nothing; one place that cannot be probed must not hide the others. */
-		if (!err || count == 1 || at->probe->attached)
-			return err;
-		at->diag->text[0] = '\0';
-	}
+	if (!err || count == 1 || at->probe->prog_count == loaded)
+		return err;
+	at->diag->text[0] = '\0';
+	first = attach_halves(at, context, indices, count / 2);
+	second = attach_halves(at, context, indices + count / 2, count - count / 2);
+	return first ?: second;
+}
+
+/* All places of a context by as few programs as possible. */
+static int attach_context(struct attachment *at, unsigned int context, const size_t *indices,
+			  size_t count)
+{
+	int err = 0, one;
+
+	if (at->features->cookie && at->probe->spec->kind != SPEC_TRACEPOINT)
+		return attach_halves(at, context, indices, count);
 	for (size_t i = 0; i < count; i++) {
-		err = attach_group(at, context, &indices[i], 1);
-		if (err && !first_err)
-			first_err = err;
+		one = attach_group(at, context, &indices[i], 1);
+		err = err ?: one;
 	}
-	return at->probe->attached ? 0 : first_err;
+	return err;
 }
 
 int probe_attach(struct probe *probe, const struct generate_opts *generate,
