@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * What both halves of redis-cmd share. Include <linux/types.h> or vmlinux.h first.
+ */
+#ifndef REDIS_CMD_H
+#define REDIS_CMD_H
+
+#define REDIS_ARGS_MAX	  128  /* recorded arguments of a command, at most */
+#define REDIS_CLIENT_SPAN 1024 /* offsets into struct client lie below */
+#define REDIS_DEPTH_MAX	  6    /* EXEC, a script in it, its commands, a module's: nested calls */
+#define REDIS_NAME_SIZE	  32   /* of a command, in lower case; a longer one is cut */
+#define REDIS_KEY_SIZE	  64   /* of a key in --top; a longer one is cut */
+#define REDIS_ERROR_SIZE  256  /* of an error reply; a longer one is cut */
+#define REDIS_NO_FIELD	  0xffff
+#define REDIS_FRAME_ROOM  512 /* more than struct frame of the kernel side */
+
+/* Offsets of the members of a server's structures; REDIS_NO_FIELD: not known. */
+struct redis_layout {
+	__u16 argc, argv; /* in struct client: int, robj ** */
+	__u16 id;	  /* uint64_t */
+	__u16 conn;	  /* connection * */
+	__u16 db;	  /* serverDb * */
+	__u16 name;	  /* robj *, set by CLIENT SETNAME */
+	__u16 user;	  /* the ACL's user * */
+	__u16 conn_fd;	  /* in struct connection: int */
+	__u16 db_id;	  /* in struct redisDb: int */
+	__u16 span;	  /* bytes of struct client that hold all of the above */
+};
+
+enum redis_kind {
+	REDIS_COMMAND,	/* call() has returned */
+	REDIS_REJECTED, /* an error reply outside of call(), or to another client than its own */
+	REDIS_TIMED_OUT, /* a blocked client has waited long enough; no items */
+	REDIS_UNBLOCKED, /* a blocked client goes on; no items */
+	REDIS_ACCEPTED, /* a connection: fd, and if not a Unix one the peer's host and port as arguments */
+	REDIS_PARENT_END, /* a command that isn't wanted itself, but had wanted ones within; no items */
+};
+
+enum {
+	REDIS_FLAG_BLOCKED = 1, /* the client waits: its command isn't over */
+	REDIS_FLAG_ERROR = 2,	/* it replied with an error */
+	REDIS_FLAG_CUT = 4,	/* there was no room for all arguments */
+};
+
+enum redis_item_type {
+	REDIS_ITEM_ARG,
+	REDIS_ITEM_NAME,  /* of the client */
+	REDIS_ITEM_ERROR, /* text of an error reply */
+};
+
+/* Followed by kept bytes, up to the next multiple of 8. */
+struct redis_item {
+	__u32 len; /* true length */
+	__s32 kept; /* bytes that follow, or the negative errno of reading it */
+	__u8 type;
+	__u8 is_int; /* the value is kept as a number, in 8 bytes */
+	__u8 unused[6];
+};
+
+struct redis_event {
+	__u64 start;	/* ktime of the call, or of the event */
+	__u64 latency;	/* ns in call() */
+	__u64 sequence; /* order of the calls in a thread */
+	__u64 root;	/* sequence of the outermost call; its own when not nested */
+	__u64 client;	/* address of its struct */
+	__u64 client_id;
+	__u64 argv;	/* address */
+	__u64 user;	/* address, 0: not known */
+	__u32 pid, tid;
+	__s32 db;	/* -1: not known */
+	__s32 fd;	/* of the connection; -1: none */
+	__s32 error;	/* the negative errno of reading struct client or argv */
+	__u32 argc;
+	__u32 data_len;
+	__u8 kind;
+	__u8 flags;
+	__u8 depth;
+	__u8 items;
+};
+
+/* Latency histogram: 8 steps to each power of two, of nanoseconds. */
+#define REDIS_HIST_STEPS 8
+#define REDIS_HIST_SLOTS (40 * REDIS_HIST_STEPS)
+
+struct redis_stat_key {
+	__u32 pid;
+	char name[REDIS_NAME_SIZE];
+};
+
+struct redis_stat {
+	__u64 calls, errors, total_ns, max_ns, bytes;
+	__u32 hist[REDIS_HIST_SLOTS];
+};
+
+struct redis_top_key {
+	__u32 pid;
+	__s32 db;
+	__u32 len; /* true length of the key */
+	char key[REDIS_KEY_SIZE];
+};
+
+struct redis_top {
+	__u64 calls, total_ns, bytes, max_bytes;
+};
+
+/* What user space wants, as read-only data. */
+struct redis_config {
+	__u64 min_ns;
+	__u32 args, arg_bytes, data_bytes, frame_size;
+	__s32 db;     /* -1: any */
+	__u8 by_name; /* only commands in the map "names" */
+	__u8 errors_only;
+	__u8 stats, top; /* aggregate, instead of sending records */
+};
+
+#endif /* REDIS_CMD_H */

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Records of commands: taking apart, secrets, keys, quoting.
+ */
+#include "redis/redis_command.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- records -------------------------------------------------------------------------------- */
+
+static int parse_item(const struct redis_item *item, const char *data, struct redis_arg *arg)
+{
+	int64_t number;
+
+	if (item->kept < 0) {
+		*arg = (struct redis_arg){ .data = "", .err = item->kept };
+		return 0;
+	}
+	if (item->is_int) {
+		if (item->kept != sizeof(number))
+			return -EINVAL;
+		memcpy(&number, data, sizeof(number));
+		arg->len = snprintf(arg->number, sizeof(arg->number), "%lld", (long long)number);
+		arg->kept = arg->len;
+		arg->data = arg->number;
+		return 0;
+	}
+	if ((uint32_t)item->kept > item->len)
+		return -EINVAL;
+	*arg = (struct redis_arg){ .data = data, .kept = item->kept, .len = item->len };
+	return 0;
+}
+
+static struct redis_arg *place_item(struct redis_command *command, const struct redis_item *item)
+{
+	if (item->type == REDIS_ITEM_NAME)
+		return &command->name;
+	if (item->type == REDIS_ITEM_ERROR)
+		return &command->error;
+	if (item->type != REDIS_ITEM_ARG || command->count == REDIS_ARGS_MAX)
+		return NULL;
+	return &command->args[command->count++];
+}
+
+int redis_command_parse(struct redis_command *command, const void *data, size_t size)
+{
+	const char *at = (const char *)data + sizeof(struct redis_event), *end;
+	const struct redis_event *event = data;
+
+	command->event = event;
+	command->count = 0;
+	command->name.data = command->error.data = NULL;
+	if (size < sizeof(*event) || event->data_len > size - sizeof(*event))
+		return -EINVAL;
+	end = at + event->data_len;
+	for (unsigned int i = 0; i < event->items; i++) {
+		const struct redis_item *item = (const void *)at;
+		struct redis_arg *arg;
+		size_t kept, left = end - at;
+
+		if (left < sizeof(*item))
+			return -EINVAL;
+		left -= sizeof(*item);
+		kept = item->kept < 0 ? 0 : ((size_t)item->kept + 7) & ~(size_t)7;
+		arg = kept <= left ? place_item(command, item) : NULL;
+		if (!arg)
+			return -EINVAL;
+		*arg = (struct redis_arg){};
+		if (parse_item(item, at + sizeof(*item), arg))
+			return -EINVAL;
+		at += sizeof(*item) + kept;
+	}
+	return 0;
+}
+
+bool redis_arg_is(const struct redis_arg *arg, const char *word)
+{
+	size_t len = strlen(word);
+
+	return arg->len == len && arg->kept == len && !strncasecmp(arg->data, word, len);
+}
+
+bool redis_command_is_plausible(const struct redis_command *command)
+{
+	const struct redis_arg *name = &command->args[0];
+
+	if (!command->count || command->event->argc > 1024 * 1024 || name->err || !name->kept)
+		return false;
+	for (uint32_t i = 0; i < name->kept; i++) {
+		if (!isgraph((unsigned char)name->data[i]))
+			return false;
+	}
+	return true;
+}
+
+/* ---- secrets -------------------------------------------------------------------------------- */
+
+static void mark(struct redis_command *command, size_t at)
+{
+	if (at < command->count)
+		command->args[at].is_secret = true;
+}
+
+/* AUTH password; AUTH user password */
+static void mark_auth(struct redis_command *command)
+{
+	for (size_t i = command->event->argc == 3 ? 2 : 1; i < command->count; i++)
+		mark(command, i);
+}
+
+/* HELLO protocol AUTH user password ... */
+static void mark_hello(struct redis_command *command)
+{
+	for (size_t i = 1; i < command->count; i++) {
+		if (redis_arg_is(&command->args[i], "auth"))
+			mark(command, i + 2);
+	}
+}
+
+/* ACL SETUSER user rule...: passwords and their hashes, added and removed */
+static void mark_acl(struct redis_command *command)
+{
+	if (command->count < 3 || !redis_arg_is(&command->args[1], "setuser"))
+		return;
+	for (size_t i = 3; i < command->count; i++) {
+		if (command->args[i].kept && strchr("><#!", command->args[i].data[0]))
+			mark(command, i);
+	}
+}
+
+static bool is_secret_setting(const struct redis_arg *name)
+{
+	static const char *const parts[] = { "pass", "auth" };
+	char text[REDIS_KEYWORD_SIZE + 1];
+	size_t len = name->kept < REDIS_KEYWORD_SIZE ? name->kept : REDIS_KEYWORD_SIZE;
+
+	memcpy(text, name->data, len);
+	text[len] = 0;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (strcasestr(text, parts[i]))
+			return true;
+	}
+	return false;
+}
+
+static void mark_settings(struct redis_command *command, size_t from)
+{
+	for (size_t i = from; i < command->count; i += 2) {
+		if (is_secret_setting(&command->args[i]))
+			mark(command, i + 1);
+	}
+}
+
+/* CONFIG SET name value ... */
+static void mark_config(struct redis_command *command)
+{
+	if (command->count > 1 && redis_arg_is(&command->args[1], "set"))
+		mark_settings(command, 2);
+}
+
+/* SENTINEL SET primary name value ..., SENTINEL CONFIG SET name value */
+static void mark_sentinel(struct redis_command *command)
+{
+	if (command->count > 1 && (redis_arg_is(&command->args[1], "set") ||
+				   redis_arg_is(&command->args[1], "config")))
+		mark_settings(command, 3);
+}
+
+/* MIGRATE ... AUTH password | AUTH2 user password */
+static void mark_migrate(struct redis_command *command)
+{
+	for (size_t i = 5; i < command->count; i++) {
+		if (redis_arg_is(&command->args[i], "auth"))
+			mark(command, i + 1);
+		else if (redis_arg_is(&command->args[i], "auth2"))
+			mark(command, i + 2);
+		else if (redis_arg_is(&command->args[i], "keys"))
+			return;
+	}
+}
+
+void redis_command_mark_secrets(struct redis_command *command)
+{
+	static const struct {
+		const char *name;
+		void (*mark)(struct redis_command *command);
+	} rules[] = {
+		{ "auth", mark_auth },		 { "hello", mark_hello },
+		{ "acl", mark_acl },		 { "config", mark_config },
+		{ "sentinel", mark_sentinel },	 { "migrate", mark_migrate },
+	};
+
+	for (size_t i = 0; command->count && i < sizeof(rules) / sizeof(rules[0]); i++) {
+		if (redis_arg_is(&command->args[0], rules[i].name))
+			rules[i].mark(command);
+	}
+}
+
+/* ---- keys ----------------------------------------------------------------------------------- */
+
+#define NO_KEYS(name) { name, 0, 0, 0, 0 }
+#define ALL_KEYS(name) { name, 1, -1, 1, 0 }
+
+const struct redis_key_spec redis_key_specs[] = {
+	NO_KEYS("acl"), NO_KEYS("asking"), NO_KEYS("auth"), NO_KEYS("bgrewriteaof"),
+	NO_KEYS("bgsave"), NO_KEYS("client"), NO_KEYS("cluster"), NO_KEYS("command"),
+	NO_KEYS("config"), NO_KEYS("dbsize"), NO_KEYS("debug"), NO_KEYS("discard"),
+	NO_KEYS("echo"), NO_KEYS("exec"), NO_KEYS("failover"), NO_KEYS("flushall"),
+	NO_KEYS("flushdb"), NO_KEYS("function"), NO_KEYS("hello"), NO_KEYS("info"),
+	NO_KEYS("keys"), NO_KEYS("lastsave"), NO_KEYS("latency"), NO_KEYS("lolwut"),
+	NO_KEYS("module"), NO_KEYS("monitor"), NO_KEYS("multi"), NO_KEYS("ping"),
+	NO_KEYS("psubscribe"), NO_KEYS("psync"), NO_KEYS("publish"), NO_KEYS("pubsub"),
+	NO_KEYS("punsubscribe"), NO_KEYS("quit"), NO_KEYS("randomkey"), NO_KEYS("readonly"),
+	NO_KEYS("readwrite"), NO_KEYS("replconf"), NO_KEYS("replicaof"), NO_KEYS("reset"),
+	NO_KEYS("role"), NO_KEYS("save"), NO_KEYS("scan"), NO_KEYS("script"),
+	NO_KEYS("select"), NO_KEYS("shutdown"), NO_KEYS("slaveof"), NO_KEYS("slowlog"),
+	NO_KEYS("subscribe"), NO_KEYS("swapdb"), NO_KEYS("sync"), NO_KEYS("time"),
+	NO_KEYS("unsubscribe"), NO_KEYS("unwatch"), NO_KEYS("wait"), NO_KEYS("waitaof"),
+	ALL_KEYS("del"), ALL_KEYS("exists"), ALL_KEYS("mget"), ALL_KEYS("pfcount"),
+	ALL_KEYS("pfmerge"), ALL_KEYS("sdiff"), ALL_KEYS("sdiffstore"), ALL_KEYS("sinter"),
+	ALL_KEYS("sinterstore"), ALL_KEYS("sunion"), ALL_KEYS("sunionstore"), ALL_KEYS("touch"),
+	ALL_KEYS("unlink"), ALL_KEYS("watch"),
+	{ "mset", 1, -1, 2, 0 }, { "msetnx", 1, -1, 2, 0 },
+	{ "blpop", 1, -2, 1, 0 }, { "brpop", 1, -2, 1, 0 },
+	{ "bzpopmin", 1, -2, 1, 0 }, { "bzpopmax", 1, -2, 1, 0 },
+	{ "blmove", 1, 2, 1, 0 }, { "brpoplpush", 1, 2, 1, 0 }, { "copy", 1, 2, 1, 0 },
+	{ "geosearchstore", 1, 2, 1, 0 }, { "lcs", 1, 2, 1, 0 }, { "lmove", 1, 2, 1, 0 },
+	{ "rename", 1, 2, 1, 0 }, { "renamenx", 1, 2, 1, 0 }, { "rpoplpush", 1, 2, 1, 0 },
+	{ "smove", 1, 2, 1, 0 }, { "zrangestore", 1, 2, 1, 0 },
+	{ "bitop", 2, -1, 1, 0 }, { "memory", 2, 2, 1, 0 }, { "migrate", 3, 3, 1, 0 },
+	{ "object", 2, 2, 1, 0 }, { "xgroup", 2, 2, 1, 0 }, { "xinfo", 2, 2, 1, 0 },
+	{ "eval", 3, 0, 1, 2 }, { "eval_ro", 3, 0, 1, 2 }, { "evalsha", 3, 0, 1, 2 },
+	{ "evalsha_ro", 3, 0, 1, 2 }, { "fcall", 3, 0, 1, 2 }, { "fcall_ro", 3, 0, 1, 2 },
+	{ "lmpop", 2, 0, 1, 1 }, { "sintercard", 2, 0, 1, 1 }, { "zdiff", 2, 0, 1, 1 },
+	{ "zinter", 2, 0, 1, 1 }, { "zintercard", 2, 0, 1, 1 }, { "zmpop", 2, 0, 1, 1 },
+	{ "zunion", 2, 0, 1, 1 }, { "blmpop", 3, 0, 1, 2 }, { "bzmpop", 3, 0, 1, 2 },
+};
+const size_t redis_key_spec_count = sizeof(redis_key_specs) / sizeof(redis_key_specs[0]);
+
+static const struct redis_key_spec *find_spec(const struct redis_arg *name)
+{
+	static const struct redis_key_spec usual = { NULL, 1, 1, 1, 0 };
+
+	for (size_t i = 0; i < redis_key_spec_count; i++) {
+		if (redis_arg_is(name, redis_key_specs[i].name))
+			return &redis_key_specs[i];
+	}
+	return &usual;
+}
+
+/* XREAD and XREADGROUP: behind STREAMS come all keys and then as many ids. */
+static size_t stream_key(const struct redis_command *command, size_t i)
+{
+	size_t at;
+
+	for (at = 1; at < command->count && !redis_arg_is(&command->args[at], "streams"); at++)
+		;
+	if (at >= command->count || i >= (command->event->argc - at - 1) / 2)
+		return 0;
+	return at + 1 + i < command->count ? at + 1 + i : 0;
+}
+
+size_t redis_command_key(const struct redis_command *command, size_t i)
+{
+	const struct redis_key_spec *spec;
+	long last, at;
+
+	if (!command->count)
+		return 0;
+	if (redis_arg_is(&command->args[0], "xread") || redis_arg_is(&command->args[0], "xreadgroup"))
+		return stream_key(command, i);
+	spec = find_spec(&command->args[0]);
+	if (!spec->first)
+		return 0;
+	last = spec->last < 0 ? (long)command->event->argc + spec->last : spec->last;
+	if (spec->count_at) {
+		char digits[24] = {};
+		const struct redis_arg *count = &command->args[(size_t)spec->count_at];
+
+		if ((size_t)spec->count_at >= command->count || count->kept >= sizeof(digits))
+			return 0;
+		memcpy(digits, count->data, count->kept);
+		last = strtol(digits, NULL, 10);
+		if (last > (long)command->event->argc)
+			last = command->event->argc;
+		last += spec->first - 1;
+	}
+	at = spec->first + (long)i * spec->step;
+	return at <= last && at < (long)command->count ? (size_t)at : 0;
+}
+
+/* ---- text ----------------------------------------------------------------------------------- */
+
+size_t redis_quote(char *buf, size_t size, const char *data, size_t len)
+{
+	static const char plain[] = "\\\"\n\r\t\a\b", letters[] = "\\\"nrtab";
+	size_t total = 0;
+	char piece[8];
+
+	for (size_t i = 0; i < len + 2; i++) {
+		unsigned char c = i == 0 || i == len + 1 ? '"' : data[i - 1];
+		const char *special = i == 0 || i == len + 1 || !c ? NULL : strchr(plain, c);
+		size_t n;
+
+		if (special)
+			n = snprintf(piece, sizeof(piece), "\\%c", letters[special - plain]);
+		else if (c >= 0x20 && c < 0x7f)
+			n = snprintf(piece, sizeof(piece), "%c", c);
+		else
+			n = snprintf(piece, sizeof(piece), "\\x%02x", c);
+		if (total + n < size)
+			memcpy(buf + total, piece, n);
+		total += n;
+	}
+	if (size)
+		buf[total < size ? total : size - 1] = 0;
+	return total;
+}
+
+void redis_error_text(const struct redis_arg *error, char *buf, size_t size)
+{
+	const char *text = error->data;
+	size_t len = error->kept;
+	bool has_code = len && *text == '-';
+
+	if (has_code) {
+		text++;
+		len--;
+	}
+	while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+		len--;
+	snprintf(buf, size, "%s%.*s", has_code ? "" : "ERR ", (int)len, text);
+}

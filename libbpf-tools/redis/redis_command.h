@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * One executed command: a record taken apart, its secrets and its keys found, its arguments quoted
+ * as redis-cli does it. Knows nothing of BPF or of processes.
+ */
+#ifndef REDIS_COMMAND_H
+#define REDIS_COMMAND_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "redis-cmd.h"
+
+struct redis_arg {
+	const char *data; /* borrowed from the record, or from number */
+	uint32_t kept;	  /* bytes at data */
+	uint32_t len;	  /* true length */
+	int err;	  /* negative errno: it could not be read */
+	bool is_secret;
+	char number[24];
+};
+
+struct redis_command {
+	const struct redis_event *event;
+	struct redis_arg args[REDIS_ARGS_MAX];
+	size_t count; /* of args; event->argc is how many there were */
+	struct redis_arg name;	/* of the client; data NULL: has none */
+	struct redis_arg error; /* data NULL: none */
+};
+
+/*
+ * Take a record apart. The command borrows from it, and must not be copied. 0, or -EINVAL for what
+ * isn't a record.
+ */
+int redis_command_parse(struct redis_command *command, const void *data, size_t size);
+
+/*
+ * Mark passwords as secret: AUTH, HELLO, ACL SETUSER, CONFIG SET, MIGRATE, SENTINEL. Every name
+ * and keyword must have been kept up to REDIS_KEYWORD_SIZE bytes for that.
+ */
+#define REDIS_KEYWORD_SIZE 32
+void redis_command_mark_secrets(struct redis_command *command);
+
+/* Does the first argument look like a command's name? What the layout is checked by. */
+bool redis_command_is_plausible(const struct redis_command *command);
+
+/* Does an argument equal a word, whatever the case? */
+bool redis_arg_is(const struct redis_arg *arg, const char *word);
+
+/*
+ * The i-th key (from 0) as an index into args, 0 if there are no more. Commands not known are
+ * taken to have one, their first argument.
+ */
+size_t redis_command_key(const struct redis_command *command, size_t i);
+
+/* The commands whose first key isn't argument 1, for --top: name in lower case, position or 0. */
+struct redis_key_spec {
+	const char *name;
+	int8_t first, last, step; /* last < 0: from the end; first 0: no keys; */
+	int8_t count_at;	  /* not 0: the argument that tells how many keys there are */
+};
+extern const struct redis_key_spec redis_key_specs[];
+extern const size_t redis_key_spec_count;
+
+/*
+ * Quote as redis-cli and MONITOR do (sdscatrepr()): in double quotes, with \\ \" \n \r \t \a \b, and
+ * \xHH for what isn't printable ASCII. Writes at most size - 1 bytes and a NUL; returns the length
+ * that all of it has.
+ */
+size_t redis_quote(char *buf, size_t size, const char *data, size_t len);
+
+/*
+ * An error reply's text, as afterErrorReply() gets it, without protocol: "-NOAUTH ...\r\n" or
+ * "...", which means ERR. The result is in buf.
+ */
+void redis_error_text(const struct redis_arg *error, char *buf, size_t size);
+
+#endif /* REDIS_COMMAND_H */

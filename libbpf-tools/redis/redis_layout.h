@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Where a Redis-like server keeps what we want to know of a client, learnt from the instructions of
+ * its own executable: its versions differ, its builds are stripped, but small exported functions
+ * still load and store the members we look for.
+ */
+#ifndef REDIS_LAYOUT_H
+#define REDIS_LAYOUT_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "redis-cmd.h"
+
+struct bsl_elf;
+
+/* Places for uprobes, file offsets; 0: the server has no such function. */
+struct redis_places {
+	uint64_t call, after_error, block, block_keys, unblock, time_out, accept, accept_unix;
+	bool reexecutes;       /* a client that was blocked runs its command again (7.2 and later) */
+};
+
+/*
+ * Decode an executable. 0, or a negative errno and the reason in why: -ENOENT, it is no such
+ * server (a function is missing); -ENOTSUP, its instructions aren't as expected: argc and argv
+ * could not be found. What is less essential may be REDIS_NO_FIELD.
+ */
+int redis_layout_decode(struct bsl_elf *elf, struct redis_layout *layout,
+			struct redis_places *places, char *why, size_t why_size);
+
+/* One instruction that matters here: a load or store of a register at base + disp. */
+struct redis_access {
+	unsigned int length; /* of the instruction */
+	int base, reg;	     /* register numbers */
+	int32_t disp;
+	uint8_t size; /* of the datum: 4 or 8 */
+	bool is_load, is_store;
+	int copies_from; /* register move: the source of reg; else -1 */
+	int writes;	 /* the general register it changes, -1: none known */
+	bool is_call;
+};
+
+/* Decode the instruction at code. 0, or negative errno. machine: EM_X86_64 or EM_AARCH64. */
+int redis_layout_access(int machine, const uint8_t *code, size_t size, struct redis_access *access);
+
+#endif /* REDIS_LAYOUT_H */

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * A command's row, as columns or as JSON: man/redis-cmd.8, OUTPUT.
+ */
+#ifndef REDIS_PRINT_H
+#define REDIS_PRINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "redis/redis_command.h"
+#include "redis/redis_rows.h"
+
+struct output;
+struct redis_client;
+struct timestamp;
+
+/* How rows are printed. */
+struct redis_print {
+	struct output *output;
+	struct timestamp *start;
+	uint32_t args, arg_bytes; /* show so many, the name included, and so much of each */
+	bool seconds, clock;	  /* columns of the time since the start, of the time of day */
+	bool show_secrets;
+	char *quoted; /* room for an argument */
+	size_t quoted_size;
+};
+
+/* A row, and what has been found out about it. */
+struct redis_shown {
+	const struct redis_row *row;
+	struct redis_command command;
+	const struct redis_client *client;
+	char error[REDIS_ERROR_SIZE + 8]; /* "" : none */
+};
+
+/* The columns' names; nothing with JSON. */
+void redis_print_header(const struct redis_print *print);
+/* 0, 1 or negative errno: output_end(). */
+int redis_print_row(struct redis_print *print, const struct redis_shown *shown);
+/* Free what was needed meanwhile. */
+void redis_print_end(struct redis_print *print);
+
+#endif /* REDIS_PRINT_H */

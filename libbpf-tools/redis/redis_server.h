@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * The Redis-like servers of this machine, containers included: found, told apart by executable, and
+ * asked (without speaking to them) about their clients.
+ */
+#ifndef REDIS_SERVER_H
+#define REDIS_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "redis/redis_layout.h"
+
+#define REDIS_ADDRESS_SIZE 56 /* of "[IPv6]:port" */
+
+/* An executable file that one or several servers run. */
+struct redis_exe {
+	dev_t dev;
+	ino_t ino;
+	struct redis_layout layout;
+	struct redis_places places;
+	bool is_attached;
+	bool is_server; /* false: looked at, and it isn't one; the reason has been told with -v */
+};
+
+enum redis_trust { REDIS_UNPROVEN, REDIS_TRUSTED, REDIS_DISTRUSTED };
+
+struct redis_server {
+	pid_t pid;
+	int pidfd; /* -1 where the kernel has none (before 5.3) */
+	const struct redis_exe *exe;
+	enum redis_trust trust;
+	unsigned int implausible; /* records that were, before a good one came */
+	bool is_seen;
+	char (*peers)[REDIS_ADDRESS_SIZE]; /* by descriptor, of connections seen being made */
+	size_t peer_count;
+};
+
+struct redis_servers {
+	struct redis_exe **exes;
+	struct redis_server **servers;
+	size_t exe_count, count;
+	struct redis_client *clients; /* a cache */
+};
+
+/* Which ones. */
+struct redis_servers_opts {
+	pid_t pid;     /* 0: any */
+	uint16_t port; /* that listen on this TCP port; 0: any */
+	/* A server has been found; its executable may have to be attached to. <0: leave it out. */
+	int (*found)(void *ctx, struct redis_exe *exe, struct redis_server *server);
+	void (*gone)(void *ctx, const struct redis_server *server);
+	void *ctx;
+};
+
+/* Look for servers that have started or ended since the last call. 0 or negative errno. */
+int redis_servers_scan(struct redis_servers *servers, const struct redis_servers_opts *opts);
+struct redis_server *redis_servers_find(struct redis_servers *servers, pid_t pid);
+void redis_servers_free(struct redis_servers *servers);
+
+/* A client as it was when first seen. */
+struct redis_client {
+	pid_t pid;
+	uint64_t id;
+	char address[REDIS_ADDRESS_SIZE]; /* "127.0.0.1:4711", "[::1]:4711", "unix", "?" */
+	uint64_t user_address;
+	char user[64]; /* of the ACL; "": not known */
+};
+
+/*
+ * Who a client is, by its number, descriptor in the server (-1: none) and its user's address (0: not
+ * known). Valid until the next call.
+ */
+const struct redis_client *redis_servers_client(struct redis_servers *servers,
+						struct redis_server *server, uint64_t id,
+						int fd, uint64_t user);
+
+/* A server has accepted a connection as this descriptor, for the next new client on it. 0 or -ENOMEM. */
+int redis_server_note_connection(struct redis_server *server, int fd, const char *address);
+
+#endif /* REDIS_SERVER_H */

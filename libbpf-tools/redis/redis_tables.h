@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Tables instead of rows: what the kernel side has counted, and the slowest commands.
+ */
+#ifndef REDIS_TABLES_H
+#define REDIS_TABLES_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "redis-cmd.h"
+#include "redis/redis_rows.h"
+
+struct output;
+struct timestamp;
+
+struct redis_tables_opts {
+	struct output *output;
+	struct timestamp *start;
+	uint64_t now, elapsed_ns; /* ktime; since the last table */
+	uint32_t rows;		  /* at most */
+	bool by_size;		  /* keys by their largest command, not by calls */
+};
+
+/* Print what has been counted since the last time, and start anew. 0, 1 or negative errno: output_end(). */
+int redis_tables_print_stats(int map_fd, const struct redis_tables_opts *opts);
+int redis_tables_print_top(int map_fd, const struct redis_tables_opts *opts);
+
+/* The latency in ns that a share (0 to 1) of the calls doesn't exceed: the end of its histogram's slot. */
+uint64_t redis_stat_percentile(const struct redis_stat *stat, double share);
+
+/* The slowest of many rows, n at most (n 0: none). */
+struct redis_slow;
+
+struct redis_slow *redis_slow_new(size_t n);
+void redis_slow_free(struct redis_slow *slow);
+/* Copies the row if it is among the slowest. Returns the time in ns that others must exceed. */
+uint64_t redis_slow_add(struct redis_slow *slow, const struct redis_row *row);
+size_t redis_slow_count(const struct redis_slow *slow);
+/* The slowest is 0. Borrowed. */
+const struct redis_row *redis_slow_row(const struct redis_slow *slow, size_t i);
+
+#endif /* REDIS_TABLES_H */

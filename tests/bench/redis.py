@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+"""What looking costs a saturated server: the throughput that redis-benchmark reaches, with and without
+pipelining, while nothing looks, an empty uprobe sits on call() (the floor), redis-cmd shows, filters
+or counts its commands, and MONITOR does. Prints a table of ratios; all in one run, rounds interleaved,
+medians. Beside the throughput stands the server's own processor time a command, which other load on
+the machine disturbs less. BENCH_COMMANDS and BENCH_ROUNDS set its length."""
+import ctypes
+import os
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+from redis_servers import Server  # noqa: E402
+from tracing import tool_path  # noqa: E402
+
+COMMANDS = int(os.environ.get("BENCH_COMMANDS", "200000"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+DEPTHS = (1, 16)
+
+SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+BPF_PROG_LOAD, BPF_LINK_CREATE = 5, 28
+BPF_PROG_TYPE_KPROBE, BPF_TRACE_UPROBE_MULTI = 2, 48
+UPROBE_MULTI_RETURN = 1
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def bpf(command, attributes):
+    buffer = ctypes.create_string_buffer(attributes.ljust(128, b"\0"), 128)
+    fd = libc.syscall(SYS_BPF, command, buffer, 128)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), "bpf(2)")
+    return fd
+
+
+class EmptyProbe:
+    """A program that only returns, on a place in a file: what the kernel itself costs."""
+
+    def __init__(self, path, offset, is_return):
+        code = ctypes.create_string_buffer(struct.pack("<QQ", 0xb7, 0x95))  # r0 = 0; exit
+        text, places = ctypes.c_char_p(path.encode()), (ctypes.c_ulong * 1)(offset)
+        license = ctypes.c_char_p(b"GPL")
+        attributes = bytearray(128)
+        struct.pack_into("<IIQQ", attributes, 0, BPF_PROG_TYPE_KPROBE, 2, ctypes.addressof(code),
+                         ctypes.cast(license, ctypes.c_void_p).value)
+        struct.pack_into("<I", attributes, 68, BPF_TRACE_UPROBE_MULTI)
+        self.program = bpf(BPF_PROG_LOAD, bytes(attributes))
+        self.link = bpf(BPF_LINK_CREATE, struct.pack(
+            "<IiIIQQQQIII", self.program, -1, BPF_TRACE_UPROBE_MULTI, 0,
+            ctypes.cast(text, ctypes.c_void_p).value, ctypes.addressof(places), 0, 0, 1,
+            UPROBE_MULTI_RETURN if is_return else 0, 0))
+
+    def close(self):
+        os.close(self.link)
+        os.close(self.program)
+
+
+class EmptyProbes:
+    def __init__(self, server, with_return):
+        exe = os.path.realpath(f"/proc/{server.pid}/exe")
+        symbols = subprocess.run(["nm", "-D", "--defined-only", exe], capture_output=True, text=True).stdout
+        offset = next(int(line.split()[0], 16) for line in symbols.splitlines() if line.endswith(" T call"))
+        self.probes = [EmptyProbe(exe, offset, is_return) for is_return in (False, True)[:1 + with_return]]
+
+    def close(self):
+        for probe in self.probes:
+            probe.close()
+
+
+class Command:
+    """Something that runs beside, its output to a file; ready when that or stderr has something."""
+
+    def __init__(self, argv):
+        self.out, self.err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        self.process = subprocess.Popen(list(map(str, argv)), stdout=self.out, stderr=self.err)
+        while not os.fstat(self.out.fileno()).st_size and b"armed" not in self.text():
+            if self.process.poll() is not None:
+                sys.exit(f"{argv}: {self.text().decode()}")
+
+    def text(self):
+        return os.pread(self.err.fileno(), 1 << 20, 0)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+        text = self.text().decode()
+        self.lost = next((line.split(": ", 1)[1] for line in text.splitlines() if "lost" in line), "")
+        self.bytes = os.fstat(self.out.fileno()).st_size
+
+
+def redis_cmd(server, *options):
+    return Command([tool_path("redis-cmd"), "-v", "-p", server.pid, *options])
+
+
+WAYS = [
+    ("nothing", lambda server: None),
+    ("an empty uprobe on call()", lambda server: EmptyProbes(server, False)),
+    ("an empty uprobe and uretprobe", lambda server: EmptyProbes(server, True)),
+    ("redis-cmd", redis_cmd),
+    ("redis-cmd -c DEL (others are filtered out)", lambda server: redis_cmd(server, "-c", "DEL")),
+    ("redis-cmd -m 1000", lambda server: redis_cmd(server, "-m", "1000")),
+    ("redis-cmd --stats", lambda server: redis_cmd(server, "--stats")),
+    ("redis-cmd --top", lambda server: redis_cmd(server, "--top")),
+    ("redis-cli MONITOR", lambda server: Command(["redis-cli", "-p", server.port, "MONITOR"])),
+]
+
+
+def server_seconds(server):
+    fields = Path(f"/proc/{server.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(server, depth):
+    """(commands a second, microseconds of the server's processor a command)"""
+    count = COMMANDS * (4 if depth > 1 else 1)
+    before = server_seconds(server)
+    out = subprocess.run(["redis-benchmark", "-p", str(server.port), "-n", str(count), "-c", "50",
+                          "-P", str(depth), "-r", "100000", "-d", "32", "--csv", "-t", "set,get"],
+                         capture_output=True, text=True, check=True).stdout
+    rates = [float(line.split('","')[1].strip('"')) for line in out.splitlines()[-2:]]
+    return statistics.harmonic_mean(rates), (server_seconds(server) - before) / (2 * count) * 1e6
+
+
+def main():
+    runs, losses = {}, {}
+    with Server() as server:
+        for depth in DEPTHS:
+            for _ in range(ROUNDS):
+                for name, start in WAYS:
+                    looker = start(server)
+                    runs.setdefault((name, depth), []).append(measure(server, depth))
+                    if looker:
+                        looker.close()
+                        losses[name, depth] = getattr(looker, "lost", "")
+    print("| looking at the server | " +
+          " | ".join(f"-P {d}: commands/s | kept | server us/command" for d in DEPTHS) + " |")
+    print("| --- |" + " ---: | ---: | ---: |" * len(DEPTHS))
+    for name, _ in WAYS:
+        row = f"| {name} "
+        for depth in DEPTHS:
+            rates, costs = zip(*runs[name, depth])
+            kept = statistics.median(rate / alone for rate, (alone, _) in zip(rates, runs["nothing", depth]))
+            row += f"| {statistics.median(rates):,.0f} | {kept:.2f} | {statistics.median(costs):.2f} "
+        print(row + "|")
+    for (name, depth), lost in losses.items():
+        if lost:
+            print(f"\n{name}, -P {depth}: {lost}")
+
+
+main()

@@ -1,0 +1,460 @@
+# SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+"""redis-cmd, end to end: what it shows of a server's commands, compared with what the client sent,
+with MONITOR and with SLOWLOG. REDIS_CMD_COMMANDS sets the size of the mixed load (5000), and
+REDIS_CMD_BUILDS=all runs on Debian's builds of other suites too, which it downloads."""
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import redis_servers
+from redis_servers import Client, Error, Server
+from tracing import PATIENCE, Tool, json_lines, run_tool, wait_until
+
+COMMANDS = int(os.environ.get("REDIS_CMD_COMMANDS", "5000"))
+BUILDS = [None] + (list(redis_servers.BUILDS) if os.environ.get("REDIS_CMD_BUILDS") == "all" else [])
+
+pytestmark = pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")
+
+
+def start(build, *config):
+    try:
+        return Server(build, *config)
+    except redis_servers.debs.Error as error:
+        pytest.skip(f"{build} can't be fetched: {error}")
+
+
+@pytest.fixture(scope="module", params=BUILDS, ids=lambda build: build or "installed")
+def server(request):
+    with start(request.param) as server:
+        yield server
+
+
+def sees_shared_errors(server):
+    """Before 6.2, WRONGTYPE and a few more are sent without passing afterErrorReply(): see LIMITS."""
+    return server.build != "redis-6.0"
+
+
+@pytest.fixture()
+def client(server):
+    with Client(server) as client:
+        client.call("FLUSHALL")
+        yield client
+
+
+def trace(server, *options):
+    return Tool("redis-cmd", "-p", server.pid, "--json", *options, armed="armed")
+
+
+def finish(tool):
+    """(rows without the last marker, lost), of a tool that runs."""
+    out, err = tool.stop()
+    assert tool.status == 0, err
+    return json_lines(out)
+
+
+def argv(row):
+    """Command and arguments of a row as bytes."""
+    args = [bytes.fromhex(a) for a in row["args_hex"]] if "args_hex" in row else \
+        [a.encode() for a in row["args"]]
+    return [row["command"].encode(), *args]
+
+
+def traced(server, client, commands, *options):
+    """Rows of these commands, of that client."""
+    with trace(server, *options) as tool:
+        replies = [client.call(*command) for command in commands]
+        rows, lost = finish(tool)
+    assert lost == 0
+    return rows, replies
+
+
+def test_arguments_are_exact_whatever_their_bytes_and_encoding(server, client):
+    commands = [["SET", "int", "12345"], ["SET", "negative", "-9223372036854775808"], ["INCR", "int"],
+                ["APPEND", "int", "\u00e9\u4e16"], ["SET", b"\x00\xff key\r\n", bytes(range(256))],
+                ["SET", "", ""], ["set", "embstr", "x" * 44], ["SET", "raw", "x" * 45],
+                ["SET", "sds8", "y" * 255], ["SET", "sds16", "z" * 256], ["SET", "k" * 65536, "sds32"],
+                ["MSET", *[f"m{i}" for i in range(60)]], ["DEL", "raw", "sds8"]]
+    rows, _ = traced(server, client, commands, "-Z", "70000", "--args", "128")
+    assert [argv(row) for row in rows] == \
+        [[a if isinstance(a, bytes) else a.encode() for a in command] for command in commands]
+    assert {row["pid"] for row in rows} == {server.pid}
+    assert {row["client"] for row in rows} == {client.address}
+    assert {row["db"] for row in rows} == {0}
+    assert {row["client_id"] for row in rows} == {client.call("CLIENT", "ID")}
+    assert all(0 < row["latency_us"] < 1e6 and row["depth"] == 0 for row in rows)
+
+
+def test_client_has_its_name_database_and_user(server, client):
+    client.call("ACL", "SETUSER", "alice", "on", ">wonder", "~*", "+@all")
+    rows, _ = traced(server, client, [["SELECT", 5], ["GET", "a"], ["CLIENT", "SETNAME", "me"],
+                                      ["GET", "b"], ["AUTH", "alice", "wonder"], ["GET", "c"]])
+    by_key = {row["args"][0]: row for row in rows if row["command"] == "GET"}
+    assert [by_key[key]["db"] for key in "abc"] == [5, 5, 5]
+    assert "name" not in by_key["a"] and by_key["b"]["name"] == "me"
+    assert [by_key[key]["user"] for key in "abc"] == ["default", "default", "alice"]
+
+
+def test_errors_and_rejections_have_their_reason(server, client):
+    rows, replies = traced(server, client, [
+        ["SET", "s", "x"], ["LPUSH", "s", "1"], ["NOSUCH", "a", "b"], ["GET"], ["INCR", "s"],
+        ["EVALSHA", "0" * 40, "0"]])
+    errors = [str(reply) if isinstance(reply, Error) else None for reply in replies]
+    if not sees_shared_errors(server):
+        errors = [None if error and error.startswith(("WRONGTYPE", "NOSCRIPT")) else error for error in errors]
+    assert [row.get("error") and row["error"].strip() for row in rows] == \
+        [error and error.strip() for error in errors]
+    assert [row.get("rejected", False) for row in rows] == [False, False, True, True, False, False]
+    assert all(("latency_us" in row) != row.get("rejected", False) for row in rows)
+
+
+def test_commands_that_need_a_password_are_rejected_and_it_is_not_shown():
+    with start(None, "--requirepass", "s3cret") as server, Client(server) as client:
+        rows, _ = traced(server, client, [
+            ["GET", "k"], ["AUTH", "wrong-s3cret"], ["AUTH", "default", "s3cret"],
+            ["HELLO", "2", "AUTH", "default", "s3cret"], ["CONFIG", "SET", "masterauth", "s3cret"],
+            ["ACL", "SETUSER", "bob", "on", ">s3cret", "~x*"], ["GET", "k"],
+            ["MIGRATE", "127.0.0.1", "1", "k", "0", "1", "AUTH", "s3cret"]], "-Z", "2")
+        assert rows[0]["rejected"] and rows[0]["error"].startswith("NOAUTH")
+        assert "s3cret" not in json.dumps(rows)
+        assert rows[1]["args"] == [None] and rows[1]["args_bytes"] == ["redacted"]
+        assert rows[5]["args"] == ["SE", "bo", "on", None, "~x"]
+        rows, _ = traced(server, client, [["AUTH", "s3cret"]], "--show-secrets")
+        assert rows[0]["args"] == ["s3cret"]
+
+
+def test_commands_within_scripts_and_transactions_follow_their_parent(server, client):
+    script = "redis.call('set',KEYS[1],ARGV[1]); return redis.call('get',KEYS[1])"
+    rows, replies = traced(server, client, [
+        ["EVAL", script, "1", "k", "v"], ["MULTI"], ["GET", "k"], ["EVAL", script, "1", "k", "w"],
+        ["EXEC"], ["PING"]])
+    assert replies[0] == b"v" and replies[4] == [b"v", b"w"]
+    assert [(row["depth"], row["command"].upper()) for row in rows] == [
+        (0, "EVAL"), (1, "SET"), (1, "GET"), (0, "MULTI"), (0, "EXEC"), (1, "GET"), (1, "EVAL"),
+        (2, "SET"), (2, "GET"), (0, "PING")]
+    assert {row["client"] for row in rows} == {client.address}
+    within = [row["latency_us"] for row in rows[1:3]]
+    assert rows[0]["latency_us"] > sum(within)
+
+
+def test_a_blocked_command_is_one_row_with_wait_and_run_time_apart(server, client):
+    with Client(server) as waiter, trace(server) as tool:
+        waiter.send("BLPOP", "list", "0")
+        time.sleep(0.25)
+        client.call("RPUSH", "list", "x")
+        assert waiter.reply() == [b"list", b"x"]
+        assert waiter.call("BLPOP", "nothing", "0.2") is None
+        assert waiter.call("BLPOP", "nothing", "0.2") is None
+        waiter.call("PING")
+        waiter.send("BLPOP", "still", "0")
+        client.call("PING")
+        rows, _ = finish(tool)
+    blocked = [row for row in rows if row["command"] == "BLPOP"]
+    assert [row["args"][0] for row in blocked] == ["list", "nothing", "nothing", "still"]
+    assert 240e3 < blocked[0]["wait_us"] < 10e6 and blocked[0]["latency_us"] < 100e3
+    assert all(190e3 < row["wait_us"] < 10e6 for row in blocked[1:3])
+    assert [row.get("blocked", False) for row in blocked] == [False, False, False, True]
+
+
+def test_inline_and_pipelined_commands_and_unix_sockets(server):
+    with trace(server) as tool, Client(server, unix=True) as client:
+        client.raw(b"PING inline\r\n" + b"".join(redis_servers.encode("ECHO", i) for i in range(100)))
+        assert client.reply() == b"inline"
+        assert [client.reply() for _ in range(100)] == [b"%d" % i for i in range(100)]
+        rows, _ = finish(tool)
+    assert [argv(row) for row in rows] == [[b"PING", b"inline"]] + [[b"ECHO", b"%d" % i] for i in range(100)]
+    assert {row["client"] for row in rows} == {"unix"}
+
+
+def test_short_connections_have_their_address(server):
+    with trace(server) as tool:
+        addresses = []
+        for i in range(300):
+            with Client(server) as client:
+                client.send("ECHO", i)
+                client.socket.shutdown(1)
+                client.reply()
+                addresses.append(client.address)
+        rows, _ = finish(tool)
+    assert [(row["args"][0], row["client"]) for row in rows] == \
+        [(str(i), address) for i, address in enumerate(addresses)]
+
+
+def test_filters(server, client):
+    commands = [["SET", "user:1", "x"], ["GET", "user:1"], ["get", "other"], ["LPUSH", "user:1", "y"],
+                ["MGET", "a", "user:2"], ["EVAL", "local t=0 for i=1,3000000 do t=t+i end return t", "0"],
+                ["EVAL", "return redis.call('get','x')", "0"], ["SELECT", "2"], ["GET", "two"]]
+
+    def shown(*options):
+        client.call("SELECT", "0")
+        return [row["command"].upper() for row in traced(server, client, commands, *options)[0]]
+
+    assert shown("-c", "get", "-c", "MGET") == ["GET", "GET", "MGET", "GET", "GET"]
+    assert shown("-k", "user:*") == ["SET", "GET", "LPUSH", "MGET"]
+    if sees_shared_errors(server):
+        assert shown("-x", "any") == ["LPUSH"]
+        assert shown("-x", "OOM,WRONGTYPE") == ["LPUSH"]
+    assert shown("-x", "OOM") == []
+    assert shown("-m", "3000") == ["EVAL"]
+    assert shown("-d", "2") == ["GET"]
+    assert len(shown("--client", client.address)) == len(commands) + 1
+    assert shown("--client", "nobody") == []
+
+
+def test_long_arguments_are_cut_with_a_mark_and_their_true_length(server, client):
+    with Tool("redis-cmd", "-p", server.pid, "-Z", "4", "--args", "3") as tool:
+        client.call("SET", "key-that-is-long", "a\"\n")
+        client.call("MSET", *"abcdefgh")
+        out, _ = tool.stop()
+    lines = out.splitlines()
+    assert re.fullmatch(r"PID +DB +CLIENT +LATENCY\(us\) COMMAND ARGS", lines[0])
+    start = rf"{server.pid} +0 +{client.address} +[0-9.]+ "
+    assert re.fullmatch(start + r'SET "key-"\.\.\.\(16\) "a\\"\\n"', lines[1]), lines[1]
+    assert re.fullmatch(start + r'MSET "a" "b" \.\.\.\(6 more\)', lines[2]), lines[2]
+
+
+def test_latencies_agree_with_slowlog(server, client):
+    client.call("CONFIG", "SET", "slowlog-log-slower-than", "0")
+    client.call("SLOWLOG", "RESET")
+    script = "local t=0 for i=1,tonumber(ARGV[1]) do t=t+i end return t"
+    rows, _ = traced(server, client, [["EVAL", script, "0", str(n)] for n in
+                                      [100000, 1000000, 3000000, 200000, 2000000]])
+    logged = {entry[3][3].decode(): entry[2] for entry in client.call("SLOWLOG", "GET", "100")
+              if entry[3][0] == b"EVAL"}
+    client.call("CONFIG", "SET", "slowlog-log-slower-than", "10000")
+    for row in rows:
+        assert abs(row["latency_us"] - logged[row["args"][2]]) < 200 + 0.1 * row["latency_us"]
+
+
+def test_statistics_count_every_call(server, client):
+    with Tool("redis-cmd", "-p", server.pid, "--json", "--stats=60") as tool:
+        for i in range(500):
+            client.call("SET", f"k{i % 10}", "x" * 100)
+        for i in range(300):
+            client.call("get", "k1")
+        for i in range(20):
+            client.call("LPUSH", "k1", "x")
+        client.call("EVAL", "for i=1,50 do redis.call('incr','n') end", "0")
+        client.call("GET")
+        rows, _ = finish(tool)
+    by_name = {row["command"]: row for row in rows}
+    assert [by_name[name]["calls"] for name in ["set", "get", "lpush", "incr", "eval"]] == \
+        [500, 300, 20, 50, 1]
+    assert by_name["lpush"]["errors"] == (20 if sees_shared_errors(server) else 0)
+    assert by_name["get"]["errors"] == 1
+    assert by_name["set"]["bytes"] == 500 * (3 + 2 + 100)
+    for row in rows:
+        assert 0 < row["p50_us"] <= row["p99_us"] <= row["max_us"]
+
+
+def test_top_keys_and_big_keys(server, client):
+    load = [["GET", "cold"]] * 5 + [["GET", "hot"]] * 100 + [["SET", "big", "x" * 5000]] + \
+        [["EVAL", "return 1", "1", "scripted"]] * 20 + [["PING", "no-key"]] * 200
+    for option, first in ("--top=60", "hot"), ("--bigkeys-seen=60", "big"):
+        with Tool("redis-cmd", "-p", server.pid, "--json", option) as tool:
+            for command in load:
+                client.call(*command)
+            rows, _ = finish(tool)
+        assert rows[0]["key"] == first
+        assert {row["key"]: row["calls"] for row in rows} == {"hot": 100, "cold": 5, "big": 1, "scripted": 20}
+        assert max(row["max_bytes"] for row in rows) == 3 + 3 + 5000
+
+
+def test_slow_keeps_the_slowest(server, client):
+    script = "local t=0 for i=1,tonumber(ARGV[1]) do t=t+i end return t"
+    counts = [200000, 10, 30000000, 20, 3000000, 30]
+    rows, _ = traced(server, client, [["EVAL", script, "0", str(n)] for n in counts], "--slow", "3")
+    assert [row["args"][2] for row in rows] == ["30000000", "3000000", "200000"]
+    assert rows[0]["latency_us"] > rows[1]["latency_us"] > rows[2]["latency_us"]
+
+
+def test_a_restarted_server_is_found_again_and_ports_choose():
+    with start(None) as other:
+        port = redis_servers.free_port()
+        with Tool("redis-cmd", "--json", "--port", port) as tool:
+            for round in "first", "second":
+                with Server(None, port=port) as server, Client(server) as client, Client(other) as wrong:
+                    tool.wait_stderr(f"process {server.pid} is traced")
+                    wrong.call("ECHO", "wrong")
+                    client.call("ECHO", round)
+                tool.wait_stderr(f"process {server.pid} has ended")
+            rows, _ = finish(tool)
+        assert [row["args"] for row in rows] == [["first"], ["second"]]
+
+
+def test_a_process_that_is_no_server_is_refused():
+    with subprocess.Popen(["sleep", "60"]) as sleeper:
+        status, out, err = run_tool("redis-cmd", "-p", sleeper.pid)
+        sleeper.kill()
+    assert status == 1 and "not a Redis-like server" in err
+    assert run_tool("redis-cmd", "-d", "x")[0] == 2
+    assert run_tool("redis-cmd", "--top", "--stats")[0] == 2
+
+
+# A program with a server's functions, whose pingCommand() tells of another layout than call() is given.
+IMPOSTOR = r"""
+#include <unistd.h>
+struct client { long id; char pad[0x40]; int argc; void **argv; char more[1024]; };
+struct other { long id; char pad[0x60]; int argc; void **argv; char more[1024]; };
+void addReply(void *o);
+__attribute__((noinline)) void addReply(void *o) { __asm__ volatile("" :: "r"(o)); }
+void pingCommand(struct other *c)
+{ if (c->argc > 2) { addReply(0); return; } addReply(c->argc == 1 ? 0 : c->argv[1]); }
+void processCommand(void *c) { addReply(c); }
+__attribute__((noinline)) void call(struct client *c, int flags) { addReply(c); (void)flags; }
+int main(void)
+{
+	static struct client c = { .id = 1, .argc = 1 };
+	for (;;) { call(&c, 0); usleep(1000); }
+}
+"""
+
+
+def test_a_layout_that_can_not_be_trusted_prints_nothing(tmp_path):
+    if not shutil.which("gcc"):
+        pytest.skip("gcc is not installed")
+    impostor = tmp_path / "redis-impostor"
+    subprocess.run(["gcc", "-O2", "-rdynamic", "-xc", "-", "-o", impostor], input=IMPOSTOR.encode(), check=True)
+    with subprocess.Popen([impostor]) as process:
+        try:
+            with Tool("redis-cmd", "-p", process.pid, "--json") as tool:
+                tool.wait_stderr(f"process {process.pid}: its layout can't be trusted")
+                rows, lost = finish(tool)
+        finally:
+            process.kill()
+    assert rows == [] and lost == 0
+
+
+# ---- MONITOR ----
+
+ESCAPES = {**{c: b"\\x%02x" % c for c in [*range(32), *range(127, 256)]},
+           **{ord(c): e.encode() for c, e in zip('\n\r\t\a\b\\"', ["\\n", "\\r", "\\t", "\\a", "\\b", "\\\\", '\\"'])}}
+
+
+def quote(args, build):
+    """As MONITOR shows them. Valkey 8.1's escapes neither backslash nor quote."""
+    def character(c):
+        return bytes([c]) if c in b'\\"' and build == "valkey-8.1" else ESCAPES.get(c) or bytes([c])
+
+    return b" ".join(b'"' + b"".join(map(character, arg)) + b'"' for arg in args)
+
+
+def mixed_load(server, count):
+    """Commands of all kinds over several connections, each reply read before the next batch is sent. Returns how
+    many were blocked, so that they can be told apart."""
+    rng = random.Random(1)
+    clients = [Client(server) for _ in range(4)] + [Client(server, unix=True)]
+    keys = [f"key:{i}".encode() for i in range(20)] + [b"\x00bin\xff", b'quo"te\\', b"line\r\n"]
+
+    def value():
+        kind = rng.random()
+        if kind < 0.3:
+            return str(rng.randrange(-10**12, 10**12)).encode()
+        if kind < 0.9:
+            return rng.randbytes(rng.randrange(60))
+        return b"v" * rng.choice([254, 255, 256, 1000, 65535])
+
+    def simple():
+        key, other = rng.choice(keys), rng.choice(keys)
+        return rng.choice([
+            lambda: ["SET", b"s" + key, value()], lambda: ["GET", b"s" + key],
+            lambda: ["INCR", b"n" + key], lambda: ["INCRBYFLOAT", b"f" + key, "0.5"],
+            lambda: ["LPUSH", b"l" + key, value()], lambda: ["LRANGE", b"l" + key, 0, 3],
+            lambda: ["LTRIM", b"l" + key, 0, 5], lambda: ["HSET", b"h" + key, value(), value()],
+            lambda: ["HGETALL", b"h" + key], lambda: ["DEL", b"h" + key],
+            lambda: ["SADD", b"S" + key, rng.randrange(9)], lambda: ["SPOP", b"S" + key],
+            lambda: ["ZADD", b"z" + key, rng.random(), rng.randrange(9)],
+            lambda: ["ZRANGE", b"z" + key, 0, -1], lambda: ["EXPIRE", b"s" + key, 1000],
+            lambda: ["XADD", b"x" + key, "MAXLEN", "5", "*", "f", value()],
+            lambda: ["SETRANGE", b"r" + key, 3, value()], lambda: ["MGET", b"s" + key, b"s" + other],
+            lambda: ["RENAME", b"s" + key, b"s" + other], lambda: ["LPUSH", b"s" + key, "wrong type"],
+            lambda: ["NOSUCHCOMMAND", key], lambda: ["GET"], lambda: ["SELECT", rng.randrange(3)],
+            lambda: ["PFADD", b"p" + key, value()], lambda: ["GETSET", b"s" + key, value()],
+        ])()
+
+    def batch():
+        kind = rng.random()
+        if kind < 0.03:
+            return [["EVAL", "redis.call('incrby',KEYS[1],ARGV[1]) return redis.pcall('get',KEYS[1])", 1,
+                     b"e" + rng.choice(keys), rng.randrange(100)]]
+        if kind < 0.06:
+            return [["MULTI"], *[["INCR", b"n" + rng.choice(keys)] for _ in range(3)],
+                    ["EVAL", "return redis.call('ping')", 0], ["EXEC"]]
+        if kind < 0.065:
+            return [["BLPOP", b"l" + rng.choice(keys), "0.01"]]
+        if kind < 0.067:
+            return [["SET", "huge", "h" * 100000]]
+        return [simple() for _ in range(rng.randrange(1, 20))]
+
+    sent = 0
+    while sent < count:
+        client, commands = rng.choice(clients), batch()
+        client.raw(b"".join(redis_servers.encode(*command) for command in commands))
+        for _ in commands:
+            client.reply()
+        sent += len(commands)
+    for client in clients:
+        client.close()
+
+
+class Monitor:
+    """MONITOR, read to the end by redis-cli's protocol; lines are (db, quoted arguments)."""
+
+    def __init__(self, server, path):
+        self.path, self.file = path, open(path, "wb")
+        self.process = subprocess.Popen(["redis-cli", "-p", str(server.port), "MONITOR"], stdout=self.file)
+        wait_until(lambda: os.path.getsize(path) > 0, "MONITOR")
+
+    def finish(self, last):
+        wait_until(lambda: last in open(self.path, "rb").read()[-1000:], "MONITOR's last line")
+        self.process.terminate()
+        self.process.wait()
+        self.file.close()
+        for line in open(self.path, "rb").read().splitlines():
+            match = re.match(rb"[0-9.]+ \[(\d+) [^]]*\] ", line)
+            if match:
+                yield int(match[1]), line[match.end():]
+
+
+def in_monitors_order(rows):
+    """As MONITOR has it: EXEC behind what it executed."""
+    groups = []
+    for row in rows:
+        if row["depth"] == 0:
+            groups.append([row])
+        else:
+            groups[-1].append(row)
+    for group in groups:
+        yield from group[1:] + group[:1] if group[0]["command"] == "EXEC" else group
+
+
+def test_the_same_commands_as_monitor(server, client, tmp_path):
+    client.call("CONFIG", "SET", "client-output-buffer-limit", "normal 0 0 0")
+    monitor = Monitor(server, tmp_path / "monitor")
+    with trace(server, "-Z", "200000", "-b", 16384) as tool:
+        mixed_load(server, COMMANDS)
+        client.call("ECHO", "the-end")
+        rows, lost = finish(tool)
+    assert lost == 0
+    rows = [row for row in rows if row["command"] != "MONITOR"]
+    shown = [(row["db"], quote(argv(row), server.build)) for row in in_monitors_order(rows) if not row.get("rejected")]
+    expected = list(monitor.finish(b"the-end"))
+
+    def without_blocking(commands):
+        # SELECT's database is that before it for us, for MONITOR in some versions that behind it.
+        return [(None if text.startswith(b'"SELECT"') else db, text) for db, text in commands
+                if not text.startswith(b'"BLPOP"')]
+
+    ours, theirs = without_blocking(shown), without_blocking(expected)
+    different = next((i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b), None)
+    assert different is None, f"{different}: {ours[different]!r:.300} {theirs[different]!r:.300}"
+    assert len(ours) == len(theirs)
+    assert len([row for row in rows if row.get("rejected")]) > 0
+    # MONITOR shows a command that blocked when it starts, when it ends, or both, by version.
+    blocked = {text for _, text in shown if text.startswith(b'"BLPOP"')}
+    assert blocked == {text for _, text in expected if text.startswith(b'"BLPOP"')}
