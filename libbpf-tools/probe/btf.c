@@ -555,8 +555,9 @@ static const struct type *make_type(struct btf_types *types, const struct btf_fi
 }
 
 /*
- * A bit-field: of the values of its type's size that are aligned to that size, the one with its bits; or, in a packed
- * structure, the one that starts at its first byte. Little-endian, as all machines here are.
+ * A bit-field: of the values of its type's size that are aligned to that size, the one with its bits;
+ * or, in a packed structure, the one that starts at its first byte. Little-endian, as all machines
+ * here are.
  */
 static void place_bits(struct type_member *member, uint32_t bits, uint32_t bit_size)
 {

@@ -11,7 +11,7 @@
 
 #include "probe/type.h"
 
-/* The BTF of the kernel, and of those of its modules that were asked. Nothing is read before the first question. */
+/* The BTF of the kernel, and of its modules. Nothing is read before the first question. */
 struct btf_types;
 
 /* NULL when out of memory. Types live as long as the handle. */
@@ -19,8 +19,8 @@ struct btf_types *btf_types_new(void);
 void btf_types_free(struct btf_types *types);
 
 /*
- * The same from bytes, for tests: data is copied. A second one is a module's, split from the first. 0 or negative
- * errno: -EBADMSG for what isn't BTF or contradicts itself.
+ * The same from bytes, for tests: data is copied. A second one is a module's, split from the first.
+ * 0 or negative errno: -EBADMSG for what isn't BTF or contradicts itself.
  */
 int btf_types_parse(struct btf_types *types, const void *data, size_t size);
 
@@ -28,8 +28,8 @@ int btf_types_parse(struct btf_types *types, const void *data, size_t size);
 int btf_types_status(struct btf_types *types);
 
 /*
- * By C's name without stars: "struct sock", "union x", "enum pid_type", or a typedef's name. Looks into the modules
- * if the kernel itself has none. NULL: there is no such type.
+ * By C's name without stars: "struct sock", "union x", "enum pid_type", or a typedef's name. Looks into
+ * the modules if the kernel itself has none. NULL: there is no such type.
  */
 const struct type *btf_types_find(struct btf_types *types, const char *name, size_t len);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * What a spec without a format prints where the types are known: "n1=3, name="x"" at a function's entry, "= 5" at its
- * return. It becomes a format and its arguments, as if the user had written them.
+ * What a spec without a format prints where the types are known: `n1=3, name="x"` at a function's
+ * entry, `= 5` at its return. It becomes a format and its arguments, as if they had been written.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -91,11 +91,13 @@ static int draft_params(struct draft *draft)
 			err = draft_param(draft, i, spec->params[i].name, draft->c->param_types[i]);
 		return err;
 	}
+	/* One passed by value hides where those behind it are. */
 	for (unsigned int i = 0; i < context->param_count && !err; i++) {
-		/* One passed by value hides where those behind it are. */
-		if (context->params[i].type->kind == TYPE_STRUCT || context->params[i].type->kind == TYPE_FLOAT)
+		const struct context_param *param = &context->params[i];
+
+		if (param->type->kind == TYPE_STRUCT || param->type->kind == TYPE_FLOAT)
 			break;
-		err = draft_param(draft, i, context->params[i].name, context->params[i].type);
+		err = draft_param(draft, i, param->name, param->type);
 	}
 	return err;
 }
