@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * trace: print a line each time a function, return, tracepoint or USDT probe is hit, if a predicate holds.
+ * trace: print a line each time a function, return, system call, tracepoint or USDT probe is hit, if a predicate holds.
  * The probes are compiled to BPF instructions here (probe/), which is why there is no trace.bpf.c.
  */
 #include <bpf/bpf.h>
@@ -19,6 +19,7 @@
 #include "lib/run.h"
 #include "lib/timestamp.h"
 #include "probe/arena.h"
+#include "probe/btf.h"
 #include "probe/probe.h"
 
 #define DEFAULT_STRING_SIZE 80
@@ -40,6 +41,7 @@ static struct env {
 
 /* The state of a run. */
 struct trace {
+	struct btf_types *types;	/* the kernel's */
 	struct probe *probes;
 	size_t probe_count;
 	struct probe **place_probe;	/* by place number */
@@ -61,6 +63,8 @@ static const char doc[] =
 	"\v"
 	"SPEC is WHERE[(SIGNATURE)] [(PREDICATE)] [\"FORMAT\"[, EXPR...]], in quotes:\n"
 	"\n"
+	"  func, p::func[+off]          entry of a kernel function, or a system call\n"
+	"  r::func                      its return\n"
 	"  lib:func, p:lib:func[+off]   entry of a function (or p:lib:0xADDR)\n"
 	"  r:lib:func                   its return\n"
 	"  u:lib:[provider:]probe       a USDT probe\n"
@@ -72,6 +76,9 @@ static const char doc[] =
 	"Values: arg1...arg6, parameters named in SIGNATURE (p:), retval (r:),\n"
 	"arg1... (u:), args->FIELD (t:), $pid $tgid $uid $gid $cpu $comm $nsecs,\n"
 	"with C's operators, casts and STRCMP(\"text\", expr).\n"
+	"The kernel's types are known: its functions' parameters by name, structures\n"
+	"(sk->sk_rcvbuf, ((struct sock *)arg1)->..., $task->...), enumerators. Without\n"
+	"a FORMAT, parameters and results of known type are printed by it.\n"
 	"Formats: %d %u %x %c %s ... as printf has; %.*s takes a length and a pointer.\n"
 	"\n"
 	"Examples:\n"
@@ -80,6 +87,8 @@ static const char doc[] =
 	"  trace '/usr/bin/redis-server:createStringObject \"%s\" arg1'\n"
 	"  trace 'r:bash:readline \"%s\", retval'     what is typed into all shells\n"
 	"  trace 'u:stdc++:throw'                     C++ exceptions\n"
+	"  trace sys_openat r::sys_openat             with all arguments and results\n"
+	"  trace 'tcp_connect \"%d\", sk->sk_rcvbuf'   a kernel function and its types\n"
 	"  trace 't:syscalls:sys_enter_openat \"%s\", args->filename' -- ls\n"
 	"  trace -l 'p:c:*alloc*'                     which functions are there\n";
 
@@ -232,7 +241,7 @@ static int print_json(struct trace *trace, const struct record_view *view, const
 	output_json_cstr(out, "comm", view->comm, sizeof(view->comm));
 	output_json_cstr(out, "func", place->name, SIZE_MAX);
 	output_json_cstr(out, "spec", probe->spec->text, SIZE_MAX);
-	if (probe->spec->has_format) {
+	if (view->record->checked->spec->has_format) {
 		output_json_str(out, "message", trace->message.text, trace->message.len);
 		err = record_json(view, out);
 		if (err) {
@@ -295,9 +304,10 @@ static int compile_probes(struct trace *trace)
 		.time = env.show_time || env.show_offset || env.options.json,
 		.cpu = env.show_cpu || env.options.json,
 	};
+	trace->types = opts.types = btf_types_new();
 
 	trace->probes = calloc(env.spec_count, sizeof(*trace->probes));
-	if (!trace->probes)
+	if (!trace->probes || !trace->types)
 		return report(env.specs[0], &(struct diag){}, -ENOMEM);
 	for (size_t i = 0; i < env.spec_count; i++) {
 		struct probe *probe = &trace->probes[i];
@@ -309,7 +319,8 @@ static int compile_probes(struct trace *trace)
 			return report(env.specs[i], &diag, err);
 		probe->first_place = trace->place_count;
 		trace->place_count += probe->target.place_count;
-		trace->has_format |= probe->spec->has_format;
+		for (unsigned int c = 0; c < probe->target.context_count; c++)
+			trace->has_format |= probe->checked[c]->spec->has_format;
 	}
 	trace->place_probe = calloc(trace->place_count + 1, sizeof(*trace->place_probe));
 	if (!trace->place_probe)
@@ -362,9 +373,23 @@ static void print_members(const struct type *record)
 						sizeof(text)));
 }
 
+static void print_params(const struct probe_context *context)
+{
+	char text[256];
+
+	for (unsigned int i = 0; i < context->param_count; i++)
+		printf("    %s\n", type_declare(context->params[i].type, context->params[i].name, text,
+						sizeof(text)));
+	if (context->retval_type)
+		printf("    %s\n", type_declare(context->retval_type, "retval", text, sizeof(text)));
+}
+
 static int list_places(void)
 {
-	for (size_t i = 0; i < env.spec_count; i++) {
+	struct target_opts opts = {env.options.pid, env.string_size, btf_types_new()};
+	int status = opts.types ? RUN_OK : RUN_FAILED;
+
+	for (size_t i = 0; i < env.spec_count && !status; i++) {
 		struct arena *arena = arena_new();
 		struct target target = {};
 		struct diag diag = {};
@@ -372,7 +397,7 @@ static int list_places(void)
 		int err = arena ? parse_target(arena, env.specs[i], &spec, &diag) : -ENOMEM;
 
 		if (!err)
-			err = target_resolve(spec, env.options.pid, env.string_size, &target, &diag);
+			err = target_resolve(spec, &opts, &target, &diag);
 		for (size_t p = 0; p < target.place_count && !err; p++) {
 			target_print_place(spec, &target, &target.places[p], stdout);
 			if (spec->kind == SPEC_USDT)
@@ -380,17 +405,20 @@ static int list_places(void)
 			printf("\n");
 			if (spec->kind == SPEC_TRACEPOINT && env.options.verbosity)
 				print_members(target.contexts[target.places[p].context].record);
+			if (env.options.verbosity && target.contexts[target.places[p].context].has_params)
+				print_params(&target.contexts[target.places[p].context]);
 		}
 		target_close(&target);
 		arena_free(arena);
 		if (err)
-			return report(env.specs[i], &diag, err);
+			status = report(env.specs[i], &diag, err);
 	}
-	if (fflush(stdout) || ferror(stdout)) {
+	btf_types_free(opts.types);
+	if (!status && (fflush(stdout) || ferror(stdout))) {
 		log_error("cannot write: %s", strerror(errno));
-		return RUN_FAILED;
+		status = RUN_FAILED;
 	}
-	return RUN_OK;
+	return status;
 }
 
 /* ---- maps ----------------------------------------------------------------------------------- */
@@ -463,6 +491,7 @@ static void trace_close(struct trace *trace)
 	for (size_t i = 0; i < trace->probe_count; i++)
 		probe_close(&trace->probes[i]);
 	free(trace->probes);
+	btf_types_free(trace->types);
 	free(trace->place_probe);
 	events_maps_close(&trace->maps);
 	close_fd(trace->unreadable_fd);
@@ -536,7 +565,11 @@ static uint64_t sum_cpus(int map_fd, uint32_t key)
 static void tell_unreadable(const struct trace *trace)
 {
 	for (uint32_t i = 0; i < trace->probe_count; i++) {
-		uint64_t count = sum_cpus(trace->unreadable_fd, i);
+		uint64_t count = sum_cpus(trace->unreadable_fd, i), missed = probe_missed(&trace->probes[i]);
+
+		if (missed)
+			log_warn("'%s': the kernel left out %llu hit%s, as a BPF program was running on that CPU already",
+				 env.specs[i], (unsigned long long)missed, missed == 1 ? "" : "s");
 
 		if (count)
 			log_warn("'%s': %llu hit%s not shown, as the predicate read memory that could not be read",

@@ -2,7 +2,7 @@
 /*
  * Uprobes by multi link or perf event, tracepoints by perf event.
  */
-#include "lib/attach.h"
+#include "lib/attach_private.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -92,8 +92,7 @@ void attach_probe_features(struct attach_features *features)
 	probe_uprobe_multi(features);
 }
 
-/* Takes the descriptor over, or closes it. */
-static int attach_set_add(struct attach_set *set, int fd)
+int attach_set_add(struct attach_set *set, int fd)
 {
 	if (set->count == set->size) {
 		size_t size = set->size ? 2 * set->size : 8;
@@ -149,7 +148,7 @@ void attach_set_close(struct attach_set *set)
 	*set = (struct attach_set){};
 }
 
-static int open_perf_event(struct perf_event_attr *attr, pid_t pid)
+int attach_open_perf_event(struct perf_event_attr *attr, pid_t pid)
 {
 	int fd;
 
@@ -159,8 +158,7 @@ static int open_perf_event(struct perf_event_attr *attr, pid_t pid)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Joins a program and a perf event, by a link where there is one (5.15), which carries the cookie. */
-static int attach_perf_event(struct attach_set *set, int prog_fd, int event_fd, bool use_cookie,
+int attach_perf_event(struct attach_set *set, int prog_fd, int event_fd, bool use_cookie,
 			     uint64_t cookie)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = use_cookie ? cookie : 0);
@@ -180,7 +178,7 @@ static int attach_perf_event(struct attach_set *set, int prog_fd, int event_fd, 
 	return err;
 }
 
-static int read_sysfs_number(const char *path, const char *format, int *number)
+int attach_read_sysfs(const char *path, const char *format, int *number)
 {
 	FILE *file = fopen(path, "re");
 	int err = 0;
@@ -207,16 +205,16 @@ static int attach_uprobe_perf(struct attach_set *set, int prog_fd,
 
 	if (place->ref_ctr_offset > UINT32_MAX)
 		return -ERANGE;
-	err = read_sysfs_number("/sys/bus/event_source/devices/uprobe/type", "%d", &type);
+	err = attach_read_sysfs("/sys/bus/event_source/devices/uprobe/type", "%d", &type);
 	if (!err && opts->is_return)
-		err = read_sysfs_number("/sys/bus/event_source/devices/uprobe/format/retprobe",
+		err = attach_read_sysfs("/sys/bus/event_source/devices/uprobe/format/retprobe",
 					"config:%d", &bit);
 	if (err)
 		return err;
 	attr.type = type;
 	if (opts->is_return)
 		attr.config |= 1ull << bit;
-	fd = open_perf_event(&attr, opts->pid);
+	fd = attach_open_perf_event(&attr, opts->pid);
 	if (fd < 0)
 		return fd;
 	return attach_perf_event(set, prog_fd, fd, opts->use_cookie, place->cookie);
@@ -288,7 +286,7 @@ int attach_tracepoint(struct attach_set *set, int prog_fd, uint32_t id, bool use
 		.config = id,
 		.sample_period = 1,
 	};
-	int fd = open_perf_event(&attr, 0);
+	int fd = attach_open_perf_event(&attr, 0);
 
 	if (fd < 0)
 		return fd;

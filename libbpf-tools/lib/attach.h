@@ -64,6 +64,44 @@ int attach_tracepoint(struct attach_set *set, int prog_fd, uint32_t id, bool use
 /* Attach a BPF_PROG_TYPE_RAW_TRACEPOINT program by the tracepoint's name, which needs no tracefs. 0 or negative errno. */
 int attach_raw_tracepoint(struct attach_set *set, int prog_fd, const char *name);
 
+/* ---- kernel functions ---- */
+
+/* BPF_TRACE_KPROBE_MULTI */
+#define ATTACH_TYPE_KPROBE_MULTI 42
+
+/* Does this kernel have kprobe multi links (5.18, 0dcac2725406, with CONFIG_FPROBE)? Asks it. */
+bool attach_has_kprobe_multi(void);
+/* Does it have kprobes at all? */
+bool attach_has_kprobes(void);
+
+struct attach_function {
+	const char *name;
+	uint64_t addr;		/* of its start; 0: by name */
+	uint64_t offset;	/* from there */
+	uint64_t cookie;
+};
+
+struct attach_kprobe_opts {
+	const struct attach_function *functions;
+	size_t count;
+	bool is_return;
+	bool use_multi;		/* the program was loaded for ATTACH_TYPE_KPROBE_MULTI; no offsets then */
+	bool use_cookie;
+};
+
+/* As attach_uprobes(). One multi link for all, or a perf event each. */
+int attach_kprobes(struct attach_set *set, int prog_fd, const struct attach_kprobe_opts *opts,
+		   size_t *attached);
+
+/* Attach a program that was loaded for one function's fentry or fexit. 0 or negative errno. */
+int attach_tracing(struct attach_set *set, int prog_fd);
+
+/*
+ * Why a function can't be probed, as the kernel's own lists say: "it is on the kernel's list of functions that must not be
+ * probed", ... Returns a constant text, never NULL.
+ */
+const char *attach_explain_function(const char *name, int err);
+
 /* Detach everything. */
 void attach_set_close(struct attach_set *set);
 

@@ -18,7 +18,7 @@
 
 #include "lib/options.h"
 
-#define TRACEFS_FILE_MAX (1 << 20)
+#define TRACEFS_FILE_MAX (16u << 20)
 #define TRACEFS_PATH_MAX 512
 
 static int tracefs_open_mounted(const char *path)

@@ -26,7 +26,7 @@ int tracefs_event_id(int tracefs_fd, const char *category, const char *event);
 
 /*
  * A whole file as a NUL-terminated string, freed by the caller; NULL and errno. For any file here,
- * at most 1 MiB.
+ * at most 16 MiB.
  */
 char *tracefs_read(int tracefs_fd, const char *path, size_t *len);
 

@@ -137,8 +137,11 @@ static int check_all(struct checker *c, struct checked *checked)
 {
 	int err = check_params(c);
 
+	if (!err && !c->spec->has_format)
+		err = check_default_format(c);
 	if (err)
 		return err;
+	checked->spec = c->spec;
 	if (c->spec->predicate) {
 		checked->predicate = check_value(c, c->spec->predicate);
 		if (!checked->predicate)

@@ -8,6 +8,15 @@
 #include "probe/ast.h"
 #include "probe/diag.h"
 
+struct btf_types;
+
+/* A parameter that the place's own type information tells: BTF, or a system call's tracepoint. */
+struct context_param {
+	const char *name;	/* "" if it has none */
+	const struct type *type;
+	int32_t slot;		/* offset in the context, if the context has slots */
+};
+
 /* Where a probe is: what its names mean. Filled by the front end for each kind of place. */
 struct probe_context {
 	enum spec_kind kind;
@@ -17,6 +26,18 @@ struct probe_context {
 	bool pointers_are_user;		/* t: pointers in the record point to user memory (syscalls:*) */
 	const struct type *record;	/* t: the STRUCT of the tracepoint's fields, from tracefs */
 	const struct bsl_usdt *usdt;	/* u: the site's operands */
+	/* What `struct NAME` in a cast and an enumerator mean; NULL: nobody knows. */
+	struct btf_types *types;
+	bool has_params;		/* params and retval_type are known */
+	const struct context_param *params;
+	unsigned int param_count;
+	const struct type *retval_type;	/* NULL or TYPE_VOID: none */
+	/*
+	 * The context has a slot of 8 bytes for each parameter instead of registers: fentry and fexit, which
+	 * keep the parameters for the return too, and system calls' tracepoints. retval_slot -1: none.
+	 */
+	bool has_slots;
+	int32_t retval_slot;
 	uint32_t string_size;		/* -Z: most bytes of a string, without the NUL */
 };
 
@@ -34,7 +55,8 @@ struct checked {
  *
  * Names. p, r: arg1..arg6 (arg7, arg8 from registers on arm64, from the stack on x86_64), by the C calling convention of the
  * context's machine; with a signature its parameters by name and argN with the type written; r: retval, and argN is an error that says
- * why (the registers have been overwritten). u: arg1..argN with the operand's size and sign. t: args. Everywhere:
+ * why (the registers have been overwritten), unless the context has slots; parameters by name and typed argN also
+ * where the context knows them. u: arg1..argN with the operand's size and sign. t: args. Everywhere:
  * $pid ($tid) $tgid $uid $gid $cpu $comm $nsecs $task, and $retval like retval. p, r, u: ctx->REGISTER, of type_unknown(). An unknown one is an error with the nearest known
  * name. argN without a type is type_unknown().
  *
@@ -61,6 +83,9 @@ struct checked {
  * or type_unknown() or another pointer or 64-bit integer (an address, BCC's habit: user memory unless the context is the kernel's). `argN@user` was parsed as
  * a cast to a user pointer. %.*s takes (int length, pointer): len_expr is
  * a 64-bit number. Too few or too many arguments are errors that name the counts.
+ *
+ * Without a format, parameters and values of known type are printed by it: `n1=3, n2=2`, `= 5`; checked->spec is
+ * then a copy of the spec with that format.
  *
  * Returns 0, -EINVAL (see diag) or -ENOMEM.
  */

@@ -167,7 +167,9 @@ static struct expr *name_expr(struct checker *c, const struct expr *e, const str
 
 static struct expr *check_name_expr(struct checker *c, const struct expr *e)
 {
-	return name_expr(c, e, check_name(c, e));
+	struct expr *constant = check_constant(c, e);
+
+	return constant ? constant : name_expr(c, e, check_name(c, e));
 }
 
 static struct expr *check_sizeof(struct checker *c, const struct expr *e)
@@ -260,14 +262,16 @@ static struct expr *unknown_member(struct checker *c, const struct expr *e,
 				   const struct type *type)
 {
 	struct suggestion near = {.wanted = e->text};
+	uint32_t count;
+	const struct type_member *members = type_members(type, &count);
 	char buf[80];
 
-	if (!type->size && !type->count)
+	if (!type->size && !count)
 		return check_fail(c, e->pos,
 				  "%s is not known: there is no type information to find its field '%s'",
 				  type->name, e->text);
-	for (uint32_t i = 0; i < type->count; i++)
-		suggestion_add(&near, type->members[i].name);
+	for (uint32_t i = 0; i < count; i++)
+		suggestion_add(&near, members[i].name);
 	return check_fail(c, e->pos, "'%s' is not a field of %s%s", e->text, type->name,
 			  suggestion_text(&near, buf, sizeof(buf)));
 }
@@ -319,7 +323,7 @@ static struct expr *check_member(struct checker *c, const struct expr *e)
 	base = member_base(c, e);
 	if (!base)
 		return NULL;
-	type = base->type->target;
+	type = check_known_struct(c, base->type->target);
 	member = type_find_member(type, e->text, e->len, &offset);
 	if (!member)
 		return unknown_member(c, e, type);
@@ -500,7 +504,7 @@ static const struct type *cond_type(struct checker *c, int pos, const struct typ
 		return b;
 	if (b->kind != TYPE_POINTER)
 		return a;
-	if (a->space != b->space)
+	if (a->space != b->space && a->space != SPACE_ANY && b->space != SPACE_ANY)
 		return check_fail(c, pos, "one value points to user memory, the other to the kernel's");
 	if (a->target == b->target || a->target->kind == TYPE_VOID)
 		return a;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/btf.h"
 #include "probe/check_private.h"
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
@@ -155,6 +156,41 @@ static struct var *argument_var(struct checker *c, const char *name, unsigned in
 	return var;
 }
 
+/* What is in an 8-byte slot of the context. */
+static struct var *slot_var(struct checker *c, const char *name, int32_t offset, const struct type *type)
+{
+	struct var *var = new_var(c, name, VAR_SLOT, type);
+
+	if (var)
+		var->offset = offset;
+	return var;
+}
+
+/*
+ * The i-th parameter that the context knows. One passed by value in a structure takes a place of its own
+ * kind, which moves those behind it.
+ */
+static struct var *known_param_var(struct checker *c, const char *name, unsigned int i, int pos)
+{
+	const struct probe_context *context = c->context;
+	const struct type *type = context->params[i].type;
+	unsigned int floats = 0;
+
+	for (unsigned int j = 0; j <= i; j++) {
+		if (context->params[j].type->kind == TYPE_STRUCT ||
+		    context->params[j].type->kind == TYPE_ARRAY)
+			return check_fail(c, pos, "%s can't be read: parameter %u is a whole %s, passed by value",
+					  name, j + 1, context->params[j].type->name);
+		floats += context->params[j].type->kind == TYPE_FLOAT;
+	}
+	if (type->kind == TYPE_FLOAT || floats)
+		return check_fail(c, pos, "%s can't be read: parameters of type %s come in no register of ours",
+				  name, type->name);
+	if (context->has_slots)
+		return slot_var(c, name, context->params[i].slot, type);
+	return argument_var(c, name, i, pos, type);
+}
+
 /* The i-th parameter of the signature. */
 static struct var *param_var(struct checker *c, const char *name, unsigned int i, int pos)
 {
@@ -167,6 +203,8 @@ static struct var *param_var(struct checker *c, const char *name, unsigned int i
 	/* Floating-point ones have registers of their own. */
 	for (unsigned int j = 0; j < i; j++)
 		index += c->param_types[j]->kind != TYPE_FLOAT;
+	if (c->context->has_slots && index < c->context->param_count)
+		return slot_var(c, name, c->context->params[index].slot, c->param_types[i]);
 	return argument_var(c, name, index, pos, c->param_types[i]);
 }
 
@@ -191,6 +229,11 @@ static struct var *entry_argument(struct checker *c, const char *name, unsigned 
 		return check_fail(c, pos, "'%s' is not known: arguments are arg1 to arg%u", name, most);
 	if (number <= count)
 		return param_var(c, name, number - 1, pos);
+	if (!count && c->context->has_params && number <= c->context->param_count)
+		return known_param_var(c, name, number - 1, pos);
+	if (c->context->has_slots)
+		return check_fail(c, pos, "'%s' is not known: %s has %u parameter%s", name, c->spec->func,
+				  c->context->param_count, c->context->param_count == 1 ? "" : "s");
 	for (unsigned int i = 0; i < count; i++)
 		floats += c->param_types[i]->kind == TYPE_FLOAT;
 	return argument_var(c, name, number - 1 - floats, pos, type_unknown());
@@ -249,7 +292,9 @@ static struct var *special_var(struct checker *c, const char *name, size_t row)
 		type = type_array(c->arena, type_char(), COMM_SIZE);
 		break;
 	case VAR_POINTER:
-		type = type_pointer(c->arena, &task_struct, SPACE_KERNEL);
+		if (c->context->types)
+			type = btf_types_find(c->context->types, task_struct.name, strlen(task_struct.name));
+		type = type_pointer(c->arena, type ? type : &task_struct, SPACE_KERNEL);
 		break;
 	}
 	return new_var(c, name, specials[row].where, type);
@@ -257,10 +302,22 @@ static struct var *special_var(struct checker *c, const char *name, size_t row)
 
 static struct var *retval_var(struct checker *c, const char *name, int pos)
 {
+	const struct type *type = c->context->has_params ? c->context->retval_type : NULL;
 	const struct convention *convention;
 
 	if (c->spec->kind != SPEC_RETURN)
 		return check_fail(c, pos, "'%s' is known at a function's return only (r:)", name);
+	if (type && type->kind == TYPE_VOID)
+		return check_fail(c, pos, "%s returns nothing", c->spec->func);
+	if (type && !type_is_scalar(type))
+		return check_fail(c, pos, "%s returns a whole %s, which can't be read", c->spec->func,
+				  type->name);
+	if (c->context->has_slots)
+		return slot_var(c, name, c->context->retval_slot, type ? type : type_unknown());
+	if (type) {
+		convention = convention_of(c, pos);
+		return convention ? register_var(c, name, convention->retval, pos, type) : NULL;
+	}
 	convention = convention_of(c, pos);
 	return convention ? register_var(c, name, convention->retval, pos, type_unknown()) : NULL;
 }
@@ -284,6 +341,21 @@ static int find_param(const struct spec *spec, const char *name)
 		if (strcmp(spec->params[i].name, name) == 0)
 			return (int)i;
 	return -1;
+}
+
+/* The index of the parameter that the context knows, or -1; a signature hides them. */
+static int find_known_param(const struct checker *c, const char *name)
+{
+	for (unsigned int i = 0; !c->spec->has_signature && i < c->context->param_count; i++)
+		if (name[0] && strcmp(c->context->params[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+/* Are the parameters still there when the function returns? An exit's tracepoint has no slot for them. */
+static bool keeps_params(const struct checker *c)
+{
+	return c->context->has_slots && c->context->param_count && c->context->params[0].slot >= 0;
 }
 
 static struct var *overwritten(struct checker *c, const char *name, int pos)
@@ -325,7 +397,9 @@ static struct var *unknown_name(struct checker *c, const char *name, int pos)
 				  name);
 	for (unsigned int i = 0; i < spec->param_count; i++)
 		suggestion_add(&near, spec->params[i].name);
-	if (!near.best && spec->param_count && name[0] != '$')
+	for (unsigned int i = 0; !spec->has_signature && i < c->context->param_count; i++)
+		suggestion_add(&near, c->context->params[i].name);
+	if (!near.best && (spec->param_count || c->context->has_params) && name[0] != '$')
 		return check_fail(c, pos, "'%s' is not a parameter of %s", name, place(c));
 	if (near.best)
 		return check_fail(c, pos, "'%s' is not a parameter of %s%s", name, place(c),
@@ -346,16 +420,32 @@ static struct var *unknown_name(struct checker *c, const char *name, int pos)
 			  "$task", name, known_names(c));
 }
 
+struct expr *check_constant(struct checker *c, const struct expr *e)
+{
+	const struct type *type;
+	unsigned int number;
+	uint64_t value;
+
+	if (!c->context->types || e->text[0] == '$' || find_param(c->spec, e->text) >= 0 ||
+	    find_known_param(c, e->text) >= 0 || argument_number(e->text, &number) ||
+	    !strcmp(e->text, "args") || !strcmp(e->text, "retval") || !strcmp(e->text, "ctx"))
+		return NULL;
+	type = btf_types_constant(c->context->types, e->text, &value);
+	return type ? check_new_int(c, e->pos, type_int(type->size, type->is_signed), value) : NULL;
+}
+
 /* A name that isn't in c->vars yet. */
 static struct var *resolve_name(struct checker *c, const char *name, int pos)
 {
-	int param = find_param(c->spec, name);
+	int param = find_param(c->spec, name), known = find_known_param(c, name);
 	unsigned int number;
 
-	if (c->spec->kind == SPEC_RETURN && (param >= 0 || argument_number(name, &number)))
+	if (c->spec->kind == SPEC_RETURN && !keeps_params(c) && (known >= 0 || param >= 0 || argument_number(name, &number)))
 		return overwritten(c, name, pos);
 	if (param >= 0)
 		return param_var(c, name, (unsigned int)param, pos);
+	if (known >= 0)
+		return known_param_var(c, name, (unsigned int)known, pos);
 	for (size_t i = 0; i < ROWS(specials); i++)
 		if (strcmp(specials[i].name, name) == 0)
 			return special_var(c, name, i);
@@ -364,7 +454,7 @@ static struct var *resolve_name(struct checker *c, const char *name, int pos)
 	if (strcmp(name, "args") == 0)
 		return args_var(c, name, pos);
 	if (strcmp(name, "ctx") == 0 && c->spec->kind != SPEC_TRACEPOINT)
-		return check_fail(c, pos,
+		return check_fail(c, pos, c->context->has_slots ? "the registers are not known here" :
 				  "ctx stands for the registers: write ctx->REGISTER, as in ctx->%s",
 				  c->context->machine == EM_AARCH64 ? "x0" : "di");
 	if (!argument_number(name, &number))
@@ -390,7 +480,7 @@ const struct var *check_register(struct checker *c, const struct expr *e, bool *
 	char *copy;
 	int reg;
 
-	*is_register = c->spec->kind != SPEC_TRACEPOINT && e->arrow && e->a->kind == EXPR_NAME &&
+	*is_register = c->spec->kind != SPEC_TRACEPOINT && !c->context->has_slots && e->arrow && e->a->kind == EXPR_NAME &&
 		       strcmp(e->a->text, "ctx") == 0 && find_param(c->spec, "ctx") < 0;
 	if (!*is_register)
 		return NULL;

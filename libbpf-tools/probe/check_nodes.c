@@ -247,6 +247,11 @@ struct expr *check_new_deref(struct checker *c, int pos, struct expr *pointer, u
 	enum type_space space = pointer->type->space;
 	struct expr *address = pointer;
 
+	/* What user memory holds points to user memory, whatever the kernel's types say of their own. */
+	if (space == SPACE_USER && type->kind == TYPE_POINTER && type->space == SPACE_ANY)
+		type = type_pointer(c->arena, type->target, SPACE_USER);
+	if (!type)
+		return NULL;
 	if (offset)
 		address = add_constant(c, pos, pointer, offset);
 	address = check_cast_to(c, address, type_pointer(c->arena, type, space));

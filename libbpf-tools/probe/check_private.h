@@ -25,6 +25,8 @@ struct checker {
 
 /* The var that an EXPR_NAME stands for. */
 const struct var *check_name(struct checker *c, const struct expr *e);
+/* The enumerator that a name is where the kernel's types are known, as an integer; NULL and no error: none. */
+struct expr *check_constant(struct checker *c, const struct expr *e);
 /* The register of ctx->NAME; NULL and no error if e isn't of that form, see *is_register. */
 const struct var *check_register(struct checker *c, const struct expr *e, bool *is_register);
 
@@ -39,6 +41,11 @@ void suggestion_add(struct suggestion *s, const char *name);
 /* " (did you mean 'x'?)", or "" if nothing is near. Returns buf. */
 const char *suggestion_text(const struct suggestion *s, char *buf, size_t size);
 
+/* ---- check_default.c ---- */
+
+/* Without a format, and where the types are known: go on with a copy of the spec that has one. 0 or -ENOMEM. */
+int check_default_format(struct checker *c);
+
 /* ---- check_types.c ---- */
 
 /* Where a pointer points to if nothing tells otherwise. */
@@ -46,6 +53,8 @@ enum type_space check_default_space(const struct probe_context *context);
 /* A written type; its outermost pointer points to `space` unless __user was written. */
 const struct type *check_type_name(struct checker *c, const struct type_name *name,
 				   enum type_space space);
+/* A structure of which only the name was known, as the kernel defines it, where it may be the kernel's. */
+const struct type *check_known_struct(struct checker *c, const struct type *type);
 /* Resolve the types of the signature. 0, -EINVAL or -ENOMEM. */
 int check_params(struct checker *c);
 

@@ -5,15 +5,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "probe/btf.h"
 #include "probe/check_private.h"
 
 enum type_space check_default_space(const struct probe_context *context)
 {
-	if (context->is_kernel)
-		return SPACE_KERNEL;
-	if (context->kind == SPEC_TRACEPOINT && !context->pointers_are_user)
-		return SPACE_KERNEL;
-	return SPACE_USER;
+	if (context->kind == SPEC_TRACEPOINT)
+		return context->pointers_are_user ? SPACE_USER : SPACE_KERNEL;
+	/* A kernel function may get a pointer of either kind. */
+	return context->is_kernel ? SPACE_ANY : SPACE_USER;
 }
 
 bool check_is_integer(const struct type *type)
@@ -67,12 +67,23 @@ static const struct type *unknown_base(struct checker *c, const struct type_name
 			  suggestion_text(&near, buf, sizeof(buf)));
 }
 
+/*
+ * The kernel's structures are a user program's own only by chance, if at all: not through a pointer to user memory
+ * at a probe in a program.
+ */
+static bool may_be_kernel_type(const struct checker *c, enum type_space space)
+{
+	return c->context->types && (c->context->is_kernel || space != SPACE_USER);
+}
+
 const struct type *check_type_name(struct checker *c, const struct type_name *name,
 				   enum type_space space)
 {
 	const struct type *type = type_basic(name->base, name->len);
 	enum type_space inner = space == SPACE_CTX ? check_default_space(c->context) : space;
 
+	if (!type && may_be_kernel_type(c, space))
+		type = btf_types_find(c->context->types, name->base, name->len);
 	if (!type)
 		type = unknown_base(c, name);
 	if (name->is_user)
@@ -80,6 +91,16 @@ const struct type *check_type_name(struct checker *c, const struct type_name *na
 	for (unsigned int i = 0; type && i < name->stars; i++)
 		type = type_pointer(c->arena, type, i + 1 == name->stars ? space : inner);
 	return type;
+}
+
+const struct type *check_known_struct(struct checker *c, const struct type *type)
+{
+	const struct type *known = NULL;
+
+	if (type->kind == TYPE_STRUCT && !type->size && !type->count && c->context->types &&
+	    (c->context->is_kernel || c->context->kind == SPEC_TRACEPOINT))
+		known = btf_types_find(c->context->types, type->name, strlen(type->name));
+	return known ? known : type;
 }
 
 int check_params(struct checker *c)

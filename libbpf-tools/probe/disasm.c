@@ -30,6 +30,8 @@ static const struct {
 	{BPF_FUNC_perf_event_output, "perf_event_output"},
 	{BPF_FUNC_get_current_task, "get_current_task"},
 	{BPF_FUNC_current_task_under_cgroup, "current_task_under_cgroup"},
+	{BPF_FUNC_probe_read, "probe_read"},
+	{BPF_FUNC_probe_read_str, "probe_read_str"},
 	{BPF_FUNC_probe_read_user, "probe_read_user"},
 	{BPF_FUNC_probe_read_kernel, "probe_read_kernel"},
 	{BPF_FUNC_probe_read_user_str, "probe_read_user_str"},

@@ -123,13 +123,27 @@ static void gen_read_or_fail(struct generator *g, const struct read *r, int resu
 	code_label(c, ok);
 }
 
+static int read_helper(enum type_space space)
+{
+	return space == SPACE_USER  ? BPF_FUNC_probe_read_user
+	       : space == SPACE_ANY ? BPF_FUNC_probe_read
+				    : BPF_FUNC_probe_read_kernel;
+}
+
+static int read_str_helper(enum type_space space)
+{
+	return space == SPACE_USER  ? BPF_FUNC_probe_read_user_str
+	       : space == SPACE_ANY ? BPF_FUNC_probe_read_str
+				    : BPF_FUNC_probe_read_kernel_str;
+}
+
 /* Read `size` (1, 2, 4, 8) bytes at the address in `addr` of a space other than SPACE_CTX. */
 static int gen_read(struct generator *g, int addr, unsigned int size, bool is_signed,
 		    enum type_space space)
 {
 	struct code *c = g->code;
 	struct read read = {
-		.helper = space == SPACE_USER ? BPF_FUNC_probe_read_user : BPF_FUNC_probe_read_kernel,
+		.helper = read_helper(space),
 		.space = space,
 		.dst = BPF_REG_10,
 		.size = -1,
@@ -142,7 +156,8 @@ static int gen_read(struct generator *g, int addr, unsigned int size, bool is_si
 	if (!g->read_buffer)
 		g->read_buffer = code_new_buffer(c, 8);
 	read.dst_offset = g->read_buffer;
-	code_comment(c, "read %u bytes of %s memory", size, space == SPACE_USER ? "user" : "kernel");
+	code_comment(c, "read %u bytes of %s memory", size,
+		     space == SPACE_USER ? "user" : space == SPACE_ANY ? "any" : "kernel");
 	gen_read_or_fail(g, &read, v);
 	code_load(c, size, v, BPF_REG_10, (int16_t)g->read_buffer);
 	if (is_signed)
@@ -240,6 +255,11 @@ static int gen_var(struct generator *g, const struct var *var)
 
 	switch (var->where) {
 	case VAR_REG:
+		code_comment(c, "%s", var->name);
+		v = gen_reg(g, var->offset);
+		gen_extend(g, v, var->type->size, var->type->is_signed);
+		return v;
+	case VAR_SLOT:
 		code_comment(c, "%s", var->name);
 		v = gen_reg(g, var->offset);
 		gen_extend(g, v, var->type->size, var->type->is_signed);
@@ -581,7 +601,7 @@ static int gen_bitfield(struct generator *g, const struct expr *e)
 /* What the helpers need to know of a string expression. */
 struct string_source {
 	int addr;		/* vreg; unused with is_comm */
-	enum type_space space;	/* SPACE_USER or _KERNEL */
+	enum type_space space;	/* not SPACE_CTX */
 	bool is_comm;
 	uint32_t array_size;	/* a char array in the record or in memory: its size; else 0 */
 	int length;		/* vreg with the length of a __data_loc string, or -1 */
@@ -641,19 +661,8 @@ static void gen_string_source(struct generator *g, const struct expr *e, struct 
 	}
 	s->addr = value_of(g, e);
 	s->space = e->type->kind == TYPE_POINTER ? e->type->space
-		   : context->is_kernel		 ? SPACE_KERNEL
+		   : context->is_kernel		 ? SPACE_ANY
 						 : SPACE_USER;
-}
-
-static int read_str_helper(const struct string_source *s)
-{
-	return s->space == SPACE_USER ? BPF_FUNC_probe_read_user_str
-				      : BPF_FUNC_probe_read_kernel_str;
-}
-
-static int read_helper(const struct string_source *s)
-{
-	return s->space == SPACE_USER ? BPF_FUNC_probe_read_user : BPF_FUNC_probe_read_kernel;
 }
 
 /* Jump to differs unless the `len` bytes on the stack equal those of the literal. */
@@ -716,7 +725,7 @@ static void gen_strcmp(struct generator *g, const struct expr *e, int differs)
 	if (s.array_size && size > s.array_size + 1)
 		size = s.array_size + 1;
 	result = code_new_vreg(c);
-	gen_read_or_fail(g, &(struct read){.helper = read_str_helper(&s), .space = s.space,
+	gen_read_or_fail(g, &(struct read){.helper = read_str_helper(s.space), .space = s.space,
 					   .dst = BPF_REG_10, .dst_offset = g->string_buffer, .size = -1,
 					   .size_imm = (int)size, .addr = s.addr, .most = size,
 					   .is_str = true},
@@ -875,7 +884,7 @@ static void gen_string_bytes(struct generator *g, const struct record_field *f)
 	code_alu(c, BPF_ADD, true, dst, g->used);
 	if (is_cstr) {
 		code_comment(c, "the string, as far as it goes");
-		gen_read_or_fail(g, &(struct read){.helper = read_str_helper(&s), .space = s.space,
+		gen_read_or_fail(g, &(struct read){.helper = read_str_helper(s.space), .space = s.space,
 						   .dst = dst, .size = -1, .size_imm = (int)f->max,
 						   .addr = s.addr, .most = f->max, .is_str = true},
 				 stored);
@@ -902,7 +911,7 @@ static void gen_string_bytes(struct generator *g, const struct record_field *f)
 		code_mov_imm(c, stored, f->max);
 		code_label(c, whole);
 		code_jump_if_imm(c, BPF_JEQ, stored, 0, done);
-		gen_read_or_fail(g, &(struct read){.helper = read_helper(&s), .space = s.space, .dst = dst,
+		gen_read_or_fail(g, &(struct read){.helper = read_helper(s.space), .space = s.space, .dst = dst,
 						   .size = stored, .addr = s.addr, .most = f->max},
 				 code_new_vreg(c));
 		code_label(c, done);

@@ -3,7 +3,7 @@
  * The life of one spec. Places that share a context share a program, which learns from its attach
  * cookie where it is; without cookies (before Linux 5.15) each place has a program of its own.
  */
-#include "probe/probe.h"
+#include "probe/probe_private.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -18,6 +18,45 @@
 #define ENOTSUPP 524
 #define VERIFIER_LOG_SIZE (1u << 20)
 
+static int check_context(struct probe *probe, const struct probe_context *context,
+			 const struct probe_opts *opts, struct checked **checked, struct record *record,
+			 struct diag *diag)
+{
+	int err = check_spec(probe->spec, context, checked, diag);
+
+	if (!err)
+		err = record_layout(*checked, opts->string_size, opts->time, opts->cpu, record);
+	if (err == -E2BIG)
+		err = diag_error(diag, probe->spec->format.pos, "at most %d values can be printed",
+				 RECORD_MAX_FIELDS);
+	return err;
+}
+
+/* A kernel function has two contexts; what only one of them knows can still be had. */
+static int check_kernel(struct probe *probe, const struct probe_opts *opts, struct diag *diag)
+{
+	const struct target *target = &probe->target;
+	struct diag tracing_diag;
+	int err = check_context(probe, &target->contexts[0], opts, &probe->checked[0], &probe->records[0],
+				diag);
+
+	if (err == -ENOMEM || !target->tracing.is_possible)
+		return err;
+	if (check_context(probe, &target->tracing.context, opts, &probe->tracing_checked,
+			  &probe->tracing_record, &tracing_diag)) {
+		probe->tracing_checked = NULL;
+		return err;
+	}
+	if (!err)
+		return 0;
+	probe->needs_tracing = true;
+	probe->refusal = *diag;
+	*diag = (struct diag){};
+	probe->checked[0] = probe->tracing_checked;
+	probe->records[0] = probe->tracing_record;
+	return 0;
+}
+
 static int probe_check(struct probe *probe, const struct probe_opts *opts, struct diag *diag)
 {
 	unsigned int n = probe->target.context_count;
@@ -27,21 +66,18 @@ static int probe_check(struct probe *probe, const struct probe_opts *opts, struc
 	probe->records = calloc(n, sizeof(*probe->records));
 	if (!probe->checked || !probe->records)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < n && !err; i++) {
-		err = check_spec(probe->spec, &probe->target.contexts[i], &probe->checked[i], diag);
-		if (!err)
-			err = record_layout(probe->checked[i], opts->string_size, opts->time, opts->cpu,
-					    &probe->records[i]);
-		if (err == -E2BIG)
-			err = diag_error(diag, probe->spec->format.pos, "at most %d values can be printed",
-					 RECORD_MAX_FIELDS);
-	}
+	if (probe->target.how == TARGET_KERNEL)
+		return check_kernel(probe, opts, diag);
+	for (unsigned int i = 0; i < n && !err; i++)
+		err = check_context(probe, &probe->target.contexts[i], opts, &probe->checked[i],
+				    &probe->records[i], diag);
 	return err;
 }
 
 int probe_compile(const char *text, const struct probe_opts *opts, struct probe *probe,
 		  struct diag *diag)
 {
+	const struct target_opts target_opts = {opts->pid, opts->string_size, opts->types};
 	int err;
 
 	*probe = (struct probe){.arena = arena_new()};
@@ -49,7 +85,7 @@ int probe_compile(const char *text, const struct probe_opts *opts, struct probe 
 		return -ENOMEM;
 	err = parse_spec(probe->arena, text, &probe->spec, diag);
 	if (!err)
-		err = target_resolve(probe->spec, opts->pid, opts->string_size, &probe->target, diag);
+		err = target_resolve(probe->spec, &target_opts, &probe->target, diag);
 	if (!err)
 		err = probe_check(probe, opts, diag);
 	return err;
@@ -67,6 +103,20 @@ void probe_close(struct probe *probe)
 	*probe = (struct probe){};
 }
 
+uint64_t probe_missed(const struct probe *probe)
+{
+	uint64_t missed = 0;
+
+	for (size_t i = 0; i < probe->prog_count; i++) {
+		struct bpf_prog_info info = {};
+		uint32_t len = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(probe->prog_fds[i], &info, &len))
+			missed += info.recursion_misses;
+	}
+	return missed;
+}
+
 uint32_t probe_scratch_size(const struct probe *probe, bool use_perf)
 {
 	uint32_t size = 0;
@@ -79,7 +129,7 @@ uint32_t probe_scratch_size(const struct probe *probe, bool use_perf)
 }
 
 /* The verifier's last words, which name the reason, and with -v all of them. */
-static int explain_refusal(enum bpf_prog_type type, const struct code_program *program, int err,
+static int explain_refusal(const struct probe_program *kind, const struct code_program *program, int err,
 			   struct bpf_prog_load_opts *opts, struct diag *diag)
 {
 	char *log = calloc(1, VERIFIER_LOG_SIZE), *last;
@@ -89,8 +139,9 @@ static int explain_refusal(enum bpf_prog_type type, const struct code_program *p
 	opts->log_buf = log;
 	opts->log_size = VERIFIER_LOG_SIZE;
 	opts->log_level = 1;
-	bpf_prog_load(type, "trace", "GPL", program->insns, program->len, opts);
-	log_info("verifier log:\n%s", log);
+	bpf_prog_load(kind->type, "trace", "GPL", program->insns, program->len, opts);
+	if (!kind->is_trial)
+		log_info("verifier log:\n%s", log);
 	for (size_t len = strlen(log); len && log[len - 1] == '\n'; len--)
 		log[len - 1] = '\0';
 	last = strstr(log, "\nprocessed ");
@@ -104,22 +155,20 @@ static int explain_refusal(enum bpf_prog_type type, const struct code_program *p
 	return err;
 }
 
-static int probe_load(struct probe *probe, const struct record *record,
-		      const struct generate_opts *generate, bool use_multi, struct diag *diag)
+int probe_load(struct probe *probe, const struct record *record, const struct generate_opts *generate,
+	       const struct probe_program *kind, struct diag *diag)
 {
-	enum bpf_prog_type type = probe->spec->kind == SPEC_TRACEPOINT ? BPF_PROG_TYPE_TRACEPOINT
-								       : BPF_PROG_TYPE_KPROBE;
-	LIBBPF_OPTS(bpf_prog_load_opts, opts,
-		    .expected_attach_type = use_multi ? ATTACH_TYPE_UPROBE_MULTI : 0,
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = kind->attach_type,
+		    .attach_btf_id = kind->btf_id, .attach_btf_obj_fd = kind->btf_fd,
 		    .prog_flags = generate->sleepable ? BPF_F_SLEEPABLE : 0);
 	struct code_program program;
 	int err = generate_program(record, generate, &program, diag), fd, *grown;
 
 	if (err)
 		return err;
-	fd = bpf_prog_load(type, "trace", "GPL", program.insns, program.len, &opts);
+	fd = bpf_prog_load(kind->type, "trace", "GPL", program.insns, program.len, &opts);
 	if (fd < 0) {
-		err = explain_refusal(type, &program, fd, &opts, diag);
+		err = explain_refusal(kind, &program, fd, &opts, diag);
 		goto cleanup;
 	}
 	log_info("%s: %sprogram of %u instructions, %u bytes of stack, %u spilled registers",
@@ -139,16 +188,6 @@ cleanup:
 	return err;
 }
 
-/* How the programs of one context get to its places. */
-struct attachment {
-	struct probe *probe;
-	const struct generate_opts *generate;
-	const struct attach_features *features;
-	pid_t pid;
-	struct attach_set *links;
-	struct diag *diag;
-};
-
 static int attach_group(struct attachment *at, unsigned int context, const size_t *indices,
 			size_t count)
 {
@@ -162,15 +201,18 @@ static int attach_group(struct attachment *at, unsigned int context, const size_
 		.is_return = probe->spec->kind == SPEC_RETURN && !probe->target.ret_sites,
 		.pid = at->pid,
 	};
+	bool is_tracepoint = probe->target.how == TARGET_TRACEPOINT;
+	struct probe_program kind = {
+		.type = is_tracepoint ? BPF_PROG_TYPE_TRACEPOINT : BPF_PROG_TYPE_KPROBE};
 	size_t attached = 0;
 	int err;
 
 	if (!places)
 		return -ENOMEM;
 	/* The multi link is the cheaper one per hit too, wherever its process filter can be trusted. */
-	opts.use_multi = probe->spec->kind != SPEC_TRACEPOINT && at->features->uprobe_multi &&
+	opts.use_multi = !is_tracepoint && at->features->uprobe_multi &&
 			 (!at->pid || at->features->uprobe_multi_pid);
-	generate.sleepable = probe->spec->kind != SPEC_TRACEPOINT && at->features->sleepable &&
+	generate.sleepable = !is_tracepoint && at->features->sleepable &&
 			     !generate.use_perf && generate.cgroup_fd < 0 &&
 			     generate_reads_user(&probe->records[context]);
 	opts.use_cookie = count > 1;
@@ -182,10 +224,12 @@ static int attach_group(struct attachment *at, unsigned int context, const size_
 		places[i] = (struct attach_place){place->offset, place->ref_ctr_offset,
 						  probe->first_place + indices[i]};
 	}
-	err = probe_load(probe, &probe->records[context], &generate, opts.use_multi, at->diag);
+	if (opts.use_multi)
+		kind.attach_type = ATTACH_TYPE_UPROBE_MULTI;
+	err = probe_load(probe, &probe->records[context], &generate, &kind, at->diag);
 	if (err < 0)
 		goto cleanup;
-	if (probe->spec->kind == SPEC_TRACEPOINT) {
+	if (is_tracepoint) {
 		err = attach_tracepoint(at->links, err, probe->target.places[indices[0]].tracepoint_id,
 					false, 0);
 		attached = !err;
@@ -229,7 +273,7 @@ static int attach_context(struct attachment *at, unsigned int context, const siz
 {
 	int err = 0, one;
 
-	if (at->features->cookie && at->probe->spec->kind != SPEC_TRACEPOINT)
+	if (at->features->cookie && at->probe->target.how != TARGET_TRACEPOINT)
 		return attach_halves(at, context, indices, count);
 	for (size_t i = 0; i < count; i++) {
 		one = attach_group(at, context, &indices[i], 1);
@@ -246,6 +290,10 @@ int probe_attach(struct probe *probe, const struct generate_opts *generate,
 	size_t *indices = calloc(probe->target.place_count, sizeof(*indices)), count;
 	int err = 0;
 
+	if (probe->target.how == TARGET_KERNEL) {
+		free(indices);
+		return probe_attach_kernel(&at);
+	}
 	if (!indices)
 		return -ENOMEM;
 	for (unsigned int c = 0; c < probe->target.context_count; c++) {
@@ -289,6 +337,9 @@ int probe_dump(const struct probe *probe, const struct generate_opts *generate, 
 	int err = 0;
 
 	for (unsigned int c = 0; c < target->context_count && !err; c++) {
+		/* Of a kernel function: what is tried first. */
+		const struct record *record = probe->tracing_checked ? &probe->tracing_record
+								     : &probe->records[c];
 		struct generate_opts opts = *generate;
 		struct code_program program;
 		size_t count = 0;
@@ -301,14 +352,14 @@ int probe_dump(const struct probe *probe, const struct generate_opts *generate, 
 				opts.place = probe->first_place + (uint32_t)i;
 			fprintf(file, "  at ");
 			target_print_place(probe->spec, target, &target->places[i], file);
-			if (probe->spec->kind != SPEC_TRACEPOINT)
+			if (target->how == TARGET_FILE)
 				fprintf(file, " offset 0x%llx",
 					(unsigned long long)target->places[i].offset);
 			fprintf(file, "\n");
 		}
 		opts.place_is_cookie = count > 1;
-		dump_expressions(probe->checked[c], file);
-		err = generate_program(&probe->records[c], &opts, &program, diag);
+		dump_expressions(record->checked, file);
+		err = generate_program(record, &opts, &program, diag);
 		if (!err)
 			code_program_print(&program, file);
 		code_program_free(&program);

@@ -19,6 +19,11 @@ struct probe {
 	struct target target;
 	struct checked **checked;	/* one a context */
 	struct record *records;		/* one a context */
+	/* A kernel function as fentry and fexit see it; NULL if they can't be used. The layouts are the same. */
+	struct checked *tracing_checked;
+	struct record tracing_record;
+	bool needs_tracing;		/* something that only fexit keeps is used; refusal says what */
+	struct diag refusal;
 	uint32_t first_place;		/* places are numbered through all probes of a run */
 	int *prog_fds;			/* loaded programs */
 	size_t prog_count;
@@ -29,6 +34,7 @@ struct probe_opts {
 	pid_t pid;		/* whose files; 0: ours */
 	uint32_t string_size;
 	bool time, cpu;		/* record these */
+	struct btf_types *types;	/* the kernel's; borrowed, must outlive the probe */
 };
 
 /* Read, resolve, check, lay out: everything that needs no privileges. 0 or negative errno with diag. */
@@ -46,6 +52,12 @@ void probe_close(struct probe *probe);
 int probe_attach(struct probe *probe, const struct generate_opts *generate,
 		 const struct attach_features *features, pid_t attach_pid, struct attach_set *links,
 		 struct diag *diag);
+
+/*
+ * Hits that the kernel left out since a BPF program was running on that CPU already (counted from Linux 5.12 on,
+ * 9ed9e9ba2337; kprobes from 6.7 on); 0 where nobody counts.
+ */
+uint64_t probe_missed(const struct probe *probe);
 
 /* The largest scratch value that a record of this probe needs; 0: none. */
 uint32_t probe_scratch_size(const struct probe *probe, bool use_perf);

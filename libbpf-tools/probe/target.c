@@ -2,7 +2,7 @@
 /*
  * Specs to places: symbols and USDT notes by blazesym-lite, tracepoints by tracefs.
  */
-#include "probe/target.h"
+#include "probe/target_private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,9 +14,7 @@
 #include "lib/tracefs.h"
 #include "probe/arena.h"
 
-#define MAX_SUGGESTIONS 3
-
-static int target_add_place(struct target *target, const struct target_place *place)
+int target_add_place(struct target *target, const struct target_place *place)
 {
 	if (target->place_count == target->place_size) {
 		size_t size = target->place_size ? 2 * target->place_size : 16;
@@ -31,7 +29,7 @@ static int target_add_place(struct target *target, const struct target_place *pl
 	return 0;
 }
 
-static int target_add_context(struct target *target, const struct probe_context *context)
+int target_add_context(struct target *target, const struct probe_context *context)
 {
 	struct probe_context *grown = realloc(target->contexts, (target->context_count + 1) *
 								sizeof(*grown));
@@ -51,8 +49,7 @@ void target_close(struct target *target)
 	*target = (struct target){};
 }
 
-/* "; did you mean 'a', 'b'?" */
-static void append_suggestions(char *buf, size_t size, char **names, int count)
+void target_append_suggestions(char *buf, size_t size, char **names, int count)
 {
 	size_t len = strlen(buf);
 
@@ -178,7 +175,7 @@ static int no_function(const struct spec *spec, struct target *target, unsigned 
 		 target->file.display, spec->func);
 	if (!spec->is_pattern)
 		count = bsl_elf_suggest(target->elf, spec->func, 0, near, MAX_SUGGESTIONS);
-	append_suggestions(text, sizeof(text), near, count);
+	target_append_suggestions(text, sizeof(text), near, count);
 	return diag_error(diag, spec->func_pos, "%s", text);
 }
 
@@ -225,7 +222,7 @@ static int resolve_functions(const struct spec *spec, struct target *target, str
 struct usdt_search {
 	struct target *target;
 	const struct spec *spec;
-	uint32_t string_size;
+	const struct target_opts *opts;
 	unsigned int seen;	/* sites of any name */
 	char *near[MAX_SUGGESTIONS];
 	int near_count;
@@ -247,7 +244,8 @@ static int usdt_context(struct usdt_search *search, const struct bsl_usdt *usdt,
 	struct probe_context context = {
 		.kind = SPEC_USDT,
 		.machine = bsl_elf_machine(search->target->elf),
-		.string_size = search->string_size,
+		.types = search->opts->types,
+		.string_size = search->opts->string_size,
 	};
 	struct bsl_usdt *copy;
 
@@ -303,10 +301,10 @@ static int add_usdt(const struct bsl_usdt *usdt, void *ctx)
 	return err ? err : target_add_place(search->target, &place);
 }
 
-static int resolve_usdt(const struct spec *spec, uint32_t string_size, struct target *target,
+static int resolve_usdt(const struct spec *spec, const struct target_opts *opts, struct target *target,
 			struct diag *diag)
 {
-	struct usdt_search search = {.target = target, .spec = spec, .string_size = string_size};
+	struct usdt_search search = {.target = target, .spec = spec, .opts = opts};
 	char text[400];
 	int found = bsl_elf_usdt_each(target->elf, add_usdt, &search);
 
@@ -318,7 +316,7 @@ static int resolve_usdt(const struct spec *spec, uint32_t string_size, struct ta
 	} else if (!target->place_count) {
 		snprintf(text, sizeof(text), "%s has no USDT probe '%s%s%s'", target->file.display,
 			 spec->category, *spec->category ? ":" : "", spec->func);
-		append_suggestions(text, sizeof(text), search.near, search.near_count);
+		target_append_suggestions(text, sizeof(text), search.near, search.near_count);
 		search.near_count = 0;
 		diag_error(diag, spec->func_pos, "%s", text);
 	}
@@ -330,14 +328,15 @@ static int resolve_usdt(const struct spec *spec, uint32_t string_size, struct ta
 /* ---- tracepoints ---------------------------------------------------------------------------- */
 
 static int add_tracepoint(const struct spec *spec, int tracefs, const char *category, const char *event,
-			  uint32_t string_size, struct target *target)
+			  const struct target_opts *opts, struct target *target)
 {
 	struct probe_context context = {
 		.kind = SPEC_TRACEPOINT,
 		.machine = bsl_host_machine(),
 		.is_kernel = true,
 		.pointers_are_user = !strcmp(category, "syscalls"),
-		.string_size = string_size,
+		.types = opts->types,
+		.string_size = opts->string_size,
 	};
 	struct target_place place = {.context = target->context_count};
 	struct tracefs_format format;
@@ -430,14 +429,14 @@ static void no_tracepoint(const struct spec *spec, int tracefs, struct diag *dia
 		qsort(names, count, sizeof(*names), compare_strings);
 	for (; n < MAX_SUGGESTIONS && n < count; n++)
 		near[n] = strdup(names[n]) ?: strdup("");
-	append_suggestions(text, sizeof(text), near, n);
+	target_append_suggestions(text, sizeof(text), near, n);
 	if (count >= 0)
 		free_names(names);
 	diag_error(diag, pos, "%s", text);
 }
 
 static int resolve_category(const struct spec *spec, int tracefs, const char *category,
-			    uint32_t string_size, struct target *target)
+			    const struct target_opts *opts, struct target *target)
 {
 	char path[300], **events;
 	int count, err = 0;
@@ -448,7 +447,7 @@ static int resolve_category(const struct spec *spec, int tracefs, const char *ca
 		return 0;
 	qsort(events, count, sizeof(*events), compare_strings);
 	for (int i = 0; i < count && !err; i++) {
-		err = add_tracepoint(spec, tracefs, category, events[i], string_size, target);
+		err = add_tracepoint(spec, tracefs, category, events[i], opts, target);
 		/* Some directories are no events: ftrace's internal ones have no id to attach to. */
 		if (err == -ENOENT || err == -EINVAL)
 			err = 0;
@@ -457,8 +456,8 @@ static int resolve_category(const struct spec *spec, int tracefs, const char *ca
 	return err;
 }
 
-static int resolve_tracepoints(const struct spec *spec, uint32_t string_size, struct target *target,
-			       struct diag *diag)
+static int resolve_tracepoints(const struct spec *spec, const struct target_opts *opts,
+			       struct target *target, struct diag *diag)
 {
 	int tracefs = tracefs_open(), count, err = 0;
 	char **categories;
@@ -467,7 +466,7 @@ static int resolve_tracepoints(const struct spec *spec, uint32_t string_size, st
 		return diag_error(diag, -1, "the kernel's tracing file system cannot be opened: %s%s", strerror(-tracefs),
 				  tracefs == -EPERM || tracefs == -EACCES ? "; tracepoints need root" : "");
 	if (!bsl_glob_is_pattern(spec->category) && !spec->is_pattern) {
-		err = add_tracepoint(spec, tracefs, spec->category, spec->func, string_size, target);
+		err = add_tracepoint(spec, tracefs, spec->category, spec->func, opts, target);
 		if (err == -EPERM || err == -EACCES)
 			diag_error(diag, -1, "the format of %s:%s cannot be read: %s; tracepoints need root",
 				   spec->category, spec->func, strerror(-err));
@@ -480,7 +479,7 @@ static int resolve_tracepoints(const struct spec *spec, uint32_t string_size, st
 	if (count >= 0) {
 		qsort(categories, count, sizeof(*categories), compare_strings);
 		for (int i = 0; i < count && !err; i++)
-			err = resolve_category(spec, tracefs, categories[i], string_size, target);
+			err = resolve_category(spec, tracefs, categories[i], opts, target);
 		free_names(categories);
 	}
 	if (!err && !target->place_count) {
@@ -509,25 +508,25 @@ static int resolve_file(const struct spec *spec, pid_t pid, struct target *targe
 	return 0;
 }
 
-int target_resolve(const struct spec *spec, pid_t pid, uint32_t string_size, struct target *target,
+int target_resolve(const struct spec *spec, const struct target_opts *opts, struct target *target,
 		   struct diag *diag)
 {
-	struct probe_context context = {.kind = spec->kind, .string_size = string_size};
+	struct probe_context context = {.kind = spec->kind, .types = opts->types,
+					.string_size = opts->string_size};
 	int err;
 
-	*target = (struct target){};
+	*target = (struct target){.how = spec->kind == SPEC_TRACEPOINT ? TARGET_TRACEPOINT : TARGET_FILE};
 	if (spec->kind == SPEC_TRACEPOINT)
-		return resolve_tracepoints(spec, string_size, target, diag);
-	if (!*spec->lib && (spec->kind != SPEC_USDT || !pid))
-		return diag_error(diag, spec->func_pos,
-				  spec->kind == SPEC_USDT
-					  ? "u: needs a program or library, or -p PID"
-					  : "kernel functions are not supported yet: write lib:function, or p:PATH:function");
-	err = resolve_file(spec, pid, target, diag);
+		return resolve_tracepoints(spec, opts, target, diag);
+	if (!*spec->lib && spec->kind != SPEC_USDT)
+		return target_resolve_kernel(spec, opts, target, diag);
+	if (!*spec->lib && !opts->pid)
+		return diag_error(diag, spec->func_pos, "u: needs a program or library, or -p PID");
+	err = resolve_file(spec, opts->pid, target, diag);
 	if (err)
 		return err;
 	if (spec->kind == SPEC_USDT)
-		return resolve_usdt(spec, string_size, target, diag);
+		return resolve_usdt(spec, opts, target, diag);
 	err = resolve_functions(spec, target, diag);
 	if (err)
 		return err;
@@ -549,6 +548,7 @@ void target_print_place(const struct spec *spec, const struct target *target,
 	default:
 		fprintf(file, "%c:%s:%s", spec->kind == SPEC_RETURN ? 'r' : 'p', target->file.display,
 			place->name);
+		/* target->file.display is empty for the kernel: p::func */
 		if (spec->offset)
 			fprintf(file, "+0x%llx", (unsigned long long)spec->offset);
 	}

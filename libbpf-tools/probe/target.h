@@ -17,13 +17,36 @@
 struct target_place {
 	const char *name;	/* for the FUNC column: function, USDT probe or event */
 	const char *provider;	/* USDT provider, tracepoint category; else NULL */
-	uint64_t offset;	/* in the file */
+	uint64_t offset;	/* in the file; of a kernel function: from its start */
+	uint64_t addr;		/* of a kernel function's start; 0: by its name */
 	uint64_t ref_ctr_offset;	/* file offset of a USDT semaphore, 0: none */
 	uint32_t tracepoint_id;
 	unsigned int context;	/* index in target.contexts */
 };
 
+enum target_how {
+	TARGET_FILE,		/* uprobes */
+	TARGET_TRACEPOINT,	/* tracepoints, among them those of system calls */
+	TARGET_KERNEL,		/* kernel functions: fentry, fexit or kprobes */
+};
+
+/* A kernel function as fentry and fexit see it. */
+struct target_tracing {
+	bool is_possible;
+	struct probe_context context;
+	uint32_t btf_id;
+	char module[64];	/* whose BTF the id is of, "" for the kernel */
+};
+
+struct target_opts {
+	pid_t pid;		/* the process whose view of files counts, 0: ours */
+	uint32_t string_size;	/* goes into the contexts */
+	struct btf_types *types;	/* the kernel's; borrowed, must outlive the target */
+};
+
 struct target {
+	enum target_how how;
+	struct target_tracing tracing;	/* TARGET_KERNEL */
 	struct bsl_file file;	/* p, r, u */
 	struct bsl_elf *elf;	/* the places' strings and USDT operands live in it */
 	struct target_place *places;
@@ -34,11 +57,11 @@ struct target {
 };
 
 /*
- * Find the places of a spec. pid: the process whose view of files counts, 0: ours. string_size goes
- * into the contexts. Strings and types come from the spec's arena or from target->elf.
+ * Find the places of a spec. Strings and types come from the spec's arena, from target->elf or from
+ * opts->types.
  * 0 or negative errno, with diag->text saying what was looked for and what is near.
  */
-int target_resolve(const struct spec *spec, pid_t pid, uint32_t string_size, struct target *target,
+int target_resolve(const struct spec *spec, const struct target_opts *opts, struct target *target,
 		   struct diag *diag);
 void target_close(struct target *target);
 

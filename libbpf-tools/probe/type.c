@@ -278,11 +278,24 @@ const struct type *type_array(struct arena *arena, const struct type *element, u
 						 .target = element, .count = count});
 }
 
+const struct type_member *type_members(const struct type *type, uint32_t *count)
+{
+	if (type->source && !type->members && type->source->complete(type->source, type)) {
+		*count = 0;
+		return NULL;
+	}
+	*count = type->kind == TYPE_STRUCT ? type->count : 0;
+	return type->members;
+}
+
 static const struct type_member *find_member(const struct type *type, const char *name, size_t len,
 					     uint32_t *offset, unsigned int depth)
 {
-	for (uint32_t i = 0; i < type->count; i++) {
-		const struct type_member *member = &type->members[i], *inner;
+	uint32_t count;
+	const struct type_member *members = type_members(type, &count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct type_member *member = &members[i], *inner;
 		uint32_t inner_offset;
 
 		if (member->name[0]) {

@@ -29,6 +29,8 @@ enum type_space {
 	SPACE_USER,		/* the current process's memory: bpf_probe_read_user() */
 	SPACE_KERNEL,		/* bpf_probe_read_kernel() */
 	SPACE_CTX,		/* the program's own context: direct loads, cannot fault */
+	SPACE_ANY,		/* not written down: the address itself tells, as user and kernel addresses
+				 * never overlap on these machines: bpf_probe_read() */
 };
 
 struct type;
@@ -52,10 +54,22 @@ struct type {
 	const struct type *target;	/* POINTER: what it points to; ARRAY: its elements */
 	enum type_space space;	/* POINTER */
 	uint32_t count;		/* ARRAY: elements, 0 if unknown; STRUCT: members; ENUM: enumerators */
-	const struct type_member *members;	/* STRUCT */
+	const struct type_member *members;	/* STRUCT: as type_members() gives them */
+	struct type_source *source;	/* STRUCT: who makes the members on first use; NULL: they are there */
 	/* __data_loc of a tracepoint: the member is a u32, its type ARRAY with this set. */
 	bool is_data_loc, is_rel_loc;
 };
+
+/*
+ * A provider with more types than anybody asks for. complete() fills in `members` and `count` of a type
+ * that it has made itself; 0 or -ENOMEM.
+ */
+struct type_source {
+	int (*complete)(struct type_source *source, const struct type *type);
+};
+
+/* The members of a structure, made now if need be. *count 0: none are known. */
+const struct type_member *type_members(const struct type *type, uint32_t *count);
 
 /*
  * The basic type named by one C type name without its pointers, all of C's spellings in any order

@@ -17,6 +17,8 @@ enum var_where {
 	VAR_REG,		/* the 8-byte slot at `offset` of the pt_regs that is the context */
 	VAR_STACK,		/* user memory at the stack pointer + offset, 8 bytes (arg7 on x86_64) */
 	VAR_USDT_ARG,		/* as the operand says */
+	VAR_SLOT,		/* the 8 bytes at `offset` of a context that isn't registers (fentry, fexit, a system
+				 * call's tracepoint) */
 	VAR_CTX_ADDR,		/* the address of the context itself: `args` of a tracepoint */
 	VAR_PID,		/* the thread's id (BCC's $pid), in our PID namespace */
 	VAR_TGID,		/* the process's id */

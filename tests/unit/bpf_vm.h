@@ -90,6 +90,7 @@ static uint64_t vm_call(struct vm *vm, int helper, const uint64_t *r)
 		return 0;
 	case BPF_FUNC_get_attach_cookie:
 		return vm->cookie;
+	case BPF_FUNC_probe_read:
 	case BPF_FUNC_probe_read_user:
 	case BPF_FUNC_probe_read_kernel:
 		if (!vm_readable(r[3])) {
@@ -98,6 +99,7 @@ static uint64_t vm_call(struct vm *vm, int helper, const uint64_t *r)
 		}
 		memcpy((void *)r[1], (void *)r[3], r[2]);
 		return 0;
+	case BPF_FUNC_probe_read_str:
 	case BPF_FUNC_probe_read_user_str:
 	case BPF_FUNC_probe_read_kernel_str:
 		return (uint64_t)vm_read_str(r[1], r[2], r[3]);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * What attach's files share.
+ */
+#ifndef LIB_ATTACH_PRIVATE_H
+#define LIB_ATTACH_PRIVATE_H
+
+#include "lib/attach.h"
+
+struct perf_event_attr;
+
+/* Takes the descriptor over, or closes it. */
+int attach_set_add(struct attach_set *set, int fd);
+/* pid 0: everything, on whichever CPU. A descriptor, or negative errno. */
+int attach_open_perf_event(struct perf_event_attr *attr, pid_t pid);
+/* Joins a program and a perf event, by a link where there is one (5.15), which carries the cookie. */
+int attach_perf_event(struct attach_set *set, int prog_fd, int event_fd, bool use_cookie,
+		      uint64_t cookie);
+/* A number by scanf's format. */
+int attach_read_sysfs(const char *path, const char *format, int *number);
+
+#endif /* LIB_ATTACH_PRIVATE_H */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * What target's files share.
+ */
+#ifndef PROBE_TARGET_PRIVATE_H
+#define PROBE_TARGET_PRIVATE_H
+
+#include "probe/target.h"
+
+#define MAX_SUGGESTIONS 3
+
+/* Copies. 0 or -ENOMEM. */
+int target_add_place(struct target *target, const struct target_place *place);
+int target_add_context(struct target *target, const struct probe_context *context);
+/* Append "; did you mean 'a', 'b'?" to a text and free the names. */
+void target_append_suggestions(char *buf, size_t size, char **names, int count);
+
+/* A function of the kernel, or a system call by its tracepoint. As target_resolve(). */
+int target_resolve_kernel(const struct spec *spec, const struct target_opts *opts, struct target *target,
+			  struct diag *diag);
+
+#endif /* PROBE_TARGET_PRIVATE_H */

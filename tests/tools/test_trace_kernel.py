@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+"""trace on kernel functions and with the kernel's types, against what user space knows: ports, file
+names, user ids, process ids."""
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tracing import Tool, run_tool
+
+KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe/type")
+BTF = Path("/sys/kernel/btf/vmlinux")
+
+kprobes = pytest.mark.skipif(not KPROBE_PMU.exists(), reason="needs kprobes (CONFIG_KPROBES)")
+btf = pytest.mark.skipif(not BTF.exists(), reason="needs the kernel's BTF (CONFIG_DEBUG_INFO_BTF)")
+
+
+def traced(*specs, run, options=()):
+    """Trace what run() does: (its result, the lines without the header as (pid, comm, func, message), stderr)."""
+    with Tool("trace", "-S", *options, *specs) as trace:
+        result = run()
+        out, err = trace.stop()
+    assert trace.status == 0, err
+    assert "lost" not in err
+    rows = []
+    for line in out.splitlines()[1:]:
+        fields = line.split(None, 4)
+        rows.append((int(fields[0]), fields[2], fields[3], fields[4].rstrip() if len(fields) > 4 else ""))
+    return result, rows, err
+
+
+def mine(rows, pid=None):
+    return [message for row_pid, _, _, message in rows if row_pid == (pid or os.getpid())]
+
+
+def connect():
+    """One TCP connection over the loopback: (client's port, server's port)."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with socket.create_connection(server.getsockname()) as client:
+            return client.getsockname()[1], server.getsockname()[1]
+
+
+def run_python(code):
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    out = process.communicate()[0].decode()
+    assert process.returncode == 0
+    return process.pid, out.split()
+
+
+# ---- kernel functions -----------------------------------------------------------------------
+
+
+@kprobes
+@btf
+def test_parameter_of_kernel_function_by_name_follows_pointers():
+    (_, port), rows, _ = traced(
+        'p::tcp_connect "%d %x", sk->__sk_common.skc_dport, sk->__sk_common.skc_daddr', run=connect)
+    assert mine(rows) == [f"{socket.htons(port)} 100007f"]
+    assert [row[2] for row in rows if row[0] == os.getpid()] == ["tcp_connect"]
+
+
+@kprobes
+@btf
+def test_predicate_on_bit_field_and_member_of_nested_structure():
+    (port, _), rows, _ = traced(
+        'r::inet_hash_connect (sk->__sk_common.skc_ipv6only == 0 && sk->__sk_common.skc_family == 2) '
+        '"%d %d", sk->__sk_common.skc_num, retval', run=connect)
+    assert mine(rows) == [f"{port} 0"]
+
+
+@kprobes
+@btf
+@pytest.mark.parametrize("options", [["--transport", "perf"], ["--uid", "0"], ["-p", str(os.getpid())]])
+def test_options_work_with_kernel_functions(options):
+    (_, port), rows, _ = traced('p::tcp_connect "%d", sk->__sk_common.skc_dport', 'r::tcp_connect "%d", retval',
+                                run=connect, options=options)
+    assert mine(rows) == [str(socket.htons(port)), "0"]
+
+
+@kprobes
+@btf
+def test_bit_field_that_is_set_has_its_value():
+    def run():
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            client.connect(server.getsockname())
+
+    _, rows, _ = traced('p::tcp_connect "%d %d %d", sk->__sk_common.skc_reuse, sk->__sk_common.skc_reuseport, '
+                        "sk->__sk_common.skc_reuse + 2", run=run)
+    assert mine(rows) == ["1 0 3"]
+
+
+@kprobes
+@btf
+def test_return_probe_has_the_parameters_of_the_entry(tmp_path):
+    path = tmp_path / "kept-until-the-return"
+    spec = 'r::vfs_write (STRCMP("kept-until-the-return", file->f_path.dentry->d_name.name)) "%d %d", arg3, retval'
+    status, _, err = run_tool("trace", "--duration", "0.1", spec)
+    if "only fexit keeps it" in err:
+        pytest.skip("needs fexit")
+    assert status == 0, err
+    _, rows, _ = traced(spec, run=lambda: path.write_text("12345678"))
+    assert mine(rows) == ["8 8"]
+
+
+@kprobes
+def test_cast_of_argument_without_name_and_function_without_p():
+    if not BTF.exists():
+        pytest.skip("needs the kernel's BTF (CONFIG_DEBUG_INFO_BTF)")
+    (_, port), rows, _ = traced(
+        'tcp_connect (arg1 != 0) "%d", ((struct sock *)arg1)->__sk_common.skc_dport', run=connect)
+    assert mine(rows) == [str(socket.htons(port))]
+
+
+@kprobes
+def test_kernel_function_reads_strings_of_user_and_kernel_memory(tmp_path):
+    path = tmp_path / "a file"
+    path.write_text("x")
+    _, rows, _ = traced('p::do_sys_openat2 "%s", arg2', 'p::do_sys_openat2 "%s", arg2@user',
+                        run=lambda: path.read_text())
+    assert mine(rows).count(str(path)) == 2
+
+
+@kprobes
+@btf
+def test_file_name_through_dentry_in_kernel_memory(tmp_path):
+    path = tmp_path / "written-by-the-test"
+    _, rows, _ = traced('p::vfs_write "%s %d", file->f_path.dentry->d_name.name, count',
+                        run=lambda: path.write_text("12345"))
+    assert "written-by-the-test 5" in mine(rows)
+
+
+@kprobes
+def test_return_value_of_kernel_function():
+    def run():
+        with pytest.raises(FileNotFoundError):
+            open("/there/is/no/such/file", "rb")
+
+    _, rows, _ = traced('r::do_sys_openat2 (retval < 0) "%d", retval', run=run)
+    assert "-2" in mine(rows)
+
+
+@kprobes
+def test_offset_into_a_kernel_function_is_a_place_of_its_own():
+    _, rows, err = traced('p::do_sys_openat2+0 "%s", arg2', run=lambda: open("/etc/hostname").close())
+    assert "/etc/hostname" in mine(rows)
+    status, _, err = run_tool("trace", "p::do_sys_openat2+0xffff00")
+    assert status == 2 and "is outside of it" in err
+
+
+@kprobes
+def test_wildcard_attaches_to_all_matches_and_names_the_function():
+    (_, _), rows, err = traced("p::tcp_v4_con*", "p::tcp_fin*", run=connect)
+    names = {func for pid, _, func, _ in rows if pid == os.getpid()}
+    assert "tcp_v4_connect" in names and any(name.startswith("tcp_fin") for name in names)
+    status, out, _ = run_tool("trace", "-l", "p::tcp_v4_con*")
+    assert status == 0 and "p::tcp_v4_connect" in out.splitlines()
+
+
+@kprobes
+@btf
+def test_verbose_tells_the_way_taken():
+    _, _, err = traced("p::tcp_connect", run=connect)
+    assert re.search(r"by (fentry|kprobes)", err)
+
+
+@kprobes
+def test_function_that_must_not_be_probed_is_explained():
+    name = "exc_page_fault" if os.uname().machine == "x86_64" else "el1h_64_sync_handler"
+    status, _, err = run_tool("trace", "--duration", "1", f"p::{name}")
+    assert status != 0
+    assert f"cannot probe the kernel's {name}: it is " in err
+    assert "must not be probed" in err or "notrace" in err
+
+
+def test_unknown_kernel_function_is_refused_with_what_is_near():
+    status, _, err = run_tool("trace", "p::tcp_conect")
+    assert status == 2
+    assert "the kernel has no function 'tcp_conect'" in err and "'tcp_connect'" in err
+
+
+@btf
+def test_unknown_field_is_refused_with_what_is_near():
+    status, _, err = run_tool("trace", 'p::tcp_connect "%d", sk->__sk_comon.skc_dport')
+    assert status == 2
+    assert "column 26: '__sk_comon' is not a field of struct sock (did you mean '__sk_common'?)" in err
+
+
+@btf
+def test_list_shows_parameters_and_types_of_functions_and_system_calls():
+    status, out, _ = run_tool("trace", "-l", "-v", "p::tcp_connect", "r::sys_openat")
+    assert status == 0
+    assert out.splitlines() == ["p::tcp_connect", "    struct sock *sk", "    int retval", "r::sys_openat",
+                                "    int dfd", "    char *filename", "    int flags", "    umode_t mode",
+                                "    long retval"]
+
+
+@btf
+def test_kernel_structure_is_not_taken_for_one_of_a_user_program():
+    status, _, err = run_tool("trace", 'p:c:open64 "%d", ((struct sock *)arg1)->sk_rcvbuf')
+    assert status == 2
+    assert "struct sock is not known" in err
+
+
+# ---- system calls ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["sys_openat", "SyS_openat", "__x64_sys_openat", "__arm64_sys_openat"])
+def test_system_call_by_any_of_its_names_has_its_real_arguments(name, tmp_path):
+    path = tmp_path / "opened"
+    path.write_text("x")
+    _, rows, _ = traced(f'p::{name} "%s %d", filename, flags', f'p::{name} "%s", arg2', f'r::{name} "%d", retval',
+                        run=lambda: os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC)))
+    messages = mine(rows)
+    assert f"{path} {os.O_CLOEXEC}" in messages and str(path) in messages
+    assert any(re.fullmatch(r"\d+", message) for message in messages)
+
+
+# ---- without a format -----------------------------------------------------------------------
+
+
+def test_system_call_without_a_format_prints_all_arguments_and_the_result(tmp_path):
+    path = tmp_path / "opened"
+
+    def run():
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+        os.close(fd)
+        return fd
+
+    fd, rows, _ = traced("sys_openat", "r::sys_openat", run=run)
+    call = f'dfd=-100, filename="{path}", flags={os.O_RDWR | os.O_CREAT | os.O_CLOEXEC}, mode={0o640}'
+    messages = mine(rows)
+    assert messages[messages.index(call) + 1] == f"= {fd}"
+
+
+@kprobes
+@btf
+def test_kernel_function_without_a_format_prints_parameters_by_name(tmp_path):
+    _, rows, _ = traced("p::vfs_write", "r::vfs_write", run=lambda: (tmp_path / "x").write_text("123"))
+    messages = mine(rows)
+    assert any(re.fullmatch(r"file=0x[0-9a-f]+, buf=\"123.*\", count=3, pos=0x[0-9a-f]+", message)
+               for message in messages)
+    assert "= 3" in messages
+
+
+# ---- the kernel's types anywhere ------------------------------------------------------------
+
+
+@btf
+def test_current_task_is_typed():
+    (pid, out), rows, _ = traced(
+        't:syscalls:sys_enter_umask (args->mask == 0123) "%s %d %d %d", $task->comm, $task->tgid, '
+        "$task->real_parent->tgid, $task->cred->uid.val",
+        run=lambda: run_python("import os; os.setuid(12345); os.umask(0o123)"))
+    assert re.fullmatch(rf"python\S* {pid} {os.getpid()} 12345", mine(rows, pid)[0])
+
+
+@btf
+def test_user_structure_of_a_system_call_is_read_from_user_memory():
+    (_, port), rows, _ = traced(
+        'sys_connect "%d %d", uservaddr->sa_family, ((struct sockaddr_in *)uservaddr)->sin_port', run=connect)
+    assert mine(rows) == [f"{int(socket.AF_INET)} {socket.htons(port)}"]
+
+
+@btf
+def test_enumerators_and_sizes_are_known():
+    (_, port), rows, _ = traced(
+        't:sock:inet_sock_set_state (args->newstate == TCP_SYN_SENT && sizeof(struct sock) > 100) "%d", args->dport',
+        run=connect)
+    assert mine(rows) == [str(port)]
+
+
+@btf
+def test_null_pointer_in_a_chain_prints_a_mark_not_a_number():
+    _, rows, _ = traced('t:syscalls:sys_enter_umask "%d", ((struct sock *)0)->__sk_common.skc_num',
+                        run=lambda: os.umask(os.umask(0o22)))
+    assert mine(rows)[0] == "?"
