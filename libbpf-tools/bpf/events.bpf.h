@@ -117,24 +117,31 @@ static __always_inline void events_scratch_done(void)
 		scratch->busy = 0;
 }
 
+/* Send a record that lies anywhere, such as a small one on the stack. */
+static __always_inline void events_send(void *ctx, void *data, __u64 size, __u32 probe)
+{
+	long err;
+
+	if (events_use_perf)
+		err = bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU, data, size);
+	else
+		err = bpf_ringbuf_output(&events, data, size, BPF_RB_NO_WAKEUP);
+	if (err)
+		events_count_lost(probe);
+	else if (!events_use_perf)
+		events_wake_consumer();
+}
+
 /*
  * Send the first size bytes of what events_scratch() gave, and give it back; size 0 sends nothing.
  */
 static __always_inline void events_output(void *ctx, void *data, __u64 size, __u32 probe)
 {
-	long err = 0;
-
 	if (size > EVENTS_SCRATCH_SIZE)
 		size = EVENTS_SCRATCH_SIZE;
-	if (size && events_use_perf)
-		err = bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU, data, size);
-	else if (size)
-		err = bpf_ringbuf_output(&events, data, size, BPF_RB_NO_WAKEUP);
+	if (size)
+		events_send(ctx, data, size, probe);
 	events_scratch_done();
-	if (err)
-		events_count_lost(probe);
-	else if (size && !events_use_perf)
-		events_wake_consumer();
 }
 
 #endif /* BPF_EVENTS_BPF_H */

@@ -23,6 +23,8 @@
 #define CORE_BYTES_MAX (256u << 20)
 /* Structures within structures; the kernel's deepest are a dozen. */
 #define CORE_DEPTH_MAX 32
+/* A few names may each be that of two or three types. */
+#define CORE_WANTED_MAX 64
 
 struct core {
 	int fd;
@@ -38,6 +40,8 @@ struct core_copy {
 	uint32_t types_len, strings_len;
 	uint32_t *offsets;	/* in types, by type id; 0 is void */
 	uint32_t count, room;
+	uint32_t wanted[CORE_WANTED_MAX];	/* ids of the types to be copied */
+	uint32_t wanted_count;
 	int *copies;		/* ids in made, by type id; 0: none yet */
 	struct btf *made;
 	int pointer;		/* id of the one pointer, to void */
@@ -95,7 +99,10 @@ static int core_open_sections(struct core_copy *copy)
 	return copy->strings[copy->strings_len - 1] ? -EINVAL : 0;
 }
 
-/* What follows the type itself: a size and, for some kinds, that many times one for each of its members. */
+/*
+ * What follows the type itself: a size and, for some kinds, that many times one for each of its
+ * members.
+ */
 static const struct {
 	uint8_t fixed, each;
 } core_kinds[] = {
@@ -145,8 +152,25 @@ static int core_index_add(struct core_copy *copy, uint32_t offset)
 	return 0;
 }
 
-/* Where each type is; the same walk checks that all of them lie within their section. */
-static int core_index(struct core_copy *copy)
+static bool core_is_wanted(const struct core_copy *copy, const struct btf_type *type,
+			   const char *const names[], size_t count)
+{
+	const char *name;
+	size_t i;
+
+	if (!btf_is_composite(type) || !type->name_off)
+		return false;
+	name = core_name(copy, type->name_off);
+	for (i = 0; i < count && (*name != *names[i] || strcmp(name, names[i])); i++)
+		;
+	return i < count;
+}
+
+/*
+ * Where each type is, and which of them are wanted; the same walk checks that all of them lie
+ * within their section.
+ */
+static int core_index(struct core_copy *copy, const char *const names[], size_t count)
 {
 	const struct btf_type *type;
 	uint32_t offset = 0, kind;
@@ -163,6 +187,11 @@ static int core_index(struct core_copy *copy)
 		      (uint64_t)core_kinds[kind].each * btf_vlen(type);
 		if (len > copy->types_len - offset)
 			return -EINVAL;
+		if (core_is_wanted(copy, type, names, count)) {
+			if (copy->wanted_count == CORE_WANTED_MAX)
+				return -E2BIG;
+			copy->wanted[copy->wanted_count++] = copy->count;
+		}
 		err = core_index_add(copy, offset);
 		offset += len;
 	}
@@ -255,23 +284,9 @@ static int core_copy_type(struct core_copy *copy, uint32_t id, int depth)
 	return made;
 }
 
-static bool core_is_wanted(const struct core_copy *copy, const struct btf_type *type,
-			   const char *const names[], size_t count)
+static int core_copy_wanted(struct core_copy *copy)
 {
-	const char *name;
-	size_t i;
-
-	if (!btf_is_composite(type) || !type->name_off)
-		return false;
-	name = core_name(copy, type->name_off);
-	for (i = 0; i < count && strcmp(name, names[i]); i++)
-		;
-	return i < count;
-}
-
-static int core_copy_wanted(struct core_copy *copy, const char *const names[], size_t count)
-{
-	uint32_t id;
+	uint32_t i;
 	int made;
 
 	copy->made = btf__new_empty();
@@ -281,10 +296,8 @@ static int core_copy_wanted(struct core_copy *copy, const char *const names[], s
 	copy->pointer = btf__add_ptr(copy->made, 0);
 	if (copy->pointer < 0)
 		return copy->pointer;
-	for (id = 1; id < copy->count; id++) {
-		if (!core_is_wanted(copy, core_type(copy, id), names, count))
-			continue;
-		made = core_copy_type(copy, id, 0);
+	for (i = 0; i < copy->wanted_count; i++) {
+		made = core_copy_type(copy, copy->wanted[i], 0);
 		if (made < 0)
 			return made;
 	}
@@ -331,8 +344,8 @@ struct core *core_new(const char *const names[], size_t count)
 	core->fd = -1;
 	err = core_read(&copy);
 	err = err ?: core_open_sections(&copy);
-	err = err ?: core_index(&copy);
-	err = err ?: core_copy_wanted(&copy, names, count);
+	err = err ?: core_index(&copy, names, count);
+	err = err ?: core_copy_wanted(&copy);
 	err = err ?: core_write(core, copy.made);
 	core_copy_close(&copy);
 	if (err) {

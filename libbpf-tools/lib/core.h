@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * CO-RE without the wait: libbpf reads and indexes all of the kernel's BTF (130,000 types, 10-30 ms)
- * to relocate a handful of field accesses. This extracts the few types that a tool names, for libbpf to read instead.
+ * CO-RE without the wait: libbpf reads and indexes all of the kernel's BTF (130,000 types, 10-30
+ * ms) to relocate a handful of field accesses. This extracts the few types that a tool names, for
+ * libbpf to read instead.
  */
 #ifndef LIB_CORE_H
 #define LIB_CORE_H
@@ -13,8 +14,8 @@ struct core;
 /*
  * Extract the structures and unions called names[0..count), with all they contain; what they only
  * point to is left out, and needs its own name. The path that core_path() returns goes to
- * bpf_object_open_opts.btf_custom_path. NULL and errno: -ENOENT (a kernel without BTF), -EINVAL (BTF that isn't
- * understood); a tool then leaves the search for the kernel's types to libbpf.
+ * bpf_object_open_opts.btf_custom_path. NULL and errno: -ENOENT (a kernel without BTF), -EINVAL
+ * (BTF that isn't understood); a tool then leaves the search for the kernel's types to libbpf.
  */
 struct core *core_new(const char *const names[], size_t count);
 /* Once the object is loaded. NULL is fine. */

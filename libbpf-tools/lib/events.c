@@ -187,6 +187,20 @@ int events_maps_complete(struct events_maps *maps, const struct bpf_object *obj,
 	return 0;
 }
 
+void events_add_missed(const struct events_maps *maps, int prog_fd)
+{
+	uint64_t lost[libbpf_num_possible_cpus()];
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+	const uint32_t key = 0;
+
+	if (bpf_prog_get_info_by_fd(prog_fd, &info, &len) || !info.recursion_misses ||
+	    bpf_map_lookup_elem(maps->lost_fd, &key, lost))
+		return;
+	lost[0] += info.recursion_misses;
+	bpf_map_update_elem(maps->lost_fd, &key, lost, BPF_ANY);
+}
+
 /* One record: hand it over, and decide whether the drain goes on. */
 static bool events_handle(struct events *events, const void *data, size_t size)
 {

@@ -91,6 +91,13 @@ int events_maps_prepare(struct events_maps *maps, struct bpf_object *obj, bool *
 int events_maps_complete(struct events_maps *maps, const struct bpf_object *obj,
 			 struct events_ctl *ctl);
 
+/*
+ * The kernel doesn't run a program on a processor on which it has interrupted the same one, or
+ * taken the processor from it. It counts how often that was (5.12, 9ed9e9ba2337): add that to the
+ * losses of probe 0, once, after detaching.
+ */
+void events_add_missed(const struct events_maps *maps, int prog_fd);
+
 struct events_opts {
 	const struct events_maps *maps; /* copied; its descriptors must outlive the consumer */
 	/*

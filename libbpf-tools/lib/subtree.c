@@ -22,7 +22,10 @@ static bool subtree_has(int map_fd, uint32_t tid)
 	return !bpf_map_lookup_elem(map_fd, &tid, &value);
 }
 
-/* The parent of a process; 0 if there is none, or no such process. The name in the line may have any character. */
+/*
+ * The parent of a process; 0 if there is none, or no such process. The name in the line may have
+ * any character.
+ */
 static pid_t subtree_parent(pid_t pid)
 {
 	char path[64], line[512], *rest;
@@ -66,7 +69,10 @@ static int subtree_add_threads(int map_fd, pid_t pid)
 	return added;
 }
 
-/* One look at all processes: adds the children of those that are known. How many tasks were new, or a negative errno. */
+/*
+ * One look at all processes: adds the children of those that are known. How many tasks were new, or
+ * a negative errno.
+ */
 static int subtree_scan(int map_fd, pid_t root)
 {
 	int added = subtree_add_threads(map_fd, root), more = 0;
@@ -101,7 +107,10 @@ struct follow *subtree_follow(pid_t pid)
 
 	if (!follow)
 		return NULL;
-	/* From now on whatever a known task forks is known. Until nothing is found any more, none was forked by an unknown one. */
+	/*
+	 * From now on whatever a known task forks is known. Once nothing new is found, no unknown
+	 * one is left to fork others.
+	 */
 	do {
 		added = subtree_scan(follow_map_fd(follow), pid);
 	} while (added > 0);

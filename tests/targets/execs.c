@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * A storm of short-lived processes that execute in many ways: execs COUNT THREADS FOLDER. FOLDER has what they execute:
- * an executable "prog", a script "script", and "plain", which may not be executed. Says for each "NUMBER SHAPE PID ERRNO".
- * All arguments are in written memory: a literal's page isn't in a forked child's memory before it is touched.
+ * A storm of short-lived processes that execute in many ways: execs COUNT THREADS FOLDER. FOLDER
+ * has what they execute: an executable "prog", a script "script", and "plain", which may not be
+ * executed. Says for each "NUMBER SHAPE PID ERRNO". All arguments are in written memory: a
+ * literal's page isn't in a forked child's memory before it is touched.
  */
 #include "target.h"
 

@@ -6,8 +6,8 @@
 KERNELS ?= 6.1 6.12
 KERNEL  ?= 6.1
 VMFLAGS ?=
-# test_vmlinux compiles and asks no kernel.
-VM_TESTS ?= $(filter-out %/test_vmlinux.py,$(if $(filter tests/tools,$(TESTS)),$(wildcard tests/tools/test_*.py),$(TESTS)))
+# By default what every kernel of the matrix has to pass; the other tools': VM_TESTS=tests/tools/test_execsnoop.py ...
+VM_TESTS ?= $(patsubst %,tests/tools/test_%.py,trace trace_kernel opensnoop)
 VM      := tests/vm/vm.py --build $(BUILD)
 VM_ARM64 = $(if $(findstring arm64,$(KERNELS:all=arm64)),vm-arm64)
 

@@ -174,7 +174,7 @@ def test_command(cache, folder, tests, arch="amd64", extra=None):
     """Shell command that runs pytest files in the tree, on the host or in a guest."""
     env = {"BUILD": build_for(cache, arch), "VM_RESULTS": os.path.join(folder, "tests"), "PYTHONPATH": HERE,
            "PYTHONDONTWRITEBYTECODE": "1", "TERM": "dumb", "TESTS_PATIENCE": "90", **(extra or {})}
-    pytest = ["/usr/bin/python3", "-m", "pytest", "-p", "pytest_vm", "-p", "no:cacheprovider", "-rs"]
+    pytest = ["/usr/bin/python3", "-m", "pytest", "-p", "pytest_vm", "-p", "no:cacheprovider", "-rs", "--durations=10"]
     words = ["env", *(f"{key}={value}" for key, value in env.items()), *pytest, *tests]
     return f"cd {shlex.quote(TREE)} && {shlex.join(words)}"
 
@@ -306,7 +306,7 @@ def main():
     run.add_argument("--kernels", default="6.1 6.12", help='names of kernels.conf, or "all"')
     run.add_argument("--no-host", dest="host", action="store_false", help="guests only")
     run.add_argument("--boot-timeout", type=int, default=60, help="seconds until a boot counts as hung")
-    run.add_argument("--timeout", type=int, default=600, help="seconds for all tests of one guest")
+    run.add_argument("--timeout", type=int, default=1200, help="seconds for all tests of one guest")
     run.add_argument("tests", nargs="+", help="pytest files or node ids, relative to the tree")
     run.set_defaults(command=command_run)
     shell = commands.add_parser("shell", help="an interactive shell in a guest")

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * capable: the kernel's checks of capabilities, and who needed which. See man/capable.8.
+ */
+#include <blazesym-lite.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/attach.h"
+#include "lib/core.h"
+#include "lib/events.h"
+#include "lib/filter.h"
+#include "lib/log.h"
+#include "lib/options.h"
+#include "lib/output.h"
+#include "lib/run.h"
+#include "lib/timestamp.h"
+#include "capable.h"
+#include "capable.skel.h"
+
+/* include/uapi/linux/capability.h */
+static const char *const cap_names[] = {
+	"CAP_CHOWN", "CAP_DAC_OVERRIDE",
+	"CAP_DAC_READ_SEARCH", "CAP_FOWNER",
+	"CAP_FSETID", "CAP_KILL",
+	"CAP_SETGID", "CAP_SETUID",
+	"CAP_SETPCAP", "CAP_LINUX_IMMUTABLE",
+	"CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST",
+	"CAP_NET_ADMIN", "CAP_NET_RAW",
+	"CAP_IPC_LOCK", "CAP_IPC_OWNER",
+	"CAP_SYS_MODULE", "CAP_SYS_RAWIO",
+	"CAP_SYS_CHROOT", "CAP_SYS_PTRACE",
+	"CAP_SYS_PACCT", "CAP_SYS_ADMIN",
+	"CAP_SYS_BOOT", "CAP_SYS_NICE",
+	"CAP_SYS_RESOURCE", "CAP_SYS_TIME",
+	"CAP_SYS_TTY_CONFIG", "CAP_MKNOD",
+	"CAP_LEASE", "CAP_AUDIT_WRITE",
+	"CAP_AUDIT_CONTROL", "CAP_SETFCAP",
+	"CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN",
+	"CAP_SYSLOG", "CAP_WAKE_ALARM",
+	"CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ",
+	"CAP_PERFMON", "CAP_BPF",
+	"CAP_CHECKPOINT_RESTORE",
+};
+
+struct env {
+	struct options options;
+	bool kernel_stack, user_stack, extra;
+	enum capable_unique unique;
+	const char *cgroup;
+	struct output *output;
+	struct timestamp start;
+	struct attach_set attached;
+	struct bpf_link *links[2];
+	struct bsl_symbolizer *symbolizer;
+};
+
+enum { KEY_UNIQUE = 256 };
+
+static const struct argp_option arguments[] = {
+	{ "kernel-stack", 'K', NULL, 0, "Print the kernel's stack", 0 },
+	{ "user-stack", 'U', NULL, 0, "Print the process's stack", 0 },
+	{ "extra-fields", 'x', NULL, 0, "Print the thread, and whether it was for set*id()", 0 },
+	{ "unique", KEY_UNIQUE, "pid|cgroup", OPTION_ARG_OPTIONAL,
+	  "Only the first check of each capability by each process, or control group", 0 },
+	{ "cgroup", 'c', "PATH", 0, "Only the control group (version 2) at PATH, and those below", 0 },
+	{},
+};
+
+static error_t parse_argument(int key, char *arg, struct argp_state *state)
+{
+	struct env *env = state->input;
+
+	switch (key) {
+	case 'K':
+		env->kernel_stack = true;
+		return 0;
+	case 'U':
+		env->user_stack = true;
+		return 0;
+	case 'x':
+		env->extra = true;
+		return 0;
+	case KEY_UNIQUE:
+		if (!arg || !strcmp(arg, "pid"))
+			env->unique = CAPABLE_UNIQUE_PROCESS;
+		else if (!strcmp(arg, "cgroup"))
+			env->unique = CAPABLE_UNIQUE_CGROUP;
+		else
+			argp_error(state, "invalid --unique '%s': expected pid or cgroup", arg);
+		return 0;
+	case 'c':
+		env->cgroup = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected argument '%s'", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const char *cap_name(int32_t cap)
+{
+	const int32_t count = sizeof(cap_names) / sizeof(cap_names[0]);
+
+	return cap >= 0 && cap < count ? cap_names[cap] : "?";
+}
+
+/* "0", "1", or "?" where the tracepoint doesn't tell. */
+static const char *option_text(const struct capable_event *event, int option, bool wanted)
+{
+	if (event->options < 0)
+		return "?";
+	return !!(event->options & option) == wanted ? "1" : "0";
+}
+
+static void print_header(const struct env *env)
+{
+	struct output *out = env->output;
+
+	if (output_is_json(out))
+		return;
+	output_printf(out, "%-8s %-5s %-7s ", "TIME", "UID", "PID");
+	if (env->extra)
+		output_printf(out, "%-7s ", "TID");
+	output_printf(out, "%-16s %-7s %-20s %-7s %-7s", "COMM", "CAP", "NAME", "AUDIT", "VERDICT");
+	if (env->extra)
+		output_printf(out, " %s", "INSETID");
+	output_end_line(out);
+}
+
+/* Names for a stack; false: out of memory. Return addresses belong to the call before them. */
+static bool symbolize(struct env *env, const struct capable_event *event, bool user, size_t count,
+		      uint64_t *addresses, struct bsl_location *locations)
+{
+	const __u64 *source = event->addresses;
+	size_t i;
+
+	if (user && event->kernel_size > 0)
+		source += event->kernel_size / sizeof(*source);
+	for (i = 0; i < count; i++)
+		addresses[i] = source[i] - (i > 0);
+	if (!user)
+		return !bsl_symbolize_kernel(env->symbolizer, addresses, count, locations);
+	return !bsl_symbolize_process(env->symbolizer, event->pid, addresses, count, locations);
+}
+
+static void print_frame_text(struct output *out, uint64_t address,
+			     const struct bsl_location *location)
+{
+	const char *module = location->module;
+
+	output_puts(out, "        ");
+	if (location->name) {
+		output_put_cstr(out, location->name, SIZE_MAX, 0);
+		output_printf(out, "+0x%llx", (unsigned long long)location->offset);
+	} else {
+		output_printf(out, "0x%llx (%s)", (unsigned long long)address,
+			      bsl_reason_text(location->reason));
+	}
+	if (module && *module == '[') {
+		output_puts(out, " ");
+		output_put_cstr(out, module, SIZE_MAX, 0);
+	} else if (module) {
+		output_puts(out, " [");
+		output_put_cstr(out, module, SIZE_MAX, 0);
+		output_puts(out, "]");
+	}
+	output_end_line(out);
+}
+
+static void print_frame_json(struct output *out, uint64_t address,
+			     const struct bsl_location *location)
+{
+	output_json_object_begin(out, NULL);
+	output_json_u64(out, "address", address);
+	if (location->name) {
+		output_json_cstr(out, "symbol", location->name, SIZE_MAX);
+		output_json_u64(out, "offset", location->offset);
+	} else {
+		output_json_error(out, "symbol", bsl_reason_text(location->reason));
+	}
+	if (location->module)
+		output_json_cstr(out, "module", location->module, SIZE_MAX);
+	output_json_object_end(out);
+}
+
+/* size: of the stack in bytes, or why there is none. */
+static void print_stack(struct env *env, const struct capable_event *event, bool user, int32_t size)
+{
+	const char *key = user ? "user_stack" : "kernel_stack";
+	struct bsl_location locations[CAPABLE_STACK_MAX];
+	size_t i, count = size > 0 ? size / sizeof(uint64_t) : 0;
+	uint64_t addresses[CAPABLE_STACK_MAX];
+	struct output *out = env->output;
+	const char *error = NULL;
+
+	if (size < 0)
+		error = strerrorname_np(-size);
+	else if (!symbolize(env, event, user, count, addresses, locations))
+		error = "out of memory";
+	if (error && output_is_json(out)) {
+		output_json_error(out, key, error);
+		return;
+	}
+	if (error) {
+		output_printf(out, "        ? (no %s stack: %s)", user ? "user" : "kernel", error);
+		output_end_line(out);
+		return;
+	}
+	if (output_is_json(out))
+		output_json_array_begin(out, key);
+	for (i = 0; i < count; i++) {
+		if (output_is_json(out))
+			print_frame_json(out, addresses[i], &locations[i]);
+		else
+			print_frame_text(out, addresses[i], &locations[i]);
+	}
+	if (output_is_json(out))
+		output_json_array_end(out);
+}
+
+static void print_stacks(struct env *env, const struct capable_event *event)
+{
+	if (env->kernel_stack)
+		print_stack(env, event, false, event->kernel_size);
+	if (env->user_stack)
+		print_stack(env, event, true, event->user_size);
+}
+
+static int print_text(struct env *env, const struct capable_event *event)
+{
+	struct output *out = env->output;
+	char hms[9];
+	int err;
+
+	output_printf(out, "%-8s %-5u %-7u ", timestamp_hms(&env->start, event->ktime, hms),
+		      event->uid, event->pid);
+	if (env->extra)
+		output_printf(out, "%-7u ", event->tid);
+	output_put_cstr(out, event->comm, sizeof(event->comm), -16);
+	output_printf(out, " %-7d %-20s %-7s %-7s", event->cap, cap_name(event->cap),
+		      option_text(event, CAPABLE_NOAUDIT, false), event->result ? "deny" : "allow");
+	if (env->extra)
+		output_printf(out, " %s", option_text(event, CAPABLE_INSETID, true));
+	err = output_end(out);
+	print_stacks(env, event);
+	return err;
+}
+
+static void print_json_option(struct output *out, const char *key,
+			      const struct capable_event *event, int option, bool wanted)
+{
+	if (event->options < 0)
+		output_json_error(out, key, "the kernel's tracepoint doesn't tell");
+	else
+		output_json_bool(out, key, !!(event->options & option) == wanted);
+}
+
+static int print_json(struct env *env, const struct capable_event *event)
+{
+	struct output *out = env->output;
+
+	output_json_begin(out);
+	output_json_seconds(out, "time", timestamp_wall_ns(event->ktime));
+	output_json_u64(out, "uid", event->uid);
+	output_json_u64(out, "pid", event->pid);
+	output_json_u64(out, "tid", event->tid);
+	output_json_cstr(out, "comm", event->comm, sizeof(event->comm));
+	output_json_u64(out, "cgroup_id", event->cgroup_id);
+	output_json_s64(out, "cap", event->cap);
+	output_json_cstr(out, "name", cap_name(event->cap), SIZE_MAX);
+	output_json_bool(out, "allowed", !event->result);
+	print_json_option(out, "audit", event, CAPABLE_NOAUDIT, false);
+	print_json_option(out, "insetid", event, CAPABLE_INSETID, true);
+	print_stacks(env, event);
+	return output_end(out);
+}
+
+static int handle_event(void *ctx, const void *data, size_t size)
+{
+	const size_t header = offsetof(struct capable_event, addresses);
+	const struct capable_event *event = data;
+	struct env *env = ctx;
+	const int32_t max = CAPABLE_STACK_MAX * sizeof(uint64_t);
+
+	if (size < header || event->kernel_size > max || event->user_size > max ||
+	    (size_t)((event->kernel_size > 0 ? event->kernel_size : 0) +
+		     (event->user_size > 0 ? event->user_size : 0)) > size - header)
+		return -EINVAL;
+	return output_is_json(env->output) ? print_json(env, event) : print_text(env, event);
+}
+
+/* Is the function there, and may it be probed? */
+static int attach_check_kprobes(struct env *env, const struct capable_bpf *skel)
+{
+	env->links[0] = bpf_program__attach(skel->progs.check_ends);
+	if (!env->links[0])
+		return -errno;
+	env->links[1] = bpf_program__attach(skel->progs.check_begins);
+	return env->links[1] ? 0 : -errno;
+}
+
+static void detach(void *ctx)
+{
+	struct env *env = ctx;
+
+	bpf_link__destroy(env->links[1]);
+	bpf_link__destroy(env->links[0]);
+	env->links[0] = env->links[1] = NULL;
+	attach_set_close(&env->attached);
+}
+
+static int attach(struct env *env, const struct capable_bpf *skel)
+{
+	int err = attach_check_kprobes(env, skel);
+
+	if (!err)
+		return 0;
+	log_info("no kprobes on cap_capable (%s): using its tracepoint, which doesn't tell what is audited",
+		 strerror(-err));
+	log_libbpf_forget();
+	detach(env);
+	err = attach_raw_tracepoint(&env->attached, bpf_program__fd(skel->progs.check_traced),
+				    "cap_capable");
+	if (err == -ENOENT)
+		log_error("this kernel has neither kprobes nor the tracepoint capability:cap_capable (6.14)");
+	else if (err)
+		log_libbpf_failure(err, "cannot attach to tracepoint cap_capable");
+	return err;
+}
+
+/* Configure and load the programs. */
+static int load(struct env *env, int follow_fd, struct capable_bpf *skel, struct events_maps *maps)
+{
+	const struct filter_opts filter = { .pid = env->options.pid,
+					    .uid = FILTER_ANY_UID,
+					    .cgroup = env->cgroup,
+					    .follow_map_fd = follow_fd };
+	int err;
+
+	/* BCC's meaning of -v. */
+	skel->rodata->with_unaudited = env->options.verbosity > 0;
+	skel->rodata->with_kernel_stack = env->kernel_stack;
+	skel->rodata->with_user_stack = env->user_stack;
+	skel->rodata->unique = env->unique;
+	err = bpf_map__set_autocreate(skel->maps.seen, env->unique != CAPABLE_NOT_UNIQUE);
+	err = err ?: filter_prepare_object(skel->obj, &skel->rodata->filter_config, &filter);
+	if (err)
+		return err;
+	err = events_maps_prepare(maps, skel->obj, &skel->rodata->events_use_perf,
+				  env->options.transport,
+				  (size_t)env->options.buffer_pages * getpagesize());
+	err = err ?: capable_bpf__load(skel);
+	err = err ?: events_maps_complete(maps, skel->obj, &skel->bss->events_ctl);
+	if (err)
+		log_libbpf_failure(err, "cannot load the BPF programs");
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = { .options = arguments,
+					  .parser = parse_argument,
+					  .args_doc = "[-- COMMAND [ARG...]]",
+					  .doc = "Show the kernel's checks of capabilities." };
+	static const char *const types[] = { "pt_regs", "user_pt_regs" };
+	struct env env = {};
+	const struct options_spec spec = {
+		.argp = &argp,
+		.input = &env,
+		.common = OPTIONS_EVENTS | OPTIONS_PROCESS,
+		.letters = { [OPTIONS_PID] = 'p', [OPTIONS_DURATION] = 'd' },
+	};
+	struct events_maps maps = {};
+	struct events_opts events_opts = { .maps = &maps, .handle = handle_event, .ctx = &env };
+	struct run_loop_opts loop = { .detach = detach, .ctx = &env };
+	LIBBPF_OPTS(bpf_object_open_opts, open_opts);
+	struct capable_bpf *skel = NULL;
+	struct core *core = NULL;
+	int status = RUN_FAILED;
+	struct run *run;
+
+	options_parse(&spec, &env.options, argc, argv);
+	run = run_new(&env.options);
+	if (!run)
+		return RUN_FAILED;
+	env.output = run_output(run);
+	core = core_new(types, sizeof(types) / sizeof(types[0]));
+	open_opts.btf_custom_path = core_path(core);
+	skel = capable_bpf__open_opts(&open_opts);
+	if (!skel) {
+		log_libbpf_failure(-errno, "cannot open the BPF object");
+		goto cleanup;
+	}
+	if (load(&env, run_follow_map_fd(run), skel, &maps))
+		goto cleanup;
+	loop.events = events_new(&events_opts);
+	if (!loop.events) {
+		log_libbpf_failure(-errno, "cannot open the event buffer");
+		goto cleanup;
+	}
+	if (bsl_symbolizer_new(0, &env.symbolizer)) {
+		log_error("out of memory");
+		goto cleanup;
+	}
+	if (attach(&env, skel))
+		goto cleanup;
+	timestamp_start(&env.start);
+	print_header(&env);
+	status = run_loop(run, &loop);
+cleanup:
+	detach(&env);
+	events_free(loop.events);
+	capable_bpf__destroy(skel);
+	core_free(core);
+	bsl_symbolizer_free(env.symbolizer);
+	run_free(run);
+	return status;
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * execsnoop, kernel side. Successful calls of all kinds pass the tracepoint sched_process_exec,
+ * where the new image's arguments are in memory. Failed ones are recorded when the system call
+ * returns, from the caller's memory.
+ */
+#include <vmlinux.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "execsnoop.h"
+
+#define EVENTS_SCRATCH_SIZE sizeof(struct execsnoop_event)
+#define EVENTS_SCRATCH_SHARED
+#include "bpf/contexts.bpf.h"
+#include "bpf/events.bpf.h"
+#include "bpf/filter.bpf.h"
+
+/* Directories between the root and the current one. */
+#define CWD_DEPTH_MAX 64
+#define AT_FDCWD -100
+#define EAGAIN 11
+#define EFAULT 14
+
+const volatile bool with_fails = false;
+const volatile bool with_cgroup = false;
+const volatile bool with_cwd = false;
+
+/* A call under way. */
+struct pending {
+	__u64 file;
+	__u64 argv;
+	struct mm_struct *mm;
+	__s32 dirfd;
+	char comm[16];
+};
+
+/* By thread. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct pending);
+} pendings SEC(".maps");
+
+/*
+ * What the steps of a walk share; it belongs to whom the CPU's scratch belongs to. A step is a
+ * global function, which the verifier looks at once, not for each iteration of each loop that it is
+ * called in; it can be given numbers only (before 5.12), and finds the rest here.
+ */
+struct walk {
+	__u64 start;		/* of its part of the text */
+	struct dentry *dentry;
+	struct vfsmount *at;
+	bool done;
+	__u64 argv;
+	__u64 arg;	/* the next piece of the current argument; 0: go to the next one */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct walk);
+} walks SEC(".maps");
+
+static __always_inline struct walk *get_walk(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&walks, &zero);
+}
+
+/* The offset in text after a string of this length at offset, which stays below limit. */
+static __always_inline __u64 advance(__u64 offset, long len, __u64 limit)
+{
+	if (len > 0)
+		offset += len;
+	barrier_var(offset);
+	return offset > limit ? limit : offset;
+}
+
+#define FILE_END EXECSNOOP_PATH_SIZE
+#define INTERPRETER_END (FILE_END + EXECSNOOP_PATH_SIZE)
+#define CGROUP_END (INTERPRETER_END + EXECSNOOP_NAME_SIZE)
+#define CWD_END (CGROUP_END + EXECSNOOP_PATH_SIZE)
+#define ARGS_END (CWD_END + EXECSNOOP_ARGS_SIZE)
+
+static __always_inline struct execsnoop_event *begin(struct task_struct *task, __u32 tid,
+						     const struct pending *pending)
+{
+	struct execsnoop_event *event = events_scratch(0);
+
+	if (!event)
+		return NULL;
+	event->ktime = bpf_ktime_get_ns();
+	event->cgroup_id = bpf_get_current_cgroup_id();
+	event->pid = bpf_get_current_pid_tgid() >> 32;
+	event->tid = tid;
+	event->ppid = BPF_CORE_READ(task, real_parent, tgid);
+	event->uid = bpf_get_current_uid_gid();
+	event->flags = 0;
+	event->argc = 0;
+	event->dirfd = AT_FDCWD;
+	event->interpreter_len = 0;
+	event->cgroup_len = 0;
+	event->cwd_len = 0;
+	event->args_len = 0;
+	event->args_error = 0;
+	__builtin_memset(event->unread, 0, sizeof(event->unread));
+	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	if (pending) {
+		__builtin_memcpy(event->old_comm, pending->comm, sizeof(event->old_comm));
+		event->flags |= EXECSNOOP_HAS_OLD_COMM;
+	}
+	return event;
+}
+
+/* The name of the control group, which for most container engines has the container's id. */
+static __always_inline __u64 add_cgroup(struct execsnoop_event *event, struct task_struct *task,
+					__u64 offset)
+{
+	const char *name = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, name);
+	long len;
+
+	len = bpf_probe_read_kernel_str(&event->text[offset], EXECSNOOP_NAME_SIZE, name);
+	event->cgroup_len = len;
+	return advance(offset, len, CGROUP_END);
+}
+
+/*
+ * One step up from the current directory, as in the kernel's prepend_path() (fs/d_path.c). A place
+ * that is being renamed may be seen half way. Returns 1 at the end.
+ */
+__noinline int walk_cwd(void)
+{
+	long mnt_offset = bpf_core_field_offset(struct mount, mnt), len;
+	struct events_scratch *scratch = events_scratch_lookup();
+	struct walk *walk = get_walk();
+	struct execsnoop_event *event;
+	struct dentry *dentry, *parent;
+	struct vfsmount *at;
+	struct mount *mount;
+	__u64 end;
+
+	if (!scratch || !walk)
+		return 1;
+	event = (void *)scratch->data;
+	dentry = walk->dentry;
+	at = walk->at;
+	if (dentry == BPF_CORE_READ(at, mnt_root)) {
+		mount = (void *)at - mnt_offset;
+		walk->done = BPF_CORE_READ(mount, mnt_parent) == mount;
+		walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		walk->at = (void *)BPF_CORE_READ(mount, mnt_parent) + mnt_offset;
+		return walk->done;
+	}
+	parent = BPF_CORE_READ(dentry, d_parent);
+	walk->done = dentry == parent;
+	end = walk->start + (__u32)event->cwd_len;
+	barrier_var(end);
+	if (walk->done || end > CWD_END - EXECSNOOP_NAME_SIZE)
+		return 1;
+	len = bpf_probe_read_kernel_str(&event->text[end], EXECSNOOP_NAME_SIZE,
+					BPF_CORE_READ(dentry, d_name.name));
+	if (len < 0) {
+		event->cwd_len = len;
+		return 1;
+	}
+	event->cwd_len += len;
+	walk->dentry = parent;
+	return 0;
+}
+
+static __always_inline __u64 add_cwd(struct execsnoop_event *event, struct task_struct *task,
+				     __u64 offset)
+{
+	struct walk *walk = get_walk();
+	int i;
+
+	if (!walk)
+		return offset;
+	walk->start = offset;
+	walk->dentry = BPF_CORE_READ(task, fs, pwd.dentry);
+	walk->at = BPF_CORE_READ(task, fs, pwd.mnt);
+	walk->done = false;
+	for (i = 0; i < CWD_DEPTH_MAX && !walk_cwd(); i++)
+		;
+	if (!walk->done && event->cwd_len >= 0)
+		event->flags |= EXECSNOOP_CWD_CUT;
+	return advance(offset, event->cwd_len, CWD_END);
+}
+
+static __always_inline __u64 add_context(struct execsnoop_event *event, struct task_struct *task,
+					 __u64 offset)
+{
+	if (with_cgroup)
+		offset = add_cgroup(event, task, offset);
+	if (with_cwd)
+		offset = add_cwd(event, task, offset);
+	return offset;
+}
+
+/*
+ * All of the arguments lie together; they were written a moment ago, and so can be read without a
+ * fault.
+ */
+static __always_inline __u64 add_new_args(struct execsnoop_event *event, struct task_struct *task,
+					  __u64 offset)
+{
+	__u64 start = BPF_CORE_READ(task, mm, arg_start);
+	__u64 len = BPF_CORE_READ(task, mm, arg_end) - start;
+	long err;
+
+	if (len > EXECSNOOP_ARGS_SIZE) {
+		len = EXECSNOOP_ARGS_SIZE;
+		event->flags |= EXECSNOOP_ARGS_CUT;
+	}
+	err = bpf_probe_read_user(&event->text[offset], len, (void *)start);
+	if (err) {
+		event->args_error = err;
+		return offset;
+	}
+	event->args_len = len;
+	return advance(offset, len, ARGS_END);
+}
+
+SEC("raw_tp")
+int exec_succeeded(struct raw_context *ctx)
+{
+	struct linux_binprm *bprm = (void *)ctx->args[2];
+	struct task_struct *task = (void *)ctx->args[0];
+	/* A thread that executes takes over its leader's id. */
+	__u32 tid = ctx->args[1];
+	struct pending *pending = bpf_map_lookup_elem(&pendings, &tid);
+	struct execsnoop_event *event;
+	__u64 offset = 0;
+
+	if (!filter_allows_current())
+		goto done;
+	event = begin(task, tid, pending);
+	if (!event)
+		goto done;
+	event->result = 0;
+	event->argc = BPF_CORE_READ(bprm, argc);
+	event->flags |= EXECSNOOP_HAS_ARGC;
+	event->file_len = bpf_probe_read_kernel_str(event->text, EXECSNOOP_PATH_SIZE,
+						    BPF_CORE_READ(bprm, filename));
+	offset = advance(offset, event->file_len, FILE_END);
+	event->interpreter_len = bpf_probe_read_kernel_str(
+		&event->text[offset], EXECSNOOP_PATH_SIZE, BPF_CORE_READ(bprm, interp));
+	offset = advance(offset, event->interpreter_len, INTERPRETER_END);
+	offset = add_context(event, task, offset);
+	offset = add_new_args(event, task, offset);
+	events_output(ctx, event, offsetof(struct execsnoop_event, text) + offset, 0);
+done:
+	if (pending)
+		bpf_map_delete_elem(&pendings, &tid);
+	return 0;
+}
+
+static __always_inline int enter(__u64 file, __u64 argv, __s32 dirfd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct pending pending = { .file = file, .argv = argv, .dirfd = dirfd };
+	__u32 tid = bpf_get_current_pid_tgid();
+
+	if (!filter_allows_current())
+		return 0;
+	pending.mm = BPF_CORE_READ(task, mm);
+	bpf_get_current_comm(pending.comm, sizeof(pending.comm));
+	if (bpf_map_update_elem(&pendings, &tid, &pending, BPF_ANY))
+		events_count_lost(0);
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_enter_execve")
+int enter_execve(struct enter_context *ctx)
+{
+	return enter(ctx->args[0], ctx->args[1], AT_FDCWD);
+}
+
+SEC("tracepoint/syscalls/sys_enter_execveat")
+int enter_execveat(struct enter_context *ctx)
+{
+	return enter(ctx->args[1], ctx->args[2], ctx->args[0]);
+}
+
+/*
+ * The next argument, or the next piece of a long one, whose last byte is then a NUL that isn't the
+ * string's: the piece after it goes there. Returns 1 at the end.
+ */
+__noinline int walk_args(void)
+{
+	struct events_scratch *scratch = events_scratch_lookup();
+	struct walk *walk = get_walk();
+	struct execsnoop_event *event;
+	__u64 offset;
+	long len, err;
+
+	if (!scratch || !walk)
+		return 1;
+	event = (void *)scratch->data;
+	if (!walk->arg) {
+		err = bpf_probe_read_user(&walk->arg, sizeof(walk->arg),
+					  (__u64 *)walk->argv + event->argc);
+		if (err) {
+			event->args_error = err;
+			event->flags |= event->argc ? EXECSNOOP_ARGS_CUT : 0;
+		}
+		if (err || !walk->arg)
+			return 1;
+		if (event->argc++ == EXECSNOOP_ARGS_MAX)
+			goto cut;
+	}
+	offset = walk->start + (__u32)event->args_len;
+	barrier_var(offset);
+	if ((__u32)event->args_len >= EXECSNOOP_ARGS_SIZE || offset >= ARGS_END)
+		goto cut;
+	len = bpf_probe_read_user_str(&event->text[offset], EXECSNOOP_PIECE_SIZE,
+				      (void *)walk->arg);
+	if (len < 0) {
+		/* Maybe a literal that nobody has touched yet. Its beginning may have been read. */
+		event->args_error = len;
+		event->unread[(event->argc - 1) / 64 % (EXECSNOOP_ARGS_MAX / 64)] |=
+			1ull << (event->argc - 1) % 64;
+		len = 0;
+	}
+	/* Older kernels say 0 of an empty string. */
+	if (!len) {
+		event->text[offset] = '\0';
+		len = 1;
+	}
+	if (len == EXECSNOOP_PIECE_SIZE) {
+		len--;
+		walk->arg += len;
+	} else {
+		walk->arg = 0;
+	}
+	event->args_len += len;
+	return 0;
+cut:
+	event->flags |= EXECSNOOP_ARGS_CUT;
+	return 1;
+}
+
+#define ARGS_STEPS_MAX (EXECSNOOP_ARGS_MAX + 1 + EXECSNOOP_ARGS_SIZE / (EXECSNOOP_PIECE_SIZE - 1))
+
+static __always_inline __u64 add_old_args(struct execsnoop_event *event,
+					  const struct pending *pending, __u64 offset)
+{
+	struct walk *walk = get_walk();
+	int i;
+
+	/* No array is as good as an empty one to the kernel. */
+	if (!walk || !pending->argv)
+		return offset;
+	walk->start = offset;
+	walk->argv = pending->argv;
+	walk->arg = 0;
+	for (i = 0; i < ARGS_STEPS_MAX && !walk_args(); i++)
+		;
+	if (event->args_len > EXECSNOOP_ARGS_SIZE) {
+		event->args_len = EXECSNOOP_ARGS_SIZE;
+		event->flags |= EXECSNOOP_ARGS_CUT;
+	}
+	return advance(offset, event->args_len, ARGS_END);
+}
+
+/* For execve and execveat. */
+SEC("tracepoint")
+int leave_exec(struct exit_context *ctx)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct execsnoop_event *event;
+	struct pending *pending;
+	__u64 offset = 0;
+
+	pending = bpf_map_lookup_elem(&pendings, &tid);
+	/* A successful call's is gone. */
+	if (!pending)
+		return 0;
+	if (!with_fails)
+		goto done;
+	event = begin(task, tid, pending);
+	if (!event)
+		goto done;
+	event->result = ctx->result;
+	event->dirfd = pending->dirfd;
+	/* Too late for the caller, and not yet another program: it is about to be killed. */
+	if (BPF_CORE_READ(task, mm) != pending->mm) {
+		event->file_len = -EFAULT;
+		event->args_error = -EFAULT;
+		offset = add_context(event, task, offset);
+	} else {
+		event->file_len = bpf_probe_read_user_str(event->text, EXECSNOOP_PATH_SIZE,
+							  (void *)pending->file);
+		offset = advance(offset, event->file_len, FILE_END);
+		offset = add_context(event, task, offset);
+		offset = add_old_args(event, pending, offset);
+	}
+	events_output(ctx, event, offsetof(struct execsnoop_event, text) + offset, 0);
+done:
+	bpf_map_delete_elem(&pendings, &tid);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * tcpconnect, kernel side. An attempt is a socket's time in the state SYN_SENT, which it enters in
+ * the context of the process that connects, and mostly leaves in another one. A call of connect()
+ * that fails before it gets there is an attempt, too.
+ */
+#include <vmlinux.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "tcpconnect.h"
+
+#define EVENTS_SCRATCH_SIZE 8
+#include "bpf/contexts.bpf.h"
+#include "bpf/events.bpf.h"
+#include "bpf/filter.bpf.h"
+
+#define AF_INET 2
+#define AF_INET6 10
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define EISCONN 106
+#define EALREADY 114
+#define EINPROGRESS 115
+
+const volatile bool with_early = false;
+const volatile __u16 only_family = 0;
+const volatile __u32 only_netns = 0;
+const volatile __u32 range_count = 0;
+const volatile struct tcpconnect_range ranges[TCPCONNECT_RANGES_MAX] = {};
+
+/* By socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct tcpconnect_event);
+} attempts SEC(".maps");
+
+/* A call of connect() under way. */
+struct call {
+	__u64 socket;		/* struct sock */
+	__u64 start;
+	__u64 address;
+	bool has_begun;		/* an attempt */
+};
+
+/* By thread. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct call);
+} calls SEC(".maps");
+
+/* vmlinux.h has no private_data. */
+struct file___socket {
+	void *private_data;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool is_wanted(const struct tcpconnect_event *event)
+{
+	__u32 i;
+
+	if (only_family && event->family != only_family)
+		return false;
+	if (only_netns && event->netns != only_netns)
+		return false;
+	for (i = 0; i < TCPCONNECT_RANGES_MAX && i < range_count; i++) {
+		if (event->port >= ranges[i].first && event->port <= ranges[i].last)
+			return true;
+	}
+	return !range_count;
+}
+
+/* Who connects: the current process. */
+static __always_inline void set_process(struct tcpconnect_event *event, const struct sock *sk)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+
+	event->cgroup_id = bpf_get_current_cgroup_id();
+	event->pid = pid_tgid >> 32;
+	event->tid = pid_tgid;
+	event->uid = bpf_get_current_uid_gid();
+	event->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	bpf_get_current_comm(event->comm, sizeof(event->comm));
+}
+
+/*
+ * An IPv6 address, or the IPv4 one that it stands for: RFC 4291, 2.5.5.2. True if it is the latter.
+ */
+static __always_inline bool unmap_address(__u8 address[16])
+{
+	__u32 *words = (__u32 *)address;
+
+	if (words[0] || words[1] || words[2] != bpf_htonl(0xffff))
+		return false;
+	words[0] = words[3];
+	words[1] = words[2] = words[3] = 0;
+	return true;
+}
+
+static __always_inline void set_destination(struct tcpconnect_event *event, const struct sock *sk)
+{
+	event->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	event->port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	if (event->family == AF_INET) {
+		bpf_core_read(event->destination, 4, &sk->__sk_common.skc_daddr);
+		return;
+	}
+	bpf_core_read(event->destination, 16, &sk->__sk_common.skc_v6_daddr);
+	event->is_mapped = unmap_address(event->destination);
+	if (event->is_mapped)
+		event->family = AF_INET;
+}
+
+/* inet_sport, as skc_num is cleared before the socket is seen closed. */
+static __always_inline void set_source(struct tcpconnect_event *event, const struct sock *sk)
+{
+	event->source_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+	if (event->family == AF_INET)
+		bpf_core_read(event->source, 4, &sk->__sk_common.skc_rcv_saddr);
+	else
+		bpf_core_read(event->source, 16, &sk->__sk_common.skc_v6_rcv_saddr);
+}
+
+static __always_inline bool is_tcp(const struct sock *sk)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	return (family == AF_INET || family == AF_INET6) &&
+	       BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+}
+
+/*
+ * Beginning and end are two programs, as the kernel does not run one that it has interrupted
+ * itself: an answer may come while another attempt begins.
+ */
+SEC("raw_tp")
+int attempt_begins(struct raw_context *ctx)
+{
+	__u64 key = ctx->args[0];
+	struct sock *sk = (void *)key;
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct tcpconnect_event event = {};
+	struct call *call;
+
+	if ((int)ctx->args[2] != TCP_SYN_SENT || !is_tcp(sk))
+		return 0;
+	call = bpf_map_lookup_elem(&calls, &tid);
+	if (call && call->socket == key)
+		call->has_begun = true;
+	if (!filter_allows_current())
+		return 0;
+	event.start = bpf_ktime_get_ns();
+	set_process(&event, sk);
+	set_destination(&event, sk);
+	set_source(&event, sk);
+	if (!is_wanted(&event))
+		return 0;
+	if (with_early)
+		events_send(ctx, &event, sizeof(event), 0);
+	else if (bpf_map_update_elem(&attempts, &key, &event, BPF_ANY))
+		events_count_lost(0);
+	return 0;
+}
+
+static __always_inline void end_attempt(void *ctx, __u64 key,
+					const struct tcpconnect_event *attempt, __u16 result,
+					__s32 error)
+{
+	struct tcpconnect_event event = *attempt;
+
+	event.result = result;
+	event.error = error;
+	event.latency_ns = bpf_ktime_get_ns() - event.start;
+	set_source(&event, (struct sock *)key);
+	events_send(ctx, &event, sizeof(event), 0);
+	bpf_map_delete_elem(&attempts, &key);
+}
+
+SEC("raw_tp")
+int attempt_ends(struct raw_context *ctx)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	__u64 key = ctx->args[0];
+	struct sock *sk = (void *)key;
+	struct tcpconnect_event *attempt;
+	struct call *call;
+	int state = ctx->args[2], error;
+
+	if (state != TCP_ESTABLISHED && state != TCP_CLOSE)
+		return 0;
+	attempt = bpf_map_lookup_elem(&attempts, &key);
+	if (!attempt)
+		return 0;
+	if (state == TCP_ESTABLISHED) {
+		end_attempt(ctx, key, attempt, TCPCONNECT_OK, 0);
+		return 0;
+	}
+	error = BPF_CORE_READ(sk, sk_err);
+	if (error) {
+		end_attempt(ctx, key, attempt, TCPCONNECT_FAILED, -error);
+		return 0;
+	}
+	/* By connect() itself, which knows why. */
+	call = bpf_map_lookup_elem(&calls, &tid);
+	if (call && call->socket == key)
+		attempt->is_closed = true;
+	else
+		end_attempt(ctx, key, attempt, TCPCONNECT_CLOSED, 0);
+	return 0;
+}
+
+/* The socket of a descriptor; NULL if it is something else. */
+static __always_inline struct socket *get_socket(__u64 fd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **files, *file = NULL;
+
+	if (fd >= BPF_CORE_READ(table, max_fds))
+		return NULL;
+	files = BPF_CORE_READ(table, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	return BPF_CORE_READ((struct file___socket *)file, private_data);
+}
+
+SEC("tracepoint/syscalls/sys_enter_connect")
+int enter_connect(struct enter_context *ctx)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct call call = {};
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!filter_allows_current())
+		return 0;
+	socket = get_socket((__u32)ctx->args[0]);
+	/* On one that is connecting or connected already, no attempt begins. */
+	if (!socket || BPF_CORE_READ(socket, state) != SS_UNCONNECTED)
+		return 0;
+	sk = BPF_CORE_READ(socket, sk);
+	if (!is_tcp(sk))
+		return 0;
+	call.socket = (__u64)sk;
+	call.start = bpf_ktime_get_ns();
+	call.address = ctx->args[1];
+	if (bpf_map_update_elem(&calls, &tid, &call, BPF_ANY))
+		events_count_lost(0);
+	return 0;
+}
+
+/* struct sockaddr_in and sockaddr_in6 in one. */
+struct user_address {
+	__u16 family;
+	__be16 port;
+	__u8 in[4];		/* IPv6: flow label */
+	__u8 in6[16];
+};
+
+/*
+ * As the caller named it. False: it isn't one to connect to, as AF_UNSPEC dissolves a connection.
+ */
+static __always_inline bool read_destination(struct tcpconnect_event *event, const void *user)
+{
+	struct user_address address = {};
+
+	/* An IPv4 address may be the last thing in readable memory. */
+	if (bpf_probe_read_user(&address, offsetof(struct user_address, in6), user))
+		return true;
+	if (address.family == AF_INET6 && bpf_probe_read_user(&address, sizeof(address), user))
+		return true;
+	if (address.family == AF_INET) {
+		__builtin_memcpy(event->destination, address.in, sizeof(address.in));
+	} else if (address.family == AF_INET6) {
+		__builtin_memcpy(event->destination, address.in6, sizeof(address.in6));
+		event->is_mapped = unmap_address(event->destination);
+	} else {
+		return false;
+	}
+	event->family = event->is_mapped ? AF_INET : address.family;
+	event->port = bpf_ntohs(address.port);
+	return true;
+}
+
+/* A call that failed before the socket got anywhere: no route, a forbidden or a strange address. */
+static __always_inline void record_failed_call(struct exit_context *ctx, const struct call *call)
+{
+	struct sock *sk = (struct sock *)call->socket;
+	struct tcpconnect_event event = {
+		.start = call->start,
+		.latency_ns = bpf_ktime_get_ns() - call->start,
+		.result = TCPCONNECT_FAILED,
+		.error = ctx->result,
+	};
+
+	if (!read_destination(&event, (void *)call->address))
+		return;
+	set_process(&event, sk);
+	event.source_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+	if (is_wanted(&event))
+		events_send(ctx, &event, sizeof(event), 0);
+}
+
+SEC("tracepoint/syscalls/sys_exit_connect")
+int leave_connect(struct exit_context *ctx)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct tcpconnect_event *attempt;
+	struct call *call;
+	__u64 key;
+
+	call = bpf_map_lookup_elem(&calls, &tid);
+	if (!call)
+		return 0;
+	key = call->socket;
+	attempt = bpf_map_lookup_elem(&attempts, &key);
+	if (attempt && attempt->is_closed)
+		end_attempt(ctx, key, attempt, TCPCONNECT_FAILED, ctx->result);
+	else if (!call->has_begun && ctx->result < 0 && ctx->result != -EISCONN &&
+		 ctx->result != -EALREADY && ctx->result != -EINPROGRESS)
+		record_failed_call(ctx, call);
+	bpf_map_delete_elem(&calls, &tid);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

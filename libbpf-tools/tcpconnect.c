@@ -1,0 +1,641 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * tcpconnect: TCP connections being attempted, and what became of them. See man/tcpconnect.8.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "lib/attach.h"
+#include "lib/core.h"
+#include "lib/dns.h"
+#include "lib/events.h"
+#include "lib/filter.h"
+#include "lib/log.h"
+#include "lib/options.h"
+#include "lib/output.h"
+#include "lib/run.h"
+#include "lib/timestamp.h"
+#include "lib/tracefs.h"
+#include "tcpconnect.h"
+#include "tcpconnect.skel.h"
+
+#define PORT_MAX 65535
+#define ADDRESS_SIZE INET6_ADDRSTRLEN
+/*
+ * How often the answers of name servers are collected when nothing connects: a socket buffer holds
+ * hundreds.
+ */
+#define NAMES_INTERVAL_NS 100000000ull
+
+/* A row of --count. */
+struct flow {
+	uint16_t family, port;
+	uint8_t source[16], destination[16];
+	uint64_t count, failed;
+};
+
+struct env {
+	struct options options;
+	bool timestamp, print_uid, print_source_port, print_netns, names, early, count;
+	uint16_t family;
+	uid_t uid;
+	uint32_t netns;
+	const char *cgroup;
+	uint64_t interval_ns;
+	struct tcpconnect_range ranges[TCPCONNECT_RANGES_MAX];
+	uint32_t range_count;
+	struct output *output;
+	struct timestamp start;
+	struct attach_set attached;
+	struct tcpconnect_bpf *skel;
+	struct events_maps maps;
+	struct dns *dns;
+	void *flows;		/* tsearch()'s tree of struct flow */
+	const struct flow **rows;
+	size_t flow_count;
+};
+
+enum { KEY_EARLY = 256, KEY_NETNS, KEY_PRINT_NETNS, KEY_CGROUP };
+
+static const struct argp_option arguments[] = {
+	{ "timestamp", 't', NULL, 0, "Print the time of the attempt since the start, in seconds", 0 },
+	{ "print-uid", 'U', NULL, 0, "Print the user's number", 0 },
+	{ "lport", 'L', NULL, 0, "Print the local port", 0 },
+	{ "source-port", 's', NULL, OPTION_ALIAS, NULL, 0 },
+	{ "print-netns", KEY_PRINT_NETNS, NULL, 0, "Print the network namespace", 0 },
+	{ "dns", 'd', NULL, 0, "Print the name whose look-up gave the address", 0 },
+	{ "ipv4", '4', NULL, 0, "Only IPv4", 0 },
+	{ "ipv6", '6', NULL, 0, "Only IPv6", 0 },
+	{ "port", 'P', "PORTS", 0, "Only these destination ports: 80,443,8000-8099", 0 },
+	{ "uid", 'u', "USER", 0, "Only user USER, a name or a number", 0 },
+	{ "netns", KEY_NETNS, "NAMESPACE", 0,
+	  "Only this network namespace: its number, a process in it, or a file such as /run/netns/x", 0 },
+	{ "cgroup", KEY_CGROUP, "PATH", 0,
+	  "Only the control group (version 2) at PATH, and those below", 0 },
+	{ "early", KEY_EARLY, NULL, 0, "Print attempts as they begin, without their results", 0 },
+	{ "count", 'c', NULL, 0, "Print how many attempts there were, by addresses and port", 0 },
+	{ "interval", 'i', "SECONDS", 0, "With --count: print every SECONDS, not only at the end", 0 },
+	{},
+};
+
+/* "80,443,8000-8099"; all of it. -EINVAL, -ERANGE, -E2BIG. */
+static int parse_ports(const char *text, struct env *env)
+{
+	char part[32], *dash;
+	uint64_t first, last;
+	size_t len;
+	int err;
+
+	for (env->range_count = 0;; text += len + 1) {
+		len = strcspn(text, ",");
+		if (len >= sizeof(part))
+			return -EINVAL;
+		if (env->range_count == TCPCONNECT_RANGES_MAX)
+			return -E2BIG;
+		memcpy(part, text, len);
+		part[len] = '\0';
+		dash = strchr(part, '-');
+		if (dash)
+			*dash++ = '\0';
+		err = options_parse_u64(part, 1, PORT_MAX, &first);
+		last = first;
+		if (!err && dash)
+			err = options_parse_u64(dash, first, PORT_MAX, &last);
+		if (err)
+			return err;
+		env->ranges[env->range_count++] = (struct tcpconnect_range){ first, last };
+		if (!text[len])
+			return 0;
+	}
+}
+
+/*
+ * By number, by a process in it, or by file; all of these have an inode. Numbers are larger than
+ * processes' ids.
+ */
+static void set_netns(struct env *env, const char *text, const struct argp_state *state)
+{
+	const char *path = text;
+	char process[64];
+	uint64_t number;
+	struct stat st;
+
+	if (!options_parse_u64(text, 1, UINT32_MAX, &number)) {
+		env->netns = number;
+		if (number > 4 * 1024 * 1024)
+			return;
+		snprintf(process, sizeof(process), "/proc/%s/ns/net", text);
+		path = process;
+	}
+	if (stat(path, &st))
+		argp_error(state, "invalid --netns '%s': %s: %s", text, path, strerror(errno));
+	else
+		env->netns = st.st_ino;
+}
+
+static void set_family(struct env *env, uint16_t family, const struct argp_state *state)
+{
+	if (env->family && env->family != family)
+		argp_error(state, "-4 and -6 exclude each other");
+	env->family = family;
+}
+
+static void check_options(const struct env *env, const struct argp_state *state)
+{
+	if (env->interval_ns && !env->count)
+		argp_error(state, "--interval is for --count only");
+	if (env->count && (env->early || env->names))
+		argp_error(state, "--count excludes --early and --dns");
+}
+
+static error_t parse_argument(int key, char *arg, struct argp_state *state)
+{
+	struct env *env = state->input;
+	/* Options that are just set. */
+	const struct {
+		int key;
+		bool *value;
+	} switches[] = {
+		{ 't', &env->timestamp }, { 'U', &env->print_uid },
+		{ 'L', &env->print_source_port }, { 's', &env->print_source_port },
+		{ KEY_PRINT_NETNS, &env->print_netns }, { 'd', &env->names },
+		{ KEY_EARLY, &env->early }, { 'c', &env->count },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+		if (switches[i].key == key) {
+			*switches[i].value = true;
+			return 0;
+		}
+	}
+	switch (key) {
+	case '4':
+		set_family(env, AF_INET, state);
+		return 0;
+	case '6':
+		set_family(env, AF_INET6, state);
+		return 0;
+	case 'P':
+		if (parse_ports(arg, env))
+			argp_error(state, "invalid --port '%s': expected up to %d ports or ranges, "
+				   "such as 80,8000-8099", arg, TCPCONNECT_RANGES_MAX);
+		return 0;
+	case 'u':
+		env->uid = options_uid(state, "--uid", arg);
+		return 0;
+	case 'i':
+		env->interval_ns = options_seconds(state, "--interval", arg);
+		return 0;
+	case KEY_NETNS:
+		set_netns(env, arg, state);
+		return 0;
+	case KEY_CGROUP:
+		env->cgroup = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected argument '%s'", arg);
+		return 0;
+	case ARGP_KEY_END:
+		check_options(env, state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const char *error_name(const struct tcpconnect_event *event)
+{
+	/* A call that a signal interrupted says so only to the kernel: include/linux/errno.h. */
+	return event->error == -512 ? "EINTR" : strerrorname_np(-event->error) ?: "unknown error";
+}
+
+static const char *result_name(const struct tcpconnect_event *event)
+{
+	static const char *const names[] = { [TCPCONNECT_PENDING] = "pending",
+					     [TCPCONNECT_OK] = "ok",
+					     [TCPCONNECT_CLOSED] = "closed" };
+
+	return event->result == TCPCONNECT_FAILED ? error_name(event) : names[event->result];
+}
+
+/* "?" for one that isn't known. */
+static const char *format_address(uint16_t family, const uint8_t address[16],
+				  char text[ADDRESS_SIZE])
+{
+	return family ? inet_ntop(family, address, text, ADDRESS_SIZE) : "?";
+}
+
+/* No source address is chosen yet, or ever. */
+static bool has_source(const struct tcpconnect_event *event)
+{
+	static const uint8_t zero[16];
+
+	return event->family && memcmp(event->source, zero, sizeof(zero));
+}
+
+static void print_header(const struct env *env)
+{
+	struct output *out = env->output;
+
+	if (output_is_json(out) || env->count)
+		return;
+	if (env->timestamp)
+		output_printf(out, "%-9s", "TIME(s)");
+	if (env->print_uid)
+		output_printf(out, "%-6s", "UID");
+	if (env->print_netns)
+		output_printf(out, "%-11s", "NETNS");
+	output_printf(out, "%-7s %-12s %-2s %-16s ", "PID", "COMM", "IP", "SADDR");
+	if (env->print_source_port)
+		output_printf(out, "%-6s ", "LPORT");
+	output_printf(out, "%-16s %-6s", "DADDR", "DPORT");
+	if (!env->early)
+		output_printf(out, " %-12s %9s", "RESULT", "LAT(us)");
+	if (env->names)
+		output_puts(out, " QUERY");
+	output_end_line(out);
+}
+
+static int print_text(struct env *env, const struct tcpconnect_event *event, const char *name)
+{
+	struct output *out = env->output;
+	char text[ADDRESS_SIZE];
+
+	if (env->timestamp)
+		output_printf(out, "%-9.3f", timestamp_offset(&env->start, event->start));
+	if (env->print_uid)
+		output_put_u64(out, event->uid, -6);
+	if (env->print_netns)
+		output_printf(out, "%-11u", event->netns);
+	output_put_u64(out, event->pid, -7);
+	output_puts(out, " ");
+	output_put_cstr(out, event->comm, sizeof(event->comm), -12);
+	output_printf(out, " %-2s %-16s ",
+		      !event->family ? "?" : event->family == AF_INET ? "4" : "6",
+		      has_source(event) ? format_address(event->family, event->source, text) : "-");
+	if (env->print_source_port && event->source_port)
+		output_printf(out, "%-6u ", event->source_port);
+	else if (env->print_source_port)
+		output_printf(out, "%-6s ", "-");
+	output_printf(out, "%-16s ", format_address(event->family, event->destination, text));
+	if (event->family)
+		output_printf(out, "%-6u", event->port);
+	else
+		output_printf(out, "%-6s", "?");
+	if (!env->early || event->result != TCPCONNECT_PENDING)
+		output_printf(out, " %-12s %9.0f", result_name(event), event->latency_ns / 1e3);
+	if (env->names) {
+		output_puts(out, " ");
+		output_put_cstr(out, name ?: "-", SIZE_MAX, 0);
+	}
+	return output_end(out);
+}
+
+static void print_json_result(struct output *out, const struct tcpconnect_event *event)
+{
+	bool failed = event->result == TCPCONNECT_FAILED;
+
+	output_json_cstr(out, "result", failed ? "failed" : result_name(event), SIZE_MAX);
+	if (failed) {
+		output_json_s64(out, "errno", -event->error);
+		output_json_cstr(out, "error", error_name(event), SIZE_MAX);
+	}
+	if (event->result != TCPCONNECT_PENDING)
+		output_json_double(out, "latency_us", event->latency_ns / 1e3);
+}
+
+static int print_json(struct env *env, const struct tcpconnect_event *event, const char *name)
+{
+	struct output *out = env->output;
+	char text[ADDRESS_SIZE];
+
+	output_json_begin(out);
+	output_json_seconds(out, "time", timestamp_wall_ns(event->start));
+	output_json_u64(out, "uid", event->uid);
+	output_json_u64(out, "pid", event->pid);
+	output_json_u64(out, "tid", event->tid);
+	output_json_cstr(out, "comm", event->comm, sizeof(event->comm));
+	output_json_u64(out, "netns", event->netns);
+	output_json_u64(out, "cgroup_id", event->cgroup_id);
+	if (event->family) {
+		output_json_u64(out, "ip", event->family == AF_INET ? 4 : 6);
+		output_json_bool(out, "mapped", event->is_mapped);
+		format_address(event->family, event->destination, text);
+		output_json_cstr(out, "daddr", text, SIZE_MAX);
+		output_json_u64(out, "dport", event->port);
+	} else {
+		output_json_error(out, "daddr", "EFAULT");
+	}
+	if (has_source(event))
+		output_json_cstr(out, "saddr", format_address(event->family, event->source, text),
+				 SIZE_MAX);
+	else
+		output_json_error(out, "saddr", "not chosen");
+	if (event->source_port)
+		output_json_u64(out, "lport", event->source_port);
+	else
+		output_json_error(out, "lport", "not chosen");
+	print_json_result(out, event);
+	if (name)
+		output_json_cstr(out, "query", name, SIZE_MAX);
+	else if (env->names)
+		output_json_error(out, "query", "no answer with this address was seen");
+	return output_end(out);
+}
+
+static int compare_flows(const void *left, const void *right)
+{
+	return memcmp(left, right, offsetof(struct flow, count));
+}
+
+static int count_flow(struct env *env, const struct tcpconnect_event *event)
+{
+	struct flow *flow = calloc(1, sizeof(*flow)), **found;
+
+	if (!flow)
+		return -ENOMEM;
+	flow->family = event->family;
+	flow->port = event->port;
+	memcpy(flow->source, event->source, sizeof(flow->source));
+	memcpy(flow->destination, event->destination, sizeof(flow->destination));
+	found = tsearch(flow, &env->flows, compare_flows);
+	if (!found || *found != flow)
+		free(flow);
+	else
+		env->flow_count++;
+	if (!found)
+		return -ENOMEM;
+	(*found)->count++;
+	(*found)->failed += event->result != TCPCONNECT_OK;
+	return 0;
+}
+
+static int handle_event(void *ctx, const void *data, size_t size)
+{
+	const struct tcpconnect_event *event = data;
+	struct env *env = ctx;
+	const char *name = NULL;
+
+	if (size < sizeof(*event) || event->result > TCPCONNECT_CLOSED ||
+	    (event->family && event->family != AF_INET && event->family != AF_INET6))
+		return -EINVAL;
+	if (env->count)
+		return count_flow(env, event);
+	if (env->names && event->family)
+		name = dns_name(env->dns, event->family, event->destination);
+	return output_is_json(env->output) ? print_json(env, event, name) :
+					     print_text(env, event, name);
+}
+
+static void collect_flow(const void *node, VISIT visit, void *ctx)
+{
+	struct env *env = ctx;
+
+	if (visit == postorder || visit == leaf)
+		env->rows[env->flow_count++] = *(const struct flow *const *)node;
+}
+
+static int compare_rows(const void *left, const void *right)
+{
+	const struct flow *a = *(const struct flow *const *)left;
+	const struct flow *b = *(const struct flow *const *)right;
+
+	return a->count != b->count ? (a->count < b->count ? 1 : -1) : compare_flows(a, b);
+}
+
+static int print_flow(const struct env *env, const struct flow *flow)
+{
+	char source_text[ADDRESS_SIZE], destination_text[ADDRESS_SIZE];
+	const char *source = format_address(flow->family, flow->source, source_text);
+	const char *destination = format_address(flow->family, flow->destination, destination_text);
+	struct output *out = env->output;
+
+	if (output_is_json(out)) {
+		output_json_begin(out);
+		output_json_cstr(out, "laddr", source, SIZE_MAX);
+		output_json_cstr(out, "raddr", destination, SIZE_MAX);
+		output_json_u64(out, "rport", flow->port);
+		output_json_u64(out, "connects", flow->count);
+		output_json_u64(out, "failed", flow->failed);
+	} else {
+		output_printf(out, "%-25s %-25s %-20u %-10llu %llu", source, destination,
+			      flow->port, (unsigned long long)flow->count,
+			      (unsigned long long)flow->failed);
+	}
+	return output_end(out);
+}
+
+/* Most frequent first; then counting begins anew. */
+static int print_flows(void *ctx)
+{
+	struct env *env = ctx;
+	size_t i, count = env->flow_count;
+	int err = 0;
+
+	env->rows = calloc(count + 1, sizeof(*env->rows));
+	if (!env->rows)
+		return -ENOMEM;
+	env->flow_count = 0;
+	twalk_r(env->flows, collect_flow, env);
+	qsort(env->rows, count, sizeof(*env->rows), compare_rows);
+	if (!output_is_json(env->output)) {
+		output_end_line(env->output);
+		output_printf(env->output, "%-25s %-25s %-20s %-10s %s", "LADDR", "RADDR", "RPORT",
+			      "CONNECTS", "FAILED");
+		output_end_line(env->output);
+	}
+	for (i = 0; i < count && !err; i++)
+		err = print_flow(env, env->rows[i]);
+	free(env->rows);
+	tdestroy(env->flows, free);
+	env->flows = NULL;
+	env->flow_count = 0;
+	return err;
+}
+
+static int tick(void *ctx)
+{
+	struct env *env = ctx;
+
+	if (env->count)
+		return print_flows(env);
+	dns_collect(env->dns);
+	return 0;
+}
+
+static void detach(void *ctx)
+{
+	struct env *env = ctx;
+
+	attach_set_close(&env->attached);
+	events_add_missed(&env->maps, bpf_program__fd(env->skel->progs.attempt_begins));
+	events_add_missed(&env->maps, bpf_program__fd(env->skel->progs.attempt_ends));
+}
+
+/* Attempts without a result yet. */
+static void print_pending(struct env *env)
+{
+	int fd = bpf_map__fd(env->skel->maps.attempts);
+	struct tcpconnect_event event;
+	uint64_t key, now = timestamp_now();
+	int err = bpf_map_get_next_key(fd, NULL, &key);
+
+	while (!err) {
+		if (!bpf_map_lookup_elem(fd, &key, &event)) {
+			event.latency_ns = now > event.start ? now - event.start : 0;
+			if (handle_event(env, &event, sizeof(event)))
+				return;
+		}
+		err = bpf_map_get_next_key(fd, &key, &key);
+	}
+}
+
+static void finish(void *ctx)
+{
+	struct env *env = ctx;
+
+	print_pending(env);
+	if (env->count && print_flows(env) < 0)
+		log_error("cannot print the counts: out of memory");
+}
+
+/*
+ * All of them in the order in which nothing goes missing: what ends an attempt or a call before
+ * what begins one.
+ */
+static int attach(struct env *env)
+{
+	const struct {
+		const char *event;
+		struct bpf_program *prog;
+	} calls[] = { { "sys_exit_connect", env->skel->progs.leave_connect },
+		      { "sys_enter_connect", env->skel->progs.enter_connect } };
+	int tracefs_fd = tracefs_open(), err = 0, id;
+	size_t i;
+
+	if (tracefs_fd < 0) {
+		log_error("cannot open tracefs: %s", strerror(-tracefs_fd));
+		return tracefs_fd;
+	}
+	for (i = 0; i < sizeof(calls) / sizeof(calls[0]) && !err; i++) {
+		id = tracefs_event_id(tracefs_fd, "syscalls", calls[i].event);
+		err = id < 0 ? id : attach_tracepoint(&env->attached,
+						      bpf_program__fd(calls[i].prog), id, false, 0);
+		if (err)
+			log_libbpf_failure(err, "cannot attach to syscalls:%s", calls[i].event);
+	}
+	close(tracefs_fd);
+	err = err ?: attach_raw_tracepoint(&env->attached,
+					   bpf_program__fd(env->skel->progs.attempt_ends),
+					   "inet_sock_set_state");
+	err = err ?: attach_raw_tracepoint(&env->attached,
+					   bpf_program__fd(env->skel->progs.attempt_begins),
+					   "inet_sock_set_state");
+	if (err)
+		log_libbpf_failure(err, "cannot attach to tracepoint inet_sock_set_state");
+	return err;
+}
+
+/* Configure and load the programs. */
+static int load(struct env *env, int follow_fd)
+{
+	const struct filter_opts filter = { .pid = env->options.pid,
+					    .uid = env->uid,
+					    .cgroup = env->cgroup,
+					    .follow_map_fd = follow_fd };
+	struct tcpconnect_bpf *skel = env->skel;
+	int err;
+
+	skel->rodata->with_early = env->early;
+	skel->rodata->only_family = env->family;
+	skel->rodata->only_netns = env->netns;
+	skel->rodata->range_count = env->range_count;
+	memcpy((void *)skel->rodata->ranges, env->ranges, sizeof(env->ranges));
+	err = filter_prepare_object(skel->obj, &skel->rodata->filter_config, &filter);
+	if (err)
+		return err;
+	err = events_maps_prepare(&env->maps, skel->obj, &skel->rodata->events_use_perf,
+				  env->options.transport,
+				  (size_t)env->options.buffer_pages * getpagesize());
+	err = err ?: tcpconnect_bpf__load(skel);
+	err = err ?: events_maps_complete(&env->maps, skel->obj, &skel->bss->events_ctl);
+	if (err)
+		log_libbpf_failure(err, "cannot load the BPF programs");
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = { .options = arguments,
+					  .parser = parse_argument,
+					  .args_doc = "[-- COMMAND [ARG...]]",
+					  .doc = "Show TCP connections being attempted, and their results." };
+	static const char *const types[] = { "task_struct", "files_struct", "fdtable", "file",
+					     "inode", "socket", "sock", "inet_sock", "net" };
+	struct env env = { .uid = FILTER_ANY_UID };
+	const struct options_spec spec = {
+		.argp = &argp,
+		.input = &env,
+		.common = OPTIONS_EVENTS | OPTIONS_PROCESS,
+		.letters = { [OPTIONS_PID] = 'p' },
+	};
+	struct events_opts events_opts = { .maps = &env.maps, .handle = handle_event, .ctx = &env };
+	struct run_loop_opts loop = { .detach = detach, .finish = finish, .ctx = &env };
+	LIBBPF_OPTS(bpf_object_open_opts, open_opts);
+	struct core *core = NULL;
+	int status = RUN_FAILED;
+	struct run *run;
+
+	options_parse(&spec, &env.options, argc, argv);
+	run = run_new(&env.options);
+	if (!run)
+		return RUN_FAILED;
+	env.output = run_output(run);
+	core = core_new(types, sizeof(types) / sizeof(types[0]));
+	open_opts.btf_custom_path = core_path(core);
+	env.skel = tcpconnect_bpf__open_opts(&open_opts);
+	if (!env.skel) {
+		log_libbpf_failure(-errno, "cannot open the BPF object");
+		goto cleanup;
+	}
+	if (load(&env, run_follow_map_fd(run)))
+		goto cleanup;
+	loop.events = events_new(&events_opts);
+	if (!loop.events) {
+		log_libbpf_failure(-errno, "cannot open the event buffer");
+		goto cleanup;
+	}
+	if (env.names) {
+		env.dns = dns_new();
+		if (!env.dns) {
+			log_error("cannot watch name servers' answers: %s", strerror(errno));
+			goto cleanup;
+		}
+	}
+	if (attach(&env))
+		goto cleanup;
+	loop.interval_ns = env.names ? NAMES_INTERVAL_NS : env.interval_ns;
+	loop.tick = tick;
+	timestamp_start(&env.start);
+	print_header(&env);
+	status = run_loop(run, &loop);
+cleanup:
+	attach_set_close(&env.attached);
+	events_free(loop.events);
+	tcpconnect_bpf__destroy(env.skel);
+	core_free(core);
+	dns_free(env.dns);
+	run_free(run);
+	tdestroy(env.flows, free);
+	return status;
+}
