@@ -298,6 +298,12 @@ def command_readme(options):
     return 0
 
 
+def on_signal(number, _):
+    """Leave by an exception, so that the children are ended."""
+    say(f"ended by {signal.Signals(number).name}")
+    sys.exit(128 + number)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default=os.path.join(TREE, "build"), help="the build folder")
@@ -315,8 +321,8 @@ def main():
     commands.add_parser("sysroot", help=command_sysroot.__doc__).set_defaults(command=command_sysroot)
     commands.add_parser("readme", help="put the last report into README.md").set_defaults(command=command_readme)
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # unwinds, so that children are ended
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
+    for number in signal.SIGTERM, signal.SIGHUP:
+        signal.signal(number, on_signal)
     try:
         return options.command(options)
     except (Error, OSError, ValueError) as error:
