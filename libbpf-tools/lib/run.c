@@ -35,7 +35,6 @@ struct run {
 	struct output *output;
 	struct child *child;
 	struct follow *follow;
-	uint64_t start_ns;
 	uint64_t deadline_ns;	    /* of --duration; 0: none */
 	uint64_t child_deadline_ns; /* of COMMAND after a signal; 0: none yet */
 	bool child_signalled;
@@ -119,7 +118,6 @@ struct run *run_new(const struct options *options)
 
 	if (run) {
 		run->options = options;
-		run->start_ns = timestamp_now();
 		output_opts.ctx = run;
 		run->output = output_new(&output_opts);
 	}

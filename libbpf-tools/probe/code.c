@@ -175,33 +175,33 @@ void code_load(struct code *code, unsigned int size, int dst, int base, int16_t 
 	insn->writes_dst = true;
 }
 
-void code_store(struct code *code, unsigned int size, int base, int16_t offset, int src)
+static struct vinsn *code_add_store(struct code *code, int opcode, int base, int16_t offset)
 {
 	struct vinsn *insn = code_add(code, VINSN_PLAIN);
 
-	insn->opcode = BPF_STX | BPF_MEM | code_size_bits(size);
+	insn->opcode = opcode;
 	insn->dst = base;
-	insn->src = src;
 	insn->off = offset;
 	insn->reads_dst = true;
+	return insn;
+}
+
+void code_store(struct code *code, unsigned int size, int base, int16_t offset, int src)
+{
+	code_add_store(code, BPF_STX | BPF_MEM | code_size_bits(size), base, offset)->src = src;
 }
 
 void code_store_imm(struct code *code, unsigned int size, int base, int16_t offset, int32_t imm)
 {
-	struct vinsn *insn = code_add(code, VINSN_PLAIN);
-
-	insn->opcode = BPF_ST | BPF_MEM | code_size_bits(size);
-	insn->dst = base;
-	insn->off = offset;
-	insn->imm = imm;
-	insn->reads_dst = true;
+	code_add_store(code, BPF_ST | BPF_MEM | code_size_bits(size), base, offset)->imm = imm;
 }
 
 void code_atomic_add(struct code *code, int base, int16_t offset, int src)
 {
-	code_store(code, 8, base, offset, src);
-	code->insns[code->len - 1].opcode = BPF_STX | BPF_ATOMIC | BPF_DW;
-	code->insns[code->len - 1].imm = BPF_ADD;
+	struct vinsn *insn = code_add_store(code, BPF_STX | BPF_ATOMIC | BPF_DW, base, offset);
+
+	insn->src = src;
+	insn->imm = BPF_ADD;
 }
 
 void code_jump_if(struct code *code, int op, int a, int b, int label)
