@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Values at a probed place, as struct usdt_arg describes them, and which of the places in the map "places" was
+ * hit: by its cookie, or where the kernel has none (before 5.15) by process and address. Include after vmlinux.h,
+ * bpf_helpers.h and bpf_tracing.h.
+ */
+#ifndef BPF_USDT_ARGS_BPF_H
+#define BPF_USDT_ARGS_BPF_H
+
+#include "bpf/runtime_place.h"
+
+/* Set by user space: attach_features.cookie. */
+const volatile bool usdt_use_cookie = true;
+
+/* Resized by user space to the number of places. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct runtime_place_spec);
+} places SEC(".maps");
+
+struct usdt_ip {
+	__u64 ip;	/* run-time address of the place */
+	__u32 tgid;
+	__u32 pad;
+};
+
+/* Only filled without cookies: the index of a place that isn't a return probe. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct usdt_ip);
+	__type(value, __u32);
+} usdt_ips SEC(".maps");
+
+static __always_inline const struct runtime_place_spec *usdt_place(struct pt_regs *ctx)
+{
+	struct usdt_ip key = {.ip = PT_REGS_IP(ctx), .tgid = bpf_get_current_pid_tgid() >> 32};
+	__u32 *found, index;
+
+	if (usdt_use_cookie) {
+		index = bpf_get_attach_cookie(ctx);
+	} else {
+		found = bpf_map_lookup_elem(&usdt_ips, &key);
+		if (!found)
+			return NULL;
+		index = *found;
+	}
+	return bpf_map_lookup_elem(&places, &index);
+}
+
+/* The context's slots are read as memory: the verifier allows no variable offset into it. */
+static __always_inline __u64 usdt_reg(struct pt_regs *ctx, __u16 offset)
+{
+	__u64 value = 0;
+
+	if (offset <= sizeof(*ctx) - sizeof(value))
+		bpf_probe_read_kernel(&value, sizeof(value), (void *)ctx + offset);
+	return value;
+}
+
+static __always_inline __u64 usdt_extend(__u64 value, __u8 size, bool is_signed)
+{
+	__u8 bits = 64 - 8 * (size & 15);
+
+	if (!size || size >= 8)
+		return value;
+	value <<= bits;
+	return is_signed ? (__u64)((__s64)value >> bits) : value >> bits;
+}
+
+static __always_inline __u64 usdt_address(struct pt_regs *ctx, const struct usdt_arg *arg)
+{
+	__u64 address = arg->disp, index;
+
+	if (arg->reg != USDT_NO_REG)
+		address += usdt_reg(ctx, arg->reg);
+	if (arg->index != USDT_NO_REG) {
+		index = usdt_reg(ctx, arg->index);
+		if (arg->index_bits < 64)
+			index = usdt_extend(index, 4, arg->index_bits == 33);
+		address += index << (arg->scale & 3);
+	}
+	return address;
+}
+
+/* 0; -EFAULT when memory on the way isn't there; -ENOENT: the place doesn't have that value. */
+static __always_inline long usdt_read(struct pt_regs *ctx, const struct usdt_arg *arg, __u64 *value)
+{
+	__u64 v = 0;
+	long err;
+	int i;
+
+	switch (arg->kind) {
+	case USDT_ARG_CONST:
+		v = arg->disp;
+		break;
+	case USDT_ARG_REG:
+		v = usdt_extend(usdt_reg(ctx, arg->reg) >> (arg->shift & 63), arg->size,
+				arg->is_signed);
+		break;
+	case USDT_ARG_DEREF:
+		err = bpf_probe_read_user(&v, sizeof(v), (void *)usdt_address(ctx, arg));
+		if (err)
+			return err;
+		v = usdt_extend(v, arg->size, arg->is_signed);
+		break;
+	default:
+		return -2; /* ENOENT */
+	}
+	for (i = 0; i < USDT_STEPS && i < arg->nr_steps; i++) {
+		err = bpf_probe_read_user(&v, sizeof(v), (void *)(v + arg->steps[i]));
+		if (err)
+			return err;
+	}
+	if (arg->nr_steps)
+		v = usdt_extend(v, arg->last_size, false);
+	*value = v + arg->add;
+	return 0;
+}
+
+/* Where the names of a Perl sub lie in memory: all end with a NUL; 0: it has none. */
+struct usdt_perl_sub {
+	__u64 package, name, file;
+};
+
+static __always_inline __u64 usdt_peek(__u64 address)
+{
+	__u64 value = 0;
+
+	bpf_probe_read_user(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+#define PERL_SVf_ROK 0x800
+#define PERL_SVt_PVGV 9
+#define PERL_SVt_PVCV 13
+
+/*
+ * The sub that pp_entersub is about to call: the top of the interpreter's stack is its code, a reference to it or
+ * its glob (sv.h, gv.h, cv.h of Perl 5.18 to 5.40, with threads: PL_stack_sp is my_perl's first member).
+ */
+static __always_inline void usdt_perl_sub(__u64 my_perl, struct usdt_perl_sub *sub)
+{
+	__u64 sv = usdt_peek(usdt_peek(my_perl)), any, gv, hek;
+	__u32 flags = 0;
+
+	*sub = (struct usdt_perl_sub){};
+	bpf_probe_read_user(&flags, sizeof(flags), (void *)(sv + 12));
+	if (flags & PERL_SVf_ROK) {
+		sv = usdt_peek(sv + 16);
+		bpf_probe_read_user(&flags, sizeof(flags), (void *)(sv + 12));
+	}
+	if ((flags & 0xff) == PERL_SVt_PVGV) {
+		sv = usdt_peek(usdt_peek(sv + 16) + 16);
+		bpf_probe_read_user(&flags, sizeof(flags), (void *)(sv + 12));
+	}
+	if ((flags & 0xff) != PERL_SVt_PVCV)
+		return;
+	any = usdt_peek(sv);
+	sub->file = usdt_peek(any + 0x40);
+	gv = usdt_peek(usdt_peek(any + 0x38));
+	hek = usdt_peek(gv + 0x20);
+	sub->name = hek ? hek + 8 : 0;
+	hek = usdt_peek(usdt_peek(usdt_peek(gv + 0x28)) + 0x20);
+	sub->package = hek ? hek + 8 : 0;
+}
+
+#endif /* BPF_USDT_ARGS_BPF_H */
