@@ -36,9 +36,12 @@ class Cut(Exception):
     """A run did not come to its end; the text says how."""
 
 
+PRCTL = ctypes.CDLL(None).prctl     # found before any thread forks
+
+
 def die_with_parent():
-    """In the child: SIGKILL when the driver goes, even if it was killed itself (PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    """In the child: SIGKILL when the thread that started it goes, even if it was killed itself (PR_SET_PDEATHSIG)."""
+    PRCTL(1, signal.SIGKILL)
 
 
 class Processes:

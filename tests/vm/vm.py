@@ -6,12 +6,14 @@ import argparse
 import fcntl
 import glob
 import os
+import queue
 import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zlib
 
@@ -205,13 +207,12 @@ def in_guest(guest, name, command, folder, options):
     raise Cut(f"no boot in {BOOTS} tries")
 
 
-def run_one(cache, kernel, options):
-    """Run the tests on the host (kernel None) or in a guest: a column of the report."""
+def run_one(cache, kernel, guest, options):
+    """Run the tests on the host (kernel and guest None) or in a guest: a column of the report."""
     name = kernel.name if kernel else "host"
     folder = cache.fresh("results", name)
     command = test_command(cache, folder, SELFTEST + options.tests, kernel.arch, SLOW) if kernel else \
         test_command(cache, folder, options.tests)
-    guest = cache.guest(kernel) if kernel else None
     start, trouble = time.monotonic(), ""
     try:
         status = in_guest(guest, name, command, folder, options) if guest else \
@@ -229,6 +230,30 @@ def run_one(cache, kernel, options):
         with open(f"{folder}/release") as file:
             release = file.read().strip()
     return report.Column(name, release, tests, trouble, seconds)
+
+
+def run_guests(cache, kernels, options):
+    """Yields the guests' columns as they end, options.jobs of them running at a time. Threads that die with the
+    program: it may leave by a signal's exception, and the guests then go with their threads."""
+    todo, ended = queue.SimpleQueue(), queue.SimpleQueue()
+
+    def work():
+        while True:
+            try:
+                kernel, guest = todo.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                ended.put(run_one(cache, kernel, guest, options))
+            except (Error, OSError) as error:
+                ended.put(report.Column(kernel.name, "?", {}, str(error), 0))
+
+    for kernel in kernels:
+        todo.put((kernel, cache.guest(kernel)))
+    for _ in range(min(options.jobs, len(kernels))):
+        threading.Thread(target=work, daemon=True).start()
+    for _ in kernels:
+        yield ended.get()
 
 
 def tail(path, lines):
@@ -261,10 +286,14 @@ def command_run(options):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise Error(f"another run is using {cache.folder}")
-    columns = []
-    for kernel in ([None] if options.host else []) + kernels:
-        columns.append(run_one(cache, kernel, options))
-        show(cache, columns[-1])
+    columns = [run_one(cache, None, None, options)] if options.host else []
+    for column in columns:
+        show(cache, column)
+    for column in run_guests(cache, kernels, options):
+        show(cache, column)
+        columns.append(column)
+    order = ["host", *(kernel.name for kernel in kernels)]
+    columns.sort(key=lambda column: order.index(column.name))
     text = report.table(columns)
     with open(cache.path("report.md"), "w") as file:
         file.write(text)
@@ -313,6 +342,7 @@ def main():
     run.add_argument("--no-host", dest="host", action="store_false", help="guests only")
     run.add_argument("--boot-timeout", type=int, default=60, help="seconds until a boot counts as hung")
     run.add_argument("--timeout", type=int, default=1200, help="seconds for all tests of one guest")
+    run.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at a time; each keeps one core busy")
     run.add_argument("tests", nargs="+", help="pytest files or node ids, relative to the tree")
     run.set_defaults(command=command_run)
     shell = commands.add_parser("shell", help="an interactive shell in a guest")
