@@ -117,8 +117,8 @@ static __always_inline void events_scratch_done(void)
 		scratch->busy = 0;
 }
 
-/* Send a record that lies anywhere, such as a small one on the stack. */
-static __always_inline void events_send(void *ctx, void *data, __u64 size, __u32 probe)
+/* Send a record that lies anywhere, such as a small one on the stack. 0, or a negative errno: it is lost, and counted. */
+static __always_inline long events_send(void *ctx, void *data, __u64 size, __u32 probe)
 {
 	long err;
 
@@ -130,18 +130,23 @@ static __always_inline void events_send(void *ctx, void *data, __u64 size, __u32
 		events_count_lost(probe);
 	else if (!events_use_perf)
 		events_wake_consumer();
+	return err;
 }
 
 /*
  * Send the first size bytes of what events_scratch() gave, and give it back; size 0 sends nothing.
+ * Returns as events_send().
  */
-static __always_inline void events_output(void *ctx, void *data, __u64 size, __u32 probe)
+static __always_inline long events_output(void *ctx, void *data, __u64 size, __u32 probe)
 {
+	long err = 0;
+
 	if (size > EVENTS_SCRATCH_SIZE)
 		size = EVENTS_SCRATCH_SIZE;
 	if (size)
-		events_send(ctx, data, size, probe);
+		err = events_send(ctx, data, size, probe);
 	events_scratch_done();
+	return err;
 }
 
 #endif /* BPF_EVENTS_BPF_H */

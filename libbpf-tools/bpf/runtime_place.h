@@ -9,6 +9,7 @@
 enum runtime_event {
 	RUNTIME_METHOD_ENTRY,
 	RUNTIME_METHOD_RETURN,	/* also when left by an exception, unless the route's note says otherwise */
+	RUNTIME_METHOD_UNWIND,	/* methods above RUNTIME_LEVEL are left, by an exception or a jump, without returning */
 	RUNTIME_GC_BEGIN,
 	RUNTIME_GC_END,
 	RUNTIME_OBJECT,		/* an object was made */
@@ -30,6 +31,11 @@ enum runtime_role {
 	RUNTIME_FILE_NAME,	/* ends with a NUL */
 	RUNTIME_LINE,
 	RUNTIME_NUMBER,		/* bytes of an object; generation of a collection */
+	/*
+	 * Rises from each method to those that it calls, the same at a method's entry and return: for runtimes whose
+	 * methods may end without RUNTIME_METHOD_RETURN. Others don't have it.
+	 */
+	RUNTIME_LEVEL,
 	RUNTIME_ROLES,
 };
 
