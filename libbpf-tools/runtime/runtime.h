@@ -28,6 +28,8 @@ enum runtime_lang {
 	RUNTIME_LANGS,
 };
 
+#define RUNTIME_SWITCHES_MAX 2
+
 #define RUNTIME_ANY ((1u << RUNTIME_LANGS) - 1)
 
 /* "java", "node", ... and back; -1 if there is no such language. */
@@ -65,9 +67,11 @@ struct runtime_image {
 	ino_t ino;
 	char *path;    /* by which we can open it, and the kernel for a probe; may go through /proc/PID */
 	char *display; /* as the first process that was seen with it calls it */
-	struct runtime_place *places; /* by event */
+	struct runtime_place *places; /* an event's own are not all in a row */
 	size_t count;
+	/* A build may tell of returns only: they are the method calls to be counted then. */
 	struct runtime_route routes[RUNTIME_EVENTS];
+	uint64_t switch_addrs[RUNTIME_SWITCHES_MAX]; /* for runtime_explain() */
 };
 
 /* The files looked at so far: each only once, however many processes map it. */
@@ -92,6 +96,17 @@ struct runtime_use {
  */
 int runtime_images_find(struct runtime_images *images, pid_t pid,
 			struct runtime_use uses[RUNTIME_USES_MAX]);
+
+/*
+ * The images in the usual places of this system, for processes that are still to come. fn: <0 ends it. 0 or what fn returned,
+ * or -ENOMEM.
+ */
+int runtime_images_find_installed(struct runtime_images *images,
+				  int (*fn)(void *ctx, struct runtime_image *image), void *ctx);
+
+/* The same for one file by its path. -ENOENT: no runtime; errors of open(2), ... */
+int runtime_images_open(struct runtime_images *images, const char *path,
+			struct runtime_image **image);
 
 /*
  * What this process must be started with for an event to be reported (-XX:+ExtendedDTraceProbes,

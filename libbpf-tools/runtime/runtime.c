@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * From the rows of the table to the places in one file. Which files a process has: runtime_find.c.
+ */
+#include <blazesym-lite.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/runtime_private.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const event_names[RUNTIME_EVENTS] = {
+	[RUNTIME_METHOD_ENTRY] = "method", [RUNTIME_METHOD_RETURN] = "return",
+	[RUNTIME_GC_BEGIN] = "gc",	   [RUNTIME_GC_END] = "gc-end",
+	[RUNTIME_OBJECT] = "object",	   [RUNTIME_CLASS] = "class",
+	[RUNTIME_EXCEPTION] = "exception", [RUNTIME_THREAD_START] = "thread",
+	[RUNTIME_THREAD_STOP] = "thread-stop",
+};
+
+const char *runtime_lang_name(enum runtime_lang lang)
+{
+	return (unsigned int)lang < RUNTIME_LANGS ? runtime_descs[lang].name : "?";
+}
+
+int runtime_lang_find(const char *name)
+{
+	for (int lang = 0; lang < RUNTIME_LANGS; lang++)
+		if (!strcmp(runtime_descs[lang].name, name))
+			return lang;
+	return -1;
+}
+
+const char *runtime_event_name(enum runtime_event event)
+{
+	return (unsigned int)event < RUNTIME_EVENTS ? event_names[event] : "enabler";
+}
+
+/* ---- values ---- */
+
+/* Integer arguments of a function: System V AMD64 psABI 3.2.3; AAPCS64 6.8.2. */
+static const char *const argument_registers[][6] = {
+	{ "rdi", "rsi", "rdx", "rcx", "r8", "r9" },
+	{ "x0", "x1", "x2", "x3", "x4", "x5" },
+};
+
+static uint16_t register_slot(int machine, int number)
+{
+	const struct bsl_reg *reg = number == BSL_REG_NONE ? NULL : bsl_reg_get(machine, number);
+
+	return reg ? reg->pt_regs_offset : USDT_NO_REG;
+}
+
+static uint16_t register_named(int machine, const char *name)
+{
+	int number = bsl_reg_find(machine, name);
+
+	return number < 0 ? USDT_NO_REG : register_slot(machine, number);
+}
+
+static void value_from_argument(struct usdt_arg *arg, unsigned int number, int machine)
+{
+	if (number > LENGTH(argument_registers[0]))
+		return;
+	arg->reg = register_named(machine, argument_registers[machine == EM_AARCH64][number - 1]);
+	arg->size = 8;
+	arg->kind = arg->reg == USDT_NO_REG ? USDT_ARG_NONE : USDT_ARG_REG;
+}
+
+static void value_from_operand(struct usdt_arg *arg, const struct bsl_usdt_arg *operand,
+			       uint64_t site, int machine)
+{
+	arg->size = operand->size;
+	arg->is_signed = operand->is_signed;
+	arg->disp = operand->disp;
+	switch (operand->kind) {
+	case BSL_ARG_CONST:
+		arg->kind = USDT_ARG_CONST;
+		break;
+	case BSL_ARG_REG:
+		arg->reg = register_slot(machine, operand->reg);
+		arg->shift = operand->reg_shift;
+		arg->kind = arg->reg == USDT_NO_REG ? USDT_ARG_NONE : USDT_ARG_REG;
+		break;
+	case BSL_ARG_DEREF:
+		arg->reg = register_slot(machine, operand->reg);
+		arg->index = register_slot(machine, operand->index);
+		arg->scale = operand->scale ? __builtin_ctz(operand->scale) : 0;
+		arg->index_bits = operand->index_is_w ? 32 + operand->index_is_signed : 64;
+		arg->kind = USDT_ARG_DEREF;
+		break;
+	case BSL_ARG_ADDR:
+		/* At the probe the program counter is the site's run-time address. */
+		arg->reg = register_named(machine, machine == EM_AARCH64 ? "pc" : "rip");
+		arg->disp = operand->addr - site;
+		arg->kind = arg->reg == USDT_NO_REG ? USDT_ARG_NONE : USDT_ARG_DEREF;
+		break;
+	case BSL_ARG_UNSUPPORTED:
+		break;
+	}
+}
+
+static void value_resolve(struct usdt_arg *arg, const struct runtime_value *value,
+			  const struct bsl_usdt *usdt, int machine)
+{
+	*arg = (struct usdt_arg){ .reg = USDT_NO_REG, .index = USDT_NO_REG };
+	if (!value->operand)
+		return;
+	if (!usdt)
+		value_from_argument(arg, value->operand, machine);
+	else if (value->operand <= usdt->nargs && value->operand <= BSL_USDT_MAX_ARGS)
+		value_from_operand(arg, &usdt->args[value->operand - 1], usdt->addr, machine);
+	arg->nr_steps = value->nr_steps;
+	arg->last_size = value->last_size ?: 8;
+	memcpy(arg->steps, value->steps, sizeof(arg->steps));
+	arg->add = value->add;
+}
+
+/* ---- places ---- */
+
+struct resolution {
+	struct bsl_elf *elf;
+	struct runtime_image *image;
+	const struct runtime_desc *desc;
+	const struct runtime_row *row;
+	uint64_t ref_ctr_offset; /* for an enabler */
+};
+
+static struct runtime_place *place_add(struct resolution *res, const struct bsl_usdt *usdt)
+{
+	struct runtime_image *image = res->image;
+	const struct runtime_row *row = res->row;
+	struct runtime_place *grown, *place;
+	int machine = bsl_elf_machine(res->elf);
+
+	grown = reallocarray(image->places, image->count + 1, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	image->places = grown;
+	place = &grown[image->count++];
+	*place = (struct runtime_place){
+		.spec = { .event = row->event, .lang = image->lang, .reader = row->reader,
+			  .is_part = row->is_part },
+		.is_return = row->is_return,
+		.probe = usdt ? row->usdt : row->symbol,
+	};
+	for (int role = 0; role < RUNTIME_ROLES; role++)
+		value_resolve(&place->spec.args[role], &row->values[role], usdt, machine);
+	if (row->event < RUNTIME_EVENTS)
+		image->routes[row->event].places++;
+	return place;
+}
+
+static bool usdt_matches(const struct bsl_usdt *usdt, const char *name)
+{
+	size_t len = strlen(usdt->provider);
+
+	return !strncmp(name, usdt->provider, len) && name[len] == ':' &&
+	       !strcmp(name + len + 1, usdt->name);
+}
+
+static int add_usdt_site(const struct bsl_usdt *usdt, void *ctx)
+{
+	struct resolution *res = ctx;
+	struct runtime_place *place;
+
+	if (usdt->offset == UINT64_MAX || usdt->sema_offset == UINT64_MAX ||
+	    !usdt_matches(usdt, res->row->usdt))
+		return 0;
+	place = place_add(res, usdt);
+	if (!place)
+		return -ENOMEM;
+	place->offset = usdt->offset;
+	place->addr = usdt->addr;
+	place->ref_ctr_offset = usdt->sema_offset;
+	return 0;
+}
+
+/* A leading endbr64 is single-stepped by the kernel, while the push or nop after it is emulated. */
+static unsigned int skip_landing_pad(const struct bsl_elf *elf, uint64_t addr)
+{
+	const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	const void *code = bsl_elf_data(elf, addr, sizeof(endbr64));
+
+	return bsl_elf_machine(elf) == EM_X86_64 && code &&
+	       !memcmp(code, endbr64, sizeof(endbr64)) ? sizeof(endbr64) : 0;
+}
+
+static int add_function(const struct bsl_symbol *sym, void *ctx)
+{
+	struct resolution *res = ctx;
+	struct runtime_place *place;
+	unsigned int skip;
+
+	if (sym->offset == UINT64_MAX || sym->clone || sym->type != BSL_SYM_FUNC)
+		return 0;
+	place = place_add(res, NULL);
+	if (!place)
+		return -ENOMEM;
+	skip = skip_landing_pad(res->elf, sym->addr);
+	place->offset = sym->offset + skip;
+	place->addr = sym->addr + skip;
+	place->ref_ctr_offset = res->ref_ctr_offset;
+	return 0;
+}
+
+static int note_semaphore(const struct bsl_usdt *usdt, void *ctx)
+{
+	struct resolution *res = ctx;
+
+	if (usdt_matches(usdt, res->row->usdt) && usdt->sema_offset != UINT64_MAX)
+		res->ref_ctr_offset = usdt->sema_offset;
+	return 0;
+}
+
+/* The places of one row. Returns 0, or -ENOMEM; a broken note or a missing table is none. */
+static int resolve_row(struct resolution *res)
+{
+	const struct runtime_row *row = res->row;
+	int err = 0;
+
+	res->ref_ctr_offset = 0;
+	if (row->usdt && row->symbol) {
+		err = bsl_elf_usdt_each(res->elf, note_semaphore, res);
+		if (!res->ref_ctr_offset)
+			return 0;
+	} else if (row->usdt) {
+		err = bsl_elf_usdt_each(res->elf, add_usdt_site, res);
+	}
+	if (row->symbol)
+		err = bsl_elf_find_symbols(res->elf, row->symbol,
+					   bsl_glob_is_pattern(row->symbol) ? BSL_FIND_GLOB : 0,
+					   add_function, res);
+	return err == -ENOMEM ? err : 0;
+}
+
+/* Has the event a row of a lower rank that gave places? */
+static bool is_outranked(const struct resolution *res, uint8_t found_rank)
+{
+	return res->row->event < RUNTIME_EVENTS && res->image->routes[res->row->event].places &&
+	       res->row->rank > found_rank;
+}
+
+static void route_explain(struct runtime_image *image, const struct runtime_desc *desc,
+			  enum runtime_event event)
+{
+	struct runtime_route *route = &image->routes[event];
+
+	if (route->places)
+		return;
+	if (event == RUNTIME_THREAD_START && desc->has_kernel_threads) {
+		route->kind = RUNTIME_ROUTE_KERNEL;
+		route->note = "threads that the kernel starts for the process";
+	} else {
+		route->note = desc->missing[event] ?:
+			      "this build has neither a USDT probe nor a function for it";
+	}
+}
+
+static int note_switch(const struct bsl_symbol *sym, void *ctx)
+{
+	uint64_t *addr = ctx;
+
+	*addr = sym->addr;
+	return 1;
+}
+
+static void resolve_switches(struct resolution *res)
+{
+	for (int i = 0; i < RUNTIME_SWITCHES_MAX; i++)
+		if (res->desc->switches[i].symbol)
+			bsl_elf_find_symbols(res->elf, res->desc->switches[i].symbol,
+					     BSL_FIND_ONLY_OBJECTS, note_switch,
+					     &res->image->switch_addrs[i]);
+}
+
+static int image_resolve(struct resolution *res)
+{
+	uint8_t ranks[RUNTIME_EVENTS + 1] = {};
+	struct runtime_route *route;
+	size_t before;
+	int err;
+
+	for (size_t i = 0; i < res->desc->count; i++) {
+		res->row = &res->desc->rows[i];
+		if (is_outranked(res, ranks[res->row->event]))
+			continue;
+		before = res->image->count;
+		err = resolve_row(res);
+		if (err)
+			return err;
+		if (res->image->count == before || res->row->event == RUNTIME_ENABLER)
+			continue;
+		ranks[res->row->event] = res->row->rank;
+		route = &res->image->routes[res->row->event];
+		route->kind = res->row->usdt ? RUNTIME_ROUTE_USDT : RUNTIME_ROUTE_UPROBE;
+		route->note = res->row->note ?: route->note;
+	}
+	resolve_switches(res);
+	for (int event = 0; event < RUNTIME_EVENTS; event++)
+		route_explain(res->image, res->desc, event);
+	return 0;
+}
+
+/* ---- images ---- */
+
+void runtime_image_free(struct runtime_image *image)
+{
+	if (!image)
+		return;
+	free(image->places);
+	free(image->display);
+	free(image->path);
+	free(image);
+}
+
+static int defined_here(const struct bsl_symbol *sym, void *ctx)
+{
+	bool *found = ctx;
+
+	*found = sym->offset != UINT64_MAX;
+	return *found;
+}
+
+/* Which runtime the file is; -1: none of those asked for. */
+static int recognise(struct bsl_elf *elf, unsigned int langs)
+{
+	for (int lang = 0; lang < RUNTIME_LANGS; lang++) {
+		bool found = false;
+
+		if (langs & 1u << lang)
+			bsl_elf_find_symbols(elf, runtime_descs[lang].symbol, 0, defined_here,
+					     &found);
+		if (found)
+			return lang;
+	}
+	return -1;
+}
+
+int runtime_image_open(const char *path, const char *display, unsigned int langs,
+		       struct runtime_image **result)
+{
+	struct resolution res = {};
+	int err, lang;
+
+	err = bsl_elf_open(path, &res.elf);
+	if (err)
+		return err;
+	lang = recognise(res.elf, langs);
+	if (lang < 0 || bsl_elf_bits(res.elf) != 64 || bsl_elf_machine(res.elf) != bsl_host_machine()) {
+		err = -ENOENT;
+		goto cleanup;
+	}
+	err = -ENOMEM;
+	res.image = calloc(1, sizeof(*res.image));
+	if (!res.image)
+		goto cleanup;
+	res.desc = &runtime_descs[lang];
+	res.image->lang = lang;
+	res.image->dev = bsl_elf_dev(res.elf);
+	res.image->ino = bsl_elf_ino(res.elf);
+	res.image->path = strdup(path);
+	res.image->display = strdup(display);
+	if (res.image->path && res.image->display)
+		err = image_resolve(&res);
+cleanup:
+	bsl_elf_close(res.elf);
+	if (err)
+		runtime_image_free(res.image);
+	else
+		*result = res.image;
+	return err;
+}

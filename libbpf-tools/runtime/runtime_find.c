@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * The runtimes of processes and of this system: which files hold one, each looked at once.
+ */
+#include <blazesym-lite.h>
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+
+#include "lib/log.h"
+#include "runtime/runtime_private.h"
+
+/* A file as /proc/PID/maps names it: on some file systems not as stat(2) does. */
+struct seen_file {
+	uint64_t ino;
+	uint32_t dev_major, dev_minor;
+	struct runtime_image *image; /* NULL: no runtime in it */
+};
+
+struct runtime_images {
+	unsigned int langs;
+	struct seen_file *seen;
+	size_t seen_count;
+	struct runtime_image **images;
+	size_t count;
+};
+
+struct runtime_images *runtime_images_new(unsigned int langs)
+{
+	struct runtime_images *images = calloc(1, sizeof(*images));
+
+	if (images)
+		images->langs = langs;
+	return images;
+}
+
+void runtime_images_free(struct runtime_images *images)
+{
+	if (!images)
+		return;
+	for (size_t i = 0; i < images->count; i++)
+		runtime_image_free(images->images[i]);
+	free(images->images);
+	free(images->seen);
+	free(images);
+}
+
+static struct runtime_image *find_image(const struct runtime_images *images, dev_t dev, ino_t ino)
+{
+	for (size_t i = 0; i < images->count; i++)
+		if (images->images[i]->ino == ino && images->images[i]->dev == dev)
+			return images->images[i];
+	return NULL;
+}
+
+/* path: by which we open it. */
+static int open_image(struct runtime_images *images, const char *path, const char *display,
+		      struct runtime_image **result)
+{
+	struct runtime_image **grown, *image;
+	struct stat st;
+	int err;
+
+	if (stat(path, &st))
+		return -errno;
+	*result = find_image(images, st.st_dev, st.st_ino);
+	if (*result)
+		return 0;
+	err = runtime_image_open(path, display, images->langs, &image);
+	if (err)
+		return err;
+	grown = reallocarray(images->images, images->count + 1, sizeof(*grown));
+	if (!grown) {
+		runtime_image_free(image);
+		return -ENOMEM;
+	}
+	images->images = grown;
+	images->images[images->count++] = image;
+	*result = image;
+	return 0;
+}
+
+int runtime_images_open(struct runtime_images *images, const char *path,
+			struct runtime_image **image)
+{
+	return open_image(images, path, path, image);
+}
+
+/* ---- processes ---- */
+
+static const char *file_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static bool is_library_of_runtime(const struct runtime_images *images, const char *path)
+{
+	const char *const *pattern;
+
+	for (int lang = 0; lang < RUNTIME_LANGS; lang++) {
+		if (!(images->langs & 1u << lang))
+			continue;
+		for (pattern = runtime_descs[lang].libraries; *pattern; pattern++)
+			if (bsl_glob_match(*pattern, file_name(path)))
+				return true;
+	}
+	return false;
+}
+
+/* The path by which the file can be opened even when this process has ended, if there is one. */
+static int stable_path(const struct bsl_maps *maps, const struct bsl_map *map, char *path,
+		       size_t size)
+{
+	struct stat ours, theirs;
+	int err = bsl_map_open_path(maps, map, path, size);
+
+	if (!err && !stat(path, &theirs) && !stat(map->path, &ours) &&
+	    ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev)
+		snprintf(path, size, "%s", map->path);
+	return err;
+}
+
+/* The image in a mapped file, or NULL; looked at only the first time. */
+static int image_of_map(struct runtime_images *images, const struct bsl_maps *maps,
+			const struct bsl_map *map, struct runtime_image **image)
+{
+	struct seen_file *grown, *seen;
+	char path[PATH_MAX];
+	int err;
+
+	for (size_t i = 0; i < images->seen_count; i++) {
+		seen = &images->seen[i];
+		if (seen->ino == map->ino && seen->dev_major == map->dev_major &&
+		    seen->dev_minor == map->dev_minor) {
+			*image = seen->image;
+			return 0;
+		}
+	}
+	*image = NULL;
+	err = stable_path(maps, map, path, sizeof(path));
+	err = err ?: open_image(images, path, map->path, image);
+	if (err == -ENOMEM)
+		return err;
+	if (err && err != -ENOENT)
+		log_info("can't look at %s of process %d: %s", map->path, maps->pid, strerror(-err));
+	grown = reallocarray(images->seen, images->seen_count + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	images->seen = grown;
+	grown[images->seen_count++] = (struct seen_file){ .ino = map->ino,
+							  .dev_major = map->dev_major,
+							  .dev_minor = map->dev_minor,
+							  .image = *image };
+	return 0;
+}
+
+static bool is_executable_of(pid_t pid, const struct bsl_map *map)
+{
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	return !stat(path, &st) && st.st_ino == map->ino;
+}
+
+static bool has_image(const struct runtime_use *uses, int count, const struct runtime_image *image)
+{
+	while (count)
+		if (uses[--count].image == image)
+			return true;
+	return false;
+}
+
+int runtime_images_find(struct runtime_images *images, pid_t pid,
+			struct runtime_use uses[RUNTIME_USES_MAX])
+{
+	const struct bsl_map *map, *last = NULL;
+	struct runtime_image *image;
+	struct bsl_maps *maps;
+	int count = 0, err;
+
+	err = bsl_maps_read(pid, &maps);
+	if (err)
+		return err;
+	for (size_t i = 0; i < maps->nr && count < RUNTIME_USES_MAX && !err; i++) {
+		map = &maps->maps[i];
+		if (map->kind != BSL_MAP_FILE || !(map->perms & BSL_MAP_EXEC) ||
+		    (last && last->ino == map->ino))
+			continue;
+		last = map;
+		if (!is_library_of_runtime(images, map->path) && !is_executable_of(pid, map))
+			continue;
+		err = image_of_map(images, maps, map, &image);
+		if (err || !image || has_image(uses, count, image))
+			continue;
+		uses[count].image = image;
+		uses[count++].bias = !image->count ? 0 : map->start - map->offset -
+				     (image->places[0].addr - image->places[0].offset);
+	}
+	bsl_maps_free(maps);
+	return err ?: count;
+}
+
+/* ---- this system ---- */
+
+static int find_installed(struct runtime_images *images, const char *pattern,
+			  int (*fn)(void *ctx, struct runtime_image *image), void *ctx)
+{
+	struct runtime_image *image;
+	glob_t found = {};
+	int err = 0;
+
+	if (!glob(pattern, GLOB_NOSORT, NULL, &found)) {
+		for (size_t i = 0; i < found.gl_pathc && !err; i++)
+			if (!runtime_images_open(images, found.gl_pathv[i], &image))
+				err = fn(ctx, image);
+	}
+	globfree(&found);
+	return err;
+}
+
+int runtime_images_find_installed(struct runtime_images *images,
+				  int (*fn)(void *ctx, struct runtime_image *image), void *ctx)
+{
+	const struct runtime_desc *desc;
+	int err = 0;
+
+	for (int lang = 0; lang < RUNTIME_LANGS; lang++) {
+		desc = &runtime_descs[lang];
+		for (size_t i = 0; i < sizeof(desc->installed) / sizeof(desc->installed[0]); i++)
+			if (!err && images->langs & 1u << lang && desc->installed[i])
+				err = find_installed(images, desc->installed[i], fn, ctx);
+	}
+	return err;
+}
+
+/* ---- what isn't switched on ---- */
+
+/* The bool at an address of the process; true if it can't be read: nothing is to be said then. */
+static bool read_switch(pid_t pid, uint64_t address)
+{
+	uint8_t value = 1;
+	struct iovec local = { &value, sizeof(value) };
+	struct iovec remote = { (void *)(uintptr_t)address, sizeof(value) };
+
+	process_vm_readv(pid, &local, 1, &remote, 1, 0);
+	return value;
+}
+
+const char *runtime_explain(pid_t pid, const struct runtime_use *use, enum runtime_event event)
+{
+	const struct runtime_image *image = use->image;
+	const struct runtime_switch *s;
+
+	if (image->routes[event].kind != RUNTIME_ROUTE_USDT)
+		return NULL;
+	for (int i = 0; i < RUNTIME_SWITCHES_MAX; i++) {
+		s = &runtime_descs[image->lang].switches[i];
+		if (!(s->events & 1u << event))
+			continue;
+		if (!s->symbol || (image->switch_addrs[i] &&
+				   !read_switch(pid, image->switch_addrs[i] + use->bias)))
+			return s->note;
+	}
+	return NULL;
+}
