@@ -290,8 +290,9 @@ static void process_read_maps(struct bsl_symbolizer *symbolizer, struct process 
 
 	err = bsl_maps_read(process->pid, &maps);
 	/* an ending process has no mappings: what it had is more useful */
-	if (!err && !maps->nr && process->maps) {
+	if (!err && !maps->nr) {
 		bsl_maps_free(maps);
+		process->reason = BSL_NO_PROCESS;
 		return;
 	}
 	file_ids = err ? NULL : calloc(maps->nr + 1, sizeof(*file_ids));

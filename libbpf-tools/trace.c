@@ -17,6 +17,7 @@
 #include "lib/log.h"
 #include "lib/options.h"
 #include "lib/run.h"
+#include "lib/stack.h"
 #include "lib/timestamp.h"
 #include "probe/arena.h"
 #include "probe/btf.h"
@@ -34,6 +35,7 @@ static struct env {
 	int64_t uid;
 	uint32_t string_size;
 	bool include_self, show_offset, show_time, unix_time, show_cpu, dump, list;
+	bool kernel_stack, user_stack, show_address;
 	const char *cgroup, *name, *msg_filter;
 	const char **specs;
 	size_t spec_count;
@@ -51,6 +53,7 @@ struct trace {
 	struct attach_set links;
 	struct output *out;
 	struct record_text message;
+	struct stack_names *names;
 	struct timestamp clock;
 	bool has_format;
 	uint64_t bad_records;
@@ -79,7 +82,8 @@ static const char doc[] =
 	"The kernel's types are known: its functions' parameters by name, structures\n"
 	"(sk->sk_rcvbuf, ((struct sock *)arg1)->..., $task->...), enumerators. Without\n"
 	"a FORMAT, parameters and results of known type are printed by it.\n"
-	"Formats: %d %u %x %c %s ... as printf has; %.*s takes a length and a pointer.\n"
+	"Formats: %d %u %x %c %s ... as printf has; %.*s takes a length and a pointer;\n"
+	"%K and %U name an address in the kernel, in the process.\n"
 	"\n"
 	"Examples:\n"
 	"  trace 'c:open64 \"%s\", arg1'              files opened through libc\n"
@@ -87,6 +91,7 @@ static const char doc[] =
 	"  trace '/usr/bin/redis-server:createStringObject \"%s\" arg1'\n"
 	"  trace 'r:bash:readline \"%s\", retval'     what is typed into all shells\n"
 	"  trace 'u:stdc++:throw'                     C++ exceptions\n"
+	"  trace -U 'c:malloc (arg1 > 1000000)'       who allocates much\n"
 	"  trace sys_openat r::sys_openat             with all arguments and results\n"
 	"  trace 'tcp_connect \"%d\", sk->sk_rcvbuf'   a kernel function and its types\n"
 	"  trace 't:syscalls:sys_enter_openat \"%s\", args->filename' -- ls\n"
@@ -106,6 +111,9 @@ static const struct argp_option options[] = {
 	{"timestamp", 't', NULL, 0, "Show seconds since the start, TIME", 0},
 	{"unix-timestamp", 'u', NULL, 0, "With -t: seconds since the epoch", 0},
 	{"print_cpu", 'C', NULL, 0, "Show the CPU", 0},
+	{"kernel-stack", 'K', NULL, 0, "Show the kernel's stack", 0},
+	{"user-stack", 'U', NULL, 0, "Show the process's stack", 0},
+	{"address", 'a', NULL, 0, "With -K, -U: show addresses too", 0},
 	{"list", 'l', NULL, 0, "List what SPEC would attach to, and exit", 0},
 	{"dump", KEY_DUMP, NULL, 0, "Show the typed expressions and BPF instructions, and exit", 0},
 	{"ebpf", KEY_DUMP, NULL, OPTION_ALIAS, NULL, 0},
@@ -150,6 +158,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case 'C':
 		env.show_cpu = true;
+		break;
+	case 'K':
+		env.kernel_stack = true;
+		break;
+	case 'U':
+		env.user_stack = true;
+		break;
+	case 'a':
+		env.show_address = true;
 		break;
 	case 'l':
 		env.list = true;
@@ -209,9 +226,31 @@ static void print_time(struct trace *trace, const struct record_view *view)
 		output_printf(trace->out, "%-8.6f ", timestamp_offset(&trace->clock, view->time));
 }
 
+static void print_stacks(struct trace *trace, const struct record_view *view)
+{
+	static const char *const keys[] = {"kernel_stack", "user_stack"};
+	uint64_t addrs[STACK_MAX_DEPTH + 1];
+	bool any = false;
+	struct stack stack;
+
+	for (enum record_stack i = 0; i < RECORD_STACKS; i++) {
+		if (record_stack(view, i, addrs, &stack))
+			continue;
+		any = true;
+		if (env.options.json)
+			stack_json(trace->names, &stack, keys[i], trace->out);
+		else
+			stack_print(trace->names, &stack, env.show_address, trace->out);
+	}
+	if (any && !env.options.json)
+		output_end_line(trace->out);
+}
+
 static int print_text(struct trace *trace, const struct record_view *view,
 		      const struct target_place *place)
 {
+	int end;
+
 	print_time(trace, view);
 	if (env.show_cpu)
 		output_printf(trace->out, "%-3u ", view->cpu);
@@ -224,7 +263,10 @@ static int print_text(struct trace *trace, const struct record_view *view,
 	output_put_escaped(trace->out, place->name, strlen(place->name), -16);
 	output_puts(trace->out, " ");
 	output_put(trace->out, trace->message.text, trace->message.len);
-	return output_end(trace->out);
+	end = output_end(trace->out);
+	if (end >= 0)
+		print_stacks(trace, view);
+	return end;
 }
 
 static int print_json(struct trace *trace, const struct record_view *view, const struct probe *probe,
@@ -243,12 +285,13 @@ static int print_json(struct trace *trace, const struct record_view *view, const
 	output_json_cstr(out, "spec", probe->spec->text, SIZE_MAX);
 	if (view->record->checked->spec->has_format) {
 		output_json_str(out, "message", trace->message.text, trace->message.len);
-		err = record_json(view, out);
+		err = record_json(view, trace->names, out);
 		if (err) {
 			output_cancel(out);
 			return err;
 		}
 	}
+	print_stacks(trace, view);
 	return output_end(out);
 }
 
@@ -267,7 +310,7 @@ static int handle_record(void *ctx, const void *data, size_t size)
 	place = &probe->target.places[number - probe->first_place];
 	err = record_open(&probe->records[place->context], data, size, &view);
 	if (!err)
-		err = record_format(&view, &trace->message);
+		err = record_format(&view, trace->names, &trace->message);
 	if (err == -EBADMSG)
 		goto bad;
 	if (err)
@@ -300,14 +343,18 @@ static int compile_probes(struct trace *trace)
 {
 	struct probe_opts opts = {
 		.pid = env.options.pid,
-		.string_size = env.string_size,
-		.time = env.show_time || env.show_offset || env.options.json,
-		.cpu = env.show_cpu || env.options.json,
+		.record = {
+			.string_size = env.string_size,
+			.time = env.show_time || env.show_offset || env.options.json,
+			.cpu = env.show_cpu || env.options.json,
+			.stacks = {env.kernel_stack, env.user_stack},
+			.stack_depth = env.kernel_stack || env.user_stack ? stack_depth() : 0,
+		},
 	};
 	trace->types = opts.types = btf_types_new();
 
 	trace->probes = calloc(env.spec_count, sizeof(*trace->probes));
-	if (!trace->probes || !trace->types)
+	if (!trace->probes || !trace->types || !trace->names)
 		return report(env.specs[0], &(struct diag){}, -ENOMEM);
 	for (size_t i = 0; i < env.spec_count; i++) {
 		struct probe *probe = &trace->probes[i];
@@ -492,6 +539,7 @@ static void trace_close(struct trace *trace)
 		probe_close(&trace->probes[i]);
 	free(trace->probes);
 	btf_types_free(trace->types);
+	stack_names_free(trace->names);
 	free(trace->place_probe);
 	events_maps_close(&trace->maps);
 	close_fd(trace->unreadable_fd);
@@ -577,6 +625,7 @@ static void tell_unreadable(const struct trace *trace)
 	}
 	if (trace->bad_records)
 		log_warn("%llu malformed records", (unsigned long long)trace->bad_records);
+	stack_tell_unknown(trace->names);
 }
 
 static int run_trace(struct trace *trace, struct run *run)
@@ -614,7 +663,7 @@ int main(int argc, char **argv)
 		.common = OPTIONS_EVENTS | OPTIONS_PROCESS,
 		.letters = {[OPTIONS_PID] = 'p', [OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_BUFFER_PAGES] = 'b'},
 	};
-	struct trace trace = {.unreadable_fd = -1, .scratch_fd = -1, .cgroup_fd = -1, .cgroup_map_fd = -1};
+	struct trace trace = {.names = stack_names_new(), .unreadable_fd = -1, .scratch_fd = -1, .cgroup_fd = -1, .cgroup_map_fd = -1};
 	const char *specs[MAX_SPECS];
 	struct run *run = NULL;
 	int status;

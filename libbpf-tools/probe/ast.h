@@ -79,8 +79,8 @@ enum field_kind {
 	FIELD_INT,		/* %d %i %u %x %X %o %c %p and their h, l, ll forms */
 	FIELD_STR,		/* %s: NUL-terminated, at most -Z bytes; an array of char: at most its size */
 	FIELD_STR_LEN,		/* %.*s: two arguments, length then pointer, as in C */
-	FIELD_KSTACK,		/* %K */
-	FIELD_USTACK,		/* %U */
+	FIELD_KSYM,		/* %K: the name of an address in the kernel */
+	FIELD_USYM,		/* %U: in the process */
 };
 
 /* One conversion. The text between conversions is in the format itself. */

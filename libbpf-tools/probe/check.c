@@ -41,6 +41,21 @@ static int check_int_field(struct checker *c, struct field *field, const struct 
 	return field->expr ? 0 : -ENOMEM;
 }
 
+/* %K, %U: an address. */
+static int check_symbol_field(struct checker *c, struct field *field, const struct expr *arg)
+{
+	struct expr *e = check_value(c, arg);
+	char text[CHECK_TEXT_SIZE];
+
+	if (!e)
+		return -EINVAL;
+	if (!check_is_integer(e->type) && e->type->kind != TYPE_POINTER)
+		return diag_error(c->diag, arg->pos, "%%%c takes an address, but %s is of type %s", field->conv,
+				  check_text(arg, text, sizeof(text)), e->type->name);
+	field->expr = check_cast_to(c, e, type_int(8, false));
+	return field->expr ? 0 : -ENOMEM;
+}
+
 static int check_length(struct checker *c, struct field *field, const struct expr *arg)
 {
 	struct expr *e = check_value(c, arg);
@@ -62,13 +77,10 @@ static int check_length(struct checker *c, struct field *field, const struct exp
 static unsigned int values_of(const struct field *field)
 {
 	switch (field->kind) {
-	case FIELD_INT:
-	case FIELD_STR:
-		return 1;
 	case FIELD_STR_LEN:
 		return 2;
 	default:
-		return 0;
+		return 1;
 	}
 }
 
@@ -90,7 +102,7 @@ static int check_field(struct checker *c, struct field *field, struct expr *cons
 		field->expr = check_string(c, args[1], "%.*s");
 		return field->expr ? 0 : -EINVAL;
 	default:
-		return 0;
+		return check_symbol_field(c, field, args[0]);
 	}
 }
 

@@ -81,7 +81,7 @@ struct checked {
  * Fields. %d of an expression of declared type records as wide as the wider of format and type (a size_t
  * under %d is printed whole; %c, %hd and %hhd cut, which is their use), of type_unknown() as wide as the format says. %s takes a pointer to char, an array of char, $comm,
  * or type_unknown() or another pointer or 64-bit integer (an address, BCC's habit: user memory unless the context is the kernel's). `argN@user` was parsed as
- * a cast to a user pointer. %.*s takes (int length, pointer): len_expr is
+ * a cast to a user pointer. %K and %U take any address. %.*s takes (int length, pointer): len_expr is
  * a 64-bit number. Too few or too many arguments are errors that name the counts.
  *
  * Without a format, parameters and values of known type are printed by it: `n1=3, n2=2`, `= 5`; checked->spec is

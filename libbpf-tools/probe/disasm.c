@@ -28,6 +28,7 @@ static const struct {
 	{BPF_FUNC_get_current_uid_gid, "get_current_uid_gid"},
 	{BPF_FUNC_get_current_comm, "get_current_comm"},
 	{BPF_FUNC_perf_event_output, "perf_event_output"},
+	{BPF_FUNC_get_stack, "get_stack"},
 	{BPF_FUNC_get_current_task, "get_current_task"},
 	{BPF_FUNC_current_task_under_cgroup, "current_task_under_cgroup"},
 	{BPF_FUNC_probe_read, "probe_read"},

@@ -4,7 +4,7 @@
  * when one of them fails. Expressions are in generate_expr.c.
  *
  * r1, the context, is kept all along; everything else is computed where it is needed. A record of
- * known size is written straight into the ring buffer. One with strings is put together in scratch
+ * known size is written straight into the ring buffer. One with strings or stacks is put together in scratch
  * memory, as only the end shows how long it is; and since a probe can interrupt another one on
  * the same CPU, each scratch slot starts with a lock word: whoever adds 1 and finds 1 has it.
  */
@@ -342,6 +342,7 @@ static void gen_program(struct generator *g)
 	}
 	for (unsigned int i = 0; i < g->record->field_count; i++)
 		generate_field(g, &g->record->fields[i], i);
+	generate_stacks(g);
 	gen_submit(g);
 	code_label(c, g->drop);
 	gen_drop(g);

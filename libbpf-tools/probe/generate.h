@@ -42,7 +42,7 @@ struct generate_opts {
 #define GENERATE_SCRATCH_SLOTS 3
 /* Value size of the scratch map for records of at most max_size bytes: a lock word, then the record. */
 uint32_t generate_scratch_size(uint32_t max_size);
-/* True if this record is put together in scratch memory (it has strings, or there is no ring buffer). */
+/* True if this record is put together in scratch memory (it has strings or stacks, or there is no ring buffer). */
 bool generate_needs_scratch(const struct record *record, bool use_perf);
 
 /* True if the probe reads user memory, so that a sleepable program can see more than another one. */

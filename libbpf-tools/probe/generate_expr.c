@@ -23,6 +23,11 @@ static int context_reg(const struct generator *g, bool pc)
 	return bsl_reg_get(machine, reg)->pt_regs_offset;
 }
 
+int generate_sp_offset(const struct generator *g)
+{
+	return context_reg(g, false);
+}
+
 /* Extend the low `size` bytes to 64 bits. */
 static void gen_extend(struct generator *g, int v, unsigned int size, bool is_signed)
 {

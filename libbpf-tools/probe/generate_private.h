@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * What generate.c (the program's frame) and generate_expr.c (values) share.
+ * What generate.c (the program's frame), generate_expr.c (values) and generate_stack.c share.
  *
  * Invariant: a value in a virtual register is its C value extended to 64 bits, by its type's sign.
  */
@@ -35,5 +35,9 @@ void generate_prepare(struct generator *g);
 void generate_branch(struct generator *g, const struct expr *expr, int if_false);
 /* Evaluate a field and store it into the record. */
 void generate_field(struct generator *g, const struct record_field *field, unsigned int index);
+/* Put the stacks that the record has behind its strings. */
+void generate_stacks(struct generator *g);
+/* Where a context of registers keeps the stack pointer. */
+int generate_sp_offset(const struct generator *g);
 
 #endif /* PROBE_GENERATE_PRIVATE_H */

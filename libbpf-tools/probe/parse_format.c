@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * Formats: printf's conversions for integers and strings, and BCC's %K and %U for stacks.
+ * Formats: printf's conversions for integers and strings, and BCC's %K and %U for addresses' names.
  */
 #include <errno.h>
 #include <string.h>
@@ -31,8 +31,8 @@ static const struct conversion conversions[] = {
 	{'c', FIELD_INT, true, 0, false},
 	{'p', FIELD_INT, false, 0, false},
 	{'s', FIELD_STR, false, 0, true},
-	{'K', FIELD_KSTACK, false, 0, false},
-	{'U', FIELD_USTACK, false, 0, false},
+	{'K', FIELD_KSYM, false, 0, false},
+	{'U', FIELD_USYM, false, 0, false},
 };
 
 static const struct {
@@ -146,7 +146,7 @@ static int check_conversion(struct format_reader *r, const struct field *field,
 {
 	const char *text = r->text + field->fmt_start;
 	int len = (int)(r->at - field->fmt_start);
-	bool is_stack = conversion->kind == FIELD_KSTACK || conversion->kind == FIELD_USTACK;
+	bool is_symbol = conversion->kind == FIELD_KSYM || conversion->kind == FIELD_USYM;
 
 	if (modifier && !conversion->int_size)
 		return diag_error(r->diag, field->pos, "'%.*s': %%%c takes no length modifier", len,
@@ -155,7 +155,7 @@ static int check_conversion(struct format_reader *r, const struct field *field,
 		return diag_error(r->diag, field->pos,
 				  "'%.*s': a precision given by an argument is for %%.*s only",
 				  len, text);
-	if (is_stack && (field->width >= 0 || field->precision >= 0 || field->minus || field->zero ||
+	if (is_symbol && (field->width >= 0 || field->precision >= 0 || field->minus || field->zero ||
 			 field->plus || field->space || field->alt))
 		return diag_error(r->diag, field->pos,
 				  "'%.*s': %%%c takes no flags, width or precision", len, text,

@@ -25,7 +25,7 @@ static int check_context(struct probe *probe, const struct probe_context *contex
 	int err = check_spec(probe->spec, context, checked, diag);
 
 	if (!err)
-		err = record_layout(*checked, opts->string_size, opts->time, opts->cpu, record);
+		err = record_layout(*checked, &opts->record, record);
 	if (err == -E2BIG)
 		err = diag_error(diag, probe->spec->format.pos, "at most %d values can be printed",
 				 RECORD_MAX_FIELDS);
@@ -77,7 +77,7 @@ static int probe_check(struct probe *probe, const struct probe_opts *opts, struc
 int probe_compile(const char *text, const struct probe_opts *opts, struct probe *probe,
 		  struct diag *diag)
 {
-	const struct target_opts target_opts = {opts->pid, opts->string_size, opts->types};
+	const struct target_opts target_opts = {opts->pid, opts->record.string_size, opts->types};
 	int err;
 
 	*probe = (struct probe){.arena = arena_new()};

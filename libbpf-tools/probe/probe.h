@@ -32,8 +32,7 @@ struct probe {
 
 struct probe_opts {
 	pid_t pid;		/* whose files; 0: ours */
-	uint32_t string_size;
-	bool time, cpu;		/* record these */
+	struct record_opts record;
 	struct btf_types *types;	/* the kernel's; borrowed, must outlive the probe */
 };
 

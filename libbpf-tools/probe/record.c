@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/output.h"
+#include "lib/stack.h"
 #include "probe/arena.h"
 
 /* ---- layout --------------------------------------------------------------------------------- */
@@ -20,6 +21,11 @@ static void layout_field(const struct field *field, uint32_t string_size, struct
 	const struct type *type = field->expr->type;
 
 	out->field = field;
+	if (field->kind == FIELD_KSYM || field->kind == FIELD_USYM) {
+		out->mode = RECORD_VALUE;
+		out->size = 8;
+		return;
+	}
 	if (field->kind == FIELD_INT) {
 		out->mode = RECORD_VALUE;
 		out->size = type->size;
@@ -37,10 +43,40 @@ static void layout_field(const struct field *field, uint32_t string_size, struct
 		out->max = type->size;
 }
 
-int record_layout(const struct checked *checked, uint32_t string_size, bool time, bool cpu,
+static uint32_t layout_slot(struct record *record)
+{
+	record->fixed_size += 8;
+	return record->fixed_size - 8;
+}
+
+/*
+ * A user stack is walked by frame pointers, and at a function's first instruction that pointer is still its caller's: the
+ * kernel then finds the caller's caller next, and leaves the caller itself out (on x86 it looks for a push at the probe from
+ * Linux 6.11 on, cfa7f3d2c526). So the return address is recorded too, and added if it isn't there. (Of a function that
+ * called itself it is there either way: such a stack may lack a level.)
+ */
+static bool leaves_caller_out(const struct checked *checked)
+{
+	const struct spec *spec = checked->spec;
+
+	return spec->kind == SPEC_ENTRY && !checked->context->is_kernel && !spec->offset &&
+	       !spec->has_addr && !spec->file;
+}
+
+static void layout_stacks(const struct record_opts *opts, struct record *record)
+{
+	record->stack_size = 8 * opts->stack_depth;
+	if (opts->stacks[RECORD_USER_STACK] && leaves_caller_out(record->checked))
+		record->caller_offset = layout_slot(record);
+	for (unsigned int i = 0; i < RECORD_STACKS; i++)
+		if (opts->stacks[i])
+			record->stack_offset[i] = layout_slot(record);
+}
+
+int record_layout(const struct checked *checked, const struct record_opts *opts,
 		  struct record *record)
 {
-	*record = (struct record){.checked = checked, .string_size = string_size,
+	*record = (struct record){.checked = checked, .string_size = opts->string_size,
 				  .fixed_size = RECORD_MIN_SIZE};
 	if (checked->field_count > RECORD_MAX_FIELDS)
 		return -E2BIG;
@@ -48,26 +84,22 @@ int record_layout(const struct checked *checked, uint32_t string_size, bool time
 				     (checked->field_count + 1) * sizeof(*record->fields));
 	if (!record->fields)
 		return -ENOMEM;
-	if (time) {
-		record->time_offset = record->fixed_size;
-		record->fixed_size += 8;
+	if (opts->time)
+		record->time_offset = layout_slot(record);
+	if (opts->cpu)
+		record->cpu_offset = layout_slot(record);
+	record->field_count = checked->field_count;
+	for (unsigned int i = 0; i < record->field_count; i++) {
+		layout_field(&checked->fields[i], opts->string_size, &record->fields[i]);
+		record->fields[i].offset = layout_slot(record);
 	}
-	if (cpu) {
-		record->cpu_offset = record->fixed_size;
-		record->fixed_size += 8;
-	}
-	for (unsigned int i = 0; i < checked->field_count; i++) {
-		const struct field *field = &checked->fields[i];
-
-		if (field->kind == FIELD_KSTACK || field->kind == FIELD_USTACK)
-			continue;
-		layout_field(field, string_size, &record->fields[record->field_count]);
-		record->fields[record->field_count++].offset = record->fixed_size;
-		record->fixed_size += 8;
-	}
+	layout_stacks(opts, record);
 	record->max_size = record->fixed_size;
 	for (unsigned int i = 0; i < record->field_count; i++)
 		record->max_size += record->fields[i].max;
+	for (unsigned int i = 0; i < RECORD_STACKS; i++)
+		if (record->stack_offset[i])
+			record->max_size += record->stack_size;
 	return 0;
 }
 
@@ -175,6 +207,61 @@ static int view_value(const struct record_view *view, unsigned int i, size_t *at
 		value->number = field->is_signed
 					? (uint64_t)((int64_t)(value->number << shift) >> shift)
 					: value->number << shift >> shift;
+	}
+	return 0;
+}
+
+/* Bytes of a stack's frames, or the negative errno of walking it; -EBADMSG if they aren't there. */
+static int64_t stack_bytes(const struct record_view *view, enum record_stack which, size_t at)
+{
+	int64_t stored = (int64_t)get_u64(view->data + view->record->stack_offset[which]);
+
+	if (stored > view->record->stack_size || stored % 8 ||
+	    (stored > 0 && (size_t)stored > view->size - at))
+		return stored < 0 && stored > -4096 ? stored : -EBADMSG;
+	return stored;
+}
+
+int record_stack(const struct record_view *view, enum record_stack which, uint64_t *addrs,
+		 struct stack *stack)
+{
+	const struct record *record = view->record;
+	size_t at = record->fixed_size;
+	uint64_t caller = 0;
+	struct value_view value;
+	int64_t bytes;
+
+	if (!record->stack_offset[which])
+		return -ENOENT;
+	for (unsigned int i = 0; i < record->field_count; i++)
+		if (view_value(view, i, &at, &value))
+			return -EBADMSG;
+	for (enum record_stack before = 0; before < which; before++) {
+		bytes = record->stack_offset[before] ? stack_bytes(view, before, at) : 0;
+		if (bytes == -EBADMSG)
+			return -EBADMSG;
+		at += bytes > 0 ? bytes : 0;
+	}
+	bytes = stack_bytes(view, which, at);
+	if (bytes == -EBADMSG)
+		return -EBADMSG;
+	*stack = (struct stack){
+		.tgid = which == RECORD_USER_STACK ? (pid_t)view->tgid : 0,
+		.addrs = addrs,
+		.count = bytes > 0 ? bytes / 8 : 0,
+		.is_cut = bytes == record->stack_size,
+		.first_is_exact = record->checked->spec->kind != SPEC_RETURN,
+		.err = bytes < 0 ? (int)-bytes : 0,
+	};
+	memcpy(addrs, view->data + at, 8 * stack->count);
+	/* Where the chain of frame pointers ends there often is a zero for an address. */
+	while (stack->count && !addrs[stack->count - 1])
+		stack->count--;
+	if (which == RECORD_USER_STACK && record->caller_offset)
+		caller = get_u64(view->data + record->caller_offset);
+	if (caller && stack->count && (stack->count == 1 || addrs[1] != caller)) {
+		memmove(addrs + 2, addrs + 1, 8 * (stack->count++ - 1));
+		addrs[1] = caller;
 	}
 	return 0;
 }
@@ -323,15 +410,39 @@ static int format_string(struct record_text *text, const struct field *field,
 	return 0;
 }
 
-static int format_value(struct record_text *text, const struct record_field *field,
+#define MAX_SYMBOL 1024
+
+/* "symbol+0xoff [module]" of an address that is a value. */
+static struct string_view name_address(const struct record_view *view, struct stack_names *names,
+				       const struct record_field *field, uint64_t addr, char *buf)
+{
+	pid_t tgid = field->field->kind == FIELD_USYM ? (pid_t)view->tgid : 0;
+
+	stack_symbol(names, tgid, addr, buf, MAX_SYMBOL);
+	return (struct string_view){.text = buf, .len = strlen(buf)};
+}
+
+static bool is_symbol(const struct record_field *field)
+{
+	return field->field->kind == FIELD_KSYM || field->field->kind == FIELD_USYM;
+}
+
+static int format_value(const struct record_view *view, struct stack_names *names,
+			struct record_text *text, const struct record_field *field,
 			const struct value_view *value)
 {
+	char buf[MAX_SYMBOL];
+	struct string_view symbol;
 	static const struct string_view unreadable = {.text = "?", .len = 1};
 
 	if (value->err)
 		return format_string(text, field->field, &unreadable);
 	if (field->mode != RECORD_VALUE)
 		return format_string(text, field->field, &value->string);
+	if (is_symbol(field)) {
+		symbol = name_address(view, names, field, value->number, buf);
+		return format_string(text, field->field, &symbol);
+	}
 	if (field->field->conv == 'c')
 		return format_char(text, field->field, value->number);
 	return format_number(text, field, value->number);
@@ -353,7 +464,8 @@ static int format_literal(struct record_text *text, const char *from, const char
 	return err;
 }
 
-int record_format(const struct record_view *view, struct record_text *text)
+int record_format(const struct record_view *view, struct stack_names *names,
+		  struct record_text *text)
 {
 	const struct spec_format *format = &view->record->checked->spec->format;
 	size_t at = view->record->fixed_size, done = 0;
@@ -371,7 +483,7 @@ int record_format(const struct record_view *view, struct record_text *text)
 			err = format_literal(text, format->text + done,
 					     format->text + field->field->fmt_start);
 		if (!err)
-			err = format_value(text, field, &value);
+			err = format_value(view, names, text, field, &value);
 		done = field->field->fmt_end;
 	}
 	if (!err)
@@ -399,10 +511,12 @@ static const char *error_reason(int err)
 	}
 }
 
-int record_json(const struct record_view *view, struct output *out)
+int record_json(const struct record_view *view, struct stack_names *names, struct output *out)
 {
 	size_t at = view->record->fixed_size;
 	struct value_view value;
+	struct string_view symbol;
+	char buf[MAX_SYMBOL];
 	int err = 0;
 
 	output_json_array_begin(out, "args");
@@ -418,6 +532,9 @@ int record_json(const struct record_view *view, struct output *out)
 			output_json_object_end(out);
 		} else if (field->mode != RECORD_VALUE) {
 			output_json_str(out, NULL, value.string.text, value.string.len);
+		} else if (is_symbol(field)) {
+			symbol = name_address(view, names, field, value.number, buf);
+			output_json_str(out, NULL, symbol.text, symbol.len);
 		} else if (field->is_signed) {
 			output_json_s64(out, NULL, (int64_t)value.number);
 		} else {

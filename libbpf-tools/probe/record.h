@@ -10,7 +10,9 @@
  *	32  [u64 time]     CLOCK_MONOTONIC ns, if wanted
  *	    [u64 cpu]      if wanted
  *	    u64 a field    the value, extended to 64 bits; of a string { u32 stored, u32 full } lengths
- *	    bytes          of the strings, one after the other, as many as each has
+ *	    [u64 caller]   user stacks at a function's entry: where it will return to, 0 if not known
+ *	    s64 a stack    bytes of its frames, or the negative errno of walking it: kernel's, then user's
+ *	    bytes          of the strings, one after the other, as many as each has; then of the stacks
  */
 #ifndef PROBE_RECORD_H
 #define PROBE_RECORD_H
@@ -22,6 +24,7 @@
 #include "probe/check.h"
 
 struct output;
+struct stack_names;
 
 #define RECORD_PLACE 0
 #define RECORD_ERRORS 4
@@ -47,19 +50,31 @@ struct record_field {
 	bool is_signed;
 };
 
+enum record_stack { RECORD_KERNEL_STACK, RECORD_USER_STACK, RECORD_STACKS };
+
 struct record {
 	const struct checked *checked;
 	uint32_t time_offset;	/* 0: not recorded */
 	uint32_t cpu_offset;	/* 0: not recorded */
-	uint32_t fixed_size;	/* everything but the strings' bytes */
+	uint32_t caller_offset;	/* 0: not recorded */
+	uint32_t stack_offset[RECORD_STACKS];	/* 0: not recorded */
+	uint32_t stack_size;	/* most bytes of a stack's frames */
+	uint32_t fixed_size;	/* everything but the strings' and the stacks' bytes */
 	uint32_t max_size;
 	uint32_t string_size;	/* -Z */
 	struct record_field *fields;	/* in the spec's arena */
 	unsigned int field_count;
 };
 
+struct record_opts {
+	uint32_t string_size;	/* -Z */
+	bool time, cpu;
+	bool stacks[RECORD_STACKS];
+	unsigned int stack_depth;	/* most frames of one */
+};
+
 /* Lay it out. 0, -ENOMEM, or -E2BIG: more than RECORD_MAX_FIELDS fields. */
-int record_layout(const struct checked *checked, uint32_t string_size, bool time, bool cpu,
+int record_layout(const struct checked *checked, const struct record_opts *opts,
 		  struct record *record);
 
 /* One record as received. Valid as long as its data. */
@@ -88,12 +103,21 @@ struct record_text {
 
 /*
  * The formatted message: format text and values, strings escaped as lib/output.h says, "?" for what
- * could not be read, "..." after a cut string. 0 or -ENOMEM, -EBADMSG.
+ * could not be read, "..." after a cut string. names: for %K and %U. 0 or -ENOMEM, -EBADMSG.
  */
-int record_format(const struct record_view *view, struct record_text *text);
+int record_format(const struct record_view *view, struct stack_names *names,
+		  struct record_text *text);
 void record_text_free(struct record_text *text);
 
 /* The fields' values as elements of the JSON array "args" of the object being written. 0 or -EBADMSG. */
-int record_json(const struct record_view *view, struct output *out);
+int record_json(const struct record_view *view, struct stack_names *names, struct output *out);
+
+/*
+ * One of the record's stacks. Its addresses go to addrs[], which has room for STACK_MAX_DEPTH + 1; the caller that a
+ * kernel leaves out (see record.c) is added. 0, -ENOENT: not recorded, or -EBADMSG.
+ */
+struct stack;
+int record_stack(const struct record_view *view, enum record_stack which, uint64_t *addrs,
+		 struct stack *stack);
 
 #endif /* PROBE_RECORD_H */

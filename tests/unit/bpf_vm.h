@@ -31,6 +31,8 @@ struct vm {
 	uint64_t pid_tgid, uid_gid, cookie;
 	uint32_t cpu;
 	const char *comm;
+	uint64_t stack[2][8];		/* the kernel's, the user's: frames up to a zero */
+	int stack_error;		/* what walking a stack fails with, or 0 */
 	const char *error;		/* what an actual kernel would have refused or crashed at */
 	uint64_t steps;
 };
@@ -69,6 +71,21 @@ static uint64_t vm_lookup(struct vm *vm, uint64_t fd, uint32_t key)
 	return 0;
 }
 
+/* As bpf_get_stack(): what is left of the buffer is cleared. */
+static int64_t vm_get_stack(struct vm *vm, void *buf, size_t size, uint64_t flags)
+{
+	const uint64_t *frames = vm->stack[flags == BPF_F_USER_STACK];
+	size_t len = 0;
+
+	memset(buf, 0, size);
+	if (vm->stack_error)
+		return vm->stack_error;
+	while (8 * len < size && frames[len])
+		len++;
+	memcpy(buf, frames, 8 * len);
+	return 8 * (int64_t)len;
+}
+
 static uint64_t vm_call(struct vm *vm, int helper, const uint64_t *r)
 {
 	static unsigned char spare[8];
@@ -103,6 +120,8 @@ static uint64_t vm_call(struct vm *vm, int helper, const uint64_t *r)
 	case BPF_FUNC_probe_read_user_str:
 	case BPF_FUNC_probe_read_kernel_str:
 		return (uint64_t)vm_read_str(r[1], r[2], r[3]);
+	case BPF_FUNC_get_stack:
+		return (uint64_t)vm_get_stack(vm, (void *)r[2], r[3], r[4]);
 	case BPF_FUNC_ringbuf_reserve:
 		if (r[1] != VM_RING_FD)
 			vm->error = "not the ring buffer";

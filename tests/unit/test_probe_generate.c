@@ -14,6 +14,7 @@
 
 #include "bpf_vm.h"
 #include "lib/output.h"
+#include "lib/stack.h"
 #include "probe/arena.h"
 #include "probe/generate.h"
 #include "probe/parse.h"
@@ -35,8 +36,8 @@ struct fixture {
 	struct vm vm;
 };
 
-static void compile_with(struct fixture *f, const char *text, const struct generate_opts *filters,
-			 uint32_t string_size)
+static void compile_record(struct fixture *f, const char *text, const struct generate_opts *filters,
+			   const struct record_opts *record_opts)
 {
 	static const struct probe_context context = {
 		.kind = SPEC_ENTRY, .machine = EM_X86_64, .string_size = 80};
@@ -59,11 +60,17 @@ static void compile_with(struct fixture *f, const char *text, const struct gener
 	if (!err)
 		err = check_spec(spec, &context, &f->checked, &diag);
 	if (!err)
-		err = record_layout(f->checked, string_size, false, false, &f->record);
+		err = record_layout(f->checked, record_opts, &f->record);
 	if (!err)
 		err = generate_program(&f->record, &opts, &f->program, &diag);
 	if (err)
 		fail_msg("%s: %s", text, diag.text);
+}
+
+static void compile_with(struct fixture *f, const char *text, const struct generate_opts *filters,
+			 uint32_t string_size)
+{
+	compile_record(f, text, filters, &(struct record_opts){.string_size = string_size});
 }
 
 static void compile(struct fixture *f, const char *text)
@@ -92,7 +99,7 @@ static const char *message(struct fixture *f)
 	assert_int_equal(view.tgid, 4711);
 	assert_int_equal(view.pid, 4712);
 	assert_string_equal(view.comm, f->vm.comm);
-	assert_int_equal(record_format(&view, &f->text), 0);
+	assert_int_equal(record_format(&view, NULL, &f->text), 0);
 	return f->text.text;
 }
 
@@ -581,13 +588,90 @@ static void test_builtins_have_their_values(void **state)
 }
 
 /* Random bytes as a record: refused or printed, never read past the end. */
+static void open_record(struct fixture *f, struct record_view *view)
+{
+	assert_int_equal(f->vm.submitted, 1);
+	assert_int_equal(record_open(&f->record, f->vm.record, f->vm.record_size, view), 0);
+}
+
+static const struct record_opts with_stacks = {
+	.string_size = 80, .stacks = {true, true}, .stack_depth = 4};
+
+static void test_stacks_follow_the_strings_as_long_as_they_are(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t addrs[STACK_MAX_DEPTH + 1], sp[] = {0x66};
+	struct record_view view;
+	struct stack stack;
+
+	compile_record(f, "p:a:f \"%s %d\", arg1, arg2", NULL, &with_stacks);
+	f->regs.di = (uint64_t)"text";
+	f->regs.sp = (uint64_t)sp;
+	memcpy(f->vm.stack[0], (uint64_t[]){0xa1, 0xa2, 0xa3, 0}, 32);
+	memcpy(f->vm.stack[1], (uint64_t[]){0x55, 0x77, 0}, 24);
+	run(f);
+	assert_string_equal(message(f), "text 0");
+	open_record(f, &view);
+	assert_int_equal(view.size, f->record.fixed_size + 5 + 24 + 16);
+	assert_int_equal(record_stack(&view, RECORD_KERNEL_STACK, addrs, &stack), 0);
+	assert_int_equal(stack.tgid, 0);
+	assert_int_equal(stack.count, 3);
+	assert_int_equal(addrs[2], 0xa3);
+	assert_false(stack.is_cut);
+	/* The caller, which frame pointers don't tell at a function's entry. */
+	assert_int_equal(record_stack(&view, RECORD_USER_STACK, addrs, &stack), 0);
+	assert_int_equal(stack.tgid, 4711);
+	assert_int_equal(stack.count, 3);
+	assert_memory_equal(addrs, ((uint64_t[]){0x55, 0x66, 0x77}), 24);
+	assert_true(stack.first_is_exact);
+}
+
+static void test_caller_that_the_kernel_found_is_not_doubled(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t addrs[STACK_MAX_DEPTH + 1], sp[] = {0x66};
+	struct record_view view;
+	struct stack stack;
+
+	compile_record(f, "p:a:f", NULL, &with_stacks);
+	f->regs.sp = (uint64_t)sp;
+	memcpy(f->vm.stack[1], (uint64_t[]){0x55, 0x66, 0x77, 0x88, 0x99, 0}, 48);
+	run(f);
+	open_record(f, &view);
+	assert_int_equal(record_stack(&view, RECORD_USER_STACK, addrs, &stack), 0);
+	assert_memory_equal(addrs, ((uint64_t[]){0x55, 0x66, 0x77, 0x88}), 32);
+	assert_int_equal(stack.count, 4);
+	assert_true(stack.is_cut);
+}
+
+static void test_stack_that_could_not_be_walked_says_why(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t addrs[STACK_MAX_DEPTH + 1];
+	struct record_view view;
+	struct stack stack;
+
+	compile_record(f, "r:a:f \"%d\", retval", NULL, &with_stacks);
+	f->vm.stack_error = -EFAULT;
+	run(f);
+	open_record(f, &view);
+	for (enum record_stack i = 0; i < RECORD_STACKS; i++) {
+		assert_int_equal(record_stack(&view, i, addrs, &stack), 0);
+		assert_int_equal(stack.err, EFAULT);
+		assert_int_equal(stack.count, 0);
+		assert_false(stack.first_is_exact);
+	}
+}
+
 static void test_any_bytes_are_taken_for_a_record_without_harm(void **state)
 {
 	struct fixture *f = *state;
+	uint64_t addrs[STACK_MAX_DEPTH + 1];
 	unsigned char *bytes;
 	struct record_view view;
+	struct stack stack;
 
-	compile(f, "x:f \"%s %d %.*s %c\", arg1, arg2, arg3, arg4, arg5");
+	compile_record(f, "x:f \"%s %d %.*s %c\", arg1, arg2, arg3, arg4, arg5", NULL, &with_stacks);
 	srand(1);
 	for (int round = 0; round < 20000; round++) {
 		size_t size = rand() % 300;
@@ -595,8 +679,11 @@ static void test_any_bytes_are_taken_for_a_record_without_harm(void **state)
 		bytes = malloc(size + !size);
 		for (size_t i = 0; i < size; i++)
 			bytes[i] = rand() % 3 ? rand() : 0;
-		if (!record_open(&f->record, bytes, size, &view))
-			record_format(&view, &f->text);
+		if (!record_open(&f->record, bytes, size, &view)) {
+			record_format(&view, NULL, &f->text);
+			record_stack(&view, RECORD_KERNEL_STACK, addrs, &stack);
+			record_stack(&view, RECORD_USER_STACK, addrs, &stack);
+		}
 		free(bytes);
 	}
 }
@@ -626,6 +713,9 @@ int main(void)
 		TEST(test_declared_type_is_printed_whole),
 		TEST(test_filters_let_through_what_they_should),
 		TEST(test_builtins_have_their_values),
+		TEST(test_stacks_follow_the_strings_as_long_as_they_are),
+		TEST(test_caller_that_the_kernel_found_is_not_doubled),
+		TEST(test_stack_that_could_not_be_walked_says_why),
 		TEST(test_any_bytes_are_taken_for_a_record_without_harm),
 	};
 

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Names for recorded stacks.
+ */
+#include "lib/stack.h"
+
+#include <blazesym-lite.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "lib/output.h"
+
+#define REASONS (BSL_NO_MEMORY + 1)
+
+struct stack_names {
+	struct bsl_symbolizer *symbolizer;	/* NULL until needed */
+	struct bsl_location *locations;		/* of the stack being printed */
+	uint64_t *addrs;
+	size_t room;
+	uint64_t unknown[REASONS];		/* frames, by reason */
+};
+
+unsigned int stack_depth(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/perf_event_max_stack", "re");
+	unsigned int depth = 0;
+
+	if (file && fscanf(file, "%u", &depth) != 1)
+		depth = 0;
+	if (file)
+		fclose(file);
+	return depth && depth < STACK_MAX_DEPTH ? depth : STACK_MAX_DEPTH;
+}
+
+struct stack_names *stack_names_new(void)
+{
+	return calloc(1, sizeof(struct stack_names));
+}
+
+void stack_names_free(struct stack_names *names)
+{
+	if (!names)
+		return;
+	bsl_symbolizer_free(names->symbolizer);
+	free(names->locations);
+	free(names->addrs);
+	free(names);
+}
+
+static int names_reserve(struct stack_names *names, size_t count)
+{
+	struct bsl_location *locations;
+	uint64_t *addrs;
+
+	if (!names->symbolizer && bsl_symbolizer_new(0, &names->symbolizer))
+		return -1;
+	if (count <= names->room)
+		return 0;
+	locations = reallocarray(names->locations, count, sizeof(*locations));
+	if (!locations)
+		return -1;
+	names->locations = locations;
+	addrs = reallocarray(names->addrs, count, sizeof(*addrs));
+	if (!addrs)
+		return -1;
+	names->addrs = addrs;
+	names->room = count;
+	return 0;
+}
+
+/*
+ * The kernel's own stack, seen from a tracing program, begins with the frames of that program and of the trampoline
+ * that called it.
+ */
+static bool is_tracer(const struct bsl_location *location)
+{
+	return location->module && !strcmp(location->module, "[bpf]");
+}
+
+/*
+ * names->locations of the stack's frames, from *first on. A return address belongs to the call before it, so that one
+ * less is looked up; offsets are those of the address itself. 0 or -1: out of memory.
+ */
+static int names_find(struct stack_names *names, const struct stack *stack, size_t *first)
+{
+	size_t before;
+	int err;
+
+	*first = 0;
+	if (names_reserve(names, stack->count))
+		return -1;
+	for (size_t i = 0; i < stack->count; i++) {
+		before = i > 0 || !stack->first_is_exact;
+		names->addrs[i] = stack->addrs[i] - before;
+	}
+	err = stack->tgid ? bsl_symbolize_process(names->symbolizer, stack->tgid, names->addrs,
+						  stack->count, names->locations)
+			  : bsl_symbolize_kernel(names->symbolizer, names->addrs, stack->count,
+						 names->locations);
+	if (err)
+		return -1;
+	for (size_t i = 0; i < stack->count; i++)
+		names->locations[i].offset += stack->addrs[i] - names->addrs[i];
+	while (!stack->tgid && *first < stack->count && is_tracer(&names->locations[*first]))
+		++*first;
+	return 0;
+}
+
+void stack_note(struct stack_names *names, const struct stack *stack)
+{
+	size_t first;
+
+	names_find(names, stack, &first);
+}
+
+/* "libc.so.6" of a path; the kernel's and special ones come in brackets already. */
+static size_t module_text(const char *module, char *buf, size_t size)
+{
+	const char *slash = module ? strrchr(module, '/') : NULL;
+	int len;
+
+	if (!module)
+		return 0;
+	len = snprintf(buf, size, module[0] == '[' ? " %s" : " [%s]", slash ? slash + 1 : module);
+	return len < 0 ? 0 : len;
+}
+
+static void print_frame(struct stack_names *names, const struct bsl_location *location,
+			struct output *out)
+{
+	char module[256] = "";
+
+	if (location->name) {
+		output_put_cstr(out, location->name, SIZE_MAX, 0);
+		output_printf(out, "+0x%llx", (unsigned long long)location->offset);
+	} else {
+		output_puts(out, "[unknown]");
+		names->unknown[location->reason < REASONS ? location->reason : 0]++;
+	}
+	module_text(location->module, module, sizeof(module));
+	output_put_cstr(out, module, sizeof(module), 0);
+	output_end_line(out);
+}
+
+static const char *why_not(int err)
+{
+	const char *name = strerrorname_np(err);
+
+	return name ? name : "unknown error";
+}
+
+void stack_print(struct stack_names *names, const struct stack *stack, bool addresses,
+		 struct output *out)
+{
+	const char *what = stack->tgid ? "user" : "kernel";
+	int err = stack->err;
+	size_t first;
+
+	if (!err && stack->count && names_find(names, stack, &first))
+		err = ENOMEM;
+	if (err) {
+		output_printf(out, "        ? (no %s stack: %s)", what, why_not(err));
+		output_end_line(out);
+		return;
+	}
+	for (size_t i = stack->count ? first : 0; i < stack->count; i++) {
+		output_puts(out, "        ");
+		if (addresses)
+			output_printf(out, "%16llx ", (unsigned long long)stack->addrs[i]);
+		print_frame(names, &names->locations[i], out);
+	}
+	if (stack->is_cut) {
+		output_puts(out, "        ...");
+		output_end_line(out);
+	}
+}
+
+static void frame_json(const struct bsl_location *location, uint64_t addr, struct output *out)
+{
+	output_json_object_begin(out, NULL);
+	output_json_u64(out, "address", addr);
+	if (location->name) {
+		output_json_cstr(out, "symbol", location->name, SIZE_MAX);
+		output_json_u64(out, "offset", location->offset);
+	} else {
+		output_json_error(out, "symbol", bsl_reason_text(location->reason));
+	}
+	if (location->module)
+		output_json_cstr(out, "module", location->module, SIZE_MAX);
+	output_json_object_end(out);
+}
+
+void stack_json(struct stack_names *names, const struct stack *stack, const char *key,
+		struct output *out)
+{
+	char cut[64];
+	int err = stack->err;
+	size_t first = 0;
+
+	if (!err && stack->count && names_find(names, stack, &first))
+		err = ENOMEM;
+	if (err) {
+		output_json_error(out, key, why_not(err));
+		return;
+	}
+	output_json_array_begin(out, key);
+	for (size_t i = first; i < stack->count; i++)
+		frame_json(&names->locations[i], stack->addrs[i], out);
+	output_json_array_end(out);
+	snprintf(cut, sizeof(cut), "%s_cut", key);
+	if (stack->is_cut)
+		output_json_bool(out, cut, true);
+}
+
+const char *stack_symbol(struct stack_names *names, pid_t tgid, uint64_t addr, char *buf, size_t size)
+{
+	struct stack one = {.tgid = tgid, .addrs = &addr, .count = 1, .first_is_exact = true};
+	const struct bsl_location *location;
+	size_t first, len;
+
+	if (names_find(names, &one, &first)) {
+		snprintf(buf, size, "0x%llx", (unsigned long long)addr);
+		return buf;
+	}
+	location = names->locations;
+	if (location->name)
+		snprintf(buf, size, "%s+0x%llx", location->name, (unsigned long long)location->offset);
+	else
+		snprintf(buf, size, "[unknown]");
+	len = strlen(buf);
+	if (tgid)
+		module_text(location->module, buf + len, size - len);
+	return buf;
+}
+
+void stack_tell_unknown(const struct stack_names *names)
+{
+	for (size_t i = 0; i < REASONS; i++)
+		if (names->unknown[i])
+			log_warn("%llu stack frame%s without a name: %s",
+				 (unsigned long long)names->unknown[i], names->unknown[i] == 1 ? "" : "s",
+				 bsl_reason_text(i));
+}
