@@ -11,10 +11,18 @@ static ssize_t read_string(const char *text)
 	return text ? (ssize_t)strlen(text) : 0;
 }
 
+static int place_read(const struct bsl_dwarf_place *place, void *ctx)
+{
+	*(ssize_t *)ctx += read_string(place->name) + read_string(place->line.function) +
+			   read_string(place->line.file);
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bsl_line lines[4];
 	struct bsl_elf *elf;
+	ssize_t sum = 0;
 
 	if (bsl_elf_open_mem(data, size, &elf))
 		return 0;
@@ -25,6 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			if (read_string(lines[i].function) + read_string(lines[i].file) < 0)
 				__builtin_trap();
 	}
+	bsl_elf_find_inlined(elf, "*a*", BSL_FIND_GLOB, place_read, &sum);
+	bsl_elf_find_line(elf, "a.c", 3, place_read, &sum);
+	if (sum < 0)
+		__builtin_trap();
 	bsl_elf_close(elf);
 	return 0;
 }
