@@ -163,6 +163,7 @@ static void put_line(const struct bsl_line *line)
 		fputs("{\"function\":", stdout);
 		put_string(line->function);
 		put_field("file", line->file);
+		put_field("directory", line->dir);
 		printf(",\"line\":%u,\"column\":%u}", line->line, line->column);
 		return;
 	}

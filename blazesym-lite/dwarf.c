@@ -160,6 +160,14 @@ static unsigned int number_attr(Dwarf_Die *die, unsigned int name)
 	return value;
 }
 
+static const char *dir_get(Dwarf_Die *unit, const char *file)
+{
+	Dwarf_Attribute attr;
+
+	return !file || *file == '/' ? NULL :
+	       dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attr));
+}
+
 /* The position from which an inlined function was called. */
 static void call_site_get(Dwarf_Die *unit, Dwarf_Die *inlined, struct bsl_line *line)
 {
@@ -172,6 +180,7 @@ static void call_site_get(Dwarf_Die *unit, Dwarf_Die *inlined, struct bsl_line *
 	line->column = number_attr(inlined, DW_AT_call_column);
 	if (!dwarf_getsrcfiles(unit, &files, &nr) && file < nr)
 		line->file = dwarf_filesrc(files, file, NULL, NULL);
+	line->dir = dir_get(unit, line->file);
 }
 
 static void position_get(Dwarf_Die *unit, uint64_t addr, struct bsl_line *line)
@@ -183,6 +192,7 @@ static void position_get(Dwarf_Die *unit, uint64_t addr, struct bsl_line *line)
 	if (!row)
 		return;
 	line->file = dwarf_linesrc(row, NULL, NULL);
+	line->dir = dir_get(unit, line->file);
 	if (!dwarf_lineno(row, &number))
 		line->line = number;
 	if (!dwarf_linecol(row, &number))
@@ -311,7 +321,7 @@ struct inline_chain {
 	Dwarf_Off last;		/* seen while walking */
 };
 
-/* True if something below parent holds the address. */
+/* True if something inlined below parent holds the address. */
 static bool chain_collect(struct inline_chain *chain, Dwarf_Die *parent, uint64_t addr,
 			  unsigned int depth)
 {
@@ -327,15 +337,18 @@ static bool chain_collect(struct inline_chain *chain, Dwarf_Die *parent, uint64_
 		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_lexical_block)
 			continue;
 		holds = dwarf_haspc(&die, addr);
-		if (holds > 0 && tag == DW_TAG_inlined_subroutine)
+		if (holds > 0 && tag == DW_TAG_inlined_subroutine) {
 			chain->dies[chain->nr++] = die;
-		/* a block may have no addresses of its own, and yet code inside */
-		if (holds > 0 || (holds < 0 && tag == DW_TAG_lexical_block)) {
-			bool below = chain_collect(chain, &die, addr, depth + 1);
-
-			if (holds > 0 || below)
-				return true;
+			chain_collect(chain, &die, addr, depth + 1);
+			return true;
 		}
+		/*
+		 * A block may have no addresses of its own, and yet code inside; of two that hold
+		 * the address, as compilers write them, only the second may know of a function.
+		 */
+		if (holds && tag == DW_TAG_lexical_block &&
+		    chain_collect(chain, &die, addr, depth + 1))
+			return true;
 	} while (!dwarf_siblingof(&die, &die));
 	return false;
 }
@@ -533,6 +546,7 @@ static int unit_find_line(struct inline_search *search, unsigned int line)
 			place.name = place.line.file = dwarf_linesrc(row, NULL, NULL);
 			if (place.name && path_ends_with(place.name, search->wanted) &&
 			    !dwarf_lineaddr(row, &place.addr)) {
+				place.line.dir = dir_get(&search->unit, place.name);
 				place_offset_set(search->elf, &place);
 				err = place_report(search, &place);
 			}

@@ -394,14 +394,30 @@ static const char *name_finish(struct bsl_symbolizer *symbolizer, const char *na
 static void lines_fill(struct bsl_symbolizer *symbolizer, struct bsl_elf *elf,
 		       struct bsl_location *location)
 {
-	int nr;
+	struct bsl_line *lines = NULL, *grown;
+	int nr = 0, got;
 
 	if (!(symbolizer->flags & BSL_SYMBOLIZE_LINES))
 		return;
-	nr = bsl_elf_lines(elf, location->addr, location->lines, BSL_MAX_INLINED);
-	location->nr_lines = nr < 0 ? 0 : nr < BSL_MAX_INLINED ? nr : BSL_MAX_INLINED;
-	for (unsigned int i = 0; i < location->nr_lines; i++)
-		location->lines[i].function = name_finish(symbolizer, location->lines[i].function);
+	/* most addresses have few lines; Rust inlines twenty deep */
+	for (got = 4; got > nr; got = bsl_elf_lines(elf, location->addr, lines, nr)) {
+		grown = reallocarray(lines, got, sizeof(*lines));
+		if (!grown)
+			break;
+		lines = grown;
+		nr = got;
+	}
+	if (got <= 0 || got > nr || !garbage_add(symbolizer, lines, free)) {
+		free(lines);
+		return;
+	}
+	for (int i = 0; i < got; i++)
+		lines[i].function = name_finish(symbolizer, lines[i].function);
+	/* DWARF may know no more than `operator()` of it, or nothing */
+	if (location->name)
+		lines[got - 1].function = location->name;
+	location->lines = lines;
+	location->nr_lines = got;
 }
 
 static void elf_locate(struct bsl_symbolizer *symbolizer, const struct file *file,
@@ -413,18 +429,18 @@ static void elf_locate(struct bsl_symbolizer *symbolizer, const struct file *fil
 	location->reason = file->reason;
 	if (!file->elf)
 		return;
-	lines_fill(symbolizer, file->elf, location);
 	err = bsl_elf_symbol_at(file->elf, location->addr, &sym);
 	if (err) {
 		location->reason = err == -ENODATA  ? BSL_NO_SYMBOLS
 				   : err == -ENOENT ? BSL_NO_SYMBOL
 						    : BSL_NO_MEMORY;
-		return;
+	} else {
+		location->reason = BSL_FOUND;
+		location->name = name_finish(symbolizer, sym.name);
+		location->offset = location->addr - sym.addr;
+		location->size = sym.size;
 	}
-	location->reason = BSL_FOUND;
-	location->name = name_finish(symbolizer, sym.name);
-	location->offset = location->addr - sym.addr;
-	location->size = sym.size;
+	lines_fill(symbolizer, file->elf, location);
 }
 
 static bool perf_locate(struct bsl_symbolizer *symbolizer, struct process *process, uint64_t addr,

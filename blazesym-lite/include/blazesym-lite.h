@@ -194,7 +194,9 @@ int bsl_elf_load_debug(struct bsl_elf *elf, const char *root, const char *path);
 /* One source position; the strings live as long as the ELF handle. */
 struct bsl_line {
 	const char *function;	/* DWARF's linkage name, else its plain name; or NULL */
-	const char *file;	/* with its directory, or NULL */
+	const char *file;	/* path, or NULL */
+	const char *dir;	/* what a relative file is relative to: where the compiler ran; or
+				 * NULL */
 	unsigned int line;	/* 0: unknown */
 	unsigned int column;	/* 0: unknown */
 };
@@ -458,8 +460,6 @@ enum bsl_reason {
 /* One line without a newline, for people. */
 const char *bsl_reason_text(enum bsl_reason reason);
 
-#define BSL_MAX_INLINED 16
-
 /* What an address is. All strings live until the symbolizer's next call. */
 struct bsl_location {
 	enum bsl_reason reason;	/* if it isn't BSL_FOUND, name is NULL; what else is known is set */
@@ -468,8 +468,9 @@ struct bsl_location {
 	uint64_t size;		/* of the function, 0 if unknown */
 	const char *module;	/* path as the process sees it, "[vdso]", "[kernel]"; or NULL */
 	uint64_t addr;		/* ELF virtual address in module; run-time address in the kernel */
-	/* with BSL_SYMBOLIZE_LINES: [0] is the innermost; nr 0: no DWARF for it */
-	struct bsl_line lines[BSL_MAX_INLINED];
+	/* with BSL_SYMBOLIZE_LINES: [0] is the innermost, the last one's function is name, if
+	 * there is a name; nr_lines is 0 when there is no DWARF for the address */
+	const struct bsl_line *lines;
 	unsigned int nr_lines;
 };
 
