@@ -111,7 +111,7 @@ int BPF_KPROBE(check_begins, const void *cred, const void *namespace, int cap, i
 	fill(ctx, event, cap, options);
 	if (bpf_map_update_elem(&checks, &tid, event, BPF_ANY))
 		events_count_lost(0);
-	events_scratch_done();
+	events_scratch_done(event);
 	return 0;
 }
 

@@ -6,17 +6,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "lib/attach.h"
-#include "lib/core.h"
-#include "lib/events.h"
-#include "lib/filter.h"
 #include "lib/log.h"
-#include "lib/options.h"
-#include "lib/output.h"
-#include "lib/run.h"
-#include "lib/timestamp.h"
+#include "lib/tool.h"
 #include "capable.h"
 #include "capable.skel.h"
 
@@ -46,14 +38,10 @@ static const char *const cap_names[] = {
 };
 
 struct env {
-	struct options options;
+	struct tool tool;
 	bool kernel_stack, user_stack, extra;
 	enum capable_unique unique;
-	const char *cgroup;
-	struct output *output;
-	struct timestamp start;
-	struct attach_set attached;
-	struct bpf_link *links[2];
+	struct capable_bpf *skel;
 	struct bsl_symbolizer *symbolizer;
 };
 
@@ -65,24 +53,17 @@ static const struct argp_option arguments[] = {
 	{ "extra-fields", 'x', NULL, 0, "Print the thread, and whether it was for set*id()", 0 },
 	{ "unique", KEY_UNIQUE, "pid|cgroup", OPTION_ARG_OPTIONAL,
 	  "Only the first check of each capability by each process, or control group", 0 },
-	{ "cgroup", 'c', "PATH", 0, "Only the control group (version 2) at PATH, and those below", 0 },
 	{},
 };
 
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
+	const struct options_switch switches[] = { { 'K', &env->kernel_stack }, { 'U', &env->user_stack }, { 'x', &env->extra } };
 
+	if (options_switch_on(switches, sizeof(switches) / sizeof(switches[0]), key))
+		return 0;
 	switch (key) {
-	case 'K':
-		env->kernel_stack = true;
-		return 0;
-	case 'U':
-		env->user_stack = true;
-		return 0;
-	case 'x':
-		env->extra = true;
-		return 0;
 	case KEY_UNIQUE:
 		if (!arg || !strcmp(arg, "pid"))
 			env->unique = CAPABLE_UNIQUE_PROCESS;
@@ -90,12 +71,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 			env->unique = CAPABLE_UNIQUE_CGROUP;
 		else
 			argp_error(state, "invalid --unique '%s': expected pid or cgroup", arg);
-		return 0;
-	case 'c':
-		env->cgroup = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s'", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -117,9 +92,10 @@ static const char *option_text(const struct capable_event *event, int option, bo
 	return !!(event->options & option) == wanted ? "1" : "0";
 }
 
-static void print_header(const struct env *env)
+static void print_header(void *ctx)
 {
-	struct output *out = env->output;
+	const struct env *env = ctx;
+	struct output *out = env->tool.output;
 
 	if (output_is_json(out))
 		return;
@@ -195,7 +171,7 @@ static void print_stack(struct env *env, const struct capable_event *event, bool
 	struct bsl_location locations[CAPABLE_STACK_MAX];
 	size_t i, count = size > 0 ? size / sizeof(uint64_t) : 0;
 	uint64_t addresses[CAPABLE_STACK_MAX];
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 	const char *error = NULL;
 
 	if (size < 0)
@@ -233,11 +209,11 @@ static void print_stacks(struct env *env, const struct capable_event *event)
 
 static int print_text(struct env *env, const struct capable_event *event)
 {
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 	char hms[9];
 	int err;
 
-	output_printf(out, "%-8s %-5u %-7u ", timestamp_hms(&env->start, event->ktime, hms),
+	output_printf(out, "%-8s %-5u %-7u ", timestamp_hms(&env->tool.start, event->ktime, hms),
 		      event->uid, event->pid);
 	if (env->extra)
 		output_printf(out, "%-7u ", event->tid);
@@ -262,7 +238,7 @@ static void print_json_option(struct output *out, const char *key,
 
 static int print_json(struct env *env, const struct capable_event *event)
 {
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 
 	output_json_begin(out);
 	output_json_seconds(out, "time", timestamp_wall_ns(event->ktime));
@@ -291,74 +267,69 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	    (size_t)((event->kernel_size > 0 ? event->kernel_size : 0) +
 		     (event->user_size > 0 ? event->user_size : 0)) > size - header)
 		return -EINVAL;
-	return output_is_json(env->output) ? print_json(env, event) : print_text(env, event);
+	return output_is_json(env->tool.output) ? print_json(env, event) : print_text(env, event);
 }
 
 /* Is the function there, and may it be probed? */
-static int attach_check_kprobes(struct env *env, const struct capable_bpf *skel)
+static int attach_kprobe(struct env *env, const struct bpf_program *prog, bool is_return)
 {
-	env->links[0] = bpf_program__attach(skel->progs.check_ends);
-	if (!env->links[0])
-		return -errno;
-	env->links[1] = bpf_program__attach(skel->progs.check_begins);
-	return env->links[1] ? 0 : -errno;
+	const struct attach_function function = { .name = "cap_capable" };
+	const struct attach_kprobe_opts opts = { .functions = &function,
+						 .count = 1,
+						 .is_return = is_return };
+	size_t attached;
+
+	return attach_kprobes(&env->tool.attached, bpf_program__fd(prog), &opts, &attached);
 }
 
-static void detach(void *ctx)
+static int attach(void *ctx)
 {
 	struct env *env = ctx;
+	const struct capable_bpf *skel = env->skel;
+	const struct tool_tracepoint traced = { skel->progs.check_traced, NULL, "cap_capable", false };
+	int err;
 
-	bpf_link__destroy(env->links[1]);
-	bpf_link__destroy(env->links[0]);
-	env->links[0] = env->links[1] = NULL;
-	attach_set_close(&env->attached);
-}
-
-static int attach(struct env *env, const struct capable_bpf *skel)
-{
-	int err = attach_check_kprobes(env, skel);
-
+	err = attach_kprobe(env, skel->progs.check_ends, true);
+	err = err ?: attach_kprobe(env, skel->progs.check_begins, false);
 	if (!err)
 		return 0;
 	log_info("no kprobes on cap_capable (%s): using its tracepoint, which doesn't tell what is audited",
 		 strerror(-err));
-	log_libbpf_forget();
-	detach(env);
-	err = attach_raw_tracepoint(&env->attached, bpf_program__fd(skel->progs.check_traced),
-				    "cap_capable");
+	attach_set_close(&env->tool.attached);
+	err = tool_attach_tracepoints(&env->tool, &traced, 1);
 	if (err == -ENOENT)
 		log_error("this kernel has neither kprobes nor the tracepoint capability:cap_capable (6.14)");
-	else if (err)
-		log_libbpf_failure(err, "cannot attach to tracepoint cap_capable");
 	return err;
 }
 
-/* Configure and load the programs. */
-static int load(struct env *env, int follow_fd, struct capable_bpf *skel, struct events_maps *maps)
+static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 {
-	const struct filter_opts filter = { .pid = env->options.pid,
-					    .uid = FILTER_ANY_UID,
-					    .cgroup = env->cgroup,
-					    .follow_map_fd = follow_fd };
-	int err;
+	struct env *env = ctx;
+	struct capable_bpf *skel = env->skel = capable_bpf__open_opts(opts);
 
+	if (!skel)
+		return tool_fail_open();
+	TOOL_OPENED(&env->tool, skel);
+	TOOL_USES_EVENTS_AND_FILTER(&env->tool, skel);
+	env->tool.scratch_slots = &skel->rodata->events_scratch_slots;
 	/* BCC's meaning of -v. */
-	skel->rodata->with_unaudited = env->options.verbosity > 0;
+	skel->rodata->with_unaudited = env->tool.options.verbosity > 0;
 	skel->rodata->with_kernel_stack = env->kernel_stack;
 	skel->rodata->with_user_stack = env->user_stack;
 	skel->rodata->unique = env->unique;
-	err = bpf_map__set_autocreate(skel->maps.seen, env->unique != CAPABLE_NOT_UNIQUE);
-	err = err ?: filter_prepare_object(skel->obj, &skel->rodata->filter_config, &filter);
-	if (err)
-		return err;
-	err = events_maps_prepare(maps, skel->obj, &skel->rodata->events_use_perf,
-				  env->options.transport,
-				  (size_t)env->options.buffer_pages * getpagesize());
-	err = err ?: capable_bpf__load(skel);
-	err = err ?: events_maps_complete(maps, skel->obj, &skel->bss->events_ctl);
-	if (err)
-		log_libbpf_failure(err, "cannot load the BPF programs");
-	return err;
+	if (bsl_symbolizer_new(0, &env->symbolizer)) {
+		log_error("out of memory");
+		return -ENOMEM;
+	}
+	return bpf_map__set_autocreate(skel->maps.seen, env->unique != CAPABLE_NOT_UNIQUE);
+}
+
+static void close_object(void *ctx)
+{
+	struct env *env = ctx;
+
+	capable_bpf__destroy(env->skel);
+	bsl_symbolizer_free(env->symbolizer);
 }
 
 int main(int argc, char **argv)
@@ -368,56 +339,21 @@ int main(int argc, char **argv)
 					  .args_doc = "[-- COMMAND [ARG...]]",
 					  .doc = "Show the kernel's checks of capabilities." };
 	static const char *const types[] = { "pt_regs", "user_pt_regs" };
-	struct env env = {};
-	const struct options_spec spec = {
-		.argp = &argp,
-		.input = &env,
-		.common = OPTIONS_EVENTS | OPTIONS_PROCESS,
-		.letters = { [OPTIONS_PID] = 'p', [OPTIONS_DURATION] = 'd' },
+	static const struct tool_spec spec = {
+		.options = { .argp = &argp,
+			     .common = OPTIONS_EVENTS | OPTIONS_FILTER,
+			     .letters = { [OPTIONS_PID] = 'p',
+					  [OPTIONS_CGROUP] = 'c',
+					  [OPTIONS_DURATION] = 'd' } },
+		.types = types,
+		.type_count = sizeof(types) / sizeof(types[0]),
+		.open = open_object,
+		.attach = attach,
+		.header = print_header,
+		.handle = handle_event,
+		.close = close_object,
 	};
-	struct events_maps maps = {};
-	struct events_opts events_opts = { .maps = &maps, .handle = handle_event, .ctx = &env };
-	struct run_loop_opts loop = { .detach = detach, .ctx = &env };
-	LIBBPF_OPTS(bpf_object_open_opts, open_opts);
-	struct capable_bpf *skel = NULL;
-	struct core *core = NULL;
-	int status = RUN_FAILED;
-	struct run *run;
+	struct env env = {};
 
-	options_parse(&spec, &env.options, argc, argv);
-	run = run_new(&env.options);
-	if (!run)
-		return RUN_FAILED;
-	env.output = run_output(run);
-	core = core_new(types, sizeof(types) / sizeof(types[0]));
-	open_opts.btf_custom_path = core_path(core);
-	skel = capable_bpf__open_opts(&open_opts);
-	if (!skel) {
-		log_libbpf_failure(-errno, "cannot open the BPF object");
-		goto cleanup;
-	}
-	if (load(&env, run_follow_map_fd(run), skel, &maps))
-		goto cleanup;
-	loop.events = events_new(&events_opts);
-	if (!loop.events) {
-		log_libbpf_failure(-errno, "cannot open the event buffer");
-		goto cleanup;
-	}
-	if (bsl_symbolizer_new(0, &env.symbolizer)) {
-		log_error("out of memory");
-		goto cleanup;
-	}
-	if (attach(&env, skel))
-		goto cleanup;
-	timestamp_start(&env.start);
-	print_header(&env);
-	status = run_loop(run, &loop);
-cleanup:
-	detach(&env);
-	events_free(loop.events);
-	capable_bpf__destroy(skel);
-	core_free(core);
-	bsl_symbolizer_free(env.symbolizer);
-	run_free(run);
-	return status;
+	return tool_main(&spec, &env.tool, &env, argc, argv);
 }

@@ -15,8 +15,23 @@
 
 #include "execsnoop.h"
 
-#define EVENTS_SCRATCH_SIZE sizeof(struct execsnoop_event)
-#define EVENTS_SCRATCH_SHARED
+/*
+ * Where a record is made. What the steps of a walk share is there, too: a step is a global function,
+ * which the verifier looks at once, not for each iteration of each loop that it is called in; it can
+ * be given numbers only (before 5.12), such as that of this slot.
+ */
+struct scratch {
+	struct execsnoop_event event;
+	__u32 slot;
+	bool done;
+	__u64 start;		/* of the walk's part of the text */
+	struct dentry *dentry;
+	struct vfsmount *at;
+	__u64 argv;
+	__u64 arg;		/* the next piece of the current argument; 0: go to the next one */
+};
+
+#define EVENTS_SCRATCH_SIZE sizeof(struct scratch)
 #include "bpf/contexts.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
@@ -49,34 +64,6 @@ struct {
 	__type(value, struct pending);
 } pendings SEC(".maps");
 
-/*
- * What the steps of a walk share; it belongs to whom the CPU's scratch belongs to. A step is a
- * global function, which the verifier looks at once, not for each iteration of each loop that it is
- * called in; it can be given numbers only (before 5.12), and finds the rest here.
- */
-struct walk {
-	__u64 start;		/* of its part of the text */
-	struct dentry *dentry;
-	struct vfsmount *at;
-	bool done;
-	__u64 argv;
-	__u64 arg;	/* the next piece of the current argument; 0: go to the next one */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct walk);
-} walks SEC(".maps");
-
-static __always_inline struct walk *get_walk(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&walks, &zero);
-}
-
 /* The offset in text after a string of this length at offset, which stays below limit. */
 static __always_inline __u64 advance(__u64 offset, long len, __u64 limit)
 {
@@ -92,13 +79,19 @@ static __always_inline __u64 advance(__u64 offset, long len, __u64 limit)
 #define CWD_END (CGROUP_END + EXECSNOOP_PATH_SIZE)
 #define ARGS_END (CWD_END + EXECSNOOP_ARGS_SIZE)
 
-static __always_inline struct execsnoop_event *begin(struct task_struct *task, __u32 tid,
-						     const struct pending *pending)
+static __always_inline struct scratch *begin(struct task_struct *task, __u32 tid,
+					     const struct pending *pending)
 {
-	struct execsnoop_event *event = events_scratch(0);
+	int slot = events_scratch_take();
+	struct scratch *scratch = slot < 0 ? NULL : events_scratch_at(slot);
+	struct execsnoop_event *event;
 
-	if (!event)
+	if (!scratch) {
+		events_count_lost(0);
 		return NULL;
+	}
+	scratch->slot = slot;
+	event = &scratch->event;
 	event->ktime = bpf_ktime_get_ns();
 	event->cgroup_id = bpf_get_current_cgroup_id();
 	event->pid = bpf_get_current_pid_tgid() >> 32;
@@ -119,7 +112,7 @@ static __always_inline struct execsnoop_event *begin(struct task_struct *task, _
 		__builtin_memcpy(event->old_comm, pending->comm, sizeof(event->old_comm));
 		event->flags |= EXECSNOOP_HAS_OLD_COMM;
 	}
-	return event;
+	return scratch;
 }
 
 /* The name of the control group, which for most container engines has the container's id. */
@@ -138,34 +131,33 @@ static __always_inline __u64 add_cgroup(struct execsnoop_event *event, struct ta
  * One step up from the current directory, as in the kernel's prepend_path() (fs/d_path.c). A place
  * that is being renamed may be seen half way. Returns 1 at the end.
  */
-__noinline int walk_cwd(void)
+__noinline int walk_cwd(__u32 slot)
 {
 	long mnt_offset = bpf_core_field_offset(struct mount, mnt), len;
-	struct events_scratch *scratch = events_scratch_lookup();
-	struct walk *walk = get_walk();
+	struct scratch *scratch = events_scratch_at(slot);
 	struct execsnoop_event *event;
 	struct dentry *dentry, *parent;
 	struct vfsmount *at;
 	struct mount *mount;
 	__u64 end;
 
-	if (!scratch || !walk)
+	if (!scratch)
 		return 1;
-	event = (void *)scratch->data;
-	dentry = walk->dentry;
-	at = walk->at;
+	event = &scratch->event;
+	dentry = scratch->dentry;
+	at = scratch->at;
 	if (dentry == BPF_CORE_READ(at, mnt_root)) {
 		mount = (void *)at - mnt_offset;
-		walk->done = BPF_CORE_READ(mount, mnt_parent) == mount;
-		walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-		walk->at = (void *)BPF_CORE_READ(mount, mnt_parent) + mnt_offset;
-		return walk->done;
+		scratch->done = BPF_CORE_READ(mount, mnt_parent) == mount;
+		scratch->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		scratch->at = (void *)BPF_CORE_READ(mount, mnt_parent) + mnt_offset;
+		return scratch->done;
 	}
 	parent = BPF_CORE_READ(dentry, d_parent);
-	walk->done = dentry == parent;
-	end = walk->start + (__u32)event->cwd_len;
+	scratch->done = dentry == parent;
+	end = scratch->start + (__u32)event->cwd_len;
 	barrier_var(end);
-	if (walk->done || end > CWD_END - EXECSNOOP_NAME_SIZE)
+	if (scratch->done || end > CWD_END - EXECSNOOP_NAME_SIZE)
 		return 1;
 	len = bpf_probe_read_kernel_str(&event->text[end], EXECSNOOP_NAME_SIZE,
 					BPF_CORE_READ(dentry, d_name.name));
@@ -174,36 +166,34 @@ __noinline int walk_cwd(void)
 		return 1;
 	}
 	event->cwd_len += len;
-	walk->dentry = parent;
+	scratch->dentry = parent;
 	return 0;
 }
 
-static __always_inline __u64 add_cwd(struct execsnoop_event *event, struct task_struct *task,
-				     __u64 offset)
+static __always_inline __u64 add_cwd(struct scratch *scratch, struct task_struct *task, __u64 offset)
 {
-	struct walk *walk = get_walk();
+	struct execsnoop_event *event = &scratch->event;
+	__u32 slot = scratch->slot;
 	int i;
 
-	if (!walk)
-		return offset;
-	walk->start = offset;
-	walk->dentry = BPF_CORE_READ(task, fs, pwd.dentry);
-	walk->at = BPF_CORE_READ(task, fs, pwd.mnt);
-	walk->done = false;
-	for (i = 0; i < CWD_DEPTH_MAX && !walk_cwd(); i++)
+	scratch->start = offset;
+	scratch->dentry = BPF_CORE_READ(task, fs, pwd.dentry);
+	scratch->at = BPF_CORE_READ(task, fs, pwd.mnt);
+	scratch->done = false;
+	for (i = 0; i < CWD_DEPTH_MAX && !walk_cwd(slot); i++)
 		;
-	if (!walk->done && event->cwd_len >= 0)
+	if (!scratch->done && event->cwd_len >= 0)
 		event->flags |= EXECSNOOP_CWD_CUT;
 	return advance(offset, event->cwd_len, CWD_END);
 }
 
-static __always_inline __u64 add_context(struct execsnoop_event *event, struct task_struct *task,
+static __always_inline __u64 add_context(struct scratch *scratch, struct task_struct *task,
 					 __u64 offset)
 {
 	if (with_cgroup)
-		offset = add_cgroup(event, task, offset);
+		offset = add_cgroup(&scratch->event, task, offset);
 	if (with_cwd)
-		offset = add_cwd(event, task, offset);
+		offset = add_cwd(scratch, task, offset);
 	return offset;
 }
 
@@ -240,13 +230,15 @@ int exec_succeeded(struct raw_context *ctx)
 	__u32 tid = ctx->args[1];
 	struct pending *pending = bpf_map_lookup_elem(&pendings, &tid);
 	struct execsnoop_event *event;
+	struct scratch *scratch;
 	__u64 offset = 0;
 
 	if (!filter_allows_current())
 		goto done;
-	event = begin(task, tid, pending);
-	if (!event)
+	scratch = begin(task, tid, pending);
+	if (!scratch)
 		goto done;
+	event = &scratch->event;
 	event->result = 0;
 	event->argc = BPF_CORE_READ(bprm, argc);
 	event->flags |= EXECSNOOP_HAS_ARGC;
@@ -256,9 +248,9 @@ int exec_succeeded(struct raw_context *ctx)
 	event->interpreter_len = bpf_probe_read_kernel_str(
 		&event->text[offset], EXECSNOOP_PATH_SIZE, BPF_CORE_READ(bprm, interp));
 	offset = advance(offset, event->interpreter_len, INTERPRETER_END);
-	offset = add_context(event, task, offset);
+	offset = add_context(scratch, task, offset);
 	offset = add_new_args(event, task, offset);
-	events_output(ctx, event, offsetof(struct execsnoop_event, text) + offset, 0);
+	events_output(ctx, scratch, offsetof(struct execsnoop_event, text) + offset, 0);
 done:
 	if (pending)
 		bpf_map_delete_elem(&pendings, &tid);
@@ -275,8 +267,9 @@ static __always_inline int enter(__u64 file, __u64 argv, __s32 dirfd)
 		return 0;
 	pending.mm = BPF_CORE_READ(task, mm);
 	bpf_get_current_comm(pending.comm, sizeof(pending.comm));
-	if (bpf_map_update_elem(&pendings, &tid, &pending, BPF_ANY))
-		events_count_lost(0);
+	/* A call that succeeds is shown nevertheless. */
+	if (bpf_map_update_elem(&pendings, &tid, &pending, BPF_ANY) && with_fails)
+		events_count_doubtful();
 	return 0;
 }
 
@@ -296,35 +289,34 @@ int enter_execveat(struct enter_context *ctx)
  * The next argument, or the next piece of a long one, whose last byte is then a NUL that isn't the
  * string's: the piece after it goes there. Returns 1 at the end.
  */
-__noinline int walk_args(void)
+__noinline int walk_args(__u32 slot)
 {
-	struct events_scratch *scratch = events_scratch_lookup();
-	struct walk *walk = get_walk();
+	struct scratch *scratch = events_scratch_at(slot);
 	struct execsnoop_event *event;
 	__u64 offset;
 	long len, err;
 
-	if (!scratch || !walk)
+	if (!scratch)
 		return 1;
-	event = (void *)scratch->data;
-	if (!walk->arg) {
-		err = bpf_probe_read_user(&walk->arg, sizeof(walk->arg),
-					  (__u64 *)walk->argv + event->argc);
+	event = &scratch->event;
+	if (!scratch->arg) {
+		err = bpf_probe_read_user(&scratch->arg, sizeof(scratch->arg),
+					  (__u64 *)scratch->argv + event->argc);
 		if (err) {
 			event->args_error = err;
 			event->flags |= event->argc ? EXECSNOOP_ARGS_CUT : 0;
 		}
-		if (err || !walk->arg)
+		if (err || !scratch->arg)
 			return 1;
 		if (event->argc++ == EXECSNOOP_ARGS_MAX)
 			goto cut;
 	}
-	offset = walk->start + (__u32)event->args_len;
+	offset = scratch->start + (__u32)event->args_len;
 	barrier_var(offset);
 	if ((__u32)event->args_len >= EXECSNOOP_ARGS_SIZE || offset >= ARGS_END)
 		goto cut;
 	len = bpf_probe_read_user_str(&event->text[offset], EXECSNOOP_PIECE_SIZE,
-				      (void *)walk->arg);
+				      (void *)scratch->arg);
 	if (len < 0) {
 		/* Maybe a literal that nobody has touched yet. Its beginning may have been read. */
 		event->args_error = len;
@@ -339,9 +331,9 @@ __noinline int walk_args(void)
 	}
 	if (len == EXECSNOOP_PIECE_SIZE) {
 		len--;
-		walk->arg += len;
+		scratch->arg += len;
 	} else {
-		walk->arg = 0;
+		scratch->arg = 0;
 	}
 	event->args_len += len;
 	return 0;
@@ -352,19 +344,20 @@ cut:
 
 #define ARGS_STEPS_MAX (EXECSNOOP_ARGS_MAX + 1 + EXECSNOOP_ARGS_SIZE / (EXECSNOOP_PIECE_SIZE - 1))
 
-static __always_inline __u64 add_old_args(struct execsnoop_event *event,
-					  const struct pending *pending, __u64 offset)
+static __always_inline __u64 add_old_args(struct scratch *scratch, const struct pending *pending,
+					  __u64 offset)
 {
-	struct walk *walk = get_walk();
+	struct execsnoop_event *event = &scratch->event;
+	__u32 slot = scratch->slot;
 	int i;
 
 	/* No array is as good as an empty one to the kernel. */
-	if (!walk || !pending->argv)
+	if (!pending->argv)
 		return offset;
-	walk->start = offset;
-	walk->argv = pending->argv;
-	walk->arg = 0;
-	for (i = 0; i < ARGS_STEPS_MAX && !walk_args(); i++)
+	scratch->start = offset;
+	scratch->argv = pending->argv;
+	scratch->arg = 0;
+	for (i = 0; i < ARGS_STEPS_MAX && !walk_args(slot); i++)
 		;
 	if (event->args_len > EXECSNOOP_ARGS_SIZE) {
 		event->args_len = EXECSNOOP_ARGS_SIZE;
@@ -381,6 +374,7 @@ int leave_exec(struct exit_context *ctx)
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct execsnoop_event *event;
 	struct pending *pending;
+	struct scratch *scratch;
 	__u64 offset = 0;
 
 	pending = bpf_map_lookup_elem(&pendings, &tid);
@@ -389,24 +383,25 @@ int leave_exec(struct exit_context *ctx)
 		return 0;
 	if (!with_fails)
 		goto done;
-	event = begin(task, tid, pending);
-	if (!event)
+	scratch = begin(task, tid, pending);
+	if (!scratch)
 		goto done;
+	event = &scratch->event;
 	event->result = ctx->result;
 	event->dirfd = pending->dirfd;
 	/* Too late for the caller, and not yet another program: it is about to be killed. */
 	if (BPF_CORE_READ(task, mm) != pending->mm) {
 		event->file_len = -EFAULT;
 		event->args_error = -EFAULT;
-		offset = add_context(event, task, offset);
+		offset = add_context(scratch, task, offset);
 	} else {
 		event->file_len = bpf_probe_read_user_str(event->text, EXECSNOOP_PATH_SIZE,
 							  (void *)pending->file);
 		offset = advance(offset, event->file_len, FILE_END);
-		offset = add_context(event, task, offset);
-		offset = add_old_args(event, pending, offset);
+		offset = add_context(scratch, task, offset);
+		offset = add_old_args(scratch, pending, offset);
 	}
-	events_output(ctx, event, offsetof(struct execsnoop_event, text) + offset, 0);
+	events_output(ctx, scratch, offsetof(struct execsnoop_event, text) + offset, 0);
 done:
 	bpf_map_delete_elem(&pendings, &tid);
 	return 0;

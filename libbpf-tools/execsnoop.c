@@ -9,20 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "lib/attach.h"
-#include "lib/core.h"
-#include "lib/events.h"
-#include "lib/filter.h"
 #include "lib/follow.h"
 #include "lib/log.h"
-#include "lib/options.h"
-#include "lib/output.h"
-#include "lib/run.h"
 #include "lib/subtree.h"
-#include "lib/timestamp.h"
-#include "lib/tracefs.h"
+#include "lib/tool.h"
 #include "execsnoop.h"
 #include "execsnoop.skel.h"
 
@@ -54,21 +45,16 @@ struct program {
 };
 
 struct env {
-	struct options options;
+	struct tool tool;
 	bool time, timestamp, print_uid, fails, quote, count;
 	bool print_cwd, print_cgroup, print_old_comm;
 	uint64_t max_args;
 	pid_t ancestor;
-	uid_t uid;
-	const char *cgroup;
 	regex_t name, line;
 	bool has_name, has_line;
 	char *joined;		/* a command line, or the digits of an argument */
-	struct output *output;
-	struct timestamp start;
-	struct attach_set attached;
 	struct execsnoop_bpf *skel;
-	struct events_maps maps;
+	struct follow *subtree;
 	void *programs;		/* tsearch()'s tree of struct program */
 	const struct program **rows;
 	size_t program_count;
@@ -81,12 +67,10 @@ static const struct argp_option arguments[] = {
 	{ "timestamp", 't', NULL, 0, "Print the time since the start, in seconds", 0 },
 	{ "print-uid", 'U', NULL, 0, "Print the user's number", 0 },
 	{ "fails", 'x', NULL, 0, "Show failed calls, too", 0 },
-	{ "uid", 'u', "USER", 0, "Only user USER, a name or a number", 0 },
 	{ "quote", 'q', NULL, 0, "Quote the arguments, for a shell to read", 0 },
 	{ "name", 'n', "REGEX", 0, "Only commands whose name matches REGEX", 0 },
 	{ "line", 'l', "REGEX", 0, "Only commands whose whole line matches REGEX", 0 },
 	{ "ppid", 'P', "PID", 0, "Only descendants of process PID, of any degree", 0 },
-	{ "cgroup", 'c', "PATH", 0, "Only the control group (version 2) at PATH, and those below", 0 },
 	{ "max-args", KEY_MAX_ARGS, "N", 0, "Show at most N arguments (512)", 0 },
 	{ "cwd", KEY_CWD, NULL, 0, "Print the current directory", 0 },
 	{ "cgroup-name", KEY_CGROUP_NAME, NULL, 0, "Print the control group's name (a container's id)", 0 },
@@ -114,28 +98,16 @@ static void compile_regex(const struct argp_state *state, const char *name, cons
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
-	/* Options that are just set. */
-	const struct {
-		int key;
-		bool *value;
-	} switches[] = {
+	const struct options_switch switches[] = {
 		{ 'T', &env->time }, { 't', &env->timestamp }, { 'U', &env->print_uid },
 		{ 'x', &env->fails }, { 'q', &env->quote }, { KEY_COUNT, &env->count },
 		{ KEY_CWD, &env->print_cwd }, { KEY_CGROUP_NAME, &env->print_cgroup },
 		{ KEY_OLD_COMM, &env->print_old_comm },
 	};
-	size_t i;
 
-	for (i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
-		if (switches[i].key == key) {
-			*switches[i].value = true;
-			return 0;
-		}
-	}
-	switch (key) {
-	case 'u':
-		env->uid = options_uid(state, "--uid", arg);
+	if (options_switch_on(switches, sizeof(switches) / sizeof(switches[0]), key))
 		return 0;
+	switch (key) {
 	case 'n':
 		compile_regex(state, "--name", arg, &env->name, &env->has_name);
 		return 0;
@@ -145,17 +117,11 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	case 'P':
 		env->ancestor = options_pid(state, "--ppid", arg);
 		return 0;
-	case 'c':
-		env->cgroup = arg;
-		return 0;
 	case KEY_MAX_ARGS:
 		env->max_args = options_u64(state, "--max-args", arg, 1, EXECSNOOP_ARGS_SIZE);
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s'", arg);
-		return 0;
 	case ARGP_KEY_END:
-		if (env->ancestor && env->options.command)
+		if (env->ancestor && env->tool.options.command)
 			argp_error(state, "--ppid and a COMMAND exclude each other");
 		return 0;
 	default:
@@ -317,9 +283,9 @@ static void put_quoted(struct output *out, const char *text, size_t len)
 static void put_arg(const struct env *env, const char *text, size_t len)
 {
 	if (env->quote)
-		put_quoted(env->output, text, len);
+		put_quoted(env->tool.output, text, len);
 	else
-		output_put_escaped(env->output, text, len, 0);
+		output_put_escaped(env->tool.output, text, len, 0);
 }
 
 /* The program instead of its argument 0, as the latter may be anything. */
@@ -333,16 +299,16 @@ static void put_line(const struct env *env, const struct view *view)
 	put_arg(env, program, strlen(program));
 	next_arg(view, &arg);
 	while ((more = next_arg(view, &arg)) && arg.count <= env->max_args) {
-		output_puts(env->output, " ");
+		output_puts(env->tool.output, " ");
 		if (arg.text)
 			put_arg(env, arg.text, arg.len);
 		else
-			output_puts(env->output, "?");
+			output_puts(env->tool.output, "?");
 	}
 	if (more || view->event->flags & EXECSNOOP_ARGS_CUT)
-		output_puts(env->output, "...");
+		output_puts(env->tool.output, "...");
 	if (view->event->args_error && !view->event->args_len)
-		output_puts(env->output, " ?");
+		output_puts(env->tool.output, " ?");
 }
 
 /* The components come last one first. Returns path, or NULL if they could not be read. */
@@ -366,9 +332,10 @@ static const char *format_cwd(const struct view *view, char path[EXECSNOOP_PATH_
 	return *p ? p : "/";
 }
 
-static void print_header(const struct env *env)
+static void print_header(void *ctx)
 {
-	struct output *out = env->output;
+	const struct env *env = ctx;
+	struct output *out = env->tool.output;
 
 	if (output_is_json(out) || env->count)
 		return;
@@ -395,13 +362,13 @@ static void print_header(const struct env *env)
 static void put_optional(struct env *env, const struct view *view)
 {
 	const struct execsnoop_event *event = view->event;
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 	char hms[9];
 
 	if (env->time)
-		output_printf(out, "%-8s ", timestamp_hms(&env->start, event->ktime, hms));
+		output_printf(out, "%-8s ", timestamp_hms(&env->tool.start, event->ktime, hms));
 	if (env->timestamp)
-		output_printf(out, "%-8.3f ", timestamp_offset(&env->start, event->ktime));
+		output_printf(out, "%-8.3f ", timestamp_offset(&env->tool.start, event->ktime));
 	if (env->print_uid) {
 		output_put_u64(out, event->uid, -6);
 		output_puts(out, " ");
@@ -426,7 +393,7 @@ static int print_text(struct env *env, const struct view *view)
 {
 	const struct execsnoop_event *event = view->event;
 	char cwd[EXECSNOOP_PATH_SIZE + 8];
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 	const char *path;
 
 	put_optional(env, view);
@@ -465,7 +432,7 @@ static bool is_utf8(const char *text, size_t len)
 /* All of the arguments' bytes, where there are some that JSON's strings can't carry. */
 static void print_json_hex_args(const struct env *env, const struct view *view)
 {
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 	struct arg arg = {};
 	size_t i;
 
@@ -484,7 +451,7 @@ static void print_json_hex_args(const struct env *env, const struct view *view)
 static void print_json_args(const struct env *env, const struct view *view)
 {
 	const struct execsnoop_event *event = view->event;
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 	bool is_text = true, more;
 	struct arg arg = {};
 
@@ -520,7 +487,7 @@ static void print_json_places(const struct env *env, const struct view *view)
 {
 	const struct execsnoop_event *event = view->event;
 	char cwd[EXECSNOOP_PATH_SIZE + 8];
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 
 	print_json_part(out, "file", view->file, event->file_len);
 	if (has_dirfd(event))
@@ -540,7 +507,7 @@ static void print_json_places(const struct env *env, const struct view *view)
 static int print_json(const struct env *env, const struct view *view)
 {
 	const struct execsnoop_event *event = view->event;
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 
 	output_json_begin(out);
 	output_json_seconds(out, "time", timestamp_wall_ns(event->ktime));
@@ -613,7 +580,7 @@ static int compare_rows(const void *left, const void *right)
 
 static void print_count(const struct env *env, const struct program *program)
 {
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 
 	if (output_is_json(out)) {
 		output_json_begin(out);
@@ -638,7 +605,7 @@ static void print_count(const struct env *env, const struct program *program)
 /* The summary, most frequent first. */
 static void print_counts(struct env *env)
 {
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 	size_t i, count = env->program_count;
 
 	env->rows = calloc(count + 1, sizeof(*env->rows));
@@ -672,52 +639,23 @@ static int handle_event(void *ctx, const void *data, size_t size)
 		return 0;
 	if (env->count)
 		return count_program(env, &view);
-	return output_is_json(env->output) ? print_json(env, &view) : print_text(env, &view);
+	return output_is_json(env->tool.output) ? print_json(env, &view) : print_text(env, &view);
 }
 
-/* Only what the options need: successful calls are seen without the system calls' tracepoints. */
-static int attach(struct env *env, const struct execsnoop_bpf *skel)
-{
-	const struct {
-		const char *event;
-		struct bpf_program *prog;
-	} calls[] = {
-		{ "sys_exit_execve", skel->progs.leave_exec },
-		{ "sys_exit_execveat", skel->progs.leave_exec },
-		{ "sys_enter_execve", skel->progs.enter_execve },
-		{ "sys_enter_execveat", skel->progs.enter_execveat },
-	};
-	int tracefs_fd, err, id;
-	size_t i;
-
-	err = attach_raw_tracepoint(&env->attached, bpf_program__fd(skel->progs.exec_succeeded),
-				    "sched_process_exec");
-	if (err)
-		log_libbpf_failure(err, "cannot attach to tracepoint sched_process_exec");
-	if (err || !bpf_program__autoload(skel->progs.leave_exec))
-		return err;
-	tracefs_fd = tracefs_open();
-	if (tracefs_fd < 0) {
-		log_error("cannot open tracefs: %s", strerror(-tracefs_fd));
-		return tracefs_fd;
-	}
-	for (i = 0; i < sizeof(calls) / sizeof(calls[0]) && !err; i++) {
-		id = tracefs_event_id(tracefs_fd, "syscalls", calls[i].event);
-		err = id < 0 ? id : attach_tracepoint(&env->attached,
-						      bpf_program__fd(calls[i].prog), id, false, 0);
-		if (err)
-			log_libbpf_failure(err, "cannot attach to syscalls:%s", calls[i].event);
-	}
-	close(tracefs_fd);
-	return err;
-}
-
-static void detach(void *ctx)
+/* What ends a call before what begins one; only what the options need is loaded. */
+static int attach(void *ctx)
 {
 	struct env *env = ctx;
+	const struct execsnoop_bpf *skel = env->skel;
+	const struct tool_tracepoint points[] = {
+		{ skel->progs.exec_succeeded, NULL, "sched_process_exec", false },
+		{ skel->progs.leave_exec, "syscalls", "sys_exit_execve", false },
+		{ skel->progs.leave_exec, "syscalls", "sys_exit_execveat", false },
+		{ skel->progs.enter_execve, "syscalls", "sys_enter_execve", false },
+		{ skel->progs.enter_execveat, "syscalls", "sys_enter_execveat", false },
+	};
 
-	attach_set_close(&env->attached);
-	events_add_missed(&env->maps, bpf_program__fd(env->skel->progs.exec_succeeded));
+	return tool_attach_tracepoints(&env->tool, points, sizeof(points) / sizeof(points[0]));
 }
 
 static void finish(void *ctx)
@@ -726,36 +664,64 @@ static void finish(void *ctx)
 
 	if (env->count)
 		print_counts(env);
+	if (env->subtree && follow_missed(env->subtree))
+		log_warn("%llu processes or threads were not followed: too many at a time",
+			 (unsigned long long)follow_missed(env->subtree));
 }
 
-static int load(struct env *env, int follow_fd, struct execsnoop_bpf *skel,
-		struct events_maps *maps)
+static int follow_ancestor(struct env *env)
 {
-	const struct filter_opts filter = { .pid = env->options.pid,
-					    .uid = env->uid,
-					    .cgroup = env->cgroup,
-					    .follow_map_fd = follow_fd };
-	bool calls = env->fails || env->print_old_comm || (env->options.json && !env->count);
 	int err;
 
+	env->subtree = subtree_follow(env->ancestor);
+	if (!env->subtree) {
+		err = -errno;
+		log_libbpf_failure(err, "cannot follow process %d", env->ancestor);
+		return err;
+	}
+	env->tool.follow_map_fd = follow_map_fd(env->subtree);
+	return 0;
+}
+
+static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
+{
+	struct env *env = ctx;
+	struct execsnoop_bpf *skel = env->skel = execsnoop_bpf__open_opts(opts);
+	bool json = env->tool.options.json;
+	/* Successful calls are seen without the system calls' tracepoints. */
+	bool calls = env->fails || env->print_old_comm || (json && !env->count);
+
+	if (!skel)
+		return tool_fail_open();
+	TOOL_OPENED(&env->tool, skel);
+	TOOL_USES_EVENTS_AND_FILTER(&env->tool, skel);
+	env->tool.scratch_slots = &skel->rodata->events_scratch_slots;
 	skel->rodata->with_fails = env->fails;
 	skel->rodata->with_cwd = env->print_cwd;
-	skel->rodata->with_cgroup = env->print_cgroup || env->options.json;
+	skel->rodata->with_cgroup = env->print_cgroup || json;
 	bpf_program__set_autoload(skel->progs.leave_exec, calls);
 	bpf_program__set_autoload(skel->progs.enter_execve, calls);
 	bpf_program__set_autoload(skel->progs.enter_execveat, calls);
-	err = filter_prepare_object(skel->obj, &skel->rodata->filter_config, &filter);
-	if (err)
-		return err;
-	err = bpf_map__set_max_entries(skel->maps.events_scratches, libbpf_num_possible_cpus());
-	err = err ?: events_maps_prepare(maps, skel->obj, &skel->rodata->events_use_perf,
-					 env->options.transport,
-					 (size_t)env->options.buffer_pages * getpagesize());
-	err = err ?: execsnoop_bpf__load(skel);
-	err = err ?: events_maps_complete(maps, skel->obj, &skel->bss->events_ctl);
-	if (err)
-		log_libbpf_failure(err, "cannot load the BPF programs");
-	return err;
+	env->joined = malloc(PROGRAM_SIZE + 2 * EXECSNOOP_ARGS_SIZE + 1);
+	if (!env->joined) {
+		log_error("out of memory");
+		return -ENOMEM;
+	}
+	return env->ancestor ? follow_ancestor(env) : 0;
+}
+
+static void close_object(void *ctx)
+{
+	struct env *env = ctx;
+
+	execsnoop_bpf__destroy(env->skel);
+	follow_free(env->subtree);
+	if (env->has_name)
+		regfree(&env->name);
+	if (env->has_line)
+		regfree(&env->line);
+	tdestroy(env->programs, free);
+	free(env->joined);
 }
 
 int main(int argc, char **argv)
@@ -767,72 +733,23 @@ int main(int argc, char **argv)
 	static const char *const types[] = { "task_struct", "mm_struct", "linux_binprm", "css_set",
 					     "cgroup", "kernfs_node", "fs_struct", "vfsmount",
 					     "mount", "dentry" };
-	struct env env = { .uid = FILTER_ANY_UID, .max_args = EXECSNOOP_ARGS_MAX };
-	const struct options_spec spec = {
-		.argp = &argp,
-		.input = &env,
-		.common = OPTIONS_EVENTS | OPTIONS_PROCESS,
-		.letters = { [OPTIONS_PID] = 'p', [OPTIONS_DURATION] = 'd' },
+	static const struct tool_spec spec = {
+		.options = { .argp = &argp,
+			     .common = OPTIONS_EVENTS | OPTIONS_FILTER,
+			     .letters = { [OPTIONS_PID] = 'p',
+					  [OPTIONS_UID] = 'u',
+					  [OPTIONS_CGROUP] = 'c',
+					  [OPTIONS_DURATION] = 'd' } },
+		.types = types,
+		.type_count = sizeof(types) / sizeof(types[0]),
+		.open = open_object,
+		.attach = attach,
+		.header = print_header,
+		.handle = handle_event,
+		.finish = finish,
+		.close = close_object,
 	};
-	struct events_opts events_opts = { .maps = &env.maps, .handle = handle_event, .ctx = &env };
-	struct run_loop_opts loop = { .detach = detach, .finish = finish, .ctx = &env };
-	LIBBPF_OPTS(bpf_object_open_opts, open_opts);
-	struct follow *subtree = NULL;
-	struct core *core = NULL;
-	int status = RUN_FAILED;
-	struct run *run;
+	struct env env = { .max_args = EXECSNOOP_ARGS_MAX };
 
-	options_parse(&spec, &env.options, argc, argv);
-	run = run_new(&env.options);
-	if (!run)
-		return RUN_FAILED;
-	env.output = run_output(run);
-	env.joined = malloc(PROGRAM_SIZE + 2 * EXECSNOOP_ARGS_SIZE + 1);
-	if (!env.joined) {
-		log_error("out of memory");
-		goto cleanup;
-	}
-	if (env.ancestor) {
-		subtree = subtree_follow(env.ancestor);
-		if (!subtree) {
-			log_libbpf_failure(-errno, "cannot follow process %d", env.ancestor);
-			goto cleanup;
-		}
-	}
-	core = core_new(types, sizeof(types) / sizeof(types[0]));
-	open_opts.btf_custom_path = core_path(core);
-	env.skel = execsnoop_bpf__open_opts(&open_opts);
-	if (!env.skel) {
-		log_libbpf_failure(-errno, "cannot open the BPF object");
-		goto cleanup;
-	}
-	if (load(&env, subtree ? follow_map_fd(subtree) : run_follow_map_fd(run), env.skel, &env.maps))
-		goto cleanup;
-	loop.events = events_new(&events_opts);
-	if (!loop.events) {
-		log_libbpf_failure(-errno, "cannot open the event buffer");
-		goto cleanup;
-	}
-	if (attach(&env, env.skel))
-		goto cleanup;
-	timestamp_start(&env.start);
-	print_header(&env);
-	status = run_loop(run, &loop);
-cleanup:
-	attach_set_close(&env.attached);
-	events_free(loop.events);
-	execsnoop_bpf__destroy(env.skel);
-	core_free(core);
-	if (subtree && follow_missed(subtree))
-		log_warn("%llu processes or threads were not followed: too many at a time",
-			 (unsigned long long)follow_missed(subtree));
-	follow_free(subtree);
-	run_free(run);
-	if (env.has_name)
-		regfree(&env.name);
-	if (env.has_line)
-		regfree(&env.line);
-	tdestroy(env.programs, free);
-	free(env.joined);
-	return status;
+	return tool_main(&spec, &env.tool, &env, argc, argv);
 }

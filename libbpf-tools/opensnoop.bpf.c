@@ -11,23 +11,11 @@
 #include "opensnoop.h"
 
 #define EVENTS_SCRATCH_SIZE sizeof(struct opensnoop_event)
+#include "bpf/contexts.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
 
 const volatile bool failed_only = false;
-
-/* events/syscalls/sys_enter_*: format, of every kernel with 64 bits. */
-struct enter_context {
-	__u64 common;
-	__u64 number;
-	__u64 args[6];
-};
-
-struct exit_context {
-	__u64 common;
-	__u64 number;
-	__s64 result;
-};
 
 struct pending {
 	__u64 path;
@@ -49,7 +37,11 @@ static __always_inline int enter(__u64 path, __u64 flags, long flags_error)
 	struct pending pending = { .path = path, .flags = flags, .flags_error = flags_error };
 	__u32 tid = bpf_get_current_pid_tgid();
 
-	if (filter_allows_current() && bpf_map_update_elem(&pendings, &tid, &pending, BPF_ANY))
+	if (!filter_allows_current() || !bpf_map_update_elem(&pendings, &tid, &pending, BPF_ANY))
+		return 0;
+	if (failed_only)
+		events_count_doubtful();
+	else
 		events_count_lost(0);
 	return 0;
 }

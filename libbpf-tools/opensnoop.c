@@ -5,19 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "lib/attach.h"
-#include "lib/events.h"
-#include "lib/filter.h"
-#include "lib/log.h"
-#include "lib/options.h"
-#include "lib/output.h"
-#include "lib/run.h"
-#include "lib/timestamp.h"
-#include "lib/tracefs.h"
+#include "lib/tool.h"
 #include "opensnoop.h"
 #include "opensnoop.skel.h"
 
@@ -48,16 +38,13 @@ static const struct flag {
 };
 
 struct env {
-	struct options options;
+	struct tool tool;
 	bool timestamp, print_uid, failed_only, extended;
 	pid_t tid;
-	uid_t uid;
-	const char *name, *cgroup;
+	const char *name;
 	const struct flag *flag_filters[FLAG_FILTERS_MAX];
 	size_t flag_filter_count;
-	struct output *output;
-	struct timestamp start;
-	struct attach_set attached;
+	struct opensnoop_bpf *skel;
 };
 
 static const struct argp_option arguments[] = {
@@ -65,11 +52,9 @@ static const struct argp_option arguments[] = {
 	{ "print-uid", 'U', NULL, 0, "Print the user's number", 0 },
 	{ "failed", 'x', NULL, 0, "Only those that failed", 0 },
 	{ "tid", 't', "TID", 0, "Only thread TID (the PID column is then TID)", 0 },
-	{ "uid", 'u', "USER", 0, "Only user USER, a name or a number", 0 },
 	{ "name", 'n', "NAME", 0, "Only processes whose name contains NAME", 0 },
 	{ "extended_fields", 'e', NULL, 0, "Print the flags", 0 },
 	{ "flag_filter", 'f', "FLAG", 0, "Only with FLAG, or one of several", 0 },
-	{ "cgroup", 'c', "PATH", 0, "Only cgroup (version 2) PATH and those below", 0 },
 	{},
 };
 
@@ -92,37 +77,19 @@ static void add_flag_filter(struct env *env, const char *name, const struct argp
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
+	const struct options_switch switches[] = { { 'T', &env->timestamp }, { 'U', &env->print_uid }, { 'x', &env->failed_only }, { 'e', &env->extended } };
 
+	if (options_switch_on(switches, sizeof(switches) / sizeof(switches[0]), key))
+		return 0;
 	switch (key) {
-	case 'T':
-		env->timestamp = true;
-		return 0;
-	case 'U':
-		env->print_uid = true;
-		return 0;
-	case 'x':
-		env->failed_only = true;
-		return 0;
 	case 't':
 		env->tid = options_pid(state, "--tid", arg);
-		return 0;
-	case 'u':
-		env->uid = options_uid(state, "--uid", arg);
 		return 0;
 	case 'n':
 		env->name = arg;
 		return 0;
-	case 'e':
-		env->extended = true;
-		return 0;
 	case 'f':
 		add_flag_filter(env, arg, state);
-		return 0;
-	case 'c':
-		env->cgroup = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s'", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -143,9 +110,10 @@ static bool is_wanted(const struct env *env, const struct opensnoop_event *event
 	return !env->flag_filter_count;
 }
 
-static void print_header(const struct env *env)
+static void print_header(void *ctx)
 {
-	struct output *out = env->output;
+	const struct env *env = ctx;
+	struct output *out = env->tool.output;
 
 	if (output_is_json(out))
 		return;
@@ -163,10 +131,10 @@ static void print_header(const struct env *env)
 static int print_text(struct env *env, const struct opensnoop_event *event)
 {
 	bool failed = event->result < 0;
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 
 	if (env->timestamp)
-		output_printf(out, "%-14.9f", timestamp_offset(&env->start, event->ktime));
+		output_printf(out, "%-14.9f", timestamp_offset(&env->tool.start, event->ktime));
 	if (env->print_uid)
 		output_put_u64(out, event->uid, -6);
 	output_put_u64(out, env->tid ? event->tid : event->pid, -6);
@@ -188,7 +156,7 @@ static int print_text(struct env *env, const struct opensnoop_event *event)
 
 static int print_json(const struct env *env, const struct opensnoop_event *event)
 {
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 
 	output_json_begin(out);
 	output_json_seconds(out, "time", timestamp_wall_ns(event->ktime));
@@ -224,80 +192,46 @@ static int handle_event(void *ctx, const void *data, size_t size)
 		return -EINVAL;
 	if (!is_wanted(env, event))
 		return 0;
-	return output_is_json(env->output) ? print_json(env, event) : print_text(env, event);
+	return output_is_json(env->tool.output) ? print_json(env, event) : print_text(env, event);
 }
 
 /* A call without tracepoints isn't there: arm64 has no open, and openat2 came with 5.6. */
-static int attach_calls(struct env *env, struct opensnoop_bpf *skel)
+static int attach_calls(void *ctx)
 {
-	const struct {
-		const char *event;
-		struct bpf_program *prog;
-	} calls[] = {
-		{ "sys_exit_open", skel->progs.leave_open },
-		{ "sys_exit_openat", skel->progs.leave_openat },
-		{ "sys_exit_openat2", skel->progs.leave_openat2 },
-		{ "sys_enter_open", skel->progs.enter_open },
-		{ "sys_enter_openat", skel->progs.enter_openat },
-		{ "sys_enter_openat2", skel->progs.enter_openat2 },
+	struct env *env = ctx;
+	const struct opensnoop_bpf *skel = env->skel;
+	const struct tool_tracepoint calls[] = {
+		{ skel->progs.leave_open, "syscalls", "sys_exit_open", true },
+		{ skel->progs.leave_openat, "syscalls", "sys_exit_openat", true },
+		{ skel->progs.leave_openat2, "syscalls", "sys_exit_openat2", true },
+		{ skel->progs.enter_open, "syscalls", "sys_enter_open", true },
+		{ skel->progs.enter_openat, "syscalls", "sys_enter_openat", true },
+		{ skel->progs.enter_openat2, "syscalls", "sys_enter_openat2", true },
 	};
-	size_t i, count = sizeof(calls) / sizeof(calls[0]);
-	int tracefs_fd = tracefs_open(), err = 0, id;
 
-	if (tracefs_fd < 0) {
-		log_error("cannot open tracefs: %s", strerror(-tracefs_fd));
-		return tracefs_fd;
-	}
-	for (i = 0; i < count && !err; i++) {
-		id = tracefs_event_id(tracefs_fd, "syscalls", calls[i].event);
-		if (id == -ENOENT) {
-			log_info("no tracepoint syscalls:%s", calls[i].event);
-			continue;
-		}
-		err = id < 0 ? id
-			     : attach_tracepoint(&env->attached, bpf_program__fd(calls[i].prog), id,
-						 false, 0);
-		if (err)
-			log_libbpf_failure(err, "cannot attach to syscalls:%s", calls[i].event);
-	}
-	close(tracefs_fd);
-	if (!err && !env->attached.count) {
-		log_error("this kernel has no syscall tracepoints (CONFIG_FTRACE_SYSCALLS)");
-		err = -ENOENT;
-	}
-	return err;
+	return tool_attach_tracepoints(&env->tool, calls, sizeof(calls) / sizeof(calls[0]));
 }
 
-static void detach(void *ctx)
+static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
+{
+	struct env *env = ctx;
+	struct opensnoop_bpf *skel = env->skel = opensnoop_bpf__open_opts(opts);
+
+	if (!skel)
+		return tool_fail_open();
+	TOOL_OPENED(&env->tool, skel);
+	TOOL_USES_EVENTS_AND_FILTER(&env->tool, skel);
+	env->tool.scratch_slots = &skel->rodata->events_scratch_slots;
+	skel->rodata->filter_config.tid = env->tid;
+	skel->rodata->failed_only = env->failed_only;
+	return 0;
+}
+
+static void close_object(void *ctx)
 {
 	struct env *env = ctx;
 
-	attach_set_close(&env->attached);
-}
-
-/* Configure and load the programs. */
-static int load(struct env *env, struct run *run, struct opensnoop_bpf *skel,
-		struct events_maps *maps)
-{
-	const struct filter_opts filter = { .pid = env->options.pid,
-					    .tid = env->tid,
-					    .uid = env->uid,
-					    .cgroup = env->cgroup,
-					    .follow_map_fd = run_follow_map_fd(run) };
-	int err;
-
-	skel->rodata->failed_only = env->failed_only;
-	err = filter_prepare_object(skel->obj, &skel->rodata->filter_config, &filter);
-	if (err)
-		return err;
-	err = events_maps_prepare(maps, skel->obj, &skel->rodata->events_use_perf,
-				  env->options.transport,
-				  (size_t)env->options.buffer_pages * getpagesize());
-	err = err ?: opensnoop_bpf__load(skel);
-	err = err ?: events_maps_complete(maps, skel->obj, &skel->bss->events_ctl);
-	if (err)
-		log_libbpf_failure(err, "cannot load the BPF programs");
-	return err;
+	opensnoop_bpf__destroy(env->skel);
 }
 
 int main(int argc, char **argv)
@@ -308,48 +242,21 @@ int main(int argc, char **argv)
 		.args_doc = "[-- COMMAND [ARG...]]",
 		.doc = "Show files being opened, and whether that worked."
 	};
-	struct env env = { .uid = FILTER_ANY_UID };
-	const struct options_spec spec = {
-		.argp = &argp,
-		.input = &env,
-		.common = OPTIONS_EVENTS | OPTIONS_PROCESS,
-		.letters = { [OPTIONS_PID] = 'p',
-			     [OPTIONS_DURATION] = 'd',
-			     [OPTIONS_BUFFER_PAGES] = 'b' },
+	static const struct tool_spec spec = {
+		.options = { .argp = &argp,
+			     .common = OPTIONS_EVENTS | OPTIONS_FILTER,
+			     .letters = { [OPTIONS_PID] = 'p',
+					  [OPTIONS_UID] = 'u',
+					  [OPTIONS_CGROUP] = 'c',
+					  [OPTIONS_DURATION] = 'd',
+					  [OPTIONS_BUFFER_PAGES] = 'b' } },
+		.open = open_object,
+		.attach = attach_calls,
+		.header = print_header,
+		.handle = handle_event,
+		.close = close_object,
 	};
-	struct events_maps maps = {};
-	struct events_opts events_opts = { .maps = &maps, .handle = handle_event, .ctx = &env };
-	struct run_loop_opts loop = { .detach = detach, .ctx = &env };
-	struct opensnoop_bpf *skel = NULL;
-	int status = RUN_FAILED;
-	struct run *run;
+	struct env env = {};
 
-	options_parse(&spec, &env.options, argc, argv);
-	run = run_new(&env.options);
-	if (!run)
-		return RUN_FAILED;
-	skel = opensnoop_bpf__open();
-	if (!skel) {
-		log_libbpf_failure(-errno, "cannot open the BPF object");
-		goto cleanup;
-	}
-	if (load(&env, run, skel, &maps))
-		goto cleanup;
-	loop.events = events_new(&events_opts);
-	if (!loop.events) {
-		log_libbpf_failure(-errno, "cannot open the event buffer");
-		goto cleanup;
-	}
-	if (attach_calls(&env, skel))
-		goto cleanup;
-	env.output = run_output(run);
-	timestamp_start(&env.start);
-	print_header(&env);
-	status = run_loop(run, &loop);
-cleanup:
-	attach_set_close(&env.attached);
-	events_free(loop.events);
-	opensnoop_bpf__destroy(skel);
-	run_free(run);
-	return status;
+	return tool_main(&spec, &env.tool, &env, argc, argv);
 }

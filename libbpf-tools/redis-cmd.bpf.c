@@ -13,7 +13,6 @@
 
 #include "redis-cmd.h"
 
-#define EVENTS_SCRATCH_SIZE 8
 #include "bpf/events.bpf.h"
 
 #define EFAULT 14

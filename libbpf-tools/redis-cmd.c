@@ -596,7 +596,7 @@ static int load(struct env *env, struct events_maps *maps)
 			bpf_program__set_expected_attach_type(prog, ATTACH_TYPE_UPROBE_MULTI);
 	}
 	err = set_sizes(env, config);
-	err = err ?: events_maps_prepare(maps, skel->obj, &skel->rodata->events_use_perf,
+	err = err ?: events_maps_prepare(maps, skel->obj, &skel->rodata->events_use_perf, NULL,
 					 env->options.transport,
 					 env->options.buffer_pages
 						 ? (size_t)env->options.buffer_pages * getpagesize()

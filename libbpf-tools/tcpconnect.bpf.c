@@ -15,7 +15,6 @@
 
 #include "tcpconnect.h"
 
-#define EVENTS_SCRATCH_SIZE 8
 #include "bpf/contexts.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
@@ -255,8 +254,9 @@ int enter_connect(struct enter_context *ctx)
 	call.socket = (__u64)sk;
 	call.start = bpf_ktime_get_ns();
 	call.address = ctx->args[1];
+	/* Of most calls, an attempt tells more. */
 	if (bpf_map_update_elem(&calls, &tid, &call, BPF_ANY))
-		events_count_lost(0);
+		events_count_doubtful();
 	return 0;
 }
 

@@ -4,27 +4,17 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 
-#include "lib/attach.h"
-#include "lib/core.h"
 #include "lib/dns.h"
-#include "lib/events.h"
-#include "lib/filter.h"
 #include "lib/log.h"
-#include "lib/options.h"
-#include "lib/output.h"
-#include "lib/run.h"
-#include "lib/timestamp.h"
-#include "lib/tracefs.h"
+#include "lib/tool.h"
 #include "tcpconnect.h"
 #include "tcpconnect.skel.h"
 
@@ -44,27 +34,21 @@ struct flow {
 };
 
 struct env {
-	struct options options;
+	struct tool tool;
 	bool timestamp, print_uid, print_source_port, print_netns, names, early, count;
 	uint16_t family;
-	uid_t uid;
 	uint32_t netns;
-	const char *cgroup;
 	uint64_t interval_ns;
 	struct tcpconnect_range ranges[TCPCONNECT_RANGES_MAX];
 	uint32_t range_count;
-	struct output *output;
-	struct timestamp start;
-	struct attach_set attached;
 	struct tcpconnect_bpf *skel;
-	struct events_maps maps;
 	struct dns *dns;
 	void *flows;		/* tsearch()'s tree of struct flow */
 	const struct flow **rows;
 	size_t flow_count;
 };
 
-enum { KEY_EARLY = 256, KEY_NETNS, KEY_PRINT_NETNS, KEY_CGROUP };
+enum { KEY_EARLY = 256, KEY_NETNS, KEY_PRINT_NETNS };
 
 static const struct argp_option arguments[] = {
 	{ "timestamp", 't', NULL, 0, "Print the time of the attempt since the start, in seconds", 0 },
@@ -76,11 +60,8 @@ static const struct argp_option arguments[] = {
 	{ "ipv4", '4', NULL, 0, "Only IPv4", 0 },
 	{ "ipv6", '6', NULL, 0, "Only IPv6", 0 },
 	{ "port", 'P', "PORTS", 0, "Only these destination ports: 80,443,8000-8099", 0 },
-	{ "uid", 'u', "USER", 0, "Only user USER, a name or a number", 0 },
 	{ "netns", KEY_NETNS, "NAMESPACE", 0,
 	  "Only this network namespace: its number, a process in it, or a file such as /run/netns/x", 0 },
-	{ "cgroup", KEY_CGROUP, "PATH", 0,
-	  "Only the control group (version 2) at PATH, and those below", 0 },
 	{ "early", KEY_EARLY, NULL, 0, "Print attempts as they begin, without their results", 0 },
 	{ "count", 'c', NULL, 0, "Print how many attempts there were, by addresses and port", 0 },
 	{ "interval", 'i', "SECONDS", 0, "With --count: print every SECONDS, not only at the end", 0 },
@@ -160,24 +141,15 @@ static void check_options(const struct env *env, const struct argp_state *state)
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
-	/* Options that are just set. */
-	const struct {
-		int key;
-		bool *value;
-	} switches[] = {
+	const struct options_switch switches[] = {
 		{ 't', &env->timestamp }, { 'U', &env->print_uid },
 		{ 'L', &env->print_source_port }, { 's', &env->print_source_port },
 		{ KEY_PRINT_NETNS, &env->print_netns }, { 'd', &env->names },
 		{ KEY_EARLY, &env->early }, { 'c', &env->count },
 	};
-	size_t i;
 
-	for (i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
-		if (switches[i].key == key) {
-			*switches[i].value = true;
-			return 0;
-		}
-	}
+	if (options_switch_on(switches, sizeof(switches) / sizeof(switches[0]), key))
+		return 0;
 	switch (key) {
 	case '4':
 		set_family(env, AF_INET, state);
@@ -190,20 +162,11 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 			argp_error(state, "invalid --port '%s': expected up to %d ports or ranges, "
 				   "such as 80,8000-8099", arg, TCPCONNECT_RANGES_MAX);
 		return 0;
-	case 'u':
-		env->uid = options_uid(state, "--uid", arg);
-		return 0;
 	case 'i':
 		env->interval_ns = options_seconds(state, "--interval", arg);
 		return 0;
 	case KEY_NETNS:
 		set_netns(env, arg, state);
-		return 0;
-	case KEY_CGROUP:
-		env->cgroup = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s'", arg);
 		return 0;
 	case ARGP_KEY_END:
 		check_options(env, state);
@@ -243,9 +206,10 @@ static bool has_source(const struct tcpconnect_event *event)
 	return event->family && memcmp(event->source, zero, sizeof(zero));
 }
 
-static void print_header(const struct env *env)
+static void print_header(void *ctx)
 {
-	struct output *out = env->output;
+	const struct env *env = ctx;
+	struct output *out = env->tool.output;
 
 	if (output_is_json(out) || env->count)
 		return;
@@ -268,11 +232,11 @@ static void print_header(const struct env *env)
 
 static int print_text(struct env *env, const struct tcpconnect_event *event, const char *name)
 {
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 	char text[ADDRESS_SIZE];
 
 	if (env->timestamp)
-		output_printf(out, "%-9.3f", timestamp_offset(&env->start, event->start));
+		output_printf(out, "%-9.3f", timestamp_offset(&env->tool.start, event->start));
 	if (env->print_uid)
 		output_put_u64(out, event->uid, -6);
 	if (env->print_netns)
@@ -316,7 +280,7 @@ static void print_json_result(struct output *out, const struct tcpconnect_event 
 
 static int print_json(struct env *env, const struct tcpconnect_event *event, const char *name)
 {
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 	char text[ADDRESS_SIZE];
 
 	output_json_begin(out);
@@ -393,7 +357,7 @@ static int handle_event(void *ctx, const void *data, size_t size)
 		return count_flow(env, event);
 	if (env->names && event->family)
 		name = dns_name(env->dns, event->family, event->destination);
-	return output_is_json(env->output) ? print_json(env, event, name) :
+	return output_is_json(env->tool.output) ? print_json(env, event, name) :
 					     print_text(env, event, name);
 }
 
@@ -418,7 +382,7 @@ static int print_flow(const struct env *env, const struct flow *flow)
 	char source_text[ADDRESS_SIZE], destination_text[ADDRESS_SIZE];
 	const char *source = format_address(flow->family, flow->source, source_text);
 	const char *destination = format_address(flow->family, flow->destination, destination_text);
-	struct output *out = env->output;
+	struct output *out = env->tool.output;
 
 	if (output_is_json(out)) {
 		output_json_begin(out);
@@ -448,11 +412,11 @@ static int print_flows(void *ctx)
 	env->flow_count = 0;
 	twalk_r(env->flows, collect_flow, env);
 	qsort(env->rows, count, sizeof(*env->rows), compare_rows);
-	if (!output_is_json(env->output)) {
-		output_end_line(env->output);
-		output_printf(env->output, "%-25s %-25s %-20s %-10s %s", "LADDR", "RADDR", "RPORT",
+	if (!output_is_json(env->tool.output)) {
+		output_end_line(env->tool.output);
+		output_printf(env->tool.output, "%-25s %-25s %-20s %-10s %s", "LADDR", "RADDR", "RPORT",
 			      "CONNECTS", "FAILED");
-		output_end_line(env->output);
+		output_end_line(env->tool.output);
 	}
 	for (i = 0; i < count && !err; i++)
 		err = print_flow(env, env->rows[i]);
@@ -471,15 +435,6 @@ static int tick(void *ctx)
 		return print_flows(env);
 	dns_collect(env->dns);
 	return 0;
-}
-
-static void detach(void *ctx)
-{
-	struct env *env = ctx;
-
-	attach_set_close(&env->attached);
-	events_add_missed(&env->maps, bpf_program__fd(env->skel->progs.attempt_begins));
-	events_add_missed(&env->maps, bpf_program__fd(env->skel->progs.attempt_ends));
 }
 
 /* Attempts without a result yet. */
@@ -513,65 +468,53 @@ static void finish(void *ctx)
  * All of them in the order in which nothing goes missing: what ends an attempt or a call before
  * what begins one.
  */
-static int attach(struct env *env)
+static int attach(void *ctx)
 {
-	const struct {
-		const char *event;
-		struct bpf_program *prog;
-	} calls[] = { { "sys_exit_connect", env->skel->progs.leave_connect },
-		      { "sys_enter_connect", env->skel->progs.enter_connect } };
-	int tracefs_fd = tracefs_open(), err = 0, id;
-	size_t i;
+	struct env *env = ctx;
+	const struct tcpconnect_bpf *skel = env->skel;
+	const struct tool_tracepoint points[] = {
+		{ skel->progs.leave_connect, "syscalls", "sys_exit_connect", false },
+		{ skel->progs.enter_connect, "syscalls", "sys_enter_connect", false },
+		{ skel->progs.attempt_ends, NULL, "inet_sock_set_state", false },
+		{ skel->progs.attempt_begins, NULL, "inet_sock_set_state", false },
+	};
 
-	if (tracefs_fd < 0) {
-		log_error("cannot open tracefs: %s", strerror(-tracefs_fd));
-		return tracefs_fd;
-	}
-	for (i = 0; i < sizeof(calls) / sizeof(calls[0]) && !err; i++) {
-		id = tracefs_event_id(tracefs_fd, "syscalls", calls[i].event);
-		err = id < 0 ? id : attach_tracepoint(&env->attached,
-						      bpf_program__fd(calls[i].prog), id, false, 0);
-		if (err)
-			log_libbpf_failure(err, "cannot attach to syscalls:%s", calls[i].event);
-	}
-	close(tracefs_fd);
-	err = err ?: attach_raw_tracepoint(&env->attached,
-					   bpf_program__fd(env->skel->progs.attempt_ends),
-					   "inet_sock_set_state");
-	err = err ?: attach_raw_tracepoint(&env->attached,
-					   bpf_program__fd(env->skel->progs.attempt_begins),
-					   "inet_sock_set_state");
-	if (err)
-		log_libbpf_failure(err, "cannot attach to tracepoint inet_sock_set_state");
-	return err;
+	return tool_attach_tracepoints(&env->tool, points, sizeof(points) / sizeof(points[0]));
 }
 
-/* Configure and load the programs. */
-static int load(struct env *env, int follow_fd)
+static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 {
-	const struct filter_opts filter = { .pid = env->options.pid,
-					    .uid = env->uid,
-					    .cgroup = env->cgroup,
-					    .follow_map_fd = follow_fd };
-	struct tcpconnect_bpf *skel = env->skel;
-	int err;
+	struct env *env = ctx;
+	struct tcpconnect_bpf *skel = env->skel = tcpconnect_bpf__open_opts(opts);
+	int err = 0;
 
+	if (!skel)
+		return tool_fail_open();
+	TOOL_OPENED(&env->tool, skel);
+	TOOL_USES_EVENTS_AND_FILTER(&env->tool, skel);
+	env->tool.interval_ns = env->names ? NAMES_INTERVAL_NS : env->interval_ns;
 	skel->rodata->with_early = env->early;
 	skel->rodata->only_family = env->family;
 	skel->rodata->only_netns = env->netns;
 	skel->rodata->range_count = env->range_count;
 	memcpy((void *)skel->rodata->ranges, env->ranges, sizeof(env->ranges));
-	err = filter_prepare_object(skel->obj, &skel->rodata->filter_config, &filter);
-	if (err)
-		return err;
-	err = events_maps_prepare(&env->maps, skel->obj, &skel->rodata->events_use_perf,
-				  env->options.transport,
-				  (size_t)env->options.buffer_pages * getpagesize());
-	err = err ?: tcpconnect_bpf__load(skel);
-	err = err ?: events_maps_complete(&env->maps, skel->obj, &skel->bss->events_ctl);
-	if (err)
-		log_libbpf_failure(err, "cannot load the BPF programs");
+	if (!env->names)
+		return 0;
+	env->dns = dns_new();
+	if (!env->dns) {
+		err = -errno;
+		log_error("cannot watch name servers' answers: %s", strerror(-err));
+	}
 	return err;
+}
+
+static void close_object(void *ctx)
+{
+	struct env *env = ctx;
+
+	tcpconnect_bpf__destroy(env->skel);
+	dns_free(env->dns);
+	tdestroy(env->flows, free);
 }
 
 int main(int argc, char **argv)
@@ -582,60 +525,21 @@ int main(int argc, char **argv)
 					  .doc = "Show TCP connections being attempted, and their results." };
 	static const char *const types[] = { "task_struct", "files_struct", "fdtable", "file",
 					     "inode", "socket", "sock", "inet_sock", "net" };
-	struct env env = { .uid = FILTER_ANY_UID };
-	const struct options_spec spec = {
-		.argp = &argp,
-		.input = &env,
-		.common = OPTIONS_EVENTS | OPTIONS_PROCESS,
-		.letters = { [OPTIONS_PID] = 'p' },
+	static const struct tool_spec spec = {
+		.options = { .argp = &argp,
+			     .common = OPTIONS_EVENTS | OPTIONS_FILTER,
+			     .letters = { [OPTIONS_PID] = 'p', [OPTIONS_UID] = 'u' } },
+		.types = types,
+		.type_count = sizeof(types) / sizeof(types[0]),
+		.open = open_object,
+		.attach = attach,
+		.header = print_header,
+		.handle = handle_event,
+		.tick = tick,
+		.finish = finish,
+		.close = close_object,
 	};
-	struct events_opts events_opts = { .maps = &env.maps, .handle = handle_event, .ctx = &env };
-	struct run_loop_opts loop = { .detach = detach, .finish = finish, .ctx = &env };
-	LIBBPF_OPTS(bpf_object_open_opts, open_opts);
-	struct core *core = NULL;
-	int status = RUN_FAILED;
-	struct run *run;
+	struct env env = {};
 
-	options_parse(&spec, &env.options, argc, argv);
-	run = run_new(&env.options);
-	if (!run)
-		return RUN_FAILED;
-	env.output = run_output(run);
-	core = core_new(types, sizeof(types) / sizeof(types[0]));
-	open_opts.btf_custom_path = core_path(core);
-	env.skel = tcpconnect_bpf__open_opts(&open_opts);
-	if (!env.skel) {
-		log_libbpf_failure(-errno, "cannot open the BPF object");
-		goto cleanup;
-	}
-	if (load(&env, run_follow_map_fd(run)))
-		goto cleanup;
-	loop.events = events_new(&events_opts);
-	if (!loop.events) {
-		log_libbpf_failure(-errno, "cannot open the event buffer");
-		goto cleanup;
-	}
-	if (env.names) {
-		env.dns = dns_new();
-		if (!env.dns) {
-			log_error("cannot watch name servers' answers: %s", strerror(errno));
-			goto cleanup;
-		}
-	}
-	if (attach(&env))
-		goto cleanup;
-	loop.interval_ns = env.names ? NAMES_INTERVAL_NS : env.interval_ns;
-	loop.tick = tick;
-	timestamp_start(&env.start);
-	print_header(&env);
-	status = run_loop(run, &loop);
-cleanup:
-	attach_set_close(&env.attached);
-	events_free(loop.events);
-	tcpconnect_bpf__destroy(env.skel);
-	core_free(core);
-	dns_free(env.dns);
-	run_free(run);
-	tdestroy(env.flows, free);
-	return status;
+	return tool_main(&spec, &env.tool, &env, argc, argv);
 }

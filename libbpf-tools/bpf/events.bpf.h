@@ -2,7 +2,8 @@
 /*
  * The producer's side of lib/events.h, where the protocol is described. Include after vmlinux.h and
  * bpf_helpers.h. One user-space consumer an object; EVENTS_PROBES (default 1) elements of lost
- * counts.
+ * counts. A tool whose records are too large for the stack defines EVENTS_SCRATCH_SIZE, the size of
+ * the largest.
  */
 #ifndef BPF_EVENTS_BPF_H
 #define BPF_EVENTS_BPF_H
@@ -12,12 +13,7 @@
 #ifndef EVENTS_PROBES
 #define EVENTS_PROBES 1
 #endif
-/* The largest record that events_scratch() has room for. */
-#ifndef EVENTS_SCRATCH_SIZE
-#define EVENTS_SCRATCH_SIZE 4096
-#endif
-
-/* Set by events_prepare_object(): the type of "events" depends on it, and so does the live code. */
+/* Set by events_maps_prepare(): the type of "events" depends on it, and so does the live code. */
 const volatile bool events_use_perf = false;
 
 struct events_ctl events_ctl = {};
@@ -29,41 +25,10 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, EVENTS_PROBES);
+	__uint(max_entries, EVENTS_PROBES + 1);
 	__type(key, __u32);
 	__type(value, __u64);
 } events_lost SEC(".maps");
-
-struct events_scratch {
-	__u64 busy;
-	__u8 data[EVENTS_SCRATCH_SIZE];
-};
-
-/*
- * A value of a per-CPU map has 32 KiB at most (PCPU_MIN_UNIT_SIZE): a tool with larger records defines
- * EVENTS_SCRATCH_SHARED, which is an array with an element a CPU, and sets its size to their number before load.
- */
-struct {
-#ifdef EVENTS_SCRATCH_SHARED
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-#else
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-#endif
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct events_scratch);
-} events_scratches SEC(".maps");
-
-static __always_inline struct events_scratch *events_scratch_lookup(void)
-{
-#ifdef EVENTS_SCRATCH_SHARED
-	__u32 key = bpf_get_smp_processor_id();
-#else
-	__u32 key = 0;
-#endif
-
-	return bpf_map_lookup_elem(&events_scratches, &key);
-}
 
 static __always_inline void events_count_lost(__u32 probe)
 {
@@ -71,6 +36,12 @@ static __always_inline void events_count_lost(__u32 probe)
 
 	if (lost)
 		__sync_fetch_and_add(lost, 1);
+}
+
+/* Something went wrong for what may or may not have become an event: counted apart. */
+static __always_inline void events_count_doubtful(void)
+{
+	events_count_lost(EVENTS_PROBES);
 }
 
 /* Steps 3 and 4 of the protocol. */
@@ -86,35 +57,6 @@ static __always_inline void events_wake_consumer(void)
 		return;
 	ctl->waiting = 0;
 	bpf_ringbuf_discard(doorbell, BPF_RB_FORCE_WAKEUP);
-}
-
-/*
- * Room for building one record of any size up to EVENTS_SCRATCH_SIZE, to be followed by
- * events_output() on every path. NULL, and counted as lost, when this CPU is in the middle of
- * building another one: a program that interrupted or preempted a program. Per-CPU scratch rather
- * than the ring itself, because a reservation must have a constant size, and a record should be as
- * long as its strings.
- */
-static __always_inline void *events_scratch(__u32 probe)
-{
-	struct events_scratch *scratch = events_scratch_lookup();
-
-	if (!scratch)
-		return NULL;
-	if (scratch->busy) {
-		events_count_lost(probe);
-		return NULL;
-	}
-	scratch->busy = 1;
-	return scratch->data;
-}
-
-static __always_inline void events_scratch_done(void)
-{
-	struct events_scratch *scratch = events_scratch_lookup();
-
-	if (scratch)
-		scratch->busy = 0;
 }
 
 /* Send a record that lies anywhere, such as a small one on the stack. 0, or a negative errno: it is lost, and counted. */
@@ -133,6 +75,83 @@ static __always_inline long events_send(void *ctx, void *data, __u64 size, __u32
 	return err;
 }
 
+#ifdef EVENTS_SCRATCH_SIZE
+/*
+ * Room for building records, because a reservation in the ring must have a constant size, and a
+ * record should be as long as its strings.
+ *
+ * The slots belong to no CPU: a program can be interrupted by another one, and on preemptible
+ * kernels (since 7.0 in raw tracepoints, too) another task's may run while it waits for its CPU.
+ * One adds itself to a slot's users and has it if it was the first; losing to somebody who is just
+ * giving up costs a slot's try, not correctness. No compare-and-exchange, which came with 5.12.
+ */
+struct events_scratch {
+	__u64 users;
+	__u8 data[EVENTS_SCRATCH_SIZE];
+};
+
+/* How many slots are looked at. */
+#define EVENTS_SCRATCH_TRIES 16
+
+/* Set by events_maps_prepare(), as is the size of the map. */
+const volatile __u32 events_scratch_slots = 1;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct events_scratch);
+} events_scratches SEC(".maps");
+
+/* What is in a slot; NULL if there is no such slot. */
+static __always_inline void *events_scratch_at(__u32 slot)
+{
+	struct events_scratch *scratch = bpf_map_lookup_elem(&events_scratches, &slot);
+
+	return scratch ? scratch->data : NULL;
+}
+
+/* The number of a slot that is ours from now on, or -1. Global, to be verified once. */
+__noinline int events_scratch_take(void)
+{
+	__u32 i, slot, start = bpf_get_smp_processor_id();
+	struct events_scratch *scratch;
+
+	for (i = 0; i < EVENTS_SCRATCH_TRIES; i++) {
+		slot = (start + i) % events_scratch_slots;
+		scratch = bpf_map_lookup_elem(&events_scratches, &slot);
+		if (!scratch)
+			break;
+		__sync_fetch_and_add(&scratch->users, 1);
+		if (*(volatile __u64 *)&scratch->users == 1)
+			return slot;
+		__sync_fetch_and_add(&scratch->users, -1);
+	}
+	return -1;
+}
+
+/*
+ * Room for building one record of any size up to EVENTS_SCRATCH_SIZE, to be followed by
+ * events_output() on every path. NULL, and counted as lost, when all slots are taken.
+ */
+static __always_inline void *events_scratch(__u32 probe)
+{
+	int slot = events_scratch_take();
+	void *data = slot < 0 ? NULL : events_scratch_at(slot);
+
+	if (!data)
+		events_count_lost(probe);
+	return data;
+}
+
+/* data: what events_scratch() gave. */
+static __always_inline void events_scratch_done(void *data)
+{
+	struct events_scratch *scratch = data - offsetof(struct events_scratch, data);
+
+	__sync_fetch_and_add(&scratch->users, -1);
+}
+
 /*
  * Send the first size bytes of what events_scratch() gave, and give it back; size 0 sends nothing.
  * Returns as events_send().
@@ -145,8 +164,9 @@ static __always_inline long events_output(void *ctx, void *data, __u64 size, __u
 		size = EVENTS_SCRATCH_SIZE;
 	if (size)
 		err = events_send(ctx, data, size, probe);
-	events_scratch_done();
+	events_scratch_done(data);
 	return err;
 }
+#endif /* EVENTS_SCRATCH_SIZE */
 
 #endif /* BPF_EVENTS_BPF_H */

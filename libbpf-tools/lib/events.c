@@ -25,6 +25,9 @@
 #define EVENTS_CLOCK_INTERVAL 256
 /* A perf buffer must hold at least a few records of the largest size. */
 #define EVENTS_PERF_PAGES_MIN 8
+#define EVENTS_SCRATCH_SLOTS_MIN 16
+/* What all slots take, unless these few are larger. */
+#define EVENTS_SCRATCH_BYTES_MAX (2u << 20)
 #define EVENTS_BYTES_MAX (1u << 30)
 /* What the kernel puts before each record in a ring buffer (BPF_RINGBUF_HDR_SZ). */
 #define EVENTS_RECORD_HEADER 8
@@ -37,7 +40,7 @@ struct events {
 	int fd; /* readable when woken */
 	unsigned int cpus;
 	uint64_t *per_cpu; /* scratch for one lookup in the lost counts */
-	uint64_t count, wakeups;
+	uint64_t count, wakeups, skipped;
 	/* The drain under way, or the last one. */
 	int result;
 	bool stopped;
@@ -150,8 +153,25 @@ void events_maps_close(struct events_maps *maps)
 	*maps = (struct events_maps){ .ring_fd = -1, .lost_fd = -1, .ctl_fd = -1 };
 }
 
+/* Two a processor, and enough of them for the tasks of a small system that preempt each other. */
+static int events_prepare_scratch(struct bpf_object *obj, uint32_t *slots)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, "events_scratches");
+	uint32_t most;
+
+	if (!map)
+		return -ENOENT;
+	most = EVENTS_SCRATCH_BYTES_MAX / bpf_map__value_size(map);
+	*slots = 2 * libbpf_num_possible_cpus();
+	if (*slots > most)
+		*slots = most;
+	if (*slots < EVENTS_SCRATCH_SLOTS_MIN)
+		*slots = EVENTS_SCRATCH_SLOTS_MIN;
+	return bpf_map__set_max_entries(map, *slots);
+}
+
 int events_maps_prepare(struct events_maps *maps, struct bpf_object *obj, bool *use_perf,
-			enum options_transport asked, size_t bytes)
+			uint32_t *slots, enum options_transport asked, size_t bytes)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(obj, "events");
 	int err;
@@ -164,6 +184,11 @@ int events_maps_prepare(struct events_maps *maps, struct bpf_object *obj, bool *
 		return err;
 	maps->buffer_bytes = events_buffer_bytes(maps->transport, bytes);
 	*use_perf = maps->transport == OPTIONS_TRANSPORT_PERF;
+	if (slots) {
+		err = events_prepare_scratch(obj, slots);
+		if (err)
+			return err;
+	}
 	if (!*use_perf)
 		return bpf_map__set_max_entries(map, maps->buffer_bytes);
 	err = bpf_map__set_type(map, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
@@ -182,23 +207,10 @@ int events_maps_complete(struct events_maps *maps, const struct bpf_object *obj,
 		return -ENOENT;
 	maps->ring_fd = bpf_map__fd(ring);
 	maps->lost_fd = bpf_map__fd(lost);
-	maps->probes = bpf_map__max_entries(lost);
+	maps->probes = bpf_map__max_entries(lost) - 1;
+	maps->has_doubtful = true;
 	maps->ctl = maps->transport == OPTIONS_TRANSPORT_RING ? ctl : NULL;
 	return 0;
-}
-
-void events_add_missed(const struct events_maps *maps, int prog_fd)
-{
-	uint64_t lost[libbpf_num_possible_cpus()];
-	struct bpf_prog_info info = {};
-	uint32_t len = sizeof(info);
-	const uint32_t key = 0;
-
-	if (bpf_prog_get_info_by_fd(prog_fd, &info, &len) || !info.recursion_misses ||
-	    bpf_map_lookup_elem(maps->lost_fd, &key, lost))
-		return;
-	lost[0] += info.recursion_misses;
-	bpf_map_update_elem(maps->lost_fd, &key, lost, BPF_ANY);
 }
 
 /* One record: hand it over, and decide whether the drain goes on. */
@@ -405,6 +417,26 @@ int events_lost_total(const struct events *events, uint64_t *lost)
 		*lost += one;
 	}
 	return 0;
+}
+
+void events_add_skipped(struct events *events, int prog_fd)
+{
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (!bpf_prog_get_info_by_fd(prog_fd, &info, &len))
+		events->skipped += info.recursion_misses;
+}
+
+int events_doubtful(const struct events *events, uint64_t *doubtful)
+{
+	int err = 0;
+
+	*doubtful = 0;
+	if (events->maps.has_doubtful)
+		err = events_lost(events, events->maps.probes, doubtful);
+	*doubtful += events->skipped;
+	return err;
 }
 
 uint64_t events_count(const struct events *events)

@@ -65,6 +65,7 @@ struct events_maps {
 	int ctl_fd;  /* BPF_MAP_TYPE_ARRAY, mmapable, one struct events_ctl; -1 with PERF */
 	struct events_ctl *ctl; /* that element, mapped; NULL with PERF */
 	uint32_t probes;
+	bool has_doubtful;	/* lost has one element more, for what may not have been an event */
 	uint32_t buffer_bytes; /* as rounded: all buffers together */
 };
 
@@ -78,25 +79,20 @@ int events_maps_open(struct events_maps *maps, enum options_transport transport,
 void events_maps_close(struct events_maps *maps);
 
 /*
- * The same for an object that includes bpf/events.bpf.h, in two steps around its skeleton's load.
+ * The same for an object that includes bpf/events.bpf.h, in two steps around its skeleton's load;
+ * lib/tool.c takes them.
  *
  * Before: chooses the transport, turns the map "events" into that kind of that size, and sets
- * *use_perf, which is &skel->rodata->events_use_perf.
+ * *use_perf, which is &skel->rodata->events_use_perf. *slots, NULL for an object without
+ * EVENTS_SCRATCH_SIZE, is &skel->rodata->events_scratch_slots.
  *
  * After: fills in the descriptors, borrowed from the object, and ctl, which is
  * &skel->bss->events_ctl. Such maps need no close. 0 or negative errno.
  */
 int events_maps_prepare(struct events_maps *maps, struct bpf_object *obj, bool *use_perf,
-			enum options_transport asked, size_t bytes);
+			uint32_t *slots, enum options_transport asked, size_t bytes);
 int events_maps_complete(struct events_maps *maps, const struct bpf_object *obj,
 			 struct events_ctl *ctl);
-
-/*
- * The kernel doesn't run a program on a processor on which it has interrupted the same one, or
- * taken the processor from it. It counts how often that was (5.12, 9ed9e9ba2337): add that to the
- * losses of probe 0, once, after detaching.
- */
-void events_add_missed(const struct events_maps *maps, int prog_fd);
 
 struct events_opts {
 	const struct events_maps *maps; /* copied; its descriptors must outlive the consumer */
@@ -131,6 +127,19 @@ void events_wait(struct events *events, int other, uint64_t timeout_ns);
 /* How many records were lost at a probe, and at all of them, so far. 0 or negative errno. */
 int events_lost(const struct events *events, uint32_t probe, uint64_t *lost);
 int events_lost_total(const struct events *events, uint64_t *lost);
+
+/*
+ * The kernel skips a program where the same one has been interrupted, or has had to leave the
+ * processor to another task. It counts how often (5.12, 9ed9e9ba2337; on classic tracepoints and
+ * kprobes 6.7, dd8657894c11), but not for what: it may have been an event, or nothing that the tool
+ * would have shown. Take over its count once, after detaching.
+ */
+void events_add_skipped(struct events *events, int prog_fd);
+/*
+ * What may have been an event, or not: the skipped programs, and what the programs themselves are
+ * in doubt about (events_count_doubtful()). Not in events_lost(). 0 or negative errno.
+ */
+int events_doubtful(const struct events *events, uint64_t *doubtful);
 
 /*
  * Records consumed, and how often a producer had to wake the consumer (ring buffer only). For -v

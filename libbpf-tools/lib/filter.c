@@ -78,7 +78,7 @@ static int filter_prepare_cgroup(struct bpf_map *map, const char *path)
 }
 
 int filter_prepare_object(struct bpf_object *obj, struct filter_config *config,
-			  const struct filter_opts *opts)
+			  const struct options *options, int follow_map_fd)
 {
 	struct bpf_map *follow = bpf_object__find_map_by_name(obj, "follow");
 	struct bpf_map *cgroup = bpf_object__find_map_by_name(obj, "filter_cgroup");
@@ -86,21 +86,16 @@ int filter_prepare_object(struct bpf_object *obj, struct filter_config *config,
 
 	if (!follow || !cgroup)
 		return -ENOENT;
-	*config = (struct filter_config){
-		.self = opts->include_self ? 0 : getpid(),
-		.pid = opts->pid,
-		.tid = opts->tid,
-		.uid = opts->uid,
-		.follow = opts->follow_map_fd >= 0,
-		.cgroup = opts->cgroup != NULL,
-	};
-	if (config->follow)
-		err = bpf_map__reuse_fd(follow, opts->follow_map_fd);
-	else
-		err = bpf_map__set_autocreate(follow, false);
+	config->self = getpid();
+	config->pid = options->pid;
+	config->uid = options->uid;
+	config->follow = follow_map_fd >= 0;
+	config->cgroup = options->cgroup != NULL;
+	err = config->follow ? bpf_map__reuse_fd(follow, follow_map_fd) :
+			       bpf_map__set_autocreate(follow, false);
 	if (err)
-		return err;
-	if (opts->cgroup)
-		return filter_prepare_cgroup(cgroup, opts->cgroup);
-	return bpf_map__set_autocreate(cgroup, false);
+		log_libbpf_failure(err, "cannot follow processes");
+	if (!err && options->cgroup)
+		return filter_prepare_cgroup(cgroup, options->cgroup);
+	return err ?: bpf_map__set_autocreate(cgroup, false);
 }

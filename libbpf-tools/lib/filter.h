@@ -6,11 +6,10 @@
 #define LIB_FILTER_H
 
 #include <linux/types.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "bpf/filter_config.h"
+#include "lib/options.h"
 
 struct bpf_object;
 
@@ -23,21 +22,13 @@ struct bpf_object;
  */
 int filter_cgroup_open(const char *path, uint64_t *id);
 
-/* Zero and NULL mean any, except where said. */
-struct filter_opts {
-	pid_t pid;
-	pid_t tid;
-	uid_t uid;	    /* FILTER_ANY_UID: any */
-	int follow_map_fd;  /* run_follow_map_fd(); -1: any */
-	const char *cgroup; /* path of a directory */
-	bool include_self;  /* show what the tool itself does, too */
-};
-
 /*
  * Prepare an object that includes bpf/filter.bpf.h, between its skeleton's open and load; config is
- * &skel->rodata->filter_config. 0, or negative errno after the cause has been told.
+ * &skel->rodata->filter_config. Allowed are those that the options name, in the map of lib/follow.h
+ * (follow_map_fd; -1: all), and the tool itself never. More may be set in *config afterwards. 0, or
+ * negative errno after the cause has been told.
  */
 int filter_prepare_object(struct bpf_object *obj, struct filter_config *config,
-			  const struct filter_opts *opts);
+			  const struct options *options, int follow_map_fd);
 
 #endif /* LIB_FILTER_H */

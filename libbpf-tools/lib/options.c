@@ -57,7 +57,24 @@ static const struct {
 				.hidden = true },
 	/* Not an option but everything after "--": has no name. */
 	[OPTIONS_COMMAND] = {},
+	[OPTIONS_UID] = { .name = "uid",
+			  .arg = "USER",
+			  .doc = "Trace only user USER, a name or a number" },
+	[OPTIONS_CGROUP] = { .name = "cgroup",
+			     .arg = "PATH",
+			     .doc = "Trace only the control group (version 2) at PATH, and those below" },
 };
+
+bool options_switch_on(const struct options_switch *switches, size_t count, int key)
+{
+	size_t i;
+
+	for (i = 0; i < count && switches[i].key != key; i++)
+		;
+	if (i < count)
+		*switches[i].value = true;
+	return i < count;
+}
 
 int options_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 {
@@ -258,6 +275,12 @@ static error_t options_apply(enum options_common option, char *arg, struct argp_
 	case OPTIONS_TRANSPORT:
 		options->transport = options_transport(state, arg);
 		return 0;
+	case OPTIONS_UID:
+		options->uid = options_uid(state, "--uid", arg);
+		return 0;
+	case OPTIONS_CGROUP:
+		options->cgroup = arg;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -270,6 +293,9 @@ static error_t options_parse_common(int key, char *arg, struct argp_state *state
 
 	if (key == 'h')
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+	/* The tool's parser was asked before. */
+	if (key == ARGP_KEY_ARG)
+		argp_error(state, "unexpected argument '%s'", arg);
 	for (option = 0; option < OPTIONS_COMMON_COUNT; option++) {
 		if ((common->spec->common & OPTIONS_BIT(option)) && options_table[option].name &&
 		    key == options_key(common->spec, option))
@@ -329,6 +355,7 @@ void options_parse(const struct options_spec *spec, struct options *options, int
 	int option;
 
 	options->start_ns = timestamp_now();
+	options->uid = OPTIONS_ANY_UID;
 	/* argp's own messages begin with the tool's name, as all others do, whatever its path. */
 	program_invocation_name = program_invocation_short_name;
 	argv[0] = program_invocation_short_name;

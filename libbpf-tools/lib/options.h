@@ -28,6 +28,8 @@ enum options_common {
 	OPTIONS_BUFFER_PAGES, /* --buffer-pages N */
 	OPTIONS_TRANSPORT,    /* --transport ring|perf, hidden in --help */
 	OPTIONS_COMMAND,      /* -- COMMAND [ARG...] after the tool's own arguments */
+	OPTIONS_UID,	      /* --uid USER */
+	OPTIONS_CGROUP,	      /* --cgroup PATH */
 	OPTIONS_COMMON_COUNT,
 };
 
@@ -42,6 +44,8 @@ enum options_common {
 	 OPTIONS_BIT(OPTIONS_TRANSPORT))
 /* What a tool that can be pointed at one process, running or yet to be started, has. */
 #define OPTIONS_PROCESS (OPTIONS_BIT(OPTIONS_PID) | OPTIONS_BIT(OPTIONS_COMMAND))
+/* What a tool whose programs ask filter_allows_current() (bpf/filter.bpf.h) has. */
+#define OPTIONS_FILTER (OPTIONS_PROCESS | OPTIONS_BIT(OPTIONS_UID) | OPTIONS_BIT(OPTIONS_CGROUP))
 
 enum options_transport {
 	OPTIONS_TRANSPORT_AUTO, /* ring buffer where the kernel has it, else perf buffer */
@@ -49,13 +53,17 @@ enum options_transport {
 	OPTIONS_TRANSPORT_PERF,
 };
 
-/* The values of the common options; zeroed means defaults. */
+#define OPTIONS_ANY_UID ((uid_t)-1)
+
+/* The values of the common options; zeroed means defaults, except for what options_parse() sets. */
 struct options {
 	bool json;
 	int verbosity;
 	uint64_t duration_ns;  /* 0: no limit */
 	uint64_t max_events;   /* 0: no limit */
 	pid_t pid;	       /* 0: all processes */
+	uid_t uid;	       /* OPTIONS_ANY_UID (set by options_parse()): all users */
+	const char *cgroup;    /* path of a directory; NULL: all; borrowed from main's argv */
 	uint32_t buffer_pages; /* 0: the tool's default */
 	enum options_transport transport;
 	uint64_t start_ns; /* CLOCK_MONOTONIC when options_parse() was called: "armed ... ms" */
@@ -64,7 +72,8 @@ struct options {
 
 /* How a tool combines its own command line with the common one. */
 struct options_spec {
-	const struct argp *argp; /* the tool's options, parser, args_doc and doc */
+	/* The tool's options, parser, args_doc and doc; arguments that its parser doesn't know are errors. */
+	const struct argp *argp;
 	void *input;		 /* state->input for the tool's parser */
 	unsigned int common;	 /* mask of OPTIONS_BIT(): which common options it takes */
 	/* Short letters given to common options: [OPTIONS_PID] = 'p'. 0: none. */
@@ -78,6 +87,15 @@ struct options_spec {
  * --version, and with 2 for a wrong command line.
  */
 void options_parse(const struct options_spec *spec, struct options *options, int argc, char **argv);
+
+/* For a tool's argp parser: options that just are there or not. */
+struct options_switch {
+	int key;
+	bool *value;
+};
+
+/* Sets to true what belongs to key; false: nothing does. */
+bool options_switch_on(const struct options_switch *switches, size_t count, int key);
 
 /*
  * Parse all of text as a number in [min, max]. Decimal, or hexadecimal after 0x. No sign, blank,

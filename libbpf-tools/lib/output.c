@@ -643,12 +643,14 @@ void output_json_error(struct output *out, const char *key, const char *why)
 	output_json_quote(out, why, strlen(why));
 }
 
-void output_json_lost(struct output *out, uint64_t lost)
+void output_json_lost(struct output *out, uint64_t lost, uint64_t doubtful)
 {
 	if (!out->opts.json)
 		return;
 	output_json_begin(out);
 	output_json_u64(out, "lost", lost);
+	if (doubtful)
+		output_json_u64(out, "doubtful", doubtful);
 	output_json_close(out, "}");
 	/* Told even when the limit of records was exceeded. */
 	out->dropping = false;

@@ -109,8 +109,11 @@ void output_json_array_end(struct output *out);
 void output_json_object_begin(struct output *out, const char *key);
 void output_json_object_end(struct output *out);
 
-/* {"lost":N}, the last record of a JSON run; nothing in text. Not counted as a record. */
-void output_json_lost(struct output *out, uint64_t lost);
+/*
+ * {"lost":N}, the last record of a JSON run, or {"lost":N,"doubtful":N} if some more may have been
+ * lost; nothing in text. Not counted as a record.
+ */
+void output_json_lost(struct output *out, uint64_t lost, uint64_t doubtful);
 
 /*
  * The escaping alone, for messages and tests: writes at most size - 1 bytes and a NUL, never

@@ -277,15 +277,16 @@ static int run_consume_rest(struct run *run, const struct run_loop_opts *opts)
 /* Tell on stderr, and in JSON, what was lost. */
 static void run_tell_lost(struct run *run, const struct run_loop_opts *opts)
 {
-	uint64_t total = 0, lost;
+	uint64_t total = 0, doubtful = 0, lost;
 	uint32_t probe;
 	int err;
 
 	err = opts->events ? events_lost_total(opts->events, &total) : 0;
+	err = err ?: opts->events ? events_doubtful(opts->events, &doubtful) : 0;
 	if (err)
 		log_error("cannot read how many events were lost: %s", strerror(-err));
 	else
-		output_json_lost(run->output, total);
+		output_json_lost(run->output, total, doubtful);
 	if (total)
 		log_warn("lost %llu events, which came faster than they could be written "
 			 "(--buffer-pages gives more room)",
@@ -295,6 +296,9 @@ static void run_tell_lost(struct run *run, const struct run_loop_opts *opts)
 			log_warn("lost %llu events of %s", (unsigned long long)lost,
 				 opts->probe_name(opts->ctx, probe));
 	}
+	if (doubtful)
+		log_warn("%llu times a probe could not do its work: it may have been for an event, or for "
+			 "nothing that would have been shown", (unsigned long long)doubtful);
 	if (run->follow && follow_missed(run->follow))
 		log_warn("%llu processes or threads were not followed: too many at a time",
 			 (unsigned long long)follow_missed(run->follow));

@@ -34,7 +34,7 @@ static error_t tool_parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (tool->arg_count == 4)
-			argp_error(state, "too many arguments");
+			return ARGP_ERR_UNKNOWN;
 		tool->args[tool->arg_count++] = arg;
 		return 0;
 	default:
@@ -59,8 +59,8 @@ static void parse(struct tool *tool, struct options *options, char **argv)
 	struct options_spec spec = {
 		.argp = &tool_argp,
 		.input = tool,
-		.common = OPTIONS_EVENTS | OPTIONS_PROCESS,
-		.letters = { [OPTIONS_PID] = 'p', [OPTIONS_MAX_EVENTS] = 'M' },
+		.common = OPTIONS_EVENTS | OPTIONS_FILTER,
+		.letters = { [OPTIONS_PID] = 'p', [OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_UID] = 'u' },
 	};
 	int argc = 0;
 
@@ -126,10 +126,34 @@ static void test_common_options_and_letters(void **state)
 	assert_int_equal(o.buffer_pages, 64);
 	assert_int_equal(o.transport, OPTIONS_TRANSPORT_PERF);
 	assert_null(o.command);
+	assert_true(o.uid == OPTIONS_ANY_UID);
+	assert_null(o.cgroup);
 	assert_true(t.flag);
 	assert_int_equal(t.arg_count, 2);
 	assert_string_equal(t.args[0], "spec");
 	assert_string_equal(t.args[1], "other");
+}
+
+static void test_options_of_filters(void **state)
+{
+	struct options o;
+	struct tool t;
+
+	(void)state;
+	parse(&t, &o, ARGV("-u", "root", "--cgroup", "/sys/fs/cgroup"));
+	assert_int_equal(o.uid, 0);
+	assert_string_equal(o.cgroup, "/sys/fs/cgroup");
+}
+
+static void test_switches(void **state)
+{
+	bool a = false, b = false;
+	const struct options_switch switches[] = { { 'a', &a }, { 'b', &b } };
+
+	(void)state;
+	assert_true(options_switch_on(switches, 2, 'b'));
+	assert_true(!a && b);
+	assert_false(options_switch_on(switches, 2, ARGP_KEY_END));
 }
 
 static void test_command_after_two_dashes(void **state)
@@ -163,6 +187,7 @@ static void test_usage_errors_exit_2_and_say_why(void **state)
 	assert_usage_error(ARGV("--transport", "pipe"), "expected ring or perf");
 	assert_usage_error(ARGV("spec", "--"), "expected a command after --");
 	assert_usage_error(ARGV("-p", "1", "--", "ls"), "exclude each other");
+	assert_usage_error(ARGV("1", "2", "3", "4", "5"), "unexpected argument '5'");
 }
 
 static void test_help_and_version_exit_0(void **state)
@@ -252,6 +277,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_common_options_and_letters),
+		cmocka_unit_test(test_options_of_filters),
+		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_command_after_two_dashes),
 		cmocka_unit_test(test_usage_errors_exit_2_and_say_why),
 		cmocka_unit_test(test_help_and_version_exit_0),

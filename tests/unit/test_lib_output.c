@@ -216,9 +216,19 @@ static void test_json_ends_with_lost_even_after_the_limit(void **state)
 	output_json_begin(f->out);
 	output_json_s64(f->out, "n", 2);
 	assert_int_equal(output_end(f->out), 1);
-	output_json_lost(f->out, 3);
+	output_json_lost(f->out, 3, 0);
 	assert_written(f, "{\"n\":1}\n{\"lost\":3}\n");
 	assert_int_equal(output_records(f->out), 1);
+	fixture_close(f);
+}
+
+static void test_json_ends_with_what_may_be_lost(void **state)
+{
+	struct fixture *f = fixture_open(true, 0);
+
+	(void)state;
+	output_json_lost(f->out, 0, 2);
+	assert_written(f, "{\"lost\":0,\"doubtful\":2}\n");
 	fixture_close(f);
 }
 
@@ -352,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_json_types_nesting_and_errors),
 		cmocka_unit_test(test_json_strings_are_safe_and_lose_nothing),
 		cmocka_unit_test(test_json_ends_with_lost_even_after_the_limit),
+		cmocka_unit_test(test_json_ends_with_what_may_be_lost),
 		cmocka_unit_test(test_limit_keeps_the_last_records_own_lines_only),
 		cmocka_unit_test(test_a_record_larger_than_the_buffer_is_written_whole),
 		cmocka_unit_test(test_an_unfinished_record_is_not_flushed),

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * The life of a tool with a skeleton; see tool.h.
+ */
+#include "lib/tool.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/core.h"
+#include "lib/filter.h"
+#include "lib/log.h"
+#include "lib/tracefs.h"
+
+int tool_fail_open(void)
+{
+	int err = -errno;
+
+	log_libbpf_failure(err, "cannot open the BPF object");
+	return err;
+}
+
+static int tool_attach_classic(struct tool *tool, const struct tool_tracepoint *point, int tracefs_fd)
+{
+	int id = tracefs_event_id(tracefs_fd, point->category, point->name);
+
+	return id < 0 ? id : attach_tracepoint(&tool->attached, bpf_program__fd(point->prog), id, false, 0);
+}
+
+int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *points, size_t count)
+{
+	int tracefs_fd = -1, err = 0;
+	size_t i, attached = tool->attached.count;
+
+	for (i = 0; i < count && !err; i++) {
+		const struct tool_tracepoint *point = &points[i];
+		const char *category = point->category ?: "raw";
+
+		if (!bpf_program__autoload(point->prog))
+			continue;
+		if (!point->category) {
+			err = attach_raw_tracepoint(&tool->attached, bpf_program__fd(point->prog), point->name);
+		} else {
+			tracefs_fd = tracefs_fd < 0 ? tracefs_open() : tracefs_fd;
+			err = tracefs_fd < 0 ? tracefs_fd : tool_attach_classic(tool, point, tracefs_fd);
+		}
+		if (err == -ENOENT && point->is_optional && (!point->category || tracefs_fd >= 0)) {
+			log_info("no tracepoint %s:%s", category, point->name);
+			err = 0;
+		} else if (err) {
+			log_libbpf_failure(err, "cannot attach to tracepoint %s:%s", category, point->name);
+		}
+	}
+	if (tracefs_fd >= 0)
+		close(tracefs_fd);
+	if (err || tool->attached.count > attached)
+		return err;
+	log_error("this kernel has none of the tracepoints that are needed (CONFIG_FTRACE_SYSCALLS)");
+	return -ENOENT;
+}
+
+static int tool_load(struct tool *tool)
+{
+	const struct options *options = &tool->options;
+	size_t bytes = (size_t)options->buffer_pages * getpagesize();
+	int err = 0;
+
+	if (tool->filter)
+		err = filter_prepare_object(tool->object, tool->filter, options, tool->follow_map_fd);
+	if (err)
+		return err;
+	if (tool->use_perf)
+		err = events_maps_prepare(&tool->maps, tool->object, tool->use_perf, tool->scratch_slots,
+					  options->transport, bytes ?: tool->buffer_bytes);
+	err = err ?: bpf_object__load_skeleton(tool->skeleton);
+	if (!err && tool->use_perf)
+		err = events_maps_complete(&tool->maps, tool->object, tool->ctl);
+	if (err)
+		log_libbpf_failure(err, "cannot load the BPF programs");
+	return err;
+}
+
+static int tool_open_events(struct tool *tool)
+{
+	const struct events_opts opts = { .maps = &tool->maps, .handle = tool->spec->handle, .ctx = tool->env };
+
+	tool->events = events_new(&opts);
+	if (tool->events)
+		return 0;
+	log_libbpf_failure(-errno, "cannot open the event buffer");
+	return -errno;
+}
+
+/* Everything until the first event can come. */
+static int tool_start(struct tool *tool)
+{
+	const struct tool_spec *spec = tool->spec;
+	struct core *core = spec->type_count ? core_new(spec->types, spec->type_count) : NULL;
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = core_path(core));
+	int err;
+
+	tool->follow_map_fd = run_follow_map_fd(tool->run);
+	tool->output = run_output(tool->run);
+	err = spec->open(tool->env, &opts);
+	err = err ?: tool_load(tool);
+	core_free(core);
+	if (!err && tool->use_perf)
+		err = tool_open_events(tool);
+	if (!err && spec->attach)
+		err = spec->attach(tool->env);
+	return err;
+}
+
+static void tool_detach(void *ctx)
+{
+	struct bpf_program *prog;
+	struct tool *tool = ctx;
+
+	attach_set_close(&tool->attached);
+	bpf_object__for_each_program(prog, tool->object) {
+		if (tool->events && bpf_program__fd(prog) >= 0)
+			events_add_skipped(tool->events, bpf_program__fd(prog));
+	}
+}
+
+static int tool_tick(void *ctx)
+{
+	struct tool *tool = ctx;
+
+	return tool->spec->tick(tool->env);
+}
+
+static void tool_finish(void *ctx)
+{
+	struct tool *tool = ctx;
+
+	if (tool->spec->finish)
+		tool->spec->finish(tool->env);
+}
+
+static int tool_run(struct tool *tool)
+{
+	const struct run_loop_opts loop = {
+		.events = tool->events,
+		.interval_ns = tool->interval_ns,
+		.tick = tool_tick,
+		.detach = tool_detach,
+		.finish = tool_finish,
+		.ctx = tool,
+	};
+
+	timestamp_start(&tool->start);
+	if (tool->spec->header)
+		tool->spec->header(tool->env);
+	return run_loop(tool->run, &loop);
+}
+
+int tool_main(const struct tool_spec *spec, struct tool *tool, void *env, int argc, char **argv)
+{
+	struct options_spec options = spec->options;
+	int status = RUN_FAILED;
+
+	tool->spec = spec;
+	tool->env = env;
+	options.input = env;
+	options_parse(&options, &tool->options, argc, argv);
+	tool->run = run_new(&tool->options);
+	if (tool->run && !tool_start(tool))
+		status = tool_run(tool);
+	attach_set_close(&tool->attached);
+	events_free(tool->events);
+	if (spec->close)
+		spec->close(env);
+	run_free(tool->run);
+	return status;
+}

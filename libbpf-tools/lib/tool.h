@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * What tools with a skeleton have in common, from the command line to the exit status: such a tool is
+ * a table of what only it knows, and its main() is
+ *
+ *	struct env env = {};
+ *
+ *	return tool_main(&spec, &env.tool, &env, argc, argv);
+ *
+ * Steps, with the tool's part in [brackets]; without one, it has nothing to do there:
+ *
+ *	command line [options], signals, output, a stopped child for -- COMMAND
+ *	[open]: the skeleton; its constants, what isn't loaded, sizes of maps
+ *	filters and event buffer as the options say; load
+ *	[attach], [header]
+ *	consume events [handle], every interval_ns [tick]
+ *	detach, consume the rest, [finish], tell what was lost
+ *	[close]: whatever happened before, also if [open] wasn't reached
+ */
+#ifndef LIB_TOOL_H
+#define LIB_TOOL_H
+
+#include <bpf/libbpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/filter_config.h"
+#include "lib/attach.h"
+#include "lib/events.h"
+#include "lib/options.h"
+#include "lib/output.h"
+#include "lib/run.h"
+#include "lib/timestamp.h"
+
+/* A run. Zeroed at first; the tool's functions read it, and write where it is said. */
+struct tool {
+	struct options options;		/* from the command line on */
+	struct run *run;		/* from here on set in open() */
+	struct output *output;
+	struct attach_set attached;	/* attach() adds to it */
+	struct timestamp start;		/* from header() on */
+
+	/* For open() to set. */
+	struct bpf_object *object;	/* skel->obj */
+	struct bpf_object_skeleton *skeleton;	/* skel->skeleton */
+	struct filter_config *filter;	/* with bpf/filter.bpf.h: &skel->rodata->filter_config */
+	int follow_map_fd;		/* other than COMMAND's: lib/subtree.h */
+	bool *use_perf;			/* with bpf/events.bpf.h: &skel->rodata->events_use_perf */
+	struct events_ctl *ctl;		/* and &skel->bss->events_ctl */
+	uint32_t *scratch_slots;	/* with EVENTS_SCRATCH_SIZE: &skel->rodata->events_scratch_slots */
+	size_t buffer_bytes;		/* of events, unless the user says; 0: EVENTS_DEFAULT_BYTES */
+
+	/* For open() or attach() to set; 0: no ticks. */
+	uint64_t interval_ns;
+
+	/* Private. */
+	const struct tool_spec *spec;
+	void *env;
+	struct events_maps maps;
+	struct events *events;
+};
+
+/* env: what tool_main() was given. Functions that return int: 0, or negative errno after they told the cause. */
+struct tool_spec {
+	/* input is set by tool_main(): env. */
+	struct options_spec options;
+	/* The kernel's types that CO-RE relocations name (lib/core.h); none for a tool without any. */
+	const char *const *types;
+	size_t type_count;
+
+	/*
+	 * Open the skeleton with these options, or tell that it failed by returning tool_fail_open(). Set tool's
+	 * fields; TOOL_OPENED() sets object and skeleton.
+	 */
+	int (*open)(void *env, const struct bpf_object_open_opts *opts);
+	int (*attach)(void *env);
+	void (*header)(void *env);
+	/* As in struct events_opts and struct run_loop_opts. */
+	int (*handle)(void *env, const void *data, size_t size);
+	int (*tick)(void *env);
+	void (*finish)(void *env);
+	void (*close)(void *env);
+};
+
+#define TOOL_OPENED(tool, skel)                      \
+	do {                                         \
+		(tool)->object = (skel)->obj;        \
+		(tool)->skeleton = (skel)->skeleton; \
+	} while (0)
+
+/* What most tools include: bpf/events.bpf.h and bpf/filter.bpf.h. */
+#define TOOL_USES_EVENTS_AND_FILTER(tool, skel)                        \
+	do {                                                           \
+		(tool)->use_perf = &(skel)->rodata->events_use_perf;   \
+		(tool)->ctl = &(skel)->bss->events_ctl;                \
+		(tool)->filter = &(skel)->rodata->filter_config;       \
+	} while (0)
+
+/* Tell that the skeleton could not be opened; returns -errno. */
+int tool_fail_open(void);
+
+/* Where a program goes. */
+struct tool_tracepoint {
+	const struct bpf_program *prog;	/* skipped if it isn't loaded */
+	const char *category;	/* of a classic tracepoint; NULL: a raw one, which needs no tracefs */
+	const char *name;
+	bool is_optional;	/* kernels without it are fine; -v tells */
+};
+
+/* In this order. Fails, too, if none is left. 0, or negative errno after the cause has been told. */
+int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *points, size_t count);
+
+/* Returns the exit status. */
+int tool_main(const struct tool_spec *spec, struct tool *tool, void *env, int argc, char **argv);
+
+#endif /* LIB_TOOL_H */
