@@ -34,6 +34,8 @@ struct dwarf_state {
 	void *copy;	/* of a file that isn't mapped by us */
 	Elf *elf;
 	Dwarf *dwarf;	/* NULL: there is none */
+	Elf *frames_elf;	/* of the file itself, for its .eh_frame, once asked for */
+	Dwarf_CFI *frames;
 	struct unit_index *units;	/* the one used last comes first */
 };
 
@@ -51,6 +53,8 @@ static void state_free(struct dwarf_state *state)
 		unit_index_free(state->units);
 		state->units = next;
 	}
+	dwarf_cfi_end(state->frames);
+	elf_end(state->frames_elf);
 	dwarf_end(state->dwarf);
 	elf_end(state->elf);
 	free(state->copy);
@@ -358,6 +362,25 @@ static int dwarf_open(struct bsl_elf *elf)
 	int err = elf->dwarf ? 0 : state_open(elf);
 
 	return err ? err : elf->dwarf->dwarf ? 0 : -ENODATA;
+}
+
+int bsl_elf_dwarf(struct bsl_elf *elf, Dwarf **dwarf, Dwarf_CFI **cfi)
+{
+	int err = dwarf_open(elf);
+
+	*dwarf = NULL;
+	*cfi = NULL;
+	if (err)
+		return err;
+	/* a separate debug file has no .eh_frame: it is the program's own that counts */
+	if (!elf->dwarf->frames_elf) {
+		elf->dwarf->frames_elf = elf_memory((char *)elf->data, elf->size);
+		if (elf->dwarf->frames_elf)
+			elf->dwarf->frames = dwarf_getcfi_elf(elf->dwarf->frames_elf);
+	}
+	*dwarf = elf->dwarf->dwarf;
+	*cfi = elf->dwarf->frames;
+	return 0;
 }
 
 static void line_add(struct bsl_line *lines, size_t n, size_t i, struct bsl_line *line,

@@ -433,7 +433,12 @@ static void print_params(const struct probe_context *context)
 
 static int list_places(void)
 {
-	struct target_opts opts = {env.options.pid, env.string_size, btf_types_new()};
+	struct target_opts opts = {
+		.pid = env.options.pid,
+		.string_size = env.string_size,
+		.types = btf_types_new(),
+		.wants_types = env.options.verbosity,
+	};
 	int status = opts.types ? RUN_OK : RUN_FAILED;
 
 	for (size_t i = 0; i < env.spec_count && !status; i++) {

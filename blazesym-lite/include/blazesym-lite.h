@@ -238,6 +238,15 @@ int bsl_elf_find_inlined(struct bsl_elf *elf, const char *name, unsigned int fla
 int bsl_elf_find_line(struct bsl_elf *elf, const char *file, unsigned int line,
 		      bsl_dwarf_place_fn fn, void *ctx);
 
+/*
+ * libdw's handle of the same DWARF, for who asks it questions of his own, and of the file's own unwinding
+ * tables (.eh_frame; *cfi is NULL if there are none). Both are borrowed and live as long as the ELF
+ * handle. -ENODATA when the file has no DWARF, -ENOMEM.
+ */
+struct Dwarf;
+struct Dwarf_CFI_s;
+int bsl_elf_dwarf(struct bsl_elf *elf, struct Dwarf **dwarf, struct Dwarf_CFI_s **cfi);
+
 /* ---- instructions --------------------------------------------------------------------------- */
 
 /*

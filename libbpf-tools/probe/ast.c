@@ -205,6 +205,13 @@ static void print_expr(struct printer *p, const struct expr *e)
 		print_expr(p, e->a);
 		print(p, ", %u, %u)", e->bit_offset, e->bit_size);
 		break;
+	case EXPR_PIECES:
+		print(p, "pieces(");
+		for (const struct expr *piece = e; piece; piece = piece->b) {
+			print_expr(p, piece->a);
+			print(p, piece->b ? ", " : ")");
+		}
+		break;
 	}
 }
 

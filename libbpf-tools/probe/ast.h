@@ -30,6 +30,8 @@ enum expr_kind {
 	EXPR_STRCMP,		/* STRCMP(a = EXPR_STRING, b): int 1 if the string at b equals the literal, else 0 */
 	EXPR_STRNCMP,		/* STRNCMP(a, b, c = constant length) kept for BCC-like prefix tests */
 	EXPR_BITFIELD,		/* checked trees only: the `bit_size` bits from `bit_offset` of a */
+	EXPR_PIECES,		/* checked trees only: a structure that isn't in memory as a whole: its 1, 2, 4 or 8
+				 * bytes (bit_size / 8) at offset `value` are a; b: the other pieces, or NULL */
 };
 
 enum expr_op {

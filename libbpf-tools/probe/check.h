@@ -9,6 +9,7 @@
 #include "probe/diag.h"
 
 struct btf_types;
+struct dwarf_scope;
 
 /* A parameter that the place's own type information tells: BTF, or a system call's tracepoint. */
 struct context_param {
@@ -28,6 +29,9 @@ struct probe_context {
 	const struct bsl_usdt *usdt;	/* u: the site's operands */
 	/* What `struct NAME` in a cast and an enumerator mean; NULL: nobody knows. */
 	struct btf_types *types;
+	/* p, r: the program's own names and types, as seen from the probed place; NULL: nobody knows. */
+	struct dwarf_scope *scope;
+	bool is_relocatable;		/* with scope: the program's addresses are known only when it runs */
 	bool has_params;		/* params and retval_type are known */
 	const struct context_param *params;
 	unsigned int param_count;

@@ -167,9 +167,13 @@ static struct expr *name_expr(struct checker *c, const struct expr *e, const str
 
 static struct expr *check_name_expr(struct checker *c, const struct expr *e)
 {
-	struct expr *constant = check_constant(c, e);
+	struct expr *found = check_scope_name(c, e);
 
-	return constant ? constant : name_expr(c, e, check_name(c, e));
+	if (!found && !c->diag->text[0])
+		found = check_constant(c, e);
+	if (found || c->diag->text[0])
+		return found;
+	return name_expr(c, e, check_name(c, e));
 }
 
 static struct expr *check_sizeof(struct checker *c, const struct expr *e)
@@ -276,7 +280,7 @@ static struct expr *unknown_member(struct checker *c, const struct expr *e,
 			  suggestion_text(&near, buf, sizeof(buf)));
 }
 
-/* The structure that . or -> is applied to, as a pointer to it. */
+/* The structure that . or -> is applied to, as a pointer to it; or its pieces, if it isn't in memory. */
 static struct expr *member_base(struct checker *c, const struct expr *e)
 {
 	struct expr *a = check_expr(c, e->a);
@@ -285,9 +289,9 @@ static struct expr *member_base(struct checker *c, const struct expr *e)
 	if (!a)
 		return NULL;
 	check_text(e->a, text, sizeof(text));
-	if (a->type->kind == TYPE_STRUCT && a->kind == EXPR_DEREF) {
+	if (a->type->kind == TYPE_STRUCT && (a->kind == EXPR_DEREF || a->kind == EXPR_PIECES)) {
 		if (!e->arrow)
-			return a->a;
+			return a->kind == EXPR_DEREF ? a->a : a;
 		return check_fail(c, e->pos, "%s is a structure, not a pointer to one (did you mean "
 				  "'%s.%s'?)", text, text, e->text);
 	}
@@ -323,11 +327,14 @@ static struct expr *check_member(struct checker *c, const struct expr *e)
 	base = member_base(c, e);
 	if (!base)
 		return NULL;
-	type = check_known_struct(c, base->type->target);
+	type = check_known_struct(c, base->kind == EXPR_PIECES ? base->type : base->type->target);
 	member = type_find_member(type, e->text, e->len, &offset);
 	if (!member)
 		return unknown_member(c, e, type);
-	place = check_new_deref(c, e->pos, base, offset, member->type);
+	if (base->kind == EXPR_PIECES)
+		place = check_piece(c, e->pos, base, offset, member->type);
+	else
+		place = check_new_deref(c, e->pos, base, offset, member->type);
 	if (!place || !member->bit_size)
 		return place;
 	bits = check_new_expr(c, EXPR_BITFIELD, e->pos, member->type, place, NULL);
@@ -676,5 +683,10 @@ static struct expr *(*const checks[])(struct checker *c, const struct expr *e) =
 
 struct expr *check_expr(struct checker *c, const struct expr *e)
 {
-	return checks[e->kind](c, e);
+	struct expr *checked = checks[e->kind](c, e);
+
+	/* A reference stands for what it refers to. */
+	if (checked && checked->type->kind == TYPE_POINTER && checked->type->is_reference)
+		checked = check_new_deref(c, e->pos, checked, 0, checked->type->target);
+	return checked;
 }

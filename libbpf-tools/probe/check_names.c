@@ -10,6 +10,7 @@
 
 #include "probe/btf.h"
 #include "probe/check_private.h"
+#include "probe/dwarf.h"
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -133,6 +134,20 @@ static struct var *register_var(struct checker *c, const char *name, int reg, in
 	return var;
 }
 
+const struct var *check_register_number(struct checker *c, int reg, int pos)
+{
+	const struct bsl_reg *row = bsl_reg_get(c->context->machine, reg);
+	char name[64], *copy;
+	struct var *var;
+
+	snprintf(name, sizeof(name), "ctx->%s", row ? row->name : "?");
+	var = row ? find_var(c, name) : NULL;
+	if (var)
+		return var;
+	copy = arena_strndup(c->arena, name, strlen(name));
+	return copy ? register_var(c, copy, reg, pos, type_unknown()) : NULL;
+}
+
 /* The index-th integer argument (from 0) at a function's entry. */
 static struct var *argument_var(struct checker *c, const char *name, unsigned int index, int pos,
 				const struct type *type)
@@ -210,8 +225,7 @@ static struct var *param_var(struct checker *c, const char *name, unsigned int i
 
 /* ---- argN ----------------------------------------------------------------------------------- */
 
-/* arg1, arg2, ...: its number, 0 for "arg0" and all too large ones; false if the name is no such. */
-static bool argument_number(const char *name, unsigned int *number)
+bool check_argument_number(const char *name, unsigned int *number)
 {
 	if (strncmp(name, "arg", 3) != 0 || !name[3] ||
 	    strspn(name + 3, "0123456789") != strlen(name + 3))
@@ -229,7 +243,7 @@ static struct var *entry_argument(struct checker *c, const char *name, unsigned 
 		return check_fail(c, pos, "'%s' is not known: arguments are arg1 to arg%u", name, most);
 	if (number <= count)
 		return param_var(c, name, number - 1, pos);
-	if (!count && c->context->has_params && number <= c->context->param_count)
+	if (!count && c->context->has_params && !c->context->scope && number <= c->context->param_count)
 		return known_param_var(c, name, number - 1, pos);
 	if (c->context->has_slots)
 		return check_fail(c, pos, "'%s' is not known: %s has %u parameter%s", name, c->spec->func,
@@ -399,6 +413,11 @@ static struct var *unknown_name(struct checker *c, const char *name, int pos)
 		suggestion_add(&near, spec->params[i].name);
 	for (unsigned int i = 0; !spec->has_signature && i < c->context->param_count; i++)
 		suggestion_add(&near, c->context->params[i].name);
+	check_scope_suggest(c, &near);
+	if (c->context->scope && spec->file && name[0] != '$')
+		return check_fail(c, pos, "'%s' is not seen at %s:%u as compiled into %s%s", name, spec->file,
+				  spec->line, dwarf_scope_name(c->context->scope),
+				  suggestion_text(&near, buf, sizeof(buf)));
 	if (!near.best && (spec->param_count || c->context->has_params) && name[0] != '$')
 		return check_fail(c, pos, "'%s' is not a parameter of %s", name, place(c));
 	if (near.best)
@@ -427,7 +446,7 @@ struct expr *check_constant(struct checker *c, const struct expr *e)
 	uint64_t value;
 
 	if (!c->context->types || e->text[0] == '$' || find_param(c->spec, e->text) >= 0 ||
-	    find_known_param(c, e->text) >= 0 || argument_number(e->text, &number) ||
+	    find_known_param(c, e->text) >= 0 || check_argument_number(e->text, &number) ||
 	    !strcmp(e->text, "args") || !strcmp(e->text, "retval") || !strcmp(e->text, "ctx"))
 		return NULL;
 	type = btf_types_constant(c->context->types, e->text, &value);
@@ -440,7 +459,7 @@ static struct var *resolve_name(struct checker *c, const char *name, int pos)
 	int param = find_param(c->spec, name), known = find_known_param(c, name);
 	unsigned int number;
 
-	if (c->spec->kind == SPEC_RETURN && !keeps_params(c) && (known >= 0 || param >= 0 || argument_number(name, &number)))
+	if (c->spec->kind == SPEC_RETURN && !keeps_params(c) && (known >= 0 || param >= 0 || check_argument_number(name, &number)))
 		return overwritten(c, name, pos);
 	if (param >= 0)
 		return param_var(c, name, (unsigned int)param, pos);
@@ -457,7 +476,7 @@ static struct var *resolve_name(struct checker *c, const char *name, int pos)
 		return check_fail(c, pos, c->context->has_slots ? "the registers are not known here" :
 				  "ctx stands for the registers: write ctx->REGISTER, as in ctx->%s",
 				  c->context->machine == EM_AARCH64 ? "x0" : "di");
-	if (!argument_number(name, &number))
+	if (!check_argument_number(name, &number))
 		return unknown_name(c, name, pos);
 	if (c->spec->kind == SPEC_TRACEPOINT)
 		return check_fail(c, pos,

@@ -25,10 +25,15 @@ struct checker {
 
 /* The var that an EXPR_NAME stands for. */
 const struct var *check_name(struct checker *c, const struct expr *e);
+/* arg1, arg2, ...: its number, 0 for "arg0" and all too large ones; false if the name is no such. */
+bool check_argument_number(const char *name, unsigned int *number);
 /* The enumerator that a name is where the kernel's types are known, as an integer; NULL and no error: none. */
 struct expr *check_constant(struct checker *c, const struct expr *e);
 /* The register of ctx->NAME; NULL and no error if e isn't of that form, see *is_register. */
 const struct var *check_register(struct checker *c, const struct expr *e, bool *is_register);
+
+/* The contents of a register by bsl_reg_get()'s number, of type_unknown(). */
+const struct var *check_register_number(struct checker *c, int reg, int pos);
 
 /* The nearest of several names to a wrong one. */
 struct suggestion {
@@ -40,6 +45,28 @@ struct suggestion {
 void suggestion_add(struct suggestion *s, const char *name);
 /* " (did you mean 'x'?)", or "" if nothing is near. Returns buf. */
 const char *suggestion_text(const struct suggestion *s, char *buf, size_t size);
+
+/* ---- check_scope.c: names by DWARF ---- */
+
+/* A name of the program, with its value as it is at the probed place; NULL and no error: it has none of that name. */
+struct expr *check_scope_name(struct checker *c, const struct expr *e);
+/* What has `size` bytes at an offset in pieces, as `type`. */
+struct expr *check_piece(struct checker *c, int pos, struct expr *pieces, uint32_t offset,
+			 const struct type *type);
+/* Put the program's names near to a wrong one. */
+void check_scope_suggest(struct checker *c, struct suggestion *near);
+
+/* ---- check_location.c ---- */
+
+struct dwarf_variable;
+
+/* The value of a variable at the probed place. */
+struct expr *check_location(struct checker *c, const struct dwarf_variable *variable, int pos);
+
+/* ---- check_argument.c ---- */
+
+/* A parameter where the calling convention puts it, at the function's entry. */
+struct expr *check_argument(struct checker *c, const struct dwarf_variable *variable, int pos);
 
 /* ---- check_default.c ---- */
 

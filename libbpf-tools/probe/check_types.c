@@ -7,6 +7,7 @@
 
 #include "probe/btf.h"
 #include "probe/check_private.h"
+#include "probe/dwarf.h"
 
 enum type_space check_default_space(const struct probe_context *context)
 {
@@ -82,6 +83,8 @@ const struct type *check_type_name(struct checker *c, const struct type_name *na
 	const struct type *type = type_basic(name->base, name->len);
 	enum type_space inner = space == SPACE_CTX ? check_default_space(c->context) : space;
 
+	if (!type && c->context->scope)
+		type = dwarf_scope_type(c->context->scope, name->base, name->len);
 	if (!type && may_be_kernel_type(c, space))
 		type = btf_types_find(c->context->types, name->base, name->len);
 	if (!type)
@@ -97,6 +100,10 @@ const struct type *check_known_struct(struct checker *c, const struct type *type
 {
 	const struct type *known = NULL;
 
+	if (type->kind == TYPE_STRUCT && !type->size && !type->count && c->context->scope)
+		known = dwarf_scope_type(c->context->scope, type->name, strlen(type->name));
+	if (known)
+		return known;
 	if (type->kind == TYPE_STRUCT && !type->size && !type->count && c->context->types &&
 	    (c->context->is_kernel || c->context->kind == SPEC_TRACEPOINT))
 		known = btf_types_find(c->context->types, type->name, strlen(type->name));

@@ -57,10 +57,61 @@ static int check_kernel(struct probe *probe, const struct probe_opts *opts, stru
 	return 0;
 }
 
+/*
+ * Places of one spec differ in what they know: a variable can be kept at one and not at another, a function
+ * that a pattern matches can lack a parameter. Those go, with a word, as long as there are others.
+ */
+static void drop_context(struct probe *probe, unsigned int context, const struct diag *diag)
+{
+	struct target *target = &probe->target;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < target->place_count; i++) {
+		struct target_place place = target->places[i];
+
+		if (place.context == context)
+			log_warn("'%s' is not probed at %s, 0x%llx in the file: %s", probe->spec->text,
+				 place.name, (unsigned long long)place.offset, diag->text);
+		else
+			target->places[kept++] = place;
+		if (kept && target->places[kept - 1].context > context && place.context != context)
+			target->places[kept - 1].context--;
+	}
+	target->place_count = kept;
+	target->context_count--;
+	memmove(&target->contexts[context], &target->contexts[context + 1],
+		(target->context_count - context) * sizeof(target->contexts[0]));
+}
+
+static int check_contexts(struct probe *probe, const struct probe_opts *opts, struct diag *diag)
+{
+	struct diag first = {};
+
+	for (unsigned int i = 0; i < probe->target.context_count;) {
+		int err = check_context(probe, &probe->target.contexts[i], opts, &probe->checked[i],
+					&probe->records[i], diag);
+
+		if (!err) {
+			i++;
+			continue;
+		}
+		if (err != -EINVAL || probe->target.how != TARGET_FILE)
+			return err;
+		if (!first.text[0])
+			first = *diag;
+		if (probe->target.context_count == 1) {
+			*diag = first;
+			return err;
+		}
+		drop_context(probe, i, diag);
+		*diag = (struct diag){};
+	}
+	return 0;
+}
+
 static int probe_check(struct probe *probe, const struct probe_opts *opts, struct diag *diag)
 {
 	unsigned int n = probe->target.context_count;
-	int err = 0;
 
 	probe->checked = calloc(n, sizeof(*probe->checked));
 	probe->records = calloc(n, sizeof(*probe->records));
@@ -68,16 +119,15 @@ static int probe_check(struct probe *probe, const struct probe_opts *opts, struc
 		return -ENOMEM;
 	if (probe->target.how == TARGET_KERNEL)
 		return check_kernel(probe, opts, diag);
-	for (unsigned int i = 0; i < n && !err; i++)
-		err = check_context(probe, &probe->target.contexts[i], opts, &probe->checked[i],
-				    &probe->records[i], diag);
-	return err;
+	return check_contexts(probe, opts, diag);
 }
 
 int probe_compile(const char *text, const struct probe_opts *opts, struct probe *probe,
 		  struct diag *diag)
 {
-	const struct target_opts target_opts = {opts->pid, opts->record.string_size, opts->types};
+	const struct target_opts target_opts = {
+		.pid = opts->pid,
+		.string_size = opts->record.string_size, .types = opts->types};
 	int err;
 
 	*probe = (struct probe){.arena = arena_new()};

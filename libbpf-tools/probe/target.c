@@ -13,6 +13,7 @@
 
 #include "lib/tracefs.h"
 #include "probe/arena.h"
+#include "probe/dwarf.h"
 
 int target_add_place(struct target *target, const struct target_place *place)
 {
@@ -45,6 +46,7 @@ void target_close(struct target *target)
 {
 	free(target->places);
 	free(target->contexts);
+	dwarf_types_free(target->dwarf);
 	bsl_elf_close(target->elf);
 	*target = (struct target){};
 }
@@ -192,7 +194,8 @@ static int resolve_address(const struct spec *spec, struct target *target, struc
 	return place.name ? target_add_place(target, &place) : -ENOMEM;
 }
 
-static int resolve_functions(const struct spec *spec, struct target *target, struct diag *diag)
+static int resolve_functions(const struct spec *spec, const struct target_opts *opts, struct target *target,
+			     struct diag *diag)
 {
 	struct symbol_search search = {target, spec, diag, 0};
 	unsigned int flags = spec->is_pattern ? BSL_FIND_GLOB : 0;
@@ -202,11 +205,18 @@ static int resolve_functions(const struct spec *spec, struct target *target, str
 	if (strstr(spec->func, "::"))
 		flags |= BSL_FIND_DEMANGLED;
 	target->ret_sites = spec->kind == SPEC_RETURN && bsl_elf_is_go(target->elf);
-	if (spec->file)
-		return diag_error(diag, spec->func_pos, "probes by source line need DWARF, which is not read yet");
+	if (spec->file) {
+		target_load_debug(opts, target);
+		return target_resolve_line(spec, target, diag);
+	}
 	if (spec->has_addr)
 		return resolve_address(spec, target, diag);
 	found = bsl_elf_find_symbols(target->elf, spec->func, flags, add_symbol, &search);
+	/* Static functions of a stripped program are known to its debug file only. */
+	if (found == 0 || found == -ENODATA) {
+		target_load_debug(opts, target);
+		found = bsl_elf_find_symbols(target->elf, spec->func, flags, add_symbol, &search);
+	}
 	if (diag->text[0])
 		return -EINVAL;
 	if (found < 0 && found != -ENODATA)
@@ -527,12 +537,12 @@ int target_resolve(const struct spec *spec, const struct target_opts *opts, stru
 		return err;
 	if (spec->kind == SPEC_USDT)
 		return resolve_usdt(spec, opts, target, diag);
-	err = resolve_functions(spec, target, diag);
+	err = resolve_functions(spec, opts, target, diag);
 	if (err)
 		return err;
 	context.machine = bsl_elf_machine(target->elf);
 	context.is_go = bsl_elf_is_go(target->elf);
-	return target_add_context(target, &context);
+	return target_add_contexts(spec, opts, target, &context);
 }
 
 void target_print_place(const struct spec *spec, const struct target *target,

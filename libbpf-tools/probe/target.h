@@ -42,6 +42,7 @@ struct target_opts {
 	pid_t pid;		/* the process whose view of files counts, 0: ours */
 	uint32_t string_size;	/* goes into the contexts */
 	struct btf_types *types;	/* the kernel's; borrowed, must outlive the target */
+	bool wants_types;	/* functions' parameters, even if the spec doesn't use them */
 };
 
 struct target {
@@ -49,6 +50,7 @@ struct target {
 	struct target_tracing tracing;	/* TARGET_KERNEL */
 	struct bsl_file file;	/* p, r, u */
 	struct bsl_elf *elf;	/* the places' strings and USDT operands live in it */
+	struct dwarf_types *dwarf;	/* NULL: there is none, or nobody asked; the contexts' types live in it */
 	struct target_place *places;
 	size_t place_count, place_size;
 	struct probe_context *contexts;
@@ -57,8 +59,8 @@ struct target {
 };
 
 /*
- * Find the places of a spec. Strings and types come from the spec's arena, from target->elf or from
- * opts->types.
+ * Find the places of a spec. Strings and types come from the spec's arena, from target->elf, target->dwarf
+ * or opts->types.
  * 0 or negative errno, with diag->text saying what was looked for and what is near.
  */
 int target_resolve(const struct spec *spec, const struct target_opts *opts, struct target *target,

@@ -14,6 +14,7 @@
 
 /* Types from BTF or DWARF may be nested badly on purpose. */
 #define MAX_NESTING 32
+#define MAX_LOOKED_AT 1000000
 #define MAX_DECLARATION 256
 
 /* char is signed on x86_64 and unsigned on arm64; these tools trace the machine they run on. */
@@ -288,13 +289,23 @@ const struct type_member *type_members(const struct type *type, uint32_t *count)
 	return type->members;
 }
 
+const struct type_enumerator *type_enumerators(const struct type *type, uint32_t *count)
+{
+	*count = 0;
+	if (type->kind != TYPE_ENUM ||
+	    (type->source && !type->enumerators && type->source->complete(type->source, type)))
+		return NULL;
+	*count = type->enumerators ? type->count : 0;
+	return type->enumerators;
+}
+
 static const struct type_member *find_member(const struct type *type, const char *name, size_t len,
-					     uint32_t *offset, unsigned int depth)
+					     uint32_t *offset, unsigned int depth, unsigned int *budget)
 {
 	uint32_t count;
 	const struct type_member *members = type_members(type, &count);
 
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count && *budget; i++, --*budget) {
 		const struct type_member *member = &members[i], *inner;
 		uint32_t inner_offset;
 
@@ -307,7 +318,8 @@ static const struct type_member *find_member(const struct type *type, const char
 		}
 		if (member->type->kind != TYPE_STRUCT || depth == MAX_NESTING)
 			continue;
-		inner = find_member(member->type, name, len, &inner_offset, depth + 1);
+		inner = find_member(member->type, name, len, &inner_offset, depth + 1,
+				    budget);
 		if (inner) {
 			*offset = member->offset + inner_offset;
 			return inner;
@@ -319,9 +331,11 @@ static const struct type_member *find_member(const struct type *type, const char
 const struct type_member *type_find_member(const struct type *type, const char *name, size_t len,
 					   uint32_t *offset)
 {
+	unsigned int budget = MAX_LOOKED_AT;
+
 	if (type->kind != TYPE_STRUCT || !len)
 		return NULL;
-	return find_member(type, name, len, offset, 0);
+	return find_member(type, name, len, offset, 0, &budget);
 }
 
 bool type_is_scalar(const struct type *type)

@@ -42,6 +42,11 @@ struct type_member {
 	uint8_t bit_offset, bit_size;	/* bit-field: bits within the value at offset; size 0: none */
 };
 
+struct type_enumerator {
+	const char *name;
+	uint64_t value;		/* extended to 64 bits by its type's sign */
+};
+
 struct type {
 	enum type_kind kind;
 	const char *name;	/* as C writes it: "unsigned int", "struct sock"; for messages and --dump */
@@ -53,16 +58,18 @@ struct type {
 				 * a number or an address, its upper half is not to be trusted for %d */
 	const struct type *target;	/* POINTER: what it points to; ARRAY: its elements */
 	enum type_space space;	/* POINTER */
+	bool is_reference;	/* POINTER: C++'s, which stands for what it points to */
 	uint32_t count;		/* ARRAY: elements, 0 if unknown; STRUCT: members; ENUM: enumerators */
 	const struct type_member *members;	/* STRUCT: as type_members() gives them */
-	struct type_source *source;	/* STRUCT: who makes the members on first use; NULL: they are there */
+	const struct type_enumerator *enumerators;	/* ENUM: as type_enumerators() gives them */
+	struct type_source *source;	/* STRUCT, ENUM: who makes these on first use; NULL: they are there */
 	/* __data_loc of a tracepoint: the member is a u32, its type ARRAY with this set. */
 	bool is_data_loc, is_rel_loc;
 };
 
 /*
- * A provider with more types than anybody asks for. complete() fills in `members` and `count` of a type
- * that it has made itself; 0 or -ENOMEM.
+ * A provider with more types than anybody asks for. complete() fills in `members` or `enumerators`, and
+ * `count`, of a type that it has made itself; 0 or -ENOMEM.
  */
 struct type_source {
 	int (*complete)(struct type_source *source, const struct type *type);
@@ -70,6 +77,9 @@ struct type_source {
 
 /* The members of a structure, made now if need be. *count 0: none are known. */
 const struct type_member *type_members(const struct type *type, uint32_t *count);
+
+/* The same of an enumeration's values. */
+const struct type_enumerator *type_enumerators(const struct type *type, uint32_t *count);
 
 /*
  * The basic type named by one C type name without its pointers, all of C's spellings in any order

@@ -31,3 +31,10 @@ $(TARGET_GO): $(BUILD)/targets/%: tests/targets/%.go
 	@mkdir -p $(@D)
 	$(Q)HOME=$(abspath $(BUILD)) GOCACHE=$(abspath $(BUILD))/go-cache GOFLAGS=-mod=mod GO111MODULE=off \
 		CGO_ENABLED=0 GOARCH=$(if $(filter arm64,$(ARCH)),arm64,amd64) $(GO) build -o $@ $<
+
+# What DWARF says of optimised code and of code that isn't are different things.
+TARGET_O0 := $(BUILD)/targets/server-O0
+TARGET_EXTRA += $(TARGET_O0)
+$(TARGET_O0): $(BUILD)/targets/%-O0: tests/targets/%.c tests/targets/target.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -O0 -g $< -o $@

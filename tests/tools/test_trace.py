@@ -58,8 +58,12 @@ def test_prints_header_and_columns_of_bcc():
     assert len(lines) == 2
 
 
-def test_header_has_no_message_column_without_a_format():
-    _, _, out = traced(f"p:{ADD}:AddNum", target="add", args=[1])
+def test_header_has_no_message_column_without_a_format_and_types(tmp_path):
+    need("strip")
+    subprocess.run(["strip", "--strip-debug", "-o", tmp_path / "add", ADD], check=True)
+    with Tool("trace", f"p:{tmp_path}/add:AddNum") as trace:
+        subprocess.run([tmp_path / "add", "1"], stdout=subprocess.DEVNULL, check=True)
+        out, _ = trace.stop()
     assert out.splitlines()[0] == "PID     TID     COMM            FUNC             "
 
 

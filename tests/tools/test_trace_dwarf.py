@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+"""trace by the types and names that DWARF tells of a program, against what the program logs."""
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tracing import Tool, run_target, run_tool, target_path
+
+SOURCE = "tests/targets/server.c"
+ROUNDS = 3
+BUILDS = pytest.mark.parametrize("server", ["server", "server-O0"])
+
+
+def traced(server, spec, *options, count=ROUNDS):
+    """Trace a run of the server: (its log, the messages)."""
+    spec = re.sub(r"^([pr]):", rf"\1:{target_path(server)}:", spec)
+    with Tool("trace", *options, spec) as trace:
+        log = run_target(server, count)
+        out, err = trace.stop()
+    assert trace.status == 0, err
+    return log, [line.split(None, 4)[4].rstrip() for line in out.splitlines()[1:]]
+
+
+def logged(log, name):
+    return [line.split(" ", 1)[1] for line in log if line.startswith(name + " ")]
+
+
+def line_of(mark):
+    with open(SOURCE) as source:
+        return next(n for n, line in enumerate(source, 1) if f"line: {mark} " in line)
+
+
+@BUILDS
+def test_parameters_by_name_through_structures(server):
+    log, seen = traced(server, 'p:handle (depth == 1) "%s %d %d", req->path, req->len, req->method')
+    assert seen == [line.split(" = ")[0] for line in logged(log, "handle")]
+
+
+@BUILDS
+def test_members_of_every_kind(server):
+    _, seen = traced(server, 'p:handle (depth == 1) "%d %d %x|%s %u|%x %d|%d %d %s|%s %d", req->secure, req->version, '
+                     'req->code, req->headers[1].name, req->headers[1].len, req->word, req->bytes[0], '
+                     'req->from.bytes[3], req->from.port, req->tag, req->next->path, req->next->next == 0')
+    assert seen == [f"{i & 1} 5 abc|Accept {i}|{0x01020304 + i:x} {4 + i}|{i} 8080 tag|/next 1"
+                    for i in range(ROUNDS)]
+
+
+@BUILDS
+def test_sizes_casts_enumerators_and_addresses_of_members(server):
+    _, seen = traced(server, 'p:handle (depth == 1 && (req->method == POST || req->method == GET)) "%d %d %s %d", '
+                     'sizeof(struct request), sizeof(req->headers), ((struct request *)arg1)->path, '
+                     '((struct request *)((char *)&req->tag - ((char *)&req->tag - (char *)req)))->len')
+    assert seen == [f"104 32 /page/{i} {100 + i}" for i in range(ROUNDS)]
+
+
+@BUILDS
+def test_structures_by_value_in_registers_and_in_memory(server):
+    log, seen = traced(server, 'p:sum_points "%d,%d %d,%d %d", a.x, a.y, b.x, b.y, factor')
+    assert seen[0::2] == [line.split(" = ")[0] for line in logged(log, "sum_points")]
+    log, seen = traced(server, 'p:sum_big "%d %d %d", a, big.v[3], b')
+    assert seen == [line.split(" = ")[0] for line in logged(log, "sum_big")]
+
+
+@BUILDS
+def test_without_a_format_everything_is_printed_by_its_type(server):
+    _, seen = traced(server, "p:nine")
+    assert seen == [f"a={i}, b=98, c=-3, d={1 << 40}, e={0xf0000000}, f={-i}, g=7, h=104, i={9 + i}"
+                    for i in range(ROUNDS)]
+    log, seen = traced(server, "r:nine")
+    assert seen == logged(log, "nine")
+
+
+@BUILDS
+def test_variables_of_the_program(server):
+    _, seen = traced(server, 'p:sum_big "%d %d %s", served > 0, limits[1], latest->next->path')
+    assert seen == ["1 20 /next"] * ROUNDS
+
+
+@BUILDS
+def test_a_line_with_what_is_seen_there(server):
+    log, seen = traced(server, f'p:server.c:{line_of("second")} "%d", twice')
+    assert seen == logged(log, "end")
+    _, seen = traced(server, f'p:targets/server.c:{line_of("second")} "hit"')
+    assert seen == ["hit"] * ROUNDS
+
+
+def test_locals_at_a_line():
+    log, seen = traced("server-O0", f'p:server.c:{line_of("first")} "%d %d", twice, at.y')
+    assert seen == logged(log, "stage")
+    _, seen = traced("server-O0", f'p:server.c:{line_of("inlined")} "%s %d", tag, ok')
+    assert seen == ["tag 1"] * 2 * ROUNDS
+
+
+@BUILDS
+def test_what_has_no_place_is_told_with_the_reason(server):
+    target = target_path(server)
+    for spec, column, text in (
+            ('p:{}:scale "%d", factor', 0, "'factor' can't be read: it is in a register that probes don't see"),
+            ('p:{}:handle "%d", req->lem', 0, "'lem' is not a field of struct request (did you mean 'len'?)"),
+            ('p:{}:handle "%d", dept', 0, "'dept' is not a parameter of handle (did you mean 'depth'?)"),
+            ('p:{}:server.c:1', 0, "has no code for server.c:1"),
+            ('p:{}:nosuch.c:10', 0, "has no code for nosuch.c:10")):
+        status, _, err = run_tool("trace", spec.format(target))
+        assert status == 2 and text in err, err
+        assert "column " in err
+
+
+def test_optimised_out_is_told():
+    status, _, err = run_tool("trace", f'p:{target_path("server")}:server.c:{line_of("first")} "%d", at.x')
+    assert status == 2 and "optimised out" in err, err
+
+
+@BUILDS
+def test_lists_parameters_with_their_types(server):
+    status, out, _ = run_tool("trace", "-v", "-l", f"p:{target_path(server)}:handle")
+    assert status == 0
+    assert [line.strip() for line in out.splitlines()[1:]] == ["struct request *req", "int depth", "int retval"]
+
+
+def test_a_written_signature_wins():
+    _, seen = traced("server", 'p:handle(long r, short n) (n == 1) "%d %d", sizeof(n), r != 0')
+    assert seen == ["2 1"] * ROUNDS
+
+
+def test_names_come_from_the_debug_file_of_a_stripped_program(tmp_path):
+    if not shutil.which("objcopy"):
+        pytest.skip("objcopy is missing")
+    server, debug = tmp_path / "server", tmp_path / "server.debug"
+    subprocess.run(["objcopy", "--only-keep-debug", target_path("server"), debug], check=True)
+    subprocess.run(["objcopy", "--strip-all", f"--add-gnu-debuglink={debug}", target_path("server"), server],
+                   check=True)
+    with Tool("trace", f'p:{server}:handle "%s", req->path') as trace:
+        subprocess.run([server, "2"], stdout=subprocess.DEVNULL, check=True)
+        out, err = trace.stop()
+    assert trace.status == 0, err
+    assert {line.split()[4] for line in out.splitlines()[1:]} == {"/page/0", "/page/1"}
