@@ -343,6 +343,7 @@ static int compile_probes(struct trace *trace)
 {
 	struct probe_opts opts = {
 		.pid = env.options.pid,
+		.links = env.dump ? NULL : &trace->links,
 		.record = {
 			.string_size = env.string_size,
 			.time = env.show_time || env.show_offset || env.options.json,

@@ -9,11 +9,13 @@
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -109,45 +111,6 @@ int attach_set_add(struct attach_set *set, int fd)
 	return 0;
 }
 
-/* Threads that close at the same time; each close waits for the kernel's readers (RCU), some 30 ms. */
-#define CLOSERS_MAX 32
-
-struct closers {
-	struct attach_set *set;
-	atomic_size_t left;
-};
-
-static void *close_some(void *ctx)
-{
-	struct closers *closers = ctx;
-	size_t left = atomic_load(&closers->left);
-
-	while (left) {
-		if (atomic_compare_exchange_weak(&closers->left, &left, left - 1)) {
-			close(closers->set->fds[left - 1]);
-			left = atomic_load(&closers->left);
-		}
-	}
-	return NULL;
-}
-
-void attach_set_close(struct attach_set *set)
-{
-	struct closers closers = {.set = set, .left = set->count};
-	pthread_t threads[CLOSERS_MAX];
-	size_t count = 0;
-
-	/* Waiting together instead of in turn; without threads, in turn. */
-	while (count + 1 < set->count && count < CLOSERS_MAX &&
-	       !pthread_create(&threads[count], NULL, close_some, &closers))
-		count++;
-	close_some(&closers);
-	while (count)
-		pthread_join(threads[--count], NULL);
-	free(set->fds);
-	*set = (struct attach_set){};
-}
-
 int attach_open_perf_event(struct perf_event_attr *attr, pid_t pid)
 {
 	int fd;
@@ -192,16 +155,14 @@ int attach_read_sysfs(const char *path, const char *format, int *number)
 }
 
 /* The uprobe PMU (4.17, e12f03d7031a): config bit for returns, semaphore in the upper 32 bits of config. */
-static int attach_uprobe_perf(struct attach_set *set, int prog_fd,
-			      const struct attach_uprobe_opts *opts,
-			      const struct attach_place *place)
+static int attach_open_uprobe(const struct attach_uprobe_opts *opts, const struct attach_place *place)
 {
 	struct perf_event_attr attr = {
 		.uprobe_path = (uintptr_t)opts->path,
 		.probe_offset = place->offset,
 		.config = place->ref_ctr_offset << 32,
 	};
-	int type, bit = 0, fd, err;
+	int type, bit = 0, err;
 
 	if (place->ref_ctr_offset > UINT32_MAX)
 		return -ERANGE;
@@ -214,7 +175,15 @@ static int attach_uprobe_perf(struct attach_set *set, int prog_fd,
 	attr.type = type;
 	if (opts->is_return)
 		attr.config |= 1ull << bit;
-	fd = attach_open_perf_event(&attr, opts->pid);
+	return attach_open_perf_event(&attr, opts->pid);
+}
+
+static int attach_uprobe_perf(struct attach_set *set, int prog_fd,
+			      const struct attach_uprobe_opts *opts,
+			      const struct attach_place *place)
+{
+	int fd = attach_open_uprobe(opts, place);
+
 	if (fd < 0)
 		return fd;
 	return attach_perf_event(set, prog_fd, fd, opts->use_cookie, place->cookie);
@@ -293,9 +262,91 @@ int attach_tracepoint(struct attach_set *set, int prog_fd, uint32_t id, bool use
 	return attach_perf_event(set, prog_fd, fd, use_cookie, cookie);
 }
 
+/* A probe in a file that no process maps. */
+static void *attach_register_nothing(void *ctx)
+{
+	struct attach_set *set = ctx;
+	char path[sizeof("/proc/self/fd/") + 10];
+	struct attach_place place = {};
+	struct attach_uprobe_opts opts = {.path = path, .pid = getpid()};
+	int file = memfd_create("uprobe", MFD_CLOEXEC);
+
+	if (file < 0)
+		return NULL;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	if (!ftruncate(file, sysconf(_SC_PAGESIZE)))
+		set->warm_up_fd = attach_open_uprobe(&opts, &place);
+	close(file);
+	return NULL;
+}
+
+void attach_warm_up(struct attach_set *set)
+{
+	sigset_t all, old;
+
+	if (set->warming_up)
+		return;
+	set->warm_up_fd = -1;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	set->warming_up = !pthread_create(&set->warm_up, NULL, attach_register_nothing, set);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void attach_end_warm_up(struct attach_set *set)
+{
+	if (!set->warming_up)
+		return;
+	set->warming_up = false;
+	pthread_join(set->warm_up, NULL);
+	if (set->warm_up_fd >= 0)
+		attach_set_add(set, set->warm_up_fd);
+}
+
 int attach_raw_tracepoint(struct attach_set *set, int prog_fd, const char *name)
 {
 	int fd = bpf_raw_tracepoint_open(name, prog_fd);
 
 	return fd < 0 ? fd : attach_set_add(set, fd);
+}
+
+/* Threads that close at the same time; each close waits for the kernel's readers (RCU), some 30 ms. */
+#define CLOSERS_MAX 32
+
+struct closers {
+	struct attach_set *set;
+	atomic_size_t left;
+};
+
+static void *close_some(void *ctx)
+{
+	struct closers *closers = ctx;
+	size_t left = atomic_load(&closers->left);
+
+	while (left) {
+		if (atomic_compare_exchange_weak(&closers->left, &left, left - 1)) {
+			close(closers->set->fds[left - 1]);
+			left = atomic_load(&closers->left);
+		}
+	}
+	return NULL;
+}
+
+void attach_set_close(struct attach_set *set)
+{
+	struct closers closers = {.set = set};
+	pthread_t threads[CLOSERS_MAX];
+	size_t count = 0;
+
+	attach_end_warm_up(set);
+	atomic_init(&closers.left, set->count);
+	/* Waiting together instead of in turn; without threads, in turn. */
+	while (count + 1 < set->count && count < CLOSERS_MAX &&
+	       !pthread_create(&threads[count], NULL, close_some, &closers))
+		count++;
+	close_some(&closers);
+	while (count)
+		pthread_join(threads[--count], NULL);
+	free(set->fds);
+	*set = (struct attach_set){};
 }

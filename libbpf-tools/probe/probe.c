@@ -122,6 +122,11 @@ static int probe_check(struct probe *probe, const struct probe_opts *opts, struc
 	return check_contexts(probe, opts, diag);
 }
 
+static bool probe_is_user(const struct spec *spec)
+{
+	return spec->kind == SPEC_USDT || (spec->kind != SPEC_TRACEPOINT && spec->lib[0]);
+}
+
 int probe_compile(const char *text, const struct probe_opts *opts, struct probe *probe,
 		  struct diag *diag)
 {
@@ -134,6 +139,8 @@ int probe_compile(const char *text, const struct probe_opts *opts, struct probe 
 	if (!probe->arena)
 		return -ENOMEM;
 	err = parse_spec(probe->arena, text, &probe->spec, diag);
+	if (!err && opts->links && probe_is_user(probe->spec))
+		attach_warm_up(opts->links);
 	if (!err)
 		err = target_resolve(probe->spec, &target_opts, &probe->target, diag);
 	if (!err)

@@ -34,6 +34,7 @@ struct probe_opts {
 	pid_t pid;		/* whose files; 0: ours */
 	struct record_opts record;
 	struct btf_types *types;	/* the kernel's; borrowed, must outlive the probe */
+	struct attach_set *links;	/* to be warmed up for probes in user space, or NULL; borrowed */
 };
 
 /* Read, resolve, check, lay out: everything that needs no privileges. 0 or negative errno with diag. */
