@@ -17,6 +17,7 @@ enum runtime_event {
 	RUNTIME_EXCEPTION,	/* thrown */
 	RUNTIME_THREAD_START,
 	RUNTIME_THREAD_STOP,
+	RUNTIME_METHOD_COUNT,	/* a call, where its number can be had cheaper or safer than its name */
 	RUNTIME_EVENTS,
 	/* Attached for its semaphore only: nobody runs this place. No event. */
 	RUNTIME_ENABLER = RUNTIME_EVENTS,

@@ -16,7 +16,7 @@ static const char *const event_names[RUNTIME_EVENTS] = {
 	[RUNTIME_GC_BEGIN] = "gc",	   [RUNTIME_GC_END] = "gc-end",
 	[RUNTIME_OBJECT] = "object",	   [RUNTIME_CLASS] = "class",
 	[RUNTIME_EXCEPTION] = "exception", [RUNTIME_THREAD_START] = "thread",
-	[RUNTIME_THREAD_STOP] = "thread-stop",
+	[RUNTIME_THREAD_STOP] = "thread-stop", [RUNTIME_METHOD_COUNT] = "method-count",
 };
 
 const char *runtime_lang_name(enum runtime_lang lang)
@@ -143,7 +143,8 @@ static struct runtime_place *place_add(struct resolution *res, const struct bsl_
 		.spec = { .event = row->event, .lang = image->lang, .reader = row->reader,
 			  .is_part = row->is_part },
 		.is_return = row->is_return,
-		.probe = usdt ? row->usdt : row->symbol,
+		.probe = row->usdt && row->event != RUNTIME_ENABLER ? row->usdt : row->symbol,
+		.danger = row->danger,
 	};
 	for (int role = 0; role < RUNTIME_ROLES; role++)
 		value_resolve(&place->spec.args[role], &row->values[role], usdt, machine);
@@ -205,6 +206,46 @@ static int add_function(const struct bsl_symbol *sym, void *ctx)
 	return 0;
 }
 
+#define SITES_MAX 64
+
+struct sites {
+	const char *name;
+	uint64_t sema_addr, addrs[SITES_MAX];
+	size_t count;
+};
+
+static int note_site(const struct bsl_usdt *usdt, void *ctx)
+{
+	struct sites *sites = ctx;
+
+	if (!usdt->sema_addr || sites->count == SITES_MAX || !usdt_matches(usdt, sites->name))
+		return 0;
+	sites->sema_addr = usdt->sema_addr;
+	sites->addrs[sites->count++] = usdt->addr;
+	return 0;
+}
+
+static int add_guards(struct resolution *res)
+{
+	struct sites sites = { .name = res->row->usdt };
+	uint64_t guards[SITES_MAX], offset;
+	struct runtime_place *place;
+	int count;
+
+	bsl_elf_usdt_each(res->elf, note_site, &sites);
+	count = runtime_find_guards(res->elf, sites.sema_addr, sites.addrs, sites.count, guards);
+	for (int i = 0; i < count; i++) {
+		if (bsl_elf_addr_to_offset(res->elf, guards[i], &offset))
+			continue;
+		place = place_add(res, NULL);
+		if (!place)
+			return -ENOMEM;
+		place->offset = offset;
+		place->addr = guards[i];
+	}
+	return 0;
+}
+
 static int note_semaphore(const struct bsl_usdt *usdt, void *ctx)
 {
 	struct resolution *res = ctx;
@@ -221,7 +262,9 @@ static int resolve_row(struct resolution *res)
 	int err = 0;
 
 	res->ref_ctr_offset = 0;
-	if (row->usdt && row->symbol) {
+	if (row->is_guard) {
+		err = add_guards(res);
+	} else if (row->usdt && row->symbol) {
 		err = bsl_elf_usdt_each(res->elf, note_semaphore, res);
 		if (!res->ref_ctr_offset)
 			return 0;
@@ -294,7 +337,8 @@ static int image_resolve(struct resolution *res)
 			continue;
 		ranks[res->row->event] = res->row->rank;
 		route = &res->image->routes[res->row->event];
-		route->kind = res->row->usdt ? RUNTIME_ROUTE_USDT : RUNTIME_ROUTE_UPROBE;
+		route->kind = res->row->usdt && !res->row->is_guard ? RUNTIME_ROUTE_USDT :
+									     RUNTIME_ROUTE_UPROBE;
 		route->note = res->row->note ?: route->note;
 	}
 	resolve_switches(res);

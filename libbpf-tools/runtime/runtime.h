@@ -35,7 +35,7 @@ enum runtime_lang {
 /* "java", "node", ... and back; -1 if there is no such language. */
 const char *runtime_lang_name(enum runtime_lang lang);
 int runtime_lang_find(const char *name);
-/* "method", "return", "gc", "gc-end", "object", "class", "exception", "thread", "thread-stop" */
+/* "method", "return", "gc", "gc-end", "object", "class", "exception", "thread", "thread-stop", "method-count" */
 const char *runtime_event_name(enum runtime_event event);
 
 /* Something to attach to. */
@@ -46,6 +46,8 @@ struct runtime_place {
 	uint64_t addr;		 /* ELF virtual address; + runtime_use.bias: where the process has it */
 	bool is_return;		 /* a return probe */
 	const char *probe;	 /* "python:function__entry", "zend_objects_new": for people */
+	/* NULL, or how this build suffers from the probe; attach only when asked to in spite of it. */
+	const char *danger;
 };
 
 enum runtime_route_kind {
@@ -109,9 +111,11 @@ int runtime_images_open(struct runtime_images *images, const char *path,
 			struct runtime_image **image);
 
 /*
- * What this process must be started with for an event to be reported (-XX:+ExtendedDTraceProbes,
- * USE_ZEND_DTRACE=1, TracePoint), judged by its memory and environment; NULL: nothing to say. Constant text.
+ * What a process must be started with for an event to be reported in full (-XX:+ExtendedDTraceProbes,
+ * USE_ZEND_DTRACE=1, TracePoint). NULL: nothing. Constant text. *is_silent: this process's memory says that it wasn't,
+ * and nothing of the event is reported.
  */
-const char *runtime_explain(pid_t pid, const struct runtime_use *use, enum runtime_event event);
+const char *runtime_explain(pid_t pid, const struct runtime_use *use, enum runtime_event event,
+			    bool *is_silent);
 
 #endif /* RUNTIME_RUNTIME_H */

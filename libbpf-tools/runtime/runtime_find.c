@@ -254,20 +254,23 @@ static bool read_switch(pid_t pid, uint64_t address)
 	return value;
 }
 
-const char *runtime_explain(pid_t pid, const struct runtime_use *use, enum runtime_event event)
+const char *runtime_explain(pid_t pid, const struct runtime_use *use, enum runtime_event event,
+			    bool *is_silent)
 {
 	const struct runtime_image *image = use->image;
 	const struct runtime_switch *s;
 
+	*is_silent = false;
 	if (image->routes[event].kind != RUNTIME_ROUTE_USDT)
 		return NULL;
 	for (int i = 0; i < RUNTIME_SWITCHES_MAX; i++) {
 		s = &runtime_descs[image->lang].switches[i];
 		if (!(s->events & 1u << event))
 			continue;
-		if (!s->symbol || (image->switch_addrs[i] &&
-				   !read_switch(pid, image->switch_addrs[i] + use->bias)))
-			return s->note;
+		if (s->symbol)
+			*is_silent = image->switch_addrs[i] &&
+				     !read_switch(pid, image->switch_addrs[i] + use->bias);
+		return s->note;
 	}
 	return NULL;
 }

@@ -53,9 +53,9 @@ static const struct runtime_row node_rows[] = {
 	{ RUNTIME_GC_END, .symbol = "_ZN2v88internal4Heap14CollectGarbageE*", .is_return = true },
 	{ RUNTIME_EXCEPTION, .symbol = "_ZN2v88internal7Isolate5ThrowENS0_*" },
 	{ RUNTIME_EXCEPTION, .symbol = "_ZN2v88internal7Isolate13ThrowInternalENS0_*" },
-	{ RUNTIME_CLASS,
-	  .symbol = "_ZN4node10contextify17ContextifyContext15CompileFunctionE*",
-	  .note = "CommonJS modules compiled" },
+	{ RUNTIME_CLASS, .symbol = "_ZN2v88internal8Compiler18GetWrappedFunctionE*" },
+	{ RUNTIME_CLASS, .symbol = "_ZN2v814ScriptCompiler13CompileModuleEPNS_7Isolate*",
+	  .note = "modules compiled" },
 	{ RUNTIME_THREAD_START, .symbol = "_ZN4node6worker6Worker11StartThreadE*",
 	  .note = "worker threads" },
 };
@@ -83,9 +83,8 @@ static const struct runtime_row php_rows[] = {
 	{ RUNTIME_GC_END, .symbol = "zend_gc_collect_cycles", .is_return = true },
 	{ RUNTIME_OBJECT, .symbol = "zend_objects_new",
 	  .values = { CLASS = { 1, 1, 0, { 8 }, 24 } }, .note = "objects of user classes" },
-	{ RUNTIME_CLASS, .usdt = "php:compile__file__entry", .values = { FILE_NAME = OP(1) },
-	  .note = "files compiled" },
-	{ RUNTIME_CLASS, .rank = 1, .symbol = "compile_file", .note = "files compiled" },
+	/* Its probe compile__file__entry is silent, too, without USE_ZEND_DTRACE. */
+	{ RUNTIME_CLASS, .symbol = "compile_file", .note = "files compiled" },
 	{ RUNTIME_EXCEPTION, .symbol = "zend_throw_exception_internal" },
 };
 
@@ -120,12 +119,22 @@ static const struct runtime_row python_rows[] = {
 #define RUBY_VALUES { CLASS = OP(1), METHOD = OP(2), FILE_NAME = OP(3), LINE = OP(4) }
 #define RUBY_OBJECT { CLASS = OP(1), FILE_NAME = OP(2), LINE = OP(3) }
 
-/* probes.d, doc/dtrace_probes.rdoc; *__create of literals have a length in place of the class. */
+#define RUBY_DANGER "the probes of C methods make Ruby read names that may not be there, which crashes it now and then"
+
+/*
+ * probes.d, doc/dtrace_probes.rdoc; *__create of literals have a length in place of the class. In Ruby 3.1.2 a raised
+ * semaphore of cmethod__entry alone, without any probe, crashed 11 of 30 starts (in rb_dtrace_setup()); that of method__entry none.
+ */
 static const struct runtime_row ruby_rows[] = {
 	{ RUNTIME_METHOD_ENTRY, .usdt = "ruby:method__entry", .values = RUBY_VALUES },
-	{ RUNTIME_METHOD_ENTRY, .usdt = "ruby:cmethod__entry", .values = RUBY_VALUES },
+	{ RUNTIME_METHOD_ENTRY, .usdt = "ruby:cmethod__entry", .values = RUBY_VALUES,
+	  .danger = RUBY_DANGER },
+	{ RUNTIME_METHOD_COUNT, .usdt = "ruby:cmethod__entry", .is_guard = true },
+	{ RUNTIME_METHOD_COUNT, .usdt = "ruby:method__entry",
+	  .note = "methods written in C; others while the program has TracePoint.new(:call, :return){}.enable" },
 	{ RUNTIME_METHOD_RETURN, .usdt = "ruby:method__return", .values = RUBY_VALUES },
-	{ RUNTIME_METHOD_RETURN, .usdt = "ruby:cmethod__return", .values = RUBY_VALUES },
+	{ RUNTIME_METHOD_RETURN, .usdt = "ruby:cmethod__return", .values = RUBY_VALUES,
+	  .danger = RUBY_DANGER },
 	{ RUNTIME_GC_BEGIN, .usdt = "ruby:gc__mark__begin" },
 	{ RUNTIME_GC_END, .usdt = "ruby:gc__mark__end" },
 	{ RUNTIME_GC_BEGIN, .usdt = "ruby:gc__sweep__begin", .is_part = true },
@@ -150,6 +159,7 @@ static const struct runtime_row tcl_rows[] = {
 	  .values = { METHOD = AT(4, 0, 8), METHOD_LEN = { 4, 2, 4, { 0, 16 }, 0 } } },
 	{ RUNTIME_CLASS, .symbol = "Tcl_PkgProvideEx", .values = { CLASS = OP(2) },
 	  .note = "packages provided" },
+	{ RUNTIME_EXCEPTION, .symbol = "Tcl_SetObjErrorCode", .note = "errors" },
 	{ RUNTIME_THREAD_START, .symbol = "Tcl_CreateThread" },
 };
 

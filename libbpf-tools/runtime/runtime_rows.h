@@ -22,11 +22,13 @@ struct runtime_row {
 	uint8_t rank;
 	bool is_return; /* of symbol */
 	bool is_part;	/* see struct runtime_place_spec */
+	bool is_guard;	/* of usdt: not at its sites, but where they are passed by; see runtime_guard.c */
 	uint8_t reader; /* enum runtime_reader */
 	const char *usdt;   /* "provider:name"; with symbol too: its semaphore on that symbol's place */
 	const char *symbol; /* of a function; may be a pattern */
 	struct runtime_value values[RUNTIME_ROLES];
 	const char *note; /* in what it is an approximation */
+	const char *danger; /* see struct runtime_place */
 };
 
 /* Something that a process must be started with. */

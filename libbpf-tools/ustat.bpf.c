@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * ustat, kernel side: counts of a process's (or thread's) events in its language runtime. A program an event, so
+ * that neither cookies nor arguments are needed: nothing depends on the kernel's BTF.
+ */
+#include <linux/bpf.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "ustat.h"
+
+#include "bpf/events.bpf.h"
+#include "bpf/filter.bpf.h"
+
+#define CLONE_THREAD 0x10000 /* include/uapi/linux/sched.h */
+
+const volatile bool per_thread = false;
+
+/* Of user space's output: increases each time. */
+__u32 interval = 0;
+/* Hits that found no room in the map below. */
+__u64 dropped = 0;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, USTAT_PROCESSES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ustat_key);
+	__type(value, struct ustat_counts);
+} counts SEC(".maps");
+
+/* Collections under way, by thread: when they began. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u64);
+} collections SEC(".maps");
+
+static __always_inline struct ustat_key current_key(void)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct ustat_key key = { .pid = pid_tgid >> 32, .tid = per_thread ? (__u32)pid_tgid : 0 };
+
+	return key;
+}
+
+static __always_inline void send_process(void *ctx)
+{
+	struct ustat_process event = { .pid = bpf_get_current_pid_tgid() >> 32 };
+
+	events_send(ctx, &event, sizeof(event), 0);
+}
+
+static __always_inline struct ustat_counts *current_counts(void *ctx)
+{
+	struct ustat_key key = current_key();
+	struct ustat_counts *found = bpf_map_lookup_elem(&counts, &key), fresh = {};
+
+	if (found)
+		return found;
+	bpf_get_current_comm(fresh.comm, sizeof(fresh.comm));
+	if (!bpf_map_update_elem(&counts, &key, &fresh, BPF_NOEXIST))
+		send_process(ctx);
+	return bpf_map_lookup_elem(&counts, &key);
+}
+
+static __always_inline int count(void *ctx, enum ustat_field field)
+{
+	struct ustat_counts *found;
+
+	if (!filter_allows_current())
+		return 0;
+	found = current_counts(ctx);
+	if (found)
+		__sync_fetch_and_add(&found->fields[field], 1);
+	else
+		__sync_fetch_and_add(&dropped, 1);
+	return 0;
+}
+
+SEC("uprobe")
+int count_method(void *ctx)
+{
+	return count(ctx, USTAT_METHOD);
+}
+
+SEC("uprobe")
+int count_object(void *ctx)
+{
+	return count(ctx, USTAT_OBJECT);
+}
+
+SEC("uprobe")
+int count_class(void *ctx)
+{
+	return count(ctx, USTAT_CLASS);
+}
+
+SEC("uprobe")
+int count_exception(void *ctx)
+{
+	return count(ctx, USTAT_EXCEPTION);
+}
+
+SEC("uprobe")
+int count_thread(void *ctx)
+{
+	return count(ctx, USTAT_THREAD);
+}
+
+static __always_inline void note_collection(void)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	__u64 now = bpf_ktime_get_ns();
+
+	bpf_map_update_elem(&collections, &tid, &now, BPF_ANY);
+}
+
+SEC("uprobe")
+int gc_begin(void *ctx)
+{
+	if (!filter_allows_current())
+		return 0;
+	note_collection();
+	return count(ctx, USTAT_GC);
+}
+
+/* One more pause of a collection that has been counted. */
+SEC("uprobe")
+int gc_resume(void *ctx)
+{
+	if (filter_allows_current())
+		note_collection();
+	return 0;
+}
+
+SEC("uprobe")
+int gc_end(void *ctx)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	__u64 *begin = bpf_map_lookup_elem(&collections, &tid), ns;
+	struct ustat_counts *found;
+
+	if (!begin)
+		return 0;
+	ns = bpf_ktime_get_ns() - *begin;
+	bpf_map_delete_elem(&collections, &tid);
+	found = current_counts(ctx);
+	if (!found)
+		return 0;
+	__sync_fetch_and_add(&found->gc_ns, ns);
+	if (found->gc_interval != interval) {
+		found->gc_interval = interval;
+		found->gc_max_ns = 0;
+	}
+	if (found->gc_max_ns < ns)
+		found->gc_max_ns = ns;
+	return 0;
+}
+
+/* For places that are never run. */
+SEC("uprobe")
+int nothing(void *ctx)
+{
+	return 0;
+}
+
+/* task_newtask(task, clone_flags), in the thread that makes it. Only for processes that have been seen in a runtime. */
+SEC("raw_tp/task_newtask")
+int task_created(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct ustat_key key = current_key();
+	struct ustat_counts *found = bpf_map_lookup_elem(&counts, &key);
+
+	if (found && ctx->args[1] & CLONE_THREAD)
+		__sync_fetch_and_add(&found->kernel_threads, 1);
+	return 0;
+}
+
+SEC("raw_tp/sched_process_exec")
+int program_executed(void *ctx)
+{
+	if (filter_allows_current())
+		send_process(ctx);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,678 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * ustat: what language runtimes do, a row a process. See man/ustat.8.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/types.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/tool.h"
+#include "runtime/runtime_attach.h"
+#include "runtime/runtime_cost.h"
+#include "runtime/runtime_front.h"
+#include "runtime/runtime_watch.h"
+#include "ustat.h"
+#include "ustat.skel.h"
+
+#define CMDLINE_COLUMNS 20
+
+/* The columns, in BCC's order and with its names. */
+static const struct column {
+	const char *header, *sort, *json, *what;
+	int width;
+	enum runtime_event event;
+} columns[USTAT_FIELDS] = {
+	[USTAT_METHOD] = { "METHOD/s", "method", "methods", "method calls", 10, RUNTIME_METHOD_ENTRY },
+	[USTAT_GC] = { "GC/s", "gc", "gcs", "collections", 6, RUNTIME_GC_BEGIN },
+	[USTAT_OBJECT] = { "OBJNEW/s", "objnew", "objects", "objects made", 10, RUNTIME_OBJECT },
+	[USTAT_CLASS] = { "CLOAD/s", "cload", "classes", "classes loaded", 8, RUNTIME_CLASS },
+	[USTAT_EXCEPTION] = { "EXC/s", "excp", "exceptions", "exceptions", 6, RUNTIME_EXCEPTION },
+	[USTAT_THREAD] = { "THR/s", "thread", "threads", "threads started", 6, RUNTIME_THREAD_START },
+};
+
+struct entry {
+	struct ustat_key key;
+	struct ustat_counts counts;
+};
+
+/* A process or thread in this interval. */
+struct row {
+	struct ustat_key key;
+	const struct runtime_process *process; /* NULL: ended before it was looked at */
+	uint64_t counts[USTAT_FIELDS];
+	uint64_t gc_ns, gc_max_ns;
+	char comm[16];
+};
+
+/* A hint that has been given. */
+struct hint {
+	const struct runtime_image *image;
+	const char *text;
+};
+
+struct env {
+	struct tool tool;
+	unsigned int langs, fields; /* 1 << which */
+	int sort;		    /* enum ustat_field, or -1: by all together */
+	uint64_t max_rows, interval_ns, count;
+	bool no_clear, debug, gc_time, per_thread;
+
+	struct ustat_bpf *skel;
+	struct runtime_attach attach;
+	struct runtime_watch *watch;
+	uint64_t last_ns, hit_ns, printed;
+	struct entry *before; /* what was read the last time, sorted by key */
+	size_t before_count;
+	struct hint *hints;
+	size_t hint_count;
+};
+
+/* ---- the command line ---- */
+
+enum { KEY_GC_TIME = 256 };
+
+static const struct argp_option arguments[] = {
+	{ "language", 'l', "LANG", 0, "Only java, node, perl, php, python, ruby or tcl; may be repeated", 0 },
+	{ "noclear", 'C', NULL, 0, "Don't clear the screen between tables", 0 },
+	{ "sort", 'S', "KEY", 0, "Sort by cload, excp, gc, method, objnew or thread (default: by all together)", 0 },
+	{ "maxrows", 'r', "ROWS", 0, "Rows of a table (default 20)", 0 },
+	{ "debug", 'd', NULL, 0, "Show each place that is probed", 0 },
+	{ "events", 'e', "KEY[,KEY...]", 0, "Count only these (keys as for -S): what isn't probed costs nothing", 0 },
+	{ "threads", 'T', NULL, 0, "A row a thread", 0 },
+	{ "gc-time", KEY_GC_TIME, NULL, 0, "Time in collections: ms a second, and the longest", 0 },
+	{},
+};
+
+static int find_column(const char *name, size_t len)
+{
+	for (int i = 0; i < USTAT_FIELDS; i++)
+		if (strlen(columns[i].sort) == len && !strncmp(columns[i].sort, name, len))
+			return i;
+	return -1;
+}
+
+static int parse_column(const struct argp_state *state, const char *option, const char *name, size_t len)
+{
+	int column = find_column(name, len);
+
+	if (column < 0)
+		argp_error(state, "invalid %s '%.*s': expected cload, excp, gc, method, objnew or thread",
+			   option, (int)len, name);
+	return column;
+}
+
+static void parse_events(struct env *env, const struct argp_state *state, const char *list)
+{
+	size_t len;
+
+	for (env->fields = 0; *list; list += len + (list[len] == ',')) {
+		len = strcspn(list, ",");
+		env->fields |= 1u << parse_column(state, "-e", list, len);
+	}
+	if (!env->fields)
+		argp_error(state, "invalid -e '': expected names of columns");
+}
+
+static error_t parse_argument(int key, char *arg, struct argp_state *state)
+{
+	struct env *env = state->input;
+
+	switch (key) {
+	case 'l':
+		env->langs |= runtime_front_parse_lang(state, arg);
+		return 0;
+	case 'C':
+		env->no_clear = true;
+		return 0;
+	case 'S':
+		env->sort = parse_column(state, "-S", arg, strlen(arg));
+		return 0;
+	case 'r':
+		env->max_rows = options_u64(state, "-r", arg, 1, UINT32_MAX);
+		return 0;
+	case 'd':
+		env->debug = true;
+		return 0;
+	case 'e':
+		parse_events(env, state, arg);
+		return 0;
+	case 'T':
+		env->per_thread = true;
+		return 0;
+	case KEY_GC_TIME:
+		env->gc_time = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num == 0)
+			env->interval_ns = options_seconds(state, "interval", arg);
+		else if (state->arg_num == 1)
+			env->count = options_u64(state, "count", arg, 1, UINT64_MAX);
+		else
+			argp_error(state, "unexpected argument '%s'", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* ---- from the kernel's counts to rows ---- */
+
+static int compare_entries(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct ustat_key));
+}
+
+/* All counts as they are now, sorted by key. Returns how many or -ENOMEM; other errors end the list. */
+static ssize_t read_entries(int map_fd, struct entry **result)
+{
+	struct entry *entries = NULL, *grown;
+	struct ustat_key key, *previous = NULL;
+	size_t count = 0, size = 0;
+
+	while (!bpf_map_get_next_key(map_fd, previous, &key)) {
+		if (count == size) {
+			size = size ? 2 * size : 64;
+			grown = reallocarray(entries, size, sizeof(*entries));
+			if (!grown) {
+				free(entries);
+				return -ENOMEM;
+			}
+			entries = grown;
+		}
+		/* Nobody but us deletes, thus the walk never starts anew for ever. */
+		entries[count].key = key;
+		if (!bpf_map_lookup_elem(map_fd, &key, &entries[count].counts))
+			count++;
+		previous = &key;
+	}
+	if (count)
+		qsort(entries, count, sizeof(*entries), compare_entries);
+	*result = entries;
+	return count;
+}
+
+static bool has_kernel_threads(const struct runtime_process *process)
+{
+	for (int i = 0; process && i < process->uses_count; i++)
+		if (process->uses[i].image->routes[RUNTIME_THREAD_START].kind == RUNTIME_ROUTE_KERNEL)
+			return true;
+	return false;
+}
+
+static void row_fill(struct env *env, struct row *row, const struct entry *entry)
+{
+	static const struct ustat_counts nothing;
+	const struct ustat_counts *now = &entry->counts, *before = &nothing;
+	const struct entry *found = NULL;
+
+	if (env->before_count)
+		found = bsearch(entry, env->before, env->before_count, sizeof(*entry), compare_entries);
+	if (found)
+		before = &found->counts;
+	*row = (struct row){ .key = entry->key };
+	for (int i = 0; i < USTAT_FIELDS; i++)
+		row->counts[i] = now->fields[i] - before->fields[i];
+	row->gc_ns = now->gc_ns - before->gc_ns;
+	row->gc_max_ns = now->gc_interval == env->skel->bss->interval ? now->gc_max_ns : 0;
+	memcpy(row->comm, now->comm, sizeof(row->comm));
+	row->process = runtime_watch_find(env->watch, entry->key.pid);
+	if (has_kernel_threads(row->process))
+		row->counts[USTAT_THREAD] += now->kernel_threads - before->kernel_threads;
+}
+
+static uint64_t row_weight(const struct row *row, int sort)
+{
+	uint64_t sum = 0;
+
+	if (sort >= 0)
+		return row->counts[sort];
+	for (int i = 0; i < USTAT_FIELDS; i++)
+		sum += row->counts[i];
+	return sum;
+}
+
+static int compare_rows(const void *a, const void *b, void *ctx)
+{
+	const struct row *x = a, *y = b;
+	const struct env *env = ctx;
+	uint64_t x_weight = row_weight(x, env->sort), y_weight = row_weight(y, env->sort);
+
+	if (x_weight != y_weight)
+		return x_weight > y_weight ? -1 : 1;
+	return memcmp(&x->key, &y->key, sizeof(x->key));
+}
+
+/* Forget those that have ended; their last counts are about to be shown. */
+static void delete_ended(struct env *env, const struct row *rows, size_t count)
+{
+	int map_fd = bpf_map__fd(env->skel->maps.counts);
+	char path[64];
+
+	for (size_t i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "/proc/%u/task/%u", rows[i].key.pid,
+			 rows[i].key.tid ?: rows[i].key.pid);
+		if (access(path, F_OK))
+			bpf_map_delete_elem(map_fd, &rows[i].key);
+	}
+}
+
+/* Rows for all that have counts, and for processes that run a runtime but did nothing yet. */
+static ssize_t make_rows(struct env *env, const struct entry *entries, size_t count, struct row **result)
+{
+	const struct runtime_process *processes;
+	size_t process_count, rows_count = 0;
+	struct entry idle = {};
+	struct row *rows;
+
+	processes = runtime_watch_processes(env->watch, &process_count);
+	rows = calloc(count + process_count + 1, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		row_fill(env, &rows[rows_count++], &entries[i]);
+	for (size_t i = 0; i < process_count && !env->per_thread; i++) {
+		idle.key.pid = processes[i].pid;
+		if (!processes[i].uses_count || !processes[i].is_there || env->tool.options.command ||
+		    (count && bsearch(&idle, entries, count, sizeof(idle), compare_entries)))
+			continue;
+		row_fill(env, &rows[rows_count++], &idle);
+	}
+	qsort_r(rows, rows_count, sizeof(*rows), compare_rows, env);
+	*result = rows;
+	return rows_count;
+}
+
+/* ---- printing ---- */
+
+/*
+ * Why a process's count can't be told, or NULL if it can be: no route, or not switched on in the process, which *silent then is.
+ */
+static const char *explain_cell(const struct row *row, enum ustat_field field,
+				const struct runtime_use **silent)
+{
+	const struct runtime_process *process = row->process;
+	const struct runtime_use *use;
+	const char *why = NULL;
+	enum runtime_event event;
+	bool is_silent;
+
+	for (int i = 0; process && i < process->uses_count && !row->counts[field]; i++) {
+		use = &process->uses[i];
+		event = field == USTAT_METHOD ? runtime_method_event(use->image) : columns[field].event;
+		if (use->image->routes[event].kind == RUNTIME_ROUTE_NONE) {
+			why = use->image->routes[event].note;
+		} else if (process->silent[i] & 1u << event) {
+			why = runtime_explain(process->pid, use, event, &is_silent) ?: "not switched on";
+			*silent = use;
+		} else {
+			return NULL;
+		}
+	}
+	return why;
+}
+
+/* Say once a runtime's file what must be switched on. */
+static void give_hint(struct env *env, const struct row *row, enum ustat_field field, const char *text,
+		      const struct runtime_use *use)
+{
+	struct hint *grown;
+
+	for (size_t i = 0; i < env->hint_count; i++)
+		if (env->hints[i].image == use->image && env->hints[i].text == text)
+			return;
+	grown = reallocarray(env->hints, env->hint_count + 1, sizeof(*grown));
+	if (!grown)
+		return;
+	env->hints = grown;
+	grown[env->hint_count++] = (struct hint){ use->image, text };
+	log_warn("process %u: no %s are reported: %s", row->key.pid, columns[field].what, text);
+}
+
+static const char *row_cell(struct env *env, const struct row *row, enum ustat_field field)
+{
+	const struct runtime_use *silent = NULL;
+	const char *why;
+
+	if (!(env->fields & 1u << field))
+		return "not asked for";
+	why = explain_cell(row, field, &silent);
+	if (silent)
+		give_hint(env, row, field, why, silent);
+	return why;
+}
+
+static const char *row_cmdline(const struct row *row)
+{
+	return row->process && *row->process->cmdline ? row->process->cmdline : row->comm;
+}
+
+static void print_header(struct env *env, uint64_t now)
+{
+	struct output *out = env->tool.output;
+	char hms[9], load[128] = "?";
+	FILE *file = fopen("/proc/loadavg", "re");
+
+	if (file && fgets(load, sizeof(load), file))
+		load[strcspn(load, "\n")] = '\0';
+	if (file)
+		fclose(file);
+	if (!env->no_clear && isatty(STDOUT_FILENO))
+		output_puts(out, "\033[H\033[2J");
+	output_printf(out, "%-8s loadavg: %s", timestamp_hms(&env->tool.start, now, hms), load);
+	output_end_line(out);
+	output_printf(out, "%-7s ", "PID");
+	if (env->per_thread)
+		output_printf(out, "%-7s ", "TID");
+	output_printf(out, "%-*s", CMDLINE_COLUMNS, "CMDLINE");
+	for (int i = 0; i < USTAT_FIELDS; i++)
+		output_printf(out, " %-*s", columns[i].width, columns[i].header);
+	if (env->gc_time)
+		output_printf(out, " %-8s %s", "GCms/s", "GCMAXms");
+	output_end_line(out);
+}
+
+static int print_row_text(struct env *env, const struct row *row, double seconds)
+{
+	struct output *out = env->tool.output;
+	const char *cmdline = row_cmdline(row);
+
+	output_put_u64(out, row->key.pid, -7);
+	output_puts(out, " ");
+	if (env->per_thread) {
+		output_put_u64(out, row->key.tid, -7);
+		output_puts(out, " ");
+	}
+	output_put_escaped(out, cmdline, strnlen(cmdline, CMDLINE_COLUMNS), -CMDLINE_COLUMNS);
+	for (int i = 0; i < USTAT_FIELDS; i++) {
+		if (row_cell(env, row, i))
+			output_printf(out, " %-*s", columns[i].width, "-");
+		else
+			output_printf(out, " %-*.0f", columns[i].width, row->counts[i] / seconds);
+	}
+	if (env->gc_time)
+		output_printf(out, " %-8.2f %.2f", row->gc_ns / 1e6 / seconds, row->gc_max_ns / 1e6);
+	return output_end(out);
+}
+
+static void print_langs_json(struct output *out, const struct row *row)
+{
+	output_json_array_begin(out, "languages");
+	for (int i = 0; row->process && i < row->process->uses_count; i++)
+		output_json_cstr(out, NULL, runtime_lang_name(row->process->uses[i].image->lang), SIZE_MAX);
+	output_json_array_end(out);
+}
+
+static int print_row_json(struct env *env, const struct row *row, uint64_t now, double seconds)
+{
+	struct output *out = env->tool.output;
+	const char *why;
+	char key[32];
+
+	output_json_begin(out);
+	output_json_seconds(out, "time", timestamp_wall_ns(now));
+	output_json_double(out, "interval", seconds);
+	output_json_u64(out, "pid", row->key.pid);
+	if (env->per_thread)
+		output_json_u64(out, "tid", row->key.tid);
+	output_json_cstr(out, "cmdline", row_cmdline(row), SIZE_MAX);
+	print_langs_json(out, row);
+	for (int i = 0; i < USTAT_FIELDS; i++) {
+		why = row_cell(env, row, i);
+		snprintf(key, sizeof(key), "%s_per_s", columns[i].json);
+		if (why) {
+			output_json_error(out, columns[i].json, why);
+			output_json_null(out, key);
+		} else {
+			output_json_u64(out, columns[i].json, row->counts[i]);
+			output_json_double(out, key, row->counts[i] / seconds);
+		}
+	}
+	if (env->gc_time) {
+		output_json_double(out, "gc_ms_per_s", row->gc_ns / 1e6 / seconds);
+		output_json_double(out, "gc_max_ms", row->gc_max_ns / 1e6);
+	}
+	return output_end(out);
+}
+
+/* What the probes cost the programs, by the number of hits. */
+static void tell_overhead(const struct env *env, const struct row *rows, size_t count, double seconds)
+{
+	uint64_t hits = 0;
+
+	for (size_t i = 0; i < count; i++)
+		hits += row_weight(&rows[i], -1);
+	log_info("overhead: %.0f hits/s of about %llu ns, together %.1f%% of one CPU", hits / seconds,
+		 (unsigned long long)env->hit_ns, hits * env->hit_ns / seconds / 1e7);
+}
+
+static int print_table(struct env *env, const struct row *rows, size_t count, uint64_t now)
+{
+	double seconds = (now - env->last_ns) / 1e9;
+	int err = 0;
+
+	if (!output_is_json(env->tool.output))
+		print_header(env, now);
+	for (size_t i = 0; i < count && i < env->max_rows && !err; i++)
+		err = output_is_json(env->tool.output) ? print_row_json(env, &rows[i], now, seconds) :
+						    print_row_text(env, &rows[i], seconds);
+	if (!output_is_json(env->tool.output))
+		output_end_line(env->tool.output);
+	if (env->tool.options.verbosity && env->hit_ns)
+		tell_overhead(env, rows, count, seconds);
+	return err;
+}
+
+/* How many rows, in their order of weight, are worth being shown at the very end. */
+static size_t count_active(const struct row *rows, size_t count)
+{
+	size_t active = 0;
+
+	for (size_t i = 0; i < count; i++)
+		active += row_weight(&rows[i], -1) > 0;
+	return active;
+}
+
+/* One interval's end, or at the end of all what remains of it. Returns as run_loop_opts.tick. */
+static int show_interval(struct env *env, bool is_rest)
+{
+	struct entry *entries = NULL;
+	struct row *rows = NULL;
+	uint64_t now = timestamp_now();
+	ssize_t count, err;
+	size_t count_rows;
+
+	count = err = read_entries(bpf_map__fd(env->skel->maps.counts), &entries);
+	for (ssize_t i = 0; i < count; i++)
+		if (!runtime_watch_find(env->watch, entries[i].key.pid))
+			runtime_watch_look(env->watch, entries[i].key.pid);
+	if (count >= 0)
+		err = make_rows(env, entries, count, &rows);
+	if (err >= 0) {
+		count_rows = is_rest ? count_active(rows, err) : (size_t)err;
+		delete_ended(env, rows, err);
+		err = is_rest && !count_rows ? 0 : print_table(env, rows, count_rows, now);
+	}
+	free(rows);
+	free(env->before);
+	env->before = entries;
+	env->before_count = count > 0 ? count : 0;
+	env->skel->bss->interval++;
+	env->last_ns = now;
+	return err;
+}
+
+static int tick(void *ctx)
+{
+	struct env *env = ctx;
+	int err = runtime_watch_scan(env->watch);
+
+	err = err ?: show_interval(env, false);
+	return err ?: env->count && ++env->printed >= env->count;
+}
+
+static void finish(void *ctx)
+{
+	struct env *env = ctx;
+
+	if (!env->count || env->printed < env->count)
+		show_interval(env, true);
+	if (env->skel->bss->dropped)
+		log_warn("%llu events were not counted: more than %d processes at a time",
+			 (unsigned long long)env->skel->bss->dropped, USTAT_PROCESSES_MAX);
+}
+
+/* ---- set-up ---- */
+
+static int handle_process(void *ctx, const void *data, size_t size)
+{
+	const struct ustat_process *process = data;
+	struct env *env = ctx;
+
+	return size < sizeof(*process) ? -EINVAL : runtime_watch_look(env->watch, process->pid);
+}
+
+static int found_image(void *ctx, struct runtime_image *image)
+{
+	struct env *env = ctx;
+	int err;
+
+	if (env->fields & 1u << USTAT_METHOD) {
+		env->attach.events &= ~(1u << RUNTIME_METHOD_ENTRY | 1u << RUNTIME_METHOD_RETURN |
+					1u << RUNTIME_METHOD_COUNT);
+		env->attach.events |= 1u << runtime_method_event(image);
+	}
+	err = runtime_attach_image(&env->attach, image);
+	return err < 0 ? err : 0;
+}
+
+static void choose_programs(struct env *env)
+{
+	const struct ustat_bpf *skel = env->skel;
+	int *fds = env->attach.prog_fds;
+
+	fds[RUNTIME_METHOD_ENTRY] = fds[RUNTIME_METHOD_RETURN] = fds[RUNTIME_METHOD_COUNT] =
+		bpf_program__fd(skel->progs.count_method);
+	fds[RUNTIME_GC_BEGIN] = bpf_program__fd(skel->progs.gc_begin);
+	fds[RUNTIME_GC_END] = bpf_program__fd(skel->progs.gc_end);
+	fds[RUNTIME_OBJECT] = bpf_program__fd(skel->progs.count_object);
+	fds[RUNTIME_CLASS] = bpf_program__fd(skel->progs.count_class);
+	fds[RUNTIME_EXCEPTION] = bpf_program__fd(skel->progs.count_exception);
+	fds[RUNTIME_THREAD_START] = bpf_program__fd(skel->progs.count_thread);
+	fds[RUNTIME_ENABLER] = bpf_program__fd(skel->progs.nothing);
+	env->attach.part_fd = bpf_program__fd(skel->progs.gc_resume);
+	for (int i = 0; i < USTAT_FIELDS; i++)
+		if (env->fields & 1u << i)
+			env->attach.events |= 1u << columns[i].event;
+	if (env->gc_time)
+		env->attach.events |= 1u << RUNTIME_GC_BEGIN | 1u << RUNTIME_GC_END;
+	env->attach.pid = env->tool.options.pid;
+	env->attach.set = &env->tool.attached;
+}
+
+static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
+{
+	struct env *env = ctx;
+	const struct runtime_watch_opts watch_opts = {
+		.langs = env->langs ?: runtime_front_lang_of_tool(program_invocation_short_name),
+		.pid = env->tool.options.pid, .found_image = found_image, .ctx = env,
+	};
+
+	if (env->debug)
+		log_init(2);
+	env->watch = runtime_watch_new(&watch_opts);
+	env->skel = env->watch ? ustat_bpf__open_opts(opts) : NULL;
+	if (!env->skel)
+		return tool_fail_open();
+	TOOL_OPENED(&env->tool, env->skel);
+	TOOL_USES_EVENTS_AND_FILTER(&env->tool, env->skel);
+	env->tool.buffer_bytes = 4096;
+	env->tool.interval_ns = env->interval_ns;
+	env->skel->rodata->per_thread = env->per_thread;
+	return runtime_attach_prepare(&env->attach, env->skel->obj);
+}
+
+/* One process was asked for: does it run any of the runtimes? */
+static int check_process(const struct env *env)
+{
+	const struct runtime_process *process;
+	pid_t pid = env->tool.options.pid;
+
+	if (!pid)
+		return 0;
+	process = runtime_watch_find(env->watch, pid);
+	if (process && process->uses_count)
+		return 0;
+	log_error("process %d maps no runtime of the languages asked for (a program or library that defines its functions)",
+		  pid);
+	return -ENOENT;
+}
+
+static int attach(void *ctx)
+{
+	struct env *env = ctx;
+	const struct tool_tracepoint points[] = {
+		{ .prog = env->skel->progs.task_created, .name = "task_newtask" },
+		{ .prog = env->skel->progs.program_executed, .name = "sched_process_exec" },
+	};
+	int err = tool_attach_tracepoints(&env->tool, points, sizeof(points) / sizeof(points[0]));
+
+	if (err)
+		return err;
+	choose_programs(env);
+	if (env->tool.options.command)
+		err = runtime_watch_add_program(env->watch, env->tool.options.command[0]);
+	err = err ?: runtime_watch_start(env->watch);
+	if (err == -ESRCH)
+		log_error("there is no process %d", env->tool.options.pid);
+	else if (err)
+		log_error("cannot look for language runtimes: %s", strerror(-err));
+	if (env->tool.options.verbosity)
+		env->hit_ns = runtime_measure_hit_ns(&env->attach.features,
+						     env->attach.prog_fds[RUNTIME_ENABLER]);
+	env->last_ns = timestamp_now();
+	return err ?: check_process(env);
+}
+
+static void close_all(void *ctx)
+{
+	struct env *env = ctx;
+
+	ustat_bpf__destroy(env->skel);
+	runtime_watch_free(env->watch);
+	free(env->before);
+	free(env->hints);
+}
+
+static const struct argp argp = {
+	.options = arguments, .parser = parse_argument,
+	.args_doc = "[INTERVAL [COUNT]] [-- COMMAND [ARG...]]",
+	.doc = "Show what language runtimes do, a row a process: method calls, collections, objects made, "
+	       "classes loaded, exceptions and threads, per second.\v"
+	       "Examples:\n"
+	       "  ustat                        all runtimes, every second\n"
+	       "  ustat -l java -S gc 5        Java processes by collections, every 5 s\n"
+	       "  ustat -p 1234 --gc-time 1 10 one process, time in collections, ten times\n"
+	       "  ustat -e gc,excp,thread      without method calls: hardly any overhead\n"
+	       "  ustat -- python3 app.py      a program from its start to its end\n\n"
+	       "'-' means that this runtime doesn't tell; -v says why, and by which route each number comes.",
+};
+
+static const struct tool_spec spec = {
+	.options = { .argp = &argp, .common = OPTIONS_BASIC | OPTIONS_PROCESS,
+		     .letters = { [OPTIONS_PID] = 'p' } },
+	.open = open_skeleton, .attach = attach, .handle = handle_process, .tick = tick,
+	.finish = finish, .close = close_all,
+};
+
+int main(int argc, char **argv)
+{
+	struct env env = { .sort = -1, .max_rows = 20, .interval_ns = 1000000000,
+			   .fields = (1u << USTAT_FIELDS) - 1 };
+
+	return tool_main(&spec, &env.tool, &env, argc, argv);
+}
