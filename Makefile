@@ -8,6 +8,8 @@ VERSION := 0.1.0
 HOST_ARCH := $(shell uname -m | sed -e 's/aarch64/arm64/')
 ARCH    ?= $(HOST_ARCH)
 BUILD   ?= build$(if $(filter-out $(HOST_ARCH),$(ARCH)),/$(ARCH))
+# One spelling of it, however it is given: the header dependencies of an earlier run name their targets by it.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 PREFIX  ?= /usr
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
