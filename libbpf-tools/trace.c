@@ -26,6 +26,9 @@
 #define DEFAULT_STRING_SIZE 80
 #define MAX_STRING_SIZE 4096
 #define MAX_SPECS 1024
+/* Calls whose entry values are kept until they return. */
+#define OPEN_CALLS 16384
+#define OPEN_CALLS_PER_CPU 256
 /* The inode of /proc/PID/ns/pid in the initial PID namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h). */
 #define INITIAL_PIDNS 0xEFFFFFFCu
 
@@ -50,7 +53,8 @@ struct trace {
 	uint32_t place_count;
 	struct events_maps maps;
 	int unreadable_fd, scratch_fd, cgroup_fd, cgroup_map_fd;
-	struct attach_set links;
+	int entry_fd, entry_missed_fd;	/* what returns know of their entries; -1: nothing */
+	struct probe_links links;
 	struct output *out;
 	struct record_text message;
 	struct stack_names *names;
@@ -76,14 +80,16 @@ static const char doc[] =
 	"lib is a path, a library's short name (c, pthread, ssl), or a command on\n"
 	"PATH. Names may have wildcards (* ? []).\n"
 	"\n"
-	"Values: arg1...arg6, parameters named in SIGNATURE (p:), retval (r:),\n"
-	"arg1... (u:), args->FIELD (t:), $pid $tgid $uid $gid $cpu $comm $nsecs,\n"
-	"with C's operators, casts and STRCMP(\"text\", expr).\n"
+	"Values: arg1...arg6, parameters named in SIGNATURE (p:, and in r: as they were\n"
+	"at the entry), retval and $latency (r:), arg1... (u:), args->FIELD (t:), $pid\n"
+	"$tgid $uid $gid $cpu $comm $nsecs, with C's operators, casts and\n"
+	"STRCMP(\"text\", expr).\n"
 	"The kernel's types are known: its functions' parameters by name, structures\n"
 	"(sk->sk_rcvbuf, ((struct sock *)arg1)->..., $task->...), enumerators. Without\n"
-	"a FORMAT, parameters and results of known type are printed by it.\n"
-	"Formats: %d %u %x %c %s ... as printf has; %.*s takes a length and a pointer;\n"
-	"%K and %U name an address in the kernel, in the process.\n"
+	"a FORMAT, parameters and results of known type are printed by it, and how\n"
+	"long the call took.\n"
+	"Formats: %d %u %x %c %s ... as printf has; %.*s takes a length and a pointer,\n"
+	"%T nanoseconds; %K and %U name an address in the kernel, in the process.\n"
 	"\n"
 	"Examples:\n"
 	"  trace 'c:open64 \"%s\", arg1'              files opened through libc\n"
@@ -92,7 +98,7 @@ static const char doc[] =
 	"  trace 'r:bash:readline \"%s\", retval'     what is typed into all shells\n"
 	"  trace 'u:stdc++:throw'                     C++ exceptions\n"
 	"  trace -U 'c:malloc (arg1 > 1000000)'       who allocates much\n"
-	"  trace sys_openat r::sys_openat             with all arguments and results\n"
+	"  trace r::sys_openat                        arguments, result and time of a call\n"
 	"  trace 'tcp_connect \"%d\", sk->sk_rcvbuf'   a kernel function and its types\n"
 	"  trace 't:syscalls:sys_enter_openat \"%s\", args->filename' -- ls\n"
 	"  trace -l 'p:c:*alloc*'                     which functions are there\n";
@@ -398,7 +404,7 @@ static int dump_probes(struct trace *trace)
 {
 	/* Nothing is loaded: the numbers stand for maps. */
 	struct generate_opts opts = {.ring_fd = 1, .ctl_fd = 2, .lost_fd = 3, .unreadable_fd = 4,
-				     .scratch_fd = 5, .follow_fd = -1, .cgroup_fd = -1};
+				     .scratch_fd = 5, .entry_fd = 6, .entry_missed_fd = 7, .follow_fd = -1, .cgroup_fd = -1};
 
 	fill_filters(&opts);
 	for (size_t i = 0; i < trace->probe_count; i++) {
@@ -532,6 +538,33 @@ static int open_maps(struct trace *trace)
 	return env.cgroup ? open_cgroup(trace) : RUN_OK;
 }
 
+/*
+ * For what returns want to know of their entries. Calls that never return leave their values behind: the map
+ * forgets the oldest ones. On each CPU it sets some free elements aside, hence the room for them.
+ */
+static int open_entry_maps(struct trace *trace)
+{
+	uint32_t room = OPEN_CALLS + OPEN_CALLS_PER_CPU * (uint32_t)libbpf_num_possible_cpus();
+	unsigned int values = 0;
+
+	for (size_t i = 0; i < trace->probe_count; i++)
+		if (probe_entry_count(&trace->probes[i]) > values)
+			values = probe_entry_count(&trace->probes[i]);
+	if (!values)
+		return RUN_OK;
+	trace->entry_fd = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "trace_entry", GENERATE_ENTRY_KEY_SIZE,
+					 8 * values, room, NULL);
+	trace->entry_missed_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "trace_missed", 4, 8,
+						trace->probe_count, NULL);
+	if (trace->entry_fd < 0 || trace->entry_missed_fd < 0) {
+		log_libbpf_failure(trace->entry_fd < 0 ? trace->entry_fd : trace->entry_missed_fd,
+				   "cannot create maps");
+		return RUN_FAILED;
+	}
+	log_info("room for the entry values of %u open calls, %u bytes each", room, 8 * values);
+	return RUN_OK;
+}
+
 static void close_fd(int fd)
 {
 	if (fd >= 0)
@@ -540,7 +573,7 @@ static void close_fd(int fd)
 
 static void trace_close(struct trace *trace)
 {
-	attach_set_close(&trace->links);
+	probe_links_close(&trace->links);
 	for (size_t i = 0; i < trace->probe_count; i++)
 		probe_close(&trace->probes[i]);
 	free(trace->probes);
@@ -550,6 +583,8 @@ static void trace_close(struct trace *trace)
 	events_maps_close(&trace->maps);
 	close_fd(trace->unreadable_fd);
 	close_fd(trace->scratch_fd);
+	close_fd(trace->entry_fd);
+	close_fd(trace->entry_missed_fd);
 	close_fd(trace->cgroup_map_fd);
 	close_fd(trace->cgroup_fd);
 	record_text_free(&trace->message);
@@ -566,6 +601,8 @@ static int attach_probes(struct trace *trace, struct run *run)
 		.lost_fd = trace->maps.lost_fd,
 		.unreadable_fd = trace->unreadable_fd,
 		.scratch_fd = trace->scratch_fd,
+		.entry_fd = trace->entry_fd,
+		.entry_missed_fd = trace->entry_missed_fd,
 		.follow_fd = run_follow_map_fd(run),
 		.cgroup_fd = trace->cgroup_map_fd,
 	};
@@ -593,7 +630,7 @@ static int attach_probes(struct trace *trace, struct run *run)
 
 static void detach(void *ctx)
 {
-	attach_set_close(&((struct trace *)ctx)->links);
+	probe_links_close(&((struct trace *)ctx)->links);
 }
 
 static const char *probe_name(void *ctx, uint32_t probe)
@@ -620,7 +657,11 @@ static void tell_unreadable(const struct trace *trace)
 {
 	for (uint32_t i = 0; i < trace->probe_count; i++) {
 		uint64_t count = sum_cpus(trace->unreadable_fd, i), missed = probe_missed(&trace->probes[i]);
+		uint64_t unseen = trace->entry_missed_fd < 0 ? 0 : sum_cpus(trace->entry_missed_fd, i);
 
+		if (unseen)
+			log_warn("'%s': %llu return%s without values of the entry, which was before the trace's start or had to make room for others",
+				 env.specs[i], (unsigned long long)unseen, unseen == 1 ? "" : "s");
 		if (missed)
 			log_warn("'%s': the kernel left out %llu hit%s, as a BPF program was running on that CPU already",
 				 env.specs[i], (unsigned long long)missed, missed == 1 ? "" : "s");
@@ -641,6 +682,8 @@ static int run_trace(struct trace *trace, struct run *run)
 	struct events *events;
 	int status = open_maps(trace);
 
+	if (!status)
+		status = open_entry_maps(trace);
 	if (status)
 		return status;
 	events = events_new(&events_opts);
@@ -669,7 +712,8 @@ int main(int argc, char **argv)
 		.common = OPTIONS_EVENTS | OPTIONS_PROCESS,
 		.letters = {[OPTIONS_PID] = 'p', [OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_BUFFER_PAGES] = 'b'},
 	};
-	struct trace trace = {.names = stack_names_new(), .unreadable_fd = -1, .scratch_fd = -1, .cgroup_fd = -1, .cgroup_map_fd = -1};
+	struct trace trace = {.names = stack_names_new(), .unreadable_fd = -1, .scratch_fd = -1, .cgroup_fd = -1,
+			      .cgroup_map_fd = -1, .entry_fd = -1, .entry_missed_fd = -1};
 	const char *specs[MAX_SPECS];
 	struct run *run = NULL;
 	int status;

@@ -90,7 +90,7 @@ struct field {
 	enum field_kind kind;
 	int pos;		/* of its `%` in the spec's text */
 	size_t fmt_start, fmt_end;	/* the conversion's bytes in spec_format.text: [start, end) */
-	char conv;		/* d i u x X o c p s K U */
+	char conv;		/* d i u x X o c p s K U; T: a time in ns, printed in the unit that suits it */
 	unsigned int int_size;	/* FIELD_INT: as the format says: 1 (hh, c), 2 (h), 4, 8 (l, ll, z, j, t, p) */
 	bool is_signed;		/* FIELD_INT: %d %i %c */
 	bool minus, zero, plus, space, alt;	/* flags - 0 + blank # */

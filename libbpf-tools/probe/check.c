@@ -166,7 +166,7 @@ int check_spec(const struct spec *spec, const struct probe_context *context,
 	       struct checked **checked, struct diag *diag)
 {
 	struct checker c = {.arena = spec->arena, .diag = diag, .spec = spec, .context = context};
-	struct checked *result = arena_alloc(spec->arena, sizeof(*result));
+	struct checked *result = c.checked = arena_alloc(spec->arena, sizeof(*result));
 
 	*diag = (struct diag){0};
 	*checked = NULL;

@@ -37,13 +37,17 @@ struct probe_context {
 	unsigned int param_count;
 	const struct type *retval_type;	/* NULL or TYPE_VOID: none */
 	/*
-	 * The context has a slot of 8 bytes for each parameter instead of registers: fentry and fexit, which
-	 * keep the parameters for the return too, and system calls' tracepoints. retval_slot -1: none.
+	 * The context has a slot of 8 bytes for each parameter instead of registers: fentry and fexit, and
+	 * system calls' tracepoints, where r: has the slots of the entry's. retval_slot -1: none.
 	 */
 	bool has_slots;
+	bool keeps_params;		/* a return's context has the parameters too (fexit) */
 	int32_t retval_slot;
 	uint32_t string_size;		/* -Z: most bytes of a string, without the NUL */
 };
+
+/* The most values that a return probe can have kept from the entry. */
+#define CHECK_MAX_ENTRY_VARS 24
 
 /* A checked probe: typed copies in the spec's arena; the spec itself is left as it was. */
 struct checked {
@@ -52,15 +56,18 @@ struct checked {
 	struct expr *predicate;		/* of scalar type, or NULL */
 	struct field *fields;		/* with expr (and len_expr) set */
 	unsigned int field_count;
+	/* r: what a probe at the entry has to keep, each of the u64 values of VAR_ENTRY and VAR_LATENCY. */
+	const struct var *entry_vars[CHECK_MAX_ENTRY_VARS];
+	unsigned int entry_count;
 };
 
 /*
  * Give every name its var, every expression its type, and make every conversion an EXPR_CAST.
  *
  * Names. p, r: arg1..arg6 (arg7, arg8 from registers on arm64, from the stack on x86_64), by the C calling convention of the
- * context's machine; with a signature its parameters by name and argN with the type written; r: retval, and argN is an error that says
- * why (the registers have been overwritten), unless the context has slots; parameters by name and typed argN also
- * where the context knows them. u: arg1..argN with the operand's size and sign. t: args. Everywhere:
+ * context's machine; with a signature its parameters by name and argN with the type written; parameters by name and typed argN also
+ * where the context knows them. r: retval, $latency, and all these as they were at the entry, for which checked->entry_vars
+ * says what a probe there has to keep. u: arg1..argN with the operand's size and sign. t: args. Everywhere:
  * $pid ($tid) $tgid $uid $gid $cpu $comm $nsecs $task, and $retval like retval. p, r, u: ctx->REGISTER, of type_unknown(). An unknown one is an error with the nearest known
  * name. argN without a type is type_unknown().
  *
@@ -88,8 +95,8 @@ struct checked {
  * a cast to a user pointer. %K and %U take any address. %.*s takes (int length, pointer): len_expr is
  * a 64-bit number. Too few or too many arguments are errors that name the counts.
  *
- * Without a format, parameters and values of known type are printed by it: `n1=3, n2=2`, `= 5`; checked->spec is
- * then a copy of the spec with that format.
+ * Without a format, parameters and values of known type are printed by it: `n1=3, n2=2`, and at the return
+ * `(n1=3, n2=2) = 5 <1.234 us>`; checked->spec is then a copy of the spec with that format.
  *
  * Returns 0, -EINVAL (see diag) or -ENOMEM.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
  * What a spec without a format prints where the types are known: `n1=3, name="x"` at a function's
- * entry, `= 5` at its return. It becomes a format and its arguments, as if they had been written.
+ * entry, `(n1=3, name="x") = 5 <1.234 us>` at its return. It becomes a format and its arguments, as if they
+ * had been written.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -30,29 +31,34 @@ static char conversion_of(const struct type *type)
 	return type->is_signed ? 'd' : 'u';
 }
 
-/* prefix, then the value called `name`. 0 or -ENOMEM; what there is no room for is left out. */
-static int draft_add(struct draft *draft, const char *prefix, const char *name, const struct type *type)
+static size_t draft_room(const struct draft *draft)
+{
+	return sizeof(draft->text) - draft->spec->format.len;
+}
+
+static void draft_text(struct draft *draft, const char *text)
 {
 	struct spec_format *format = &draft->spec->format;
-	struct field *field = &format->fields[format->field_count];
+
+	snprintf(draft->text + format->len, draft_room(draft), "%s", text);
+	format->len += strlen(draft->text + format->len);
+}
+
+/* The value called `name`, which draft_fits() has said there is room for. 0 or -ENOMEM. */
+static int draft_value(struct draft *draft, const char *name, const struct type *type, char conv)
+{
+	struct spec_format *format = &draft->spec->format;
+	struct field *field = &format->fields[format->field_count++];
 	struct expr *arg = arena_alloc(draft->c->arena, sizeof(*arg));
-	char conv = conversion_of(type);
 	const char *quote = conv == 's' ? "\"" : "";
-	size_t room = sizeof(draft->text) - format->len;
-	int start, end;
 
 	if (!arg)
 		return -ENOMEM;
-	if (!conv || format->field_count == MAX_FIELDS || strchr(name, '%') || strlen(name) > room / 2)
-		return 0;
-	start = snprintf(draft->text + format->len, room, "%s%s%s", format->field_count ? ", " : "", prefix,
-			 quote);
-	end = start + snprintf(draft->text + format->len + start, room - (size_t)start, "%%%c", conv);
-	snprintf(draft->text + format->len + end, room - (size_t)end, "%s", quote);
+	draft_text(draft, quote);
 	*field = (struct field){
 		.kind = conv == 's' ? FIELD_STR : FIELD_INT,
-		.fmt_start = format->len + (size_t)start,
-		.fmt_end = format->len + (size_t)end,
+		.fmt_start = format->len,
+		.fmt_end = format->len + 2,
 		.conv = conv,
 		.int_size = type->size < 4 ? 4 : type->size,
 		.is_signed = conv == 'd',
@@ -60,24 +66,36 @@ static int draft_add(struct draft *draft, const char *prefix, const char *name, 
 		.width = -1,
 		.precision = -1,
 	};
-	format->len += strlen(draft->text + format->len);
+	draft_text(draft, (const char[]){'%', conv, '\0'});
+	draft_text(draft, quote);
 	*arg = (struct expr){.kind = EXPR_NAME, .text = name, .len = strlen(name)};
 	draft->spec->args[draft->spec->arg_count++] = arg;
-	format->field_count++;
 	return 0;
+}
+
+/* The result and the time have room of their own. */
+static bool draft_fits(const struct draft *draft, const char *name)
+{
+	return draft->spec->format.field_count < MAX_FIELDS - 2 && !strchr(name, '%') &&
+	       strlen(name) + 64 < draft_room(draft);
 }
 
 static int draft_param(struct draft *draft, unsigned int i, const char *name, const struct type *type)
 {
-	char number[16], prefix[MAX_TEXT / 4];
+	char conv = conversion_of(type), number[16];
 
 	snprintf(number, sizeof(number), "arg%u", i + 1);
 	if (!name[0])
 		name = arena_strndup(draft->c->arena, number, strlen(number));
 	if (!name)
 		return -ENOMEM;
-	snprintf(prefix, sizeof(prefix), "%s=", name);
-	return draft_add(draft, prefix, name, type);
+	if (!conv || !draft_fits(draft, name))
+		return 0;
+	if (draft->spec->format.field_count)
+		draft_text(draft, ", ");
+	draft_text(draft, name);
+	draft_text(draft, "=");
+	return draft_value(draft, name, type, conv);
 }
 
 static int draft_params(struct draft *draft)
@@ -102,9 +120,37 @@ static int draft_params(struct draft *draft)
 	return err;
 }
 
+/* (PARAMETERS) = RESULT <TIME>; of a result whose type is not known all of its register. */
+static int draft_return(struct draft *draft)
+{
+	const struct probe_context *context = draft->c->context;
+	const struct type *type = context->has_params ? context->retval_type : type_unknown();
+	char conv = !type ? 0 : type->is_unknown ? 'x' : conversion_of(type);
+	int err;
+
+	draft_text(draft, "(");
+	err = draft_params(draft);
+	if (err)
+		return err;
+	if (draft->spec->format.field_count)
+		draft_text(draft, ") ");
+	else
+		draft->spec->format.len = 0;
+	if (conv) {
+		draft_text(draft, "= ");
+		err = draft_value(draft, "retval", type, conv);
+		draft_text(draft, " ");
+	}
+	if (err)
+		return err;
+	draft_text(draft, "<");
+	err = draft_value(draft, "$latency", type_int(8, false), 'T');
+	draft_text(draft, ">");
+	return err;
+}
+
 int check_default_format(struct checker *c)
 {
-	const struct type *retval = c->context->has_params ? c->context->retval_type : NULL;
 	struct draft draft = {.c = c, .spec = arena_alloc(c->arena, sizeof(struct spec))};
 	int err = 0;
 
@@ -116,8 +162,8 @@ int check_default_format(struct checker *c)
 	draft.spec->args = arena_alloc(c->arena, MAX_FIELDS * sizeof(struct expr *));
 	if (!draft.spec->format.fields || !draft.spec->args)
 		return -ENOMEM;
-	if (c->spec->kind == SPEC_RETURN && retval)
-		err = draft_add(&draft, "= ", "retval", retval);
+	if (c->spec->kind == SPEC_RETURN)
+		err = draft_return(&draft);
 	else if (c->spec->kind == SPEC_ENTRY)
 		err = draft_params(&draft);
 	if (err || !draft.spec->format.field_count)

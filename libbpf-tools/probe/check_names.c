@@ -60,6 +60,7 @@ static const struct {
 	{"$nsecs", VAR_NSECS, VAR_U64},
 	{"$comm", VAR_COMM, VAR_TEXT},
 	{"$task", VAR_TASK, VAR_POINTER},
+	{"$latency", VAR_LATENCY, VAR_U64},
 };
 
 static const struct type task_struct = {.kind = TYPE_STRUCT, .name = "struct task_struct"};
@@ -291,9 +292,31 @@ static const char *place(const struct checker *c)
 	return c->spec->func[0] ? c->spec->func : "the function";
 }
 
-static struct var *special_var(struct checker *c, const char *name, size_t row)
+/* At a return: what `var` is at the entry, to be kept by a probe there. */
+static struct var *entry_var(struct checker *c, struct var *var, enum var_where where, int pos)
+{
+	struct checked *checked = c->checked;
+	struct var *at_entry = var ? arena_alloc(c->arena, sizeof(*at_entry)) : NULL;
+
+	if (!at_entry)
+		return NULL;
+	if (checked->entry_count == CHECK_MAX_ENTRY_VARS)
+		return check_fail(c, pos, "at most %d values of the entry can be kept for the return",
+				  CHECK_MAX_ENTRY_VARS);
+	*at_entry = *var;
+	if (where == VAR_LATENCY)
+		at_entry->where = VAR_NSECS;
+	var->where = where;
+	var->offset = 8 * (int32_t)checked->entry_count;
+	var->at_entry = at_entry;
+	checked->entry_vars[checked->entry_count++] = at_entry;
+	return var;
+}
+
+static struct var *special_var(struct checker *c, const char *name, size_t row, int pos)
 {
 	const struct type *type = NULL;
+	struct var *var;
 
 	switch (specials[row].type) {
 	case VAR_U32:
@@ -311,7 +334,12 @@ static struct var *special_var(struct checker *c, const char *name, size_t row)
 		type = type_pointer(c->arena, type ? type : &task_struct, SPACE_KERNEL);
 		break;
 	}
-	return new_var(c, name, specials[row].where, type);
+	var = new_var(c, name, specials[row].where, type);
+	if (specials[row].where != VAR_LATENCY)
+		return var;
+	if (c->spec->kind != SPEC_RETURN)
+		return check_fail(c, pos, "'$latency' is known at a function's return only (r:)");
+	return entry_var(c, var, VAR_LATENCY, pos);
 }
 
 static struct var *retval_var(struct checker *c, const char *name, int pos)
@@ -340,7 +368,7 @@ static struct var *args_var(struct checker *c, const char *name, int pos)
 {
 	if (c->spec->kind != SPEC_TRACEPOINT)
 		return check_fail(c, pos, "'args' is known at tracepoints only (t:); here there is %s",
-				  c->spec->kind == SPEC_RETURN ? "retval" : "arg1, arg2, ...");
+				  c->spec->kind == SPEC_RETURN ? "retval, arg1, arg2, ..." : "arg1, arg2, ...");
 	if (!c->context->record)
 		return check_fail(c, pos, "the fields of %s:%s are not known", c->spec->category,
 				  c->spec->func);
@@ -366,26 +394,13 @@ static int find_known_param(const struct checker *c, const char *name)
 	return -1;
 }
 
-/* Are the parameters still there when the function returns? An exit's tracepoint has no slot for them. */
-static bool keeps_params(const struct checker *c)
-{
-	return c->context->has_slots && c->context->param_count && c->context->params[0].slot >= 0;
-}
-
-static struct var *overwritten(struct checker *c, const char *name, int pos)
-{
-	return check_fail(c, pos,
-			  "'%s' is not known at the return of %s: its register has been overwritten; "
-			  "retval is known here, arguments at the entry (p:)", name, place(c));
-}
-
 static const char *known_names(const struct checker *c)
 {
 	switch (c->spec->kind) {
 	case SPEC_ENTRY:
 		return "arg1 to arg8, ";
 	case SPEC_RETURN:
-		return "retval, ";
+		return "retval, $latency, arg1 to arg8, ";
 	case SPEC_TRACEPOINT:
 		return "args->FIELD, ";
 	case SPEC_USDT:
@@ -453,21 +468,36 @@ struct expr *check_constant(struct checker *c, const struct expr *e)
 	return type ? check_new_int(c, e->pos, type_int(type->size, type->is_signed), value) : NULL;
 }
 
-/* A name that isn't in c->vars yet. */
-static struct var *resolve_name(struct checker *c, const char *name, int pos)
+/* A function's parameter or argument as it is at the entry; NULL and no error: the name is none. */
+static struct var *function_var(struct checker *c, const char *name, int pos)
 {
 	int param = find_param(c->spec, name), known = find_known_param(c, name);
 	unsigned int number;
 
-	if (c->spec->kind == SPEC_RETURN && !keeps_params(c) && (known >= 0 || param >= 0 || check_argument_number(name, &number)))
-		return overwritten(c, name, pos);
 	if (param >= 0)
 		return param_var(c, name, (unsigned int)param, pos);
 	if (known >= 0)
 		return known_param_var(c, name, (unsigned int)known, pos);
+	if (check_argument_number(name, &number) && (c->spec->kind == SPEC_ENTRY || c->spec->kind == SPEC_RETURN))
+		return entry_argument(c, name, number, pos);
+	return NULL;
+}
+
+/* A name that isn't in c->vars yet. */
+static struct var *resolve_name(struct checker *c, const char *name, int pos)
+{
+	struct var *var = function_var(c, name, pos);
+	unsigned int number;
+
+	if (c->diag->text[0])
+		return NULL;
+	if (var && c->spec->kind == SPEC_RETURN && !c->context->keeps_params)
+		return entry_var(c, var, VAR_ENTRY, pos);
+	if (var)
+		return var;
 	for (size_t i = 0; i < ROWS(specials); i++)
 		if (strcmp(specials[i].name, name) == 0)
-			return special_var(c, name, i);
+			return special_var(c, name, i, pos);
 	if (strcmp(name, "retval") == 0 || strcmp(name, "$retval") == 0)
 		return retval_var(c, name, pos);
 	if (strcmp(name, "args") == 0)
@@ -481,9 +511,7 @@ static struct var *resolve_name(struct checker *c, const char *name, int pos)
 	if (c->spec->kind == SPEC_TRACEPOINT)
 		return check_fail(c, pos,
 				  "'%s' is not known at a tracepoint: write args->FIELD", name);
-	if (c->spec->kind == SPEC_USDT)
-		return usdt_argument(c, name, number, pos);
-	return entry_argument(c, name, number, pos);
+	return usdt_argument(c, name, number, pos);
 }
 
 const struct var *check_name(struct checker *c, const struct expr *e)

@@ -16,6 +16,7 @@ struct checker {
 	const struct probe_context *context;
 	const struct type **param_types;	/* of spec->params */
 	struct known_var *vars;			/* those used so far: one var a name */
+	struct checked *checked;		/* the result */
 };
 
 /* diag_error() for functions that return pointers. */

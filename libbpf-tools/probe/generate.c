@@ -122,8 +122,7 @@ static void gen_filter_maps(struct generator *g)
 	}
 }
 
-/* counter[probe]++ in a per-CPU array. */
-static void gen_count(struct generator *g, int map_fd)
+void generate_count(struct generator *g, int map_fd)
 {
 	struct code *c = g->code;
 	int key = code_new_buffer(c, 4);
@@ -327,6 +326,14 @@ static void gen_program(struct generator *g)
 	gen_identity(g);
 	gen_filter_ids(g);
 	gen_filter_maps(g);
+	if (g->opts->is_entry) {
+		generate_keep(g);
+		code_label(c, g->drop);
+		gen_drop(g);
+		return;
+	}
+	if (checked->entry_count)
+		generate_recall(g);
 	if (checked->predicate) {
 		g->fault = g->unreadable;
 		generate_branch(g, checked->predicate, g->drop);
@@ -349,12 +356,12 @@ static void gen_program(struct generator *g)
 	if (checked->predicate) {
 		code_label(c, g->unreadable);
 		code_comment(c, "the predicate could not be evaluated: count it");
-		gen_count(g, g->opts->unreadable_fd);
+		generate_count(g, g->opts->unreadable_fd);
 		gen_drop(g);
 	}
 	code_label(c, g->lost);
 	code_comment(c, "no room: count it");
-	gen_count(g, g->opts->lost_fd);
+	generate_count(g, g->opts->lost_fd);
 	gen_drop(g);
 }
 
@@ -375,7 +382,7 @@ int generate_program(const struct record *record, const struct generate_opts *op
 	g.drop = code_new_label(code);
 	g.lost = code_new_label(code);
 	g.unreadable = code_new_label(code);
-	if (generate_needs_scratch(record, opts->use_perf))
+	if (!opts->is_entry && generate_needs_scratch(record, opts->use_perf))
 		g.scratch = code_new_vreg(code);
 	generate_prepare(&g);
 	gen_program(&g);

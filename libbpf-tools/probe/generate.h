@@ -10,7 +10,17 @@
 #include "probe/code.h"
 #include "probe/record.h"
 
+/* By what a return finds what was kept at its call's entry. */
+enum generate_frame {
+	GENERATE_FRAME_STACK,	/* registers: the stack pointer */
+	GENERATE_FRAME_GO,	/* registers: goroutine, and its stack pointer relative to where the stack ends */
+	GENERATE_FRAME_CONTEXT,	/* fentry and fexit: their context is the same one, on the function's stack */
+	GENERATE_FRAME_NONE,	/* system calls: a thread makes one at a time */
+};
+
 struct generate_opts {
+	bool is_entry;		/* not the probe itself but the one that keeps checked->entry_vars for it */
+	enum generate_frame frame;
 	/* Maps. */
 	int ring_fd;		/* ring buffer, or perf event array */
 	bool use_perf;
@@ -24,6 +34,8 @@ struct generate_opts {
 	 * faulted in and read again. Excludes use_perf and cgroup_fd, whose maps such programs can't have.
 	 */
 	bool sleepable;
+	int entry_fd;		/* LRU hash of GENERATE_ENTRY_KEY_SIZE to 8 bytes times entry_count or more */
+	int entry_missed_fd;	/* as lost_fd: returns whose entry values were not there */
 	int follow_fd;		/* only threads in this map; -1: all */
 	int cgroup_fd;		/* only tasks under element 0 of this cgroup array; -1: all */
 	/* Identity. */
@@ -39,6 +51,7 @@ struct generate_opts {
 	uint64_t pidns_dev, pidns_ino;	/* ino 0: initial */
 };
 
+#define GENERATE_ENTRY_KEY_SIZE 24
 #define GENERATE_SCRATCH_SLOTS 3
 /* Value size of the scratch map for records of at most max_size bytes: a lock word, then the record. */
 uint32_t generate_scratch_size(uint32_t max_size);

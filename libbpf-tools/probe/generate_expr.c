@@ -253,7 +253,20 @@ static int gen_helper(struct generator *g, int helper)
 	return v;
 }
 
-static int gen_var(struct generator *g, const struct var *var)
+/* A value that was kept at the entry. */
+static int gen_entry_value(struct generator *g, const struct var *var)
+{
+	int v = code_new_vreg(g->code), found = code_new_label(g->code);
+
+	code_comment(g->code, "%s at the entry", var->name);
+	code_jump_if_imm(g->code, BPF_JNE, g->entry_found, 0, found);
+	gen_fault(g, ENODATA);
+	code_label(g->code, found);
+	code_load(g->code, 8, v, BPF_REG_10, (int16_t)(g->entry_values + var->offset));
+	return v;
+}
+
+int generate_var(struct generator *g, const struct var *var)
 {
 	struct code *c = g->code;
 	int v;
@@ -304,6 +317,15 @@ static int gen_var(struct generator *g, const struct var *var)
 		return gen_helper(g, BPF_FUNC_ktime_get_ns);
 	case VAR_TASK:
 		return gen_helper(g, BPF_FUNC_get_current_task);
+	case VAR_ENTRY:
+		return gen_entry_value(g, var);
+	case VAR_LATENCY: {
+		int since = gen_entry_value(g, var);
+
+		v = gen_helper(g, BPF_FUNC_ktime_get_ns);
+		code_alu(c, BPF_SUB, true, v, since);
+		return v;
+	}
 	case VAR_COMM:
 		break;
 	}
@@ -772,7 +794,7 @@ static int value_of(struct generator *g, const struct expr *e)
 		code_mov_imm(g->code, v, int_value(e));
 		return v;
 	case EXPR_NAME:
-		return gen_var(g, e->var);
+		return generate_var(g, e->var);
 	case EXPR_UNARY:
 		return gen_unary(g, e);
 	case EXPR_DEREF:

@@ -25,10 +25,26 @@ struct generator {
 	int string_buffer;	/* stack offset for STRCMP; 0: none yet */
 	unsigned int string_buffer_size;
 	int drop, lost, unreadable;	/* labels */
+	int entry_values;	/* stack offset of what was kept at the entry */
+	int entry_found;	/* vreg: was there anything? */
 	int fault;		/* label to jump to when memory cannot be read; g->fault_code says why */
 	int fault_code;		/* vreg that gets the errno before the jump, or -1: nobody asks */
 };
 
+/* counter[probe]++ in a per-CPU array. */
+void generate_count(struct generator *g, int map_fd);
+
+/* ---- generate_entry.c ---- */
+
+/* At the entry: keep checked->entry_vars for the return. */
+void generate_keep(struct generator *g);
+/* At the return: take them out again. */
+void generate_recall(struct generator *g);
+
+/* ---- generate_expr.c ---- */
+
+/* The value of a name, in a vreg; jumps to g->fault if it can't be had. */
+int generate_var(struct generator *g, const struct var *var);
 /* Look through all expressions for what they need in common: the stack's string buffer. */
 void generate_prepare(struct generator *g);
 /* Go on if the expression is true, jump to if_false if it isn't, to g->fault if it has no value. */

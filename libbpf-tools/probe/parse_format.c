@@ -30,6 +30,7 @@ static const struct conversion conversions[] = {
 	{'o', FIELD_INT, false, 4, true},
 	{'c', FIELD_INT, true, 0, false},
 	{'p', FIELD_INT, false, 0, false},
+	{'T', FIELD_INT, false, 0, false},
 	{'s', FIELD_STR, false, 0, true},
 	{'K', FIELD_KSYM, false, 0, false},
 	{'U', FIELD_USYM, false, 0, false},
@@ -135,9 +136,9 @@ static int unknown_conversion(struct format_reader *r, struct field *field)
 	if (strchr("eEfFgGaA", r->text[r->at]))
 		return diag_error(r->diag, field->pos,
 				  "'%.*s': floating-point values can't be printed; there are "
-				  "d i u x X o c p s K U", len + 1, text);
+				  "d i u x X o c p s T K U", len + 1, text);
 	return diag_error(r->diag, field->pos, "'%.*s' is not a conversion; there are "
-			  "d i u x X o c p s K U, and %%%% for a percent sign", len + 1, text);
+			  "d i u x X o c p s T K U, and %%%% for a percent sign", len + 1, text);
 }
 
 /* What can't go together. */
@@ -196,7 +197,7 @@ static int read_field(struct format_reader *r, struct field *field)
 		field->int_size = modifier ? modifier : conversion->int_size;
 		if (conversion->conv == 'c')
 			field->int_size = 1;
-		else if (conversion->conv == 'p')
+		else if (conversion->conv == 'p' || conversion->conv == 'T')
 			field->int_size = 8;
 	}
 	return 0;

@@ -32,7 +32,7 @@ static int check_context(struct probe *probe, const struct probe_context *contex
 	return err;
 }
 
-/* A kernel function has two contexts; what only one of them knows can still be had. */
+/* A kernel function has two contexts; only kprobes know the registers. */
 static int check_kernel(struct probe *probe, const struct probe_opts *opts, struct diag *diag)
 {
 	const struct target *target = &probe->target;
@@ -40,20 +40,11 @@ static int check_kernel(struct probe *probe, const struct probe_opts *opts, stru
 	int err = check_context(probe, &target->contexts[0], opts, &probe->checked[0], &probe->records[0],
 				diag);
 
-	if (err == -ENOMEM || !target->tracing.is_possible)
+	if (err || !target->tracing.is_possible)
 		return err;
 	if (check_context(probe, &target->tracing.context, opts, &probe->tracing_checked,
-			  &probe->tracing_record, &tracing_diag)) {
+			  &probe->tracing_record, &tracing_diag))
 		probe->tracing_checked = NULL;
-		return err;
-	}
-	if (!err)
-		return 0;
-	probe->needs_tracing = true;
-	probe->refusal = *diag;
-	*diag = (struct diag){};
-	probe->checked[0] = probe->tracing_checked;
-	probe->records[0] = probe->tracing_record;
 	return 0;
 }
 
@@ -160,6 +151,22 @@ void probe_close(struct probe *probe)
 	*probe = (struct probe){};
 }
 
+void probe_links_close(struct probe_links *links)
+{
+	attach_set_close(&links->probes);
+	attach_set_close(&links->entries);
+}
+
+unsigned int probe_entry_count(const struct probe *probe)
+{
+	unsigned int most = 0;
+
+	for (unsigned int i = 0; i < probe->target.context_count; i++)
+		if (probe->checked[i]->entry_count > most)
+			most = probe->checked[i]->entry_count;
+	return most;
+}
+
 uint64_t probe_missed(const struct probe *probe)
 {
 	uint64_t missed = 0;
@@ -245,64 +252,96 @@ cleanup:
 	return err;
 }
 
-static int attach_group(struct attachment *at, unsigned int context, const size_t *indices,
-			size_t count)
+/* Places that one program is for. */
+struct group {
+	unsigned int context;
+	bool is_entry;		/* the program that keeps values for the returns */
+	const struct target_place *places;	/* of which it is for those with these indices */
+	const size_t *indices;
+	size_t count;
+};
+
+static struct generate_opts group_opts(const struct probe *probe, const struct generate_opts *common,
+				       const struct attach_features *features, const struct group *group)
+{
+	struct generate_opts generate = *common;
+	bool is_file = probe->target.how == TARGET_FILE;
+
+	generate.is_entry = group->is_entry;
+	generate.frame = !is_file ? GENERATE_FRAME_NONE :
+			 probe->target.ret_sites ? GENERATE_FRAME_GO : GENERATE_FRAME_STACK;
+	generate.sleepable = is_file && !group->is_entry && features->sleepable &&
+			     !generate.use_perf && generate.cgroup_fd < 0 &&
+			     generate_reads_user(&probe->records[group->context]);
+	generate.place_is_cookie = group->count > 1;
+	generate.place = probe->first_place + (uint32_t)group->indices[0];
+	return generate;
+}
+
+static int attach_group_uprobes(struct attachment *at, const struct group *group, int prog_fd, bool use_multi,
+				size_t *attached)
 {
 	struct probe *probe = at->probe;
-	struct generate_opts generate = *at->generate;
-	struct attach_place *places = calloc(count, sizeof(*places));
+	struct attach_place *places = calloc(group->count, sizeof(*places));
 	struct attach_uprobe_opts opts = {
 		.path = probe->target.file.path,
 		.places = places,
-		.count = count,
-		.is_return = probe->spec->kind == SPEC_RETURN && !probe->target.ret_sites,
+		.count = group->count,
+		.is_return = probe->spec->kind == SPEC_RETURN && !probe->target.ret_sites && !group->is_entry,
+		.use_multi = use_multi,
+		.use_cookie = group->count > 1,
 		.pid = at->pid,
 	};
-	bool is_tracepoint = probe->target.how == TARGET_TRACEPOINT;
-	struct probe_program kind = {
-		.type = is_tracepoint ? BPF_PROG_TYPE_TRACEPOINT : BPF_PROG_TYPE_KPROBE};
-	size_t attached = 0;
 	int err;
 
 	if (!places)
 		return -ENOMEM;
-	/* The multi link is the cheaper one per hit too, wherever its process filter can be trusted. */
-	opts.use_multi = !is_tracepoint && at->features->uprobe_multi &&
-			 (!at->pid || at->features->uprobe_multi_pid);
-	generate.sleepable = !is_tracepoint && at->features->sleepable &&
-			     !generate.use_perf && generate.cgroup_fd < 0 &&
-			     generate_reads_user(&probe->records[context]);
-	opts.use_cookie = count > 1;
-	generate.place_is_cookie = opts.use_cookie;
-	generate.place = probe->first_place + (uint32_t)indices[0];
-	for (size_t i = 0; i < count; i++) {
-		const struct target_place *place = &probe->target.places[indices[i]];
+	for (size_t i = 0; i < group->count; i++) {
+		const struct target_place *place = &group->places[group->indices[i]];
 
 		places[i] = (struct attach_place){place->offset, place->ref_ctr_offset,
-						  probe->first_place + indices[i]};
+						  probe->first_place + group->indices[i]};
 	}
-	if (opts.use_multi)
-		kind.attach_type = ATTACH_TYPE_UPROBE_MULTI;
-	err = probe_load(probe, &probe->records[context], &generate, &kind, at->diag);
+	err = attach_uprobes(group->is_entry ? &at->links->entries : &at->links->probes, prog_fd, &opts, attached);
+	log_info("%s: %zu of %zu%s by %s", probe->spec->text, *attached, group->count,
+		 group->is_entry ? " entries" : "", use_multi ? "one uprobe multi link" : "a perf event each");
+	free(places);
+	return err;
+}
+
+static int attach_group(struct attachment *at, const struct group *group)
+{
+	struct probe *probe = at->probe;
+	const struct target_place *first = &group->places[group->indices[0]];
+	struct generate_opts generate = group_opts(probe, at->generate, at->features, group);
+	bool is_tracepoint = probe->target.how == TARGET_TRACEPOINT;
+	/* The multi link is the cheaper one per hit too, wherever its process filter can be trusted. */
+	bool use_multi = !is_tracepoint && at->features->uprobe_multi &&
+			 (!at->pid || at->features->uprobe_multi_pid);
+	struct probe_program kind = {
+		.type = is_tracepoint ? BPF_PROG_TYPE_TRACEPOINT : BPF_PROG_TYPE_KPROBE,
+		.attach_type = use_multi ? ATTACH_TYPE_UPROBE_MULTI : 0,
+	};
+	size_t attached = 0;
+	int err = probe_load(probe, &probe->records[group->context], &generate, &kind, at->diag);
+
 	if (err < 0)
-		goto cleanup;
+		return err;
 	if (is_tracepoint) {
-		err = attach_tracepoint(at->links, err, probe->target.places[indices[0]].tracepoint_id,
+		err = attach_tracepoint(group->is_entry ? &at->links->entries : &at->links->probes, err,
+					group->is_entry ? first->entry_tracepoint_id : first->tracepoint_id,
 					false, 0);
 		attached = !err;
 	} else {
-		err = attach_uprobes(at->links, err, &opts, &attached);
-		log_info("%s: %zu of %zu by %s", probe->spec->text, attached, count,
-			 opts.use_multi ? "one uprobe multi link" : "a perf event each");
+		err = attach_group_uprobes(at, group, err, use_multi, &attached);
 	}
-	probe->attached += attached;
+	if (!group->is_entry)
+		probe->attached += attached;
 	if (err)
 		diag_error(at->diag, -1, "cannot attach to %s: %s",
-			   probe->target.places[indices[attached < count ? attached : 0]].name,
+			   group->places[group->indices[attached < group->count ? attached : 0]].name,
 			   err == -ENOTSUPP ? "the kernel cannot probe its instruction"
 					    : strerror(-err));
-cleanup:
-	free(places);
 	return err;
 }
 
@@ -310,59 +349,94 @@ cleanup:
  * A multi link is all or nothing. So that one place that cannot be probed doesn't hide the others, halve
  * until it is alone.
  */
-static int attach_halves(struct attachment *at, unsigned int context, const size_t *indices,
-			 size_t count)
+static int attach_halves(struct attachment *at, const struct group *group)
 {
-	size_t loaded = at->probe->prog_count;
-	int err = attach_group(at, context, indices, count), first, second;
+	size_t loaded = at->probe->prog_count, half = group->count / 2;
+	struct group first = *group, second = *group;
+	int err = attach_group(at, group), second_err;
 
-	if (!err || count == 1 || at->probe->prog_count == loaded)
+	if (!err || group->count == 1 || at->probe->prog_count == loaded)
 		return err;
 	at->diag->text[0] = '\0';
-	first = attach_halves(at, context, indices, count / 2);
-	second = attach_halves(at, context, indices + count / 2, count - count / 2);
-	return first ?: second;
+	first.count = half;
+	second.indices += half;
+	second.count -= half;
+	err = attach_halves(at, &first);
+	second_err = attach_halves(at, &second);
+	return err ?: second_err;
 }
 
-/* All places of a context by as few programs as possible. */
-static int attach_context(struct attachment *at, unsigned int context, const size_t *indices,
-			  size_t count)
+/* All places by as few programs as possible. */
+static int attach_places(struct attachment *at, const struct group *group)
 {
+	struct group single = *group;
 	int err = 0, one;
 
 	if (at->features->cookie && at->probe->target.how != TARGET_TRACEPOINT)
-		return attach_halves(at, context, indices, count);
-	for (size_t i = 0; i < count; i++) {
-		one = attach_group(at, context, &indices[i], 1);
+		return attach_halves(at, group);
+	single.count = 1;
+	for (size_t i = 0; i < group->count; i++, single.indices++) {
+		one = attach_group(at, &single);
 		err = err ?: one;
 	}
 	return err;
 }
 
+static size_t find_places(const struct target_place *places, size_t place_count, unsigned int context,
+			  size_t *indices)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < place_count; i++)
+		if (places[i].context == context)
+			indices[count++] = i;
+	return count;
+}
+
+/* First what keeps the entries' values, if returns want them: so each return that fires has some. */
+static int attach_context(struct attachment *at, unsigned int context, size_t *indices)
+{
+	const struct target *target = &at->probe->target;
+	struct group group = {.context = context, .places = target->places, .indices = indices};
+	struct group entries = group;
+	int err = 0;
+
+	if (at->probe->checked[context]->entry_count) {
+		entries.is_entry = true;
+		entries.places = target->ret_sites ? target->entries : target->places;
+		entries.count = find_places(entries.places, target->ret_sites ? target->entry_count
+									      : target->place_count,
+					    context, indices);
+		err = attach_places(at, &entries);
+	}
+	if (err && entries.count == 1)
+		return err;
+	if (err)
+		log_warn("'%s': at some places no value is kept at the entry: %s", at->probe->spec->text,
+			 at->diag->text);
+	group.count = find_places(target->places, target->place_count, context, indices);
+	return attach_places(at, &group);
+}
+
 int probe_attach(struct probe *probe, const struct generate_opts *generate,
-		 const struct attach_features *features, pid_t attach_pid, struct attach_set *links,
+		 const struct attach_features *features, pid_t attach_pid, struct probe_links *links,
 		 struct diag *diag)
 {
 	struct attachment at = {probe, generate, features, attach_pid, links, diag};
-	size_t *indices = calloc(probe->target.place_count, sizeof(*indices)), count;
+	const struct target *target = &probe->target;
+	size_t most = target->place_count > target->entry_count ? target->place_count : target->entry_count;
+	size_t *indices;
 	int err = 0;
 
-	if (probe->target.how == TARGET_KERNEL) {
-		free(indices);
+	if (target->how == TARGET_KERNEL)
 		return probe_attach_kernel(&at);
-	}
+	indices = calloc(most, sizeof(*indices));
 	if (!indices)
 		return -ENOMEM;
-	for (unsigned int c = 0; c < probe->target.context_count; c++) {
-		int one;
+	for (unsigned int c = 0; c < target->context_count; c++) {
+		int one = attach_context(&at, c, indices);
 
-		count = 0;
-		for (size_t i = 0; i < probe->target.place_count; i++)
-			if (probe->target.places[i].context == c)
-				indices[count++] = i;
-		one = attach_context(&at, c, indices, count);
-		if (one && !err)
-			err = one;
+		err = err ?: one;
 	}
 	free(indices);
 	return probe->attached ? 0 : err;
@@ -387,39 +461,56 @@ static void dump_expressions(const struct checked *checked, FILE *file)
 	}
 }
 
+static int dump_program(const struct record *record, const struct generate_opts *opts, FILE *file,
+			struct diag *diag)
+{
+	struct code_program program = {};
+	int err = generate_program(record, opts, &program, diag);
+
+	if (!err)
+		code_program_print(&program, file);
+	code_program_free(&program);
+	return err;
+}
+
 int probe_dump(const struct probe *probe, const struct generate_opts *generate, FILE *file,
 	       struct diag *diag)
 {
 	const struct target *target = &probe->target;
-	int err = 0;
+	size_t *indices = calloc(target->place_count + 1, sizeof(*indices));
+	int err = indices ? 0 : -ENOMEM;
 
 	for (unsigned int c = 0; c < target->context_count && !err; c++) {
 		/* Of a kernel function: what is tried first. */
 		const struct record *record = probe->tracing_checked ? &probe->tracing_record
 								     : &probe->records[c];
-		struct generate_opts opts = *generate;
-		struct code_program program;
-		size_t count = 0;
+		struct group group = {.context = c, .places = target->places, .indices = indices};
+		struct generate_opts opts;
 
+		group.count = find_places(target->places, target->place_count, c, indices);
 		fprintf(file, "%s\n", probe->spec->text);
-		for (size_t i = 0; i < target->place_count; i++) {
-			if (target->places[i].context != c)
-				continue;
-			if (!count++)
-				opts.place = probe->first_place + (uint32_t)i;
+		for (size_t i = 0; i < group.count; i++) {
 			fprintf(file, "  at ");
-			target_print_place(probe->spec, target, &target->places[i], file);
+			target_print_place(probe->spec, target, &target->places[indices[i]], file);
 			if (target->how == TARGET_FILE)
 				fprintf(file, " offset 0x%llx",
-					(unsigned long long)target->places[i].offset);
+					(unsigned long long)target->places[indices[i]].offset);
 			fprintf(file, "\n");
 		}
-		opts.place_is_cookie = count > 1;
+		opts = group_opts(probe, generate, &(struct attach_features){}, &group);
+		if (target->how == TARGET_KERNEL)
+			opts.frame = probe->tracing_checked ? GENERATE_FRAME_CONTEXT : GENERATE_FRAME_STACK;
 		dump_expressions(record->checked, file);
-		err = generate_program(record, &opts, &program, diag);
+		if (record->checked->entry_count) {
+			opts.is_entry = true;
+			fprintf(file, "  at the entry:\n");
+			err = dump_program(record, &opts, file, diag);
+			opts.is_entry = false;
+			fprintf(file, "  at the return:\n");
+		}
 		if (!err)
-			code_program_print(&program, file);
-		code_program_free(&program);
+			err = dump_program(record, &opts, file, diag);
 	}
+	free(indices);
 	return err;
 }

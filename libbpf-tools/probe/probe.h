@@ -22,8 +22,6 @@ struct probe {
 	/* A kernel function as fentry and fexit see it; NULL if they can't be used. The layouts are the same. */
 	struct checked *tracing_checked;
 	struct record tracing_record;
-	bool needs_tracing;		/* something that only fexit keeps is used; refusal says what */
-	struct diag refusal;
 	uint32_t first_place;		/* places are numbered through all probes of a run */
 	int *prog_fds;			/* loaded programs */
 	size_t prog_count;
@@ -43,14 +41,21 @@ int probe_compile(const char *text, const struct probe_opts *opts, struct probe 
 /* Programs stay attached through their links. Fine on a zeroed one. */
 void probe_close(struct probe *probe);
 
+/* The links of the programs. Without the entries' ones returns would miss what these keep: close them last. */
+struct probe_links {
+	struct attach_set probes, entries;
+};
+
+void probe_links_close(struct probe_links *links);
+
 /*
  * Generate, load and attach the programs. generate: maps and filters; what concerns the single
- * program (place, cookie) is filled in here. Links are added to `links`. 0 or negative errno with diag; a
+ * program (place, cookie, entry) is filled in here. Links are added to `links`. 0 or negative errno with diag; a
  * probe that could be attached to some of its places only is one that worked: compare `attached`
  * with target.place_count.
  */
 int probe_attach(struct probe *probe, const struct generate_opts *generate,
-		 const struct attach_features *features, pid_t attach_pid, struct attach_set *links,
+		 const struct attach_features *features, pid_t attach_pid, struct probe_links *links,
 		 struct diag *diag);
 
 /*
@@ -58,6 +63,9 @@ int probe_attach(struct probe *probe, const struct generate_opts *generate,
  * 9ed9e9ba2337; kprobes from 6.7 on); 0 where nobody counts.
  */
 uint64_t probe_missed(const struct probe *probe);
+
+/* How many values a return probe has kept at the entry; 0: none. */
+unsigned int probe_entry_count(const struct probe *probe);
 
 /* The largest scratch value that a record of this probe needs; 0: none. */
 uint32_t probe_scratch_size(const struct probe *probe, bool use_perf);

@@ -33,46 +33,59 @@ static int module_btf_fd(const char *module)
 	return -ENOENT;
 }
 
-static int attach_by_tracing(struct attachment *at, struct diag *diag)
+static int attach_tracing_program(struct attachment *at, int btf_fd, bool is_entry, struct diag *diag)
 {
 	struct probe *probe = at->probe;
-	const struct target_tracing *tracing = &probe->target.tracing;
-	bool is_return = probe->spec->kind == SPEC_RETURN;
+	bool is_exit = probe->spec->kind == SPEC_RETURN && !is_entry;
 	struct generate_opts generate = *at->generate;
 	struct probe_program kind = {
 		.type = BPF_PROG_TYPE_TRACING,
-		.attach_type = is_return ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY,
-		.btf_id = tracing->btf_id,
-		.is_trial = !probe->needs_tracing,
+		.attach_type = is_exit ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY,
+		.btf_id = probe->target.tracing.btf_id,
+		.btf_fd = btf_fd,
+		.is_trial = true,
 	};
 	int err;
 
-	if (tracing->module[0])
-		kind.btf_fd = module_btf_fd(tracing->module);
-	if (kind.btf_fd < 0)
-		return diag_error(diag, -1, "the BTF of module %s is not there", tracing->module);
+	generate.is_entry = is_entry;
+	generate.frame = GENERATE_FRAME_CONTEXT;
 	generate.place_is_cookie = false;
 	generate.place = probe->first_place;
 	err = probe_load(probe, &probe->tracing_record, &generate, &kind, diag);
-	if (kind.btf_fd)
-		close(kind.btf_fd);
-	if (err >= 0) {
-		err = attach_tracing(at->links, err);
-		if (err)
-			diag_error(diag, -1, "%s", strerror(-err));
-	}
-	if (err)
+	if (err < 0)
 		return err;
-	probe->attached = 1;
-	log_info("%s: by %s", probe->spec->text, is_return ? "fexit" : "fentry");
+	err = attach_tracing(is_entry ? &at->links->entries : &at->links->probes, err);
+	if (err)
+		return diag_error(diag, -1, "%s", strerror(-err));
+	log_info("%s: by %s", probe->spec->text, is_exit ? "fexit" : "fentry");
 	return 0;
+}
+
+/* fexit has the parameters; only the time must be kept at the entry. */
+static int attach_by_tracing(struct attachment *at, struct diag *diag)
+{
+	struct probe *probe = at->probe;
+	const char *module = probe->target.tracing.module;
+	int btf_fd = module[0] ? module_btf_fd(module) : 0, err = 0;
+
+	if (btf_fd < 0)
+		return diag_error(diag, -1, "the BTF of module %s is not there", module);
+	if (probe->tracing_checked->entry_count)
+		err = attach_tracing_program(at, btf_fd, true, diag);
+	if (!err)
+		err = attach_tracing_program(at, btf_fd, false, diag);
+	if (btf_fd)
+		close(btf_fd);
+	if (!err)
+		probe->attached = 1;
+	return err;
 }
 
 /* ---- kprobes -------------------------------------------------------------------------------- */
 
 struct same_name {
 	const struct attach_kprobe_opts *opts;
-	struct attachment *at;
+	struct attach_set *links;
 	int prog_fd;
 	size_t count;
 	int err;
@@ -88,15 +101,16 @@ static int attach_same_name(const struct bsl_kernel_symbol *sym, void *ctx)
 	function.addr = sym->addr;
 	opts.functions = &function;
 	opts.count = 1;
-	same->err = attach_kprobes(same->at->links, same->prog_fd, &opts, &attached);
+	same->err = attach_kprobes(same->links, same->prog_fd, &opts, &attached);
 	same->count += attached;
 	return same->err;
 }
 
 /* Static functions of one name in several files: all are meant. */
-static int attach_all_of_name(struct attachment *at, int prog_fd, const struct attach_kprobe_opts *opts)
+static int attach_all_of_name(struct attachment *at, struct attach_set *links, int prog_fd,
+			      const struct attach_kprobe_opts *opts)
 {
-	struct same_name same = {.opts = opts, .at = at, .prog_fd = prog_fd};
+	struct same_name same = {.opts = opts, .links = links, .prog_fd = prog_fd};
 	struct bsl_kernel *kernel;
 
 	if (bsl_kernel_open(&kernel))
@@ -108,10 +122,10 @@ static int attach_all_of_name(struct attachment *at, int prog_fd, const struct a
 	return same.count || same.err ? same.err : -EADDRNOTAVAIL;
 }
 
-/* One by one, so that one that can't be probed doesn't hide the others. */
-static int attach_each(struct attachment *at, int prog_fd, const struct attach_kprobe_opts *opts)
+/* One by one, so that one that can't be probed doesn't hide the others. *done: how many it was. */
+static int attach_each(struct attachment *at, struct attach_set *links, int prog_fd,
+		       const struct attach_kprobe_opts *opts, size_t *done)
 {
-	struct probe *probe = at->probe;
 	int first_err = 0;
 
 	for (size_t i = 0; i < opts->count; i++) {
@@ -122,11 +136,11 @@ static int attach_each(struct attachment *at, int prog_fd, const struct attach_k
 		one.functions = &opts->functions[i];
 		one.count = 1;
 		one.use_multi = false;
-		err = attach_kprobes(at->links, prog_fd, &one, &attached);
+		err = attach_kprobes(links, prog_fd, &one, &attached);
 		if (err == -EADDRNOTAVAIL && !one.functions->addr)
-			err = attach_all_of_name(at, prog_fd, &one);
+			err = attach_all_of_name(at, links, prog_fd, &one);
 		if (!err) {
-			probe->attached++;
+			(*done)++;
 			continue;
 		}
 		if (!first_err)
@@ -136,12 +150,13 @@ static int attach_each(struct attachment *at, int prog_fd, const struct attach_k
 		if (err == -ENOENT && !attach_has_kprobes())
 			break;
 	}
-	return probe->attached ? 0 : first_err;
+	return *done ? 0 : first_err;
 }
 
-static int attach_group(struct attachment *at, const struct attach_function *functions, size_t count,
-			bool use_multi)
+static int attach_program(struct attachment *at, const struct attach_function *functions, size_t count,
+			  bool use_multi, bool is_entry)
 {
+	struct attach_set *links = is_entry ? &at->links->entries : &at->links->probes;
 	struct probe *probe = at->probe;
 	struct generate_opts generate = *at->generate;
 	struct probe_program kind = {.type = BPF_PROG_TYPE_KPROBE,
@@ -149,28 +164,42 @@ static int attach_group(struct attachment *at, const struct attach_function *fun
 	struct attach_kprobe_opts opts = {
 		.functions = functions,
 		.count = count,
-		.is_return = probe->spec->kind == SPEC_RETURN,
+		.is_return = probe->spec->kind == SPEC_RETURN && !is_entry,
 		.use_multi = use_multi,
 		.use_cookie = count > 1,
 	};
-	size_t attached;
+	size_t attached = 0;
 	int err;
 
+	generate.is_entry = is_entry;
 	generate.place_is_cookie = opts.use_cookie;
 	generate.place = (uint32_t)functions[0].cookie;
 	err = probe_load(probe, &probe->records[0], &generate, &kind, at->diag);
 	if (err < 0)
 		return err;
-	if (!use_multi)
-		return attach_each(at, err, &opts);
-	err = attach_kprobes(at->links, err, &opts, &attached);
-	if (err) {
+	if (use_multi)
+		err = attach_kprobes(links, err, &opts, &attached);
+	else
+		err = attach_each(at, links, err, &opts, &attached);
+	if (err && use_multi)
 		log_info("%s: not by one kprobe multi link: %s", probe->spec->text, strerror(-err));
+	if (err)
 		return err;
-	}
-	probe->attached += attached;
-	log_info("%s: %zu by one kprobe multi link", probe->spec->text, attached);
+	if (!is_entry)
+		probe->attached += attached;
+	log_info("%s: %zu of %zu%s by %s", probe->spec->text, attached, count, is_entry ? " entries" : "",
+		 use_multi ? "one kprobe multi link" : "kprobes, a perf event each");
 	return 0;
+}
+
+/* First what keeps the entries' values, if returns want them: so each return that fires has some. */
+static int attach_group(struct attachment *at, const struct attach_function *functions, size_t count,
+			bool use_multi)
+{
+	int err = at->probe->checked[0]->entry_count
+			  ? attach_program(at, functions, count, use_multi, true) : 0;
+
+	return err ?: attach_program(at, functions, count, use_multi, false);
 }
 
 /* All by one multi link; else all by one program, if it can learn where it is; else a program each. */
@@ -191,9 +220,6 @@ static int attach_by_kprobes(struct attachment *at, const struct attach_function
 		}
 		err = at->probe->attached ? 0 : first_err;
 	}
-	if (!err)
-		log_info("%s: %zu of %zu by kprobes, a perf event each", at->probe->spec->text,
-			 at->probe->attached, count);
 	return err;
 }
 
@@ -209,11 +235,6 @@ int probe_attach_kernel(struct attachment *at)
 			return 0;
 		log_info("%s: not by %s: %s", probe->spec->text,
 			 probe->spec->kind == SPEC_RETURN ? "fexit" : "fentry", refusal.text);
-	}
-	if (probe->needs_tracing) {
-		return diag_error(at->diag, probe->refusal.column - 1,
-				  "%s; only fexit keeps it, which failed: %s", probe->refusal.text,
-				  refusal.text);
 	}
 	functions = calloc(probe->target.place_count, sizeof(*functions));
 	if (!functions)

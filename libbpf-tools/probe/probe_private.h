@@ -15,7 +15,7 @@ struct attachment {
 	const struct generate_opts *generate;
 	const struct attach_features *features;
 	pid_t pid;
-	struct attach_set *links;
+	struct probe_links *links;
 	struct diag *diag;
 };
 

@@ -410,6 +410,25 @@ static int format_string(struct record_text *text, const struct field *field,
 	return 0;
 }
 
+/* ns as people read them: 812 ns, 1.234 us, 12.345 ms, 3.000 s. */
+static int format_duration(struct record_text *text, const struct field *field, uint64_t ns)
+{
+	static const char *const units[] = {"ns", "us", "ms", "s"};
+	uint64_t value = ns, thousandths = 0;
+	size_t unit = 0;
+	char buf[48];
+	int len;
+
+	for (; value >= 1000 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++) {
+		thousandths = value % 1000;
+		value /= 1000;
+	}
+	len = unit ? snprintf(buf, sizeof(buf), "%llu.%03llu %s", (unsigned long long)value,
+			      (unsigned long long)thousandths, units[unit])
+		   : snprintf(buf, sizeof(buf), "%llu ns", (unsigned long long)value);
+	return format_string(text, field, &(struct string_view){.text = buf, .len = (size_t)len});
+}
+
 #define MAX_SYMBOL 1024
 
 /* "symbol+0xoff [module]" of an address that is a value. */
@@ -445,6 +464,8 @@ static int format_value(const struct record_view *view, struct stack_names *name
 	}
 	if (field->field->conv == 'c')
 		return format_char(text, field->field, value->number);
+	if (field->field->conv == 'T')
+		return format_duration(text, field->field, value->number);
 	return format_number(text, field, value->number);
 }
 
@@ -506,6 +527,8 @@ static const char *error_reason(int err)
 		return "EFAULT: bad address, or a page that is not in memory";
 	case EDOM:
 		return "EDOM: division by zero";
+	case ENODATA:
+		return "ENODATA: the entry of this call was not seen";
 	default:
 		return strerrorname_np(err) ? strerrorname_np(err) : "unknown error";
 	}

@@ -15,19 +15,25 @@
 #include "probe/arena.h"
 #include "probe/dwarf.h"
 
-int target_add_place(struct target *target, const struct target_place *place)
+static int add_to(struct target_place **places, size_t *count, size_t *size,
+		  const struct target_place *place)
 {
-	if (target->place_count == target->place_size) {
-		size_t size = target->place_size ? 2 * target->place_size : 16;
-		struct target_place *grown = realloc(target->places, size * sizeof(*grown));
+	if (*count == *size) {
+		size_t wanted = *size ? 2 * *size : 16;
+		struct target_place *grown = realloc(*places, wanted * sizeof(*grown));
 
 		if (!grown)
 			return -ENOMEM;
-		target->places = grown;
-		target->place_size = size;
+		*places = grown;
+		*size = wanted;
 	}
-	target->places[target->place_count++] = *place;
+	(*places)[(*count)++] = *place;
 	return 0;
+}
+
+int target_add_place(struct target *target, const struct target_place *place)
+{
+	return add_to(&target->places, &target->place_count, &target->place_size, place);
 }
 
 int target_add_context(struct target *target, const struct probe_context *context)
@@ -45,6 +51,7 @@ int target_add_context(struct target *target, const struct probe_context *contex
 void target_close(struct target *target)
 {
 	free(target->places);
+	free(target->entries);
 	free(target->contexts);
 	dwarf_types_free(target->dwarf);
 	bsl_elf_close(target->elf);
@@ -94,10 +101,14 @@ static int add_ret_site(uint64_t offset, void *ctx)
  */
 static int add_ret_sites(struct symbol_search *search, const struct bsl_symbol *sym, const char *name)
 {
-	struct ret_search ret = {search->target, name};
-	int found = bsl_elf_ret_sites(search->target->elf, sym->addr, sym->size, add_ret_site, &ret);
+	const struct target_place entry = {.offset = sym->offset, .name = name};
+	struct target *target = search->target;
+	struct ret_search ret = {target, name};
+	int found = bsl_elf_ret_sites(target->elf, sym->addr, sym->size, add_ret_site, &ret);
 
-	if (found > 0 || search->spec->is_pattern)
+	if (found > 0)
+		return add_to(&target->entries, &target->entry_count, &target->entry_size, &entry);
+	if (search->spec->is_pattern)
 		return 0;
 	if (found == 0)
 		return diag_error(search->diag, search->spec->func_pos, "%s has no return instruction: it ends in other functions, or never", name);
@@ -146,18 +157,18 @@ static int compare_places(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* Several names of one address are one place. */
-static void target_drop_aliases(struct target *target)
+/* Several names of one address are one place. Returns how many are left. */
+static size_t drop_aliases(struct target_place *places, size_t count)
 {
 	size_t kept = 0;
 
-	if (!target->place_count)
-		return;
-	qsort(target->places, target->place_count, sizeof(*target->places), compare_places);
-	for (size_t i = 1; i < target->place_count; i++)
-		if (target->places[i].offset != target->places[kept].offset)
-			target->places[++kept] = target->places[i];
-	target->place_count = kept + 1;
+	if (!count)
+		return 0;
+	qsort(places, count, sizeof(*places), compare_places);
+	for (size_t i = 1; i < count; i++)
+		if (places[i].offset != places[kept].offset)
+			places[++kept] = places[i];
+	return kept + 1;
 }
 
 static int no_function(const struct spec *spec, struct target *target, unsigned int ifuncs, int found,
@@ -223,7 +234,8 @@ static int resolve_functions(const struct spec *spec, const struct target_opts *
 		return found;
 	if (!target->place_count)
 		return no_function(spec, target, search.ifuncs, found, diag);
-	target_drop_aliases(target);
+	target->place_count = drop_aliases(target->places, target->place_count);
+	target->entry_count = drop_aliases(target->entries, target->entry_count);
 	return 0;
 }
 

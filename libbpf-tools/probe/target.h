@@ -21,6 +21,7 @@ struct target_place {
 	uint64_t addr;		/* of a kernel function's start; 0: by its name */
 	uint64_t ref_ctr_offset;	/* file offset of a USDT semaphore, 0: none */
 	uint32_t tracepoint_id;
+	uint32_t entry_tracepoint_id;	/* r: on a system call */
 	unsigned int context;	/* index in target.contexts */
 };
 
@@ -56,6 +57,8 @@ struct target {
 	struct probe_context *contexts;
 	unsigned int context_count;
 	bool ret_sites;		/* r: on a Go function: the places are its RET instructions, to be probed like entries */
+	struct target_place *entries;	/* ret_sites: the functions' entries */
+	size_t entry_count, entry_size;
 };
 
 /*

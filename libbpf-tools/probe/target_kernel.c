@@ -66,7 +66,7 @@ static int describe_function(const struct spec *spec, const struct btf_function 
 	target->tracing.btf_id = function->id;
 	memcpy(target->tracing.module, function->module, sizeof(target->tracing.module));
 	target->tracing.context = *context;
-	target->tracing.context.has_slots = true;
+	target->tracing.context.has_slots = target->tracing.context.keeps_params = true;
 	target->tracing.context.retval_slot = 8 * (int32_t)function->param_count;
 	return 0;
 }
@@ -85,7 +85,7 @@ static const char *syscall_name(const char *func)
 }
 
 /* The fields of sys_enter are the parameters; the first one that isn't common is the call's number. */
-static int describe_syscall(const struct spec *spec, const struct tracefs_format *format, bool is_exit,
+static int describe_syscall(const struct spec *spec, const struct tracefs_format *format,
 			    struct probe_context *context)
 {
 	const struct type *record = check_tracepoint_type(spec->arena, format, true);
@@ -103,8 +103,7 @@ static int describe_syscall(const struct spec *spec, const struct tracefs_format
 		if (field->is_common || field->is_data_loc || field->is_rel_loc || !own++)
 			continue;
 		params[context->param_count++] = (struct context_param){
-			record->members[i].name, record->members[i].type,
-			is_exit ? -1 : (int32_t)field->offset};
+			record->members[i].name, record->members[i].type, (int32_t)field->offset};
 	}
 	return 0;
 }
@@ -132,7 +131,7 @@ static int resolve_syscall(const struct spec *spec, const struct target_opts *op
 		err = tracefs_format_read(tracefs, "syscalls", event, &leave);
 	close(tracefs);
 	if (!err)
-		err = describe_syscall(spec, &enter, spec->kind == SPEC_RETURN, &context);
+		err = describe_syscall(spec, &enter, &context);
 	if (!err && spec->kind == SPEC_RETURN) {
 		const struct tracefs_field *ret = tracefs_format_field(&leave, "ret");
 
@@ -140,6 +139,7 @@ static int resolve_syscall(const struct spec *spec, const struct target_opts *op
 		context.retval_slot = ret ? (int32_t)ret->offset : 16;
 	}
 	place.tracepoint_id = spec->kind == SPEC_RETURN ? leave.id : enter.id;
+	place.entry_tracepoint_id = enter.id;
 	tracefs_format_free(&enter);
 	tracefs_format_free(&leave);
 	if (err)

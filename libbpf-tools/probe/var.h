@@ -27,6 +27,8 @@ enum var_where {
 	VAR_NSECS,		/* CLOCK_MONOTONIC ns: bpf_ktime_get_ns() */
 	VAR_COMM,		/* the thread's name, char[16] */
 	VAR_TASK,		/* the current task_struct's address */
+	VAR_ENTRY,		/* at a return: what the probe at the entry kept at `offset` of its values */
+	VAR_LATENCY,		/* at a return: ns since the time kept so */
 };
 
 struct var {
@@ -36,6 +38,7 @@ struct var {
 	int32_t offset;		/* VAR_REG, VAR_STACK: in bytes */
 	const struct bsl_usdt_arg *usdt_arg;	/* VAR_USDT_ARG */
 	uint64_t usdt_addr;	/* VAR_USDT_ARG: address of the probe's site, for operands relative to it */
+	const struct var *at_entry;	/* VAR_ENTRY, VAR_LATENCY: the value that is to be kept */
 };
 
 #endif /* PROBE_VAR_H */

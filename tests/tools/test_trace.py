@@ -16,6 +16,7 @@ from tracing import (BUILD, PATIENCE, Tool, json_lines, run_target, run_tool, ta
 
 ADD = target_path("add")
 USDT = target_path("usdt")
+CALLS = target_path("calls")
 
 
 def traced(*specs, target, args=(), options=(), env=None):
@@ -72,6 +73,67 @@ def test_two_arguments_and_return_value_are_those_of_the_program():
     assert seen == [line.split(" = ")[0] for line in logged(log, "AddNum")]
     log, seen, _ = traced(f'r:{ADD}:AddNum "= %d", retval', target="add", args=[5])
     assert seen == ["= " + line.split(" = ")[1] for line in logged(log, "AddNum")]
+
+
+# ---- returns that know the entry ------------------------------------------------------------
+
+
+def test_returns_know_the_arguments_of_nested_calls_and_calls_in_threads():
+    log, seen, _ = traced(f'r:{CALLS}:call_nested "%d = %d", arg1, retval', target="calls", args=[50])
+    assert len(seen) > 500
+    assert sorted(seen) == sorted(logged(log, "call_nested"))
+
+
+def test_calls_left_by_longjmp_or_thread_exit_do_not_change_later_ones():
+    log, seen, _ = traced(f'r:{CALLS}:call_left(int n) (n >= 0) "%d = %d", n, retval', target="calls", args=[20])
+    assert seen == logged(log, "call_left")
+    assert len(seen) == 40
+
+
+def test_return_without_a_format_prints_arguments_result_and_time():
+    _, seen, _ = traced(f"r:{CALLS}:call_slow(int ms)", target="calls")
+    message = re.fullmatch(r"\(ms=20\) = 0x([0-9a-f]+) <([0-9.]+) ms>", seen[0])
+    assert int(message[1], 16) & 0xffffffff == 2 ** 32 - 20
+    assert float(message[2]) >= 20
+
+
+def test_latency_is_in_nanoseconds_and_can_be_a_condition():
+    specs = [f'r:{CALLS}:call_slow ($latency >= 20000000 && arg1 == 20) "%d %T", $latency, $latency',
+             f'r:{CALLS}:call_slow ($latency < 20000000) "%d", $latency']
+    with Tool("trace", "--json", *specs) as trace:
+        run_target("calls")
+        out, err = trace.stop()
+    records, _ = json_lines(out)
+    assert [record["spec"] for record in records] == specs[:1]
+    nanoseconds = records[0]["args"][0]
+    assert 20_000_000 <= nanoseconds < 60_000_000_000
+    assert nanoseconds <= records[0]["args"][1] < nanoseconds + 1_000_000
+
+
+def test_time_of_day_is_that_of_the_hit():
+    before = int(time.time())
+    _, _, out = traced(f"r:{CALLS}:call_slow", target="calls", options=["-T"])
+    shown = out.splitlines()[1].split()[0]
+    assert shown in {time.strftime("%H:%M:%S", time.localtime(at)) for at in range(before, int(time.time()) + 1)}
+
+
+def test_return_of_a_call_that_began_before_the_trace_is_marked_and_counted():
+    reader, writer = os.pipe()
+    with subprocess.Popen(["cat"], stdin=reader, stdout=subprocess.DEVNULL) as cat:
+        os.close(reader)
+        wait_until(lambda: "read" in Path(f"/proc/{cat.pid}/wchan").read_text() or
+                   Path(f"/proc/{cat.pid}/syscall").read_text().startswith("0 "), "cat to read")
+        with Tool("trace", "-p", str(cat.pid), 'r::sys_read "%d = %d", arg1, retval') as trace:
+            os.write(writer, b"12345")
+            os.close(writer)
+            cat.wait()
+            out, err = trace.stop()
+    assert messages(out)[0] == "? = 5"
+    assert messages(out)[1] == "0 = 0"
+    assert "1 return without values of the entry" in err
+
+
+# ---- predicates and values ------------------------------------------------------------------
 
 
 def test_predicates_on_both_arguments_and_the_return_filter():
@@ -574,6 +636,14 @@ def test_bad_spec_is_told_with_its_cause_and_exit_2(spec, said):
 def test_bad_options_exit_2(args):
     status, out, err = run_tool("trace", *args)
     assert status == 2 and err.startswith("trace: ") and not out
+
+
+def test_returns_of_go_functions_know_their_arguments_though_stack_and_thread_change():
+    if not target_path("goadd").exists():
+        pytest.skip("go is missing")
+    log, seen, _ = traced(f'r:{target_path("goadd")}:main.goAdd "%d %d = %d", arg1, arg2, retval', target="goadd",
+                          args=[500])
+    assert sorted(seen) == sorted(logged(log, "goAdd"))
 
 
 def test_returns_of_go_functions_are_seen_and_harm_nothing():

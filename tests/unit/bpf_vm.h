@@ -18,6 +18,14 @@
 #define VM_LOST_FD 103
 #define VM_UNREADABLE_FD 104
 #define VM_SCRATCH_FD 105
+#define VM_ENTRY_FD 106
+#define VM_ENTRY_MISSED_FD 107
+
+/* The map of values kept at entries: 24 bytes to at most 64. */
+struct vm_kept {
+	int used;
+	unsigned char key[24], value[64];
+};
 
 struct vm {
 	unsigned char record[16384];
@@ -29,6 +37,10 @@ struct vm {
 	int wakeups;
 	int ring_full;
 	uint64_t pid_tgid, uid_gid, cookie;
+	uint64_t now;			/* 0: some time */
+	struct vm_kept kept[16];
+	unsigned int kept_size;		/* of a value */
+	uint64_t entry_missed[8];
 	uint32_t cpu;
 	const char *comm;
 	uint64_t stack[2][8];		/* the kernel's, the user's: frames up to a zero */
@@ -57,9 +69,54 @@ static int64_t vm_read_str(uint64_t dst, uint64_t size, uint64_t addr)
 	return (int64_t)size;
 }
 
-static uint64_t vm_lookup(struct vm *vm, uint64_t fd, uint32_t key)
+/* The element of a key; NULL: none. */
+static struct vm_kept *vm_find_kept(struct vm *vm, uint64_t key)
 {
+	for (int i = 0; i < 16; i++)
+		if (vm->kept[i].used && !memcmp(vm->kept[i].key, (void *)key, sizeof(vm->kept[i].key)))
+			return &vm->kept[i];
+	return NULL;
+}
+
+static uint64_t vm_update(struct vm *vm, const uint64_t *r)
+{
+	struct vm_kept *kept = vm_find_kept(vm, r[2]);
+
+	if (r[1] != VM_ENTRY_FD)
+		vm->error = "update of an unknown map";
+	for (int i = 0; i < 16 && !kept; i++)
+		if (!vm->kept[i].used)
+			kept = &vm->kept[i];
+	if (!kept)
+		return (uint64_t)-E2BIG;
+	kept->used = 1;
+	memcpy(kept->key, (void *)r[2], sizeof(kept->key));
+	memcpy(kept->value, (void *)r[3], vm->kept_size);
+	return 0;
+}
+
+static uint64_t vm_delete(struct vm *vm, const uint64_t *r)
+{
+	struct vm_kept *kept = vm_find_kept(vm, r[2]);
+
+	if (r[1] != VM_ENTRY_FD || !kept)
+		return (uint64_t)-ENOENT;
+	/* As in the kernel somebody else may have it at once. */
+	memset(kept, 0xee, sizeof(*kept));
+	kept->used = 0;
+	return 0;
+}
+
+static uint64_t vm_lookup(struct vm *vm, uint64_t fd, uint64_t at)
+{
+	struct vm_kept *kept = fd == VM_ENTRY_FD ? vm_find_kept(vm, at) : NULL;
+	uint32_t key = *(uint32_t *)at;
+
 	switch (fd) {
+	case VM_ENTRY_FD:
+		return kept ? (uint64_t)kept->value : 0;
+	case VM_ENTRY_MISSED_FD:
+		return key < 8 ? (uint64_t)&vm->entry_missed[key] : 0;
 	case VM_LOST_FD:
 		return key < 8 ? (uint64_t)&vm->lost[key] : 0;
 	case VM_UNREADABLE_FD:
@@ -92,9 +149,13 @@ static uint64_t vm_call(struct vm *vm, int helper, const uint64_t *r)
 
 	switch (helper) {
 	case BPF_FUNC_map_lookup_elem:
-		return vm_lookup(vm, r[1], *(uint32_t *)r[2]);
+		return vm_lookup(vm, r[1], r[2]);
+	case BPF_FUNC_map_update_elem:
+		return vm_update(vm, r);
+	case BPF_FUNC_map_delete_elem:
+		return vm_delete(vm, r);
 	case BPF_FUNC_ktime_get_ns:
-		return 1234567890123456789ull;
+		return vm->now ? vm->now : 1234567890123456789ull;
 	case BPF_FUNC_get_smp_processor_id:
 		return vm->cpu;
 	case BPF_FUNC_get_current_pid_tgid:

@@ -265,13 +265,14 @@ static void test_damaged_data_is_refused_or_harmless(void **state)
 
 /* ---- through check -------------------------------------------------------------------------- */
 
-static const char *checked_at(struct fixture *f, const char *text, bool has_slots, char *buf, size_t size)
+/* is_tracing: at a fentry or fexit program, whose context has the parameters. */
+static const char *checked_at(struct fixture *f, const char *text, bool is_tracing, char *buf, size_t size)
 {
 	struct btf_function function;
 	struct context_param params[3];
 	struct probe_context context = {.machine = EM_X86_64, .is_kernel = true, .types = f->types,
 					.has_params = true, .params = params, .param_count = 3,
-					.has_slots = has_slots, .retval_slot = 24, .string_size = 80};
+					.has_slots = is_tracing, .keeps_params = is_tracing, .retval_slot = 24, .string_size = 80};
 	struct arena *arena = arena_new();
 	struct checked *checked;
 	struct diag diag = {};
@@ -285,14 +286,16 @@ static const char *checked_at(struct fixture *f, const char *text, bool has_slot
 	context.kind = spec->kind;
 	if (check_spec(spec, &context, &checked, &diag))
 		snprintf(buf, size, "%s", diag.text);
+	else if (checked->entry_count)
+		snprintf(buf, size, "%u kept: %s", checked->entry_count, checked->entry_vars[0]->name);
 	else
 		ast_print_expr(checked->fields[0].expr, false, buf, size);
 	arena_free(arena);
 	return buf;
 }
 
-#define assert_checked(text, has_slots, wanted)                                                    \
-	assert_string_equal(checked_at(*state, text, has_slots, buf, sizeof(buf)), wanted)
+#define assert_checked(text, is_tracing, wanted)                                                   \
+	assert_string_equal(checked_at(*state, text, is_tracing, buf, sizeof(buf)), wanted)
 
 static void test_parameters_by_name_and_number(void **state)
 {
@@ -307,14 +310,17 @@ static void test_parameters_by_name_and_number(void **state)
 		       "'nam' is not a field of struct node (did you mean 'name'?)");
 }
 
-static void test_only_slots_keep_parameters_for_the_return(void **state)
+static void test_returns_have_kept_what_their_context_does_not_know(void **state)
 {
 	char buf[256];
 
 	assert_checked("r::visit \"%d\", pid", true, "pid");
 	assert_checked("r::visit \"%d\", retval", true, "retval");
-	checked_at(*state, "r::visit \"%d\", pid", false, buf, sizeof(buf));
-	assert_non_null(strstr(buf, "its register has been overwritten"));
+	assert_checked("r::visit \"%d\", pid", false, "1 kept: pid");
+	assert_checked("r::visit \"%d %d\", pid + pid, arg1", false, "2 kept: pid");
+	assert_checked("r::visit \"%d\", $latency", true, "1 kept: $latency");
+	assert_checked("r::visit (retval > 0) \"%d\", retval", false, "retval");
+	assert_checked("p::visit \"%d\", $latency", true, "'$latency' is known at a function's return only (r:)");
 	assert_checked("p::visit \"%d\", arg4", true, "'arg4' is not known: visit has 3 parameters");
 }
 
@@ -330,7 +336,8 @@ static void test_without_a_format_values_are_printed_by_type(void **state)
 		const char *spec, *format;
 	} rows[] = {
 		{"p::visit", "node=%x, why=\"%s\", pid=%d"},
-		{"r::visit", "= %d"},
+		{"r::visit", "(node=%x, why=\"%s\", pid=%d) = %d <%T>"},
+		{"r::visit()", "= %d <%T>"},
 		{"p::visit(int a, unsigned long b) (a > b)", "a=%d, b=%u"},
 	};
 
@@ -365,7 +372,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_modules_go_on_where_the_kernel_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_data_is_refused_or_harmless, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parameters_by_name_and_number, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_only_slots_keep_parameters_for_the_return, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_returns_have_kept_what_their_context_does_not_know, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_without_a_format_values_are_printed_by_type, setup, teardown),
 	};
 

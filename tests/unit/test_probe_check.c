@@ -498,11 +498,8 @@ static void test_errors(void **state)
 		{ARM, "p:c:f (ctx)",
 		 "ctx stands for the registers: write ctx->REGISTER, as in ctx->x0", 8},
 		{USER, "p:c:f (ctx->foo)", "'foo' is not a register of this machine", 13},
-		{USER, "r:c:f (arg1)", "'arg1' is not known at the return of f: its register has been "
-				       "overwritten; retval is known here, arguments at the entry (p:)", 8},
-		{USER, "r:c:f(int fd) (fd)",
-		 "'fd' is not known at the return of f: its register has been overwritten; retval is known "
-		 "here, arguments at the entry (p:)", 16},
+		{USER, "r:c:f(int fd) (df)", "'df' is not a parameter of f (did you mean 'fd'?)", 16},
+		{USER, "p:c:f ($latency)", "'$latency' is known at a function's return only (r:)", 8},
 		{USER, "r:c:f (rteval)", "'rteval' is not known here (did you mean 'retval'?)", 8},
 		{USDT, "u:x:y (arg7)", "'arg7' is not known: the probe y has 6 arguments (8@%rdi -4@%eax "
 				       "-8@8(%rsp) 1@$5 8f@%xmm0 2@%ax)", 8},
