@@ -358,6 +358,34 @@ struct core *core_new(const char *const names[], size_t count)
 	return core;
 }
 
+static int core_find_member(const struct core_copy *copy, const struct btf_type *type, const char *name)
+{
+	const struct btf_member *members = btf_members(type);
+	uint32_t i, bits;
+
+	for (i = 0; btf_is_struct(type) && i < btf_vlen(type); i++) {
+		if (strcmp(core_name(copy, members[i].name_off), name))
+			continue;
+		bits = btf_member_bit_offset(type, i);
+		return bits % 8 ? -EINVAL : (int)(bits / 8);
+	}
+	return -ENOENT;
+}
+
+int core_member_offset(const char *structure, const char *member)
+{
+	struct core_copy copy = {};
+	int err = core_read(&copy), offset = -ENOENT;
+	uint32_t i;
+
+	err = err ?: core_open_sections(&copy);
+	err = err ?: core_index(&copy, &structure, 1);
+	for (i = 0; !err && i < copy.wanted_count && offset < 0; i++)
+		offset = core_find_member(&copy, core_type(&copy, copy.wanted[i]), member);
+	core_copy_close(&copy);
+	return err ?: offset;
+}
+
 void core_free(struct core *core)
 {
 	if (!core)

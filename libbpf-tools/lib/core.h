@@ -24,4 +24,10 @@ void core_free(struct core *core);
 /* NULL for a NULL core. */
 const char *core_path(const struct core *core);
 
+/*
+ * Where a structure of the kernel has a member, in bytes: for programs that are written without CO-RE.
+ * Negative errno: -ENOENT, this kernel has no BTF, or its structure no such member; -EINVAL.
+ */
+int core_member_offset(const char *structure, const char *member);
+
 #endif /* LIB_CORE_H */

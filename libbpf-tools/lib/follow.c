@@ -10,12 +10,14 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/attach.h"
+#include "lib/core.h"
 #include "lib/log.h"
 #include "lib/tracefs.h"
 
@@ -33,12 +35,22 @@ enum follow_probe { FOLLOW_FORK, FOLLOW_EXEC, FOLLOW_EXIT, FOLLOW_PROBES };
 
 struct follow {
 	int map_fd, missed_fd;
+	int pid_offset; /* of pid in struct task_struct; <0: not known, classic tracepoints are used */
 	struct attach_set attached;
+};
+
+/* A thread id among what a tracepoint gives. */
+struct follow_value {
+	const char *field;	/* of the classic tracepoint */
+	int raw_arg;		/* of the raw one, from 0 */
+	bool is_task;		/* which is a task_struct */
 };
 
 /* A program being written. */
 struct follow_code {
 	const struct follow *follow;
+	const struct follow_value *values;
+	int field_offsets[2]; /* of the values, on classic tracepoints */
 	struct bpf_insn insns[FOLLOW_INSNS_MAX];
 	size_t count;
 	/* Jumps to the end, whose distance isn't known yet. */
@@ -111,29 +123,43 @@ static void follow_emit_current(struct follow_code *code, int slot)
 	follow_emit(code, BPF_STX | BPF_MEM | BPF_W, BPF_REG_10, BPF_REG_0, slot, 0);
 }
 
-/* slot and reg = a field of the tracepoint; r6 is the context */
-static void follow_emit_field(struct follow_code *code, uint8_t reg,
-			      const struct tracefs_field *field, int slot)
+/* slot and reg, which is none of r1 to r6, = the i-th value; r6 is the context */
+static void follow_emit_value(struct follow_code *code, uint8_t reg, int i, int slot)
 {
-	follow_emit(code, BPF_LDX | BPF_MEM | BPF_W, reg, BPF_REG_6, field->offset, 0);
-	follow_emit(code, BPF_STX | BPF_MEM | BPF_W, BPF_REG_10, reg, slot, 0);
+	const struct follow_value *value = &code->values[i];
+
+	if (code->follow->pid_offset < 0) {
+		follow_emit(code, BPF_LDX | BPF_MEM | BPF_W, reg, BPF_REG_6, code->field_offsets[i], 0);
+		follow_emit(code, BPF_STX | BPF_MEM | BPF_W, BPF_REG_10, reg, slot, 0);
+		return;
+	}
+	follow_emit(code, BPF_LDX | BPF_MEM | BPF_DW, BPF_REG_3, BPF_REG_6, 8 * value->raw_arg, 0);
+	if (!value->is_task) {
+		follow_emit(code, BPF_STX | BPF_MEM | BPF_W, BPF_REG_10, BPF_REG_3, slot, 0);
+	} else {
+		follow_emit_slot(code, BPF_REG_1, slot);
+		follow_emit(code, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, sizeof(uint32_t));
+		follow_emit(code, BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0, code->follow->pid_offset);
+		follow_emit_call(code, BPF_FUNC_probe_read_kernel);
+	}
+	follow_emit(code, BPF_LDX | BPF_MEM | BPF_W, reg, BPF_REG_10, slot, 0);
 }
 
 /* if current is followed, so is child_pid */
-static void follow_write_fork(struct follow_code *code, const struct tracefs_field *const fields[2])
+static void follow_write_fork(struct follow_code *code)
 {
 	follow_emit_current(code, FOLLOW_KEY);
 	follow_emit_map_call(code, code->follow->map_fd, FOLLOW_KEY, BPF_FUNC_map_lookup_elem);
 	follow_emit_leave(code, BPF_JEQ | BPF_K, BPF_REG_0, 0);
-	follow_emit_field(code, BPF_REG_1, fields[0], FOLLOW_KEY);
+	follow_emit_value(code, BPF_REG_7, 0, FOLLOW_KEY);
 	follow_emit_add(code, FOLLOW_KEY);
 }
 
 /* if old_pid isn't pid and is followed, pid is followed in its place */
-static void follow_write_exec(struct follow_code *code, const struct tracefs_field *const fields[2])
+static void follow_write_exec(struct follow_code *code)
 {
-	follow_emit_field(code, BPF_REG_7, fields[0], FOLLOW_KEY);
-	follow_emit_field(code, BPF_REG_8, fields[1], FOLLOW_OTHER_KEY);
+	follow_emit_value(code, BPF_REG_7, 0, FOLLOW_KEY);
+	follow_emit_value(code, BPF_REG_8, 1, FOLLOW_OTHER_KEY);
 	follow_emit_leave(code, BPF_JEQ | BPF_X, BPF_REG_7, BPF_REG_8);
 	follow_emit_map_call(code, code->follow->map_fd, FOLLOW_KEY, BPF_FUNC_map_delete_elem);
 	follow_emit_leave(code, BPF_JNE | BPF_K, BPF_REG_0, 0);
@@ -141,63 +167,100 @@ static void follow_write_exec(struct follow_code *code, const struct tracefs_fie
 }
 
 /* current is not followed any more */
-static void follow_write_exit(struct follow_code *code, const struct tracefs_field *const fields[2])
+static void follow_write_exit(struct follow_code *code)
 {
-	(void)fields;
 	follow_emit_current(code, FOLLOW_KEY);
 	follow_emit_map_call(code, code->follow->map_fd, FOLLOW_KEY, BPF_FUNC_map_delete_elem);
 }
 
+/* Arguments of the raw ones: include/trace/events/sched.h. */
 static const struct {
 	const char *event;
-	const char *fields[2]; /* that the program reads: u32 each */
-	void (*write)(struct follow_code *code, const struct tracefs_field *const fields[2]);
+	struct follow_value values[2];
+	void (*write)(struct follow_code *code);
 } follow_probes[FOLLOW_PROBES] = {
-	[FOLLOW_FORK] = { "sched_process_fork", { "child_pid" }, follow_write_fork },
-	[FOLLOW_EXEC] = { "sched_process_exec", { "old_pid", "pid" }, follow_write_exec },
+	[FOLLOW_FORK] = { "sched_process_fork", { { "child_pid", 1, true } }, follow_write_fork },
+	[FOLLOW_EXEC] = { "sched_process_exec", { { "old_pid", 1, false }, { "pid", 0, true } },
+			  follow_write_exec },
 	[FOLLOW_EXIT] = { "sched_process_exit", {}, follow_write_exit },
 };
 
 static int follow_load(const struct follow *follow, enum follow_probe probe,
-		       const struct tracefs_field *const fields[2])
+		       const int field_offsets[2])
 {
-	struct follow_code code = { .follow = follow };
+	struct follow_code code = {
+		.follow = follow,
+		.values = follow_probes[probe].values,
+		.field_offsets = { field_offsets[0], field_offsets[1] },
+	};
 	size_t i;
 
 	follow_emit(&code, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_1, 0, 0);
-	follow_probes[probe].write(&code, fields);
+	follow_probes[probe].write(&code);
 	for (i = 0; i < code.jump_count; i++)
 		code.insns[code.jumps[i]].off = code.count - code.jumps[i] - 1;
 	follow_emit(&code, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0);
 	follow_emit(&code, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
-	return bpf_prog_load(BPF_PROG_TYPE_TRACEPOINT, "follow", "Dual BSD/GPL", code.insns,
-			     code.count, NULL);
+	return bpf_prog_load(follow->pid_offset < 0 ? BPF_PROG_TYPE_TRACEPOINT
+						    : BPF_PROG_TYPE_RAW_TRACEPOINT,
+			     "follow", "Dual BSD/GPL", code.insns, code.count, NULL);
+}
+
+static int follow_attach_raw(struct follow *follow, enum follow_probe probe)
+{
+	int prog_fd = follow_load(follow, probe, (const int[2]){}), err;
+
+	if (prog_fd < 0)
+		return prog_fd;
+	err = attach_raw_tracepoint(&follow->attached, prog_fd, follow_probes[probe].event);
+	close(prog_fd);
+	return err;
 }
 
 /* Look up the fields, load the program and put it on its tracepoint. */
-static int follow_attach(struct follow *follow, int tracefs_fd, enum follow_probe probe)
+static int follow_attach_classic(struct follow *follow, int tracefs_fd, enum follow_probe probe)
 {
-	const char *event = follow_probes[probe].event;
-	const struct tracefs_field *fields[2] = {};
+	const struct follow_value *values = follow_probes[probe].values;
+	const struct tracefs_field *field;
 	struct tracefs_format format;
-	int i, err, prog_fd;
+	int i, err, prog_fd, offsets[2] = {};
 
-	err = tracefs_format_read(tracefs_fd, "sched", event, &format);
+	err = tracefs_format_read(tracefs_fd, "sched", follow_probes[probe].event, &format);
 	if (err)
 		return err;
-	for (i = 0; i < 2 && follow_probes[probe].fields[i]; i++) {
-		fields[i] = tracefs_format_field(&format, follow_probes[probe].fields[i]);
-		err = fields[i] && fields[i]->size == sizeof(uint32_t) ? 0 : -EOPNOTSUPP;
+	for (i = 0; i < 2 && values[i].field; i++) {
+		field = tracefs_format_field(&format, values[i].field);
+		err = field && field->size == sizeof(uint32_t) ? 0 : -EOPNOTSUPP;
 		if (err)
 			goto cleanup;
+		offsets[i] = field->offset;
 	}
-	prog_fd = follow_load(follow, probe, fields);
+	prog_fd = follow_load(follow, probe, offsets);
 	err = prog_fd < 0 ? prog_fd
 			  : attach_tracepoint(&follow->attached, prog_fd, format.id, false, 0);
 	if (prog_fd >= 0)
 		close(prog_fd);
 cleanup:
 	tracefs_format_free(&format);
+	return err;
+}
+
+/* All three in one way. */
+static int follow_attach(struct follow *follow)
+{
+	int tracefs_fd = follow->pid_offset < 0 ? tracefs_open() : -1, probe, err = 0;
+
+	if (follow->pid_offset < 0 && tracefs_fd < 0)
+		return tracefs_fd;
+	for (probe = 0; probe < FOLLOW_PROBES && !err; probe++) {
+		err = tracefs_fd < 0 ? follow_attach_raw(follow, probe)
+				     : follow_attach_classic(follow, tracefs_fd, probe);
+		if (err)
+			log_info("cannot attach to the %stracepoint %s: %s", tracefs_fd < 0 ? "raw " : "",
+				 follow_probes[probe].event, strerror(-err));
+	}
+	if (tracefs_fd >= 0)
+		close(tracefs_fd);
 	return err;
 }
 
@@ -233,23 +296,21 @@ static int follow_start(struct follow *follow, pid_t pid, uint32_t max_tasks)
 {
 	uint32_t key = pid;
 	uint8_t value = 1;
-	int tracefs_fd, err;
-	int probe;
+	int err;
 
 	err = follow_check_namespace();
 	if (err)
 		return err;
-	tracefs_fd = tracefs_open();
-	if (tracefs_fd < 0)
-		return tracefs_fd;
 	err = follow_create_maps(follow, max_tasks);
-	for (probe = 0; probe < FOLLOW_PROBES && !err; probe++) {
-		err = follow_attach(follow, tracefs_fd, probe);
-		if (err)
-			log_info("cannot attach to tracepoint sched:%s: %s",
-				 follow_probes[probe].event, strerror(-err));
+	if (err)
+		return err;
+	follow->pid_offset = core_member_offset("task_struct", "pid");
+	err = follow_attach(follow);
+	if (err && follow->pid_offset >= 0) {
+		attach_set_close(&follow->attached);
+		follow->pid_offset = -1;
+		err = follow_attach(follow);
 	}
-	close(tracefs_fd);
 	if (!err && bpf_map_update_elem(follow->map_fd, &key, &value, BPF_ANY))
 		err = -errno;
 	return err;

@@ -2,7 +2,7 @@
 /*
  * The set of tasks that a process and everything it forks consist of, kept up to date in the
  * kernel: a hash map from thread id (u32, as in the low half of bpf_get_current_pid_tgid(), that is
- * in the initial PID namespace) to u8, maintained by three tiny programs on the classic tracepoints
+ * in the initial PID namespace) to u8, maintained by three tiny programs on the tracepoints
  * sched_process_fork, _exec and _exit. A program asks: is the current *thread* id in the map?
  *
  * Threads, not processes, are the keys: a thread id leaves the map at its own exit, therefore no
@@ -10,10 +10,11 @@
  * the exit tracepoint doesn't tell before 6.16. An exec from another thread than the leader takes
  * over the leader's id: hence _exec.
  *
- * Classic tracepoints, because their arguments are plain numbers at offsets that tracefs tells:
- * with raw or BTF ones, the child is a task_struct and finding its id means opening the kernel's
- * BTF (10-28 ms). They cost something at each fork of the whole system, and only while a follow is
- * open.
+ * Raw tracepoints, where the kernel's BTF tells where a task_struct has its id (4 ms here): programs on
+ * classic ones are left out while a system call on a hash map, of anybody, is at work on their CPU
+ * (bpf_disable_instrumentation(), kernel/bpf/syscall.c), and with them a fork, uncounted. Without BTF
+ * classic ones, whose arguments are numbers at offsets that tracefs tells. They cost something at each
+ * fork of the whole system, and only while a follow is open.
  */
 #ifndef LIB_FOLLOW_H
 #define LIB_FOLLOW_H
