@@ -349,7 +349,7 @@ static int compile_probes(struct trace *trace)
 {
 	struct probe_opts opts = {
 		.pid = env.options.pid,
-		.links = env.dump ? NULL : &trace->links,
+		.links = env.dump ? NULL : &trace->links.probes,
 		.record = {
 			.string_size = env.string_size,
 			.time = env.show_time || env.show_offset || env.options.json,

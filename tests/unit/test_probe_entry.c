@@ -184,7 +184,7 @@ static void test_predicate_and_latency_take_what_was_kept(void **state)
 {
 	struct fixture *f = *state;
 
-	compile(f, "r:c:f(int n) (n > 5 && retval < 0) \"%d %d %T %d\", n, retval, $latency, $latency",
+	compile(f, "r:c:f(int n) (n > 5 && (int)retval < 0) \"%d %d %T %d\", n, retval, $latency, $latency",
 		GENERATE_FRAME_STACK);
 	f->vm.now = 1000;
 	enter(f, 0x7000, 6);
