@@ -224,7 +224,7 @@ install: all
 	$(if $(wildcard man/*.3),install -m 644 $(wildcard man/*.3) $(DESTDIR)$(MANDIR)/man3)
 
 vmlinux:
-	$(Q)$(MAKE) -C vmlinux BUILD=$(abspath $(BUILD))/vmlinux
+	$(Q)$(MAKE) -C vmlinux BUILD=$(abspath $(BUILD))
 
 deb:
 	dpkg-buildpackage -us -uc -b

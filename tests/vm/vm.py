@@ -156,13 +156,18 @@ class Cache:
         with open(verdict) as file:
             return file.read()
 
+    def vmlinux(self, kernel):
+        """Path of the unpacked kernel image."""
+        path = self.path("boot", kernel.name, "vmlinux")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        image.kernel(self.kernel_packages(kernel), path)
+        return path
+
     def guest(self, kernel):
         """A guest ready to boot."""
-        packages, boot = self.kernel_packages(kernel), self.path("boot", kernel.name)
-        os.makedirs(boot, exist_ok=True)
-        vmlinux, initrd = os.path.join(boot, "vmlinux"), os.path.join(boot, "initrd")
-        image.kernel(packages, vmlinux)
-        image.initramfs(packages, self.busybox(kernel.arch), initrd)
+        vmlinux = self.vmlinux(kernel)
+        initrd = os.path.join(os.path.dirname(vmlinux), "initrd")
+        image.initramfs(self.kernel_packages(kernel), self.busybox(kernel.arch), initrd)
         accel = self.accel(kernel.arch, vmlinux, initrd)
         return Guest(kernel.arch, accel, vmlinux, initrd, self.root(kernel.arch), TREE, self.build)
 
@@ -315,6 +320,14 @@ def command_shell(options):
     return 0
 
 
+def command_kernel(options):
+    """Print the path of a kernel's image, fetched when missing, and the package that it is from."""
+    cache, (kernel,) = Cache(options.build), choose([options.kernel])
+    path = image.one(["boot/vmlinuz-*"], cache.kernel_packages(kernel))
+    print(cache.vmlinux(kernel), os.path.basename(path).replace("vmlinuz", "linux-image"))
+    return 0
+
+
 def command_sysroot(options):
     """Print the folder with the static arm64 libraries and their headers, fetched when missing."""
     print(Cache(options.build).packages("sysroot", BACKPORTS, "arm64", SYSROOT))
@@ -348,6 +361,9 @@ def main():
     shell = commands.add_parser("shell", help="an interactive shell in a guest")
     shell.add_argument("kernel")
     shell.set_defaults(command=command_shell)
+    kernel = commands.add_parser("kernel", help=command_kernel.__doc__)
+    kernel.add_argument("kernel")
+    kernel.set_defaults(command=command_kernel)
     commands.add_parser("sysroot", help=command_sysroot.__doc__).set_defaults(command=command_sysroot)
     commands.add_parser("readme", help="put the last report into README.md").set_defaults(command=command_readme)
     options = parser.parse_args()

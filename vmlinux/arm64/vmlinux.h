@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Made by vmlinux-gen from types.list and linux-image-6.12.117+deb12-cloud-arm64=6.12.117-1~deb12u1: `make vmlinux`, don't edit. */
+/* Made by vmlinux-gen from types.list and linux-image-6.12.117+deb12-cloud-arm64: `make vmlinux`, don't edit. */
 #ifndef __VMLINUX_H__
 #define __VMLINUX_H__
 
