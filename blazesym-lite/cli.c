@@ -63,8 +63,18 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
+static bool address_parse(const char *text, uint64_t *addr)
+{
+	char *end;
+
+	errno = 0;
+	*addr = strtoull(text, &end, 0);
+	return end != text && !errno && !end[strspn(end, " \t\n")];
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
+	uint64_t addr;
 	char *end;
 	long pid;
 
@@ -115,6 +125,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		env.nr_addrs = state->argc - state->next;
 		if (env.action != SYMBOLIZE)
 			argp_error(state, "addresses make no sense here: '%s'", env.addrs[0]);
+		for (int i = 0; i < env.nr_addrs; i++)
+			if (!address_parse(env.addrs[i], &addr))
+				argp_error(state, "'%s' is not an address", env.addrs[i]);
 		break;
 	case ARGP_KEY_END:
 		if (env.kernel + !!env.file + (env.pid && !env.file) != 1)
@@ -248,12 +261,9 @@ static int addr_symbolize(struct bsl_symbolizer *symbolizer, const char *path, u
 
 static int text_symbolize(struct bsl_symbolizer *symbolizer, const char *path, const char *text)
 {
-	unsigned long long addr;
-	char *end;
+	uint64_t addr;
 
-	errno = 0;
-	addr = strtoull(text, &end, 0);
-	if (end == text || errno || end[strspn(end, " \t\n")]) {
+	if (!address_parse(text, &addr)) {
 		fprintf(stderr, "blazesym-lite: '%s' is not an address\n", text);
 		return -EINVAL;
 	}
@@ -270,8 +280,17 @@ static int symbolize(const char *path)
 	err = bsl_symbolizer_new(env.flags, &symbolizer);
 	if (err)
 		return err;
+	if (env.pid && !path) {
+		err = bsl_symbolizer_note_process(symbolizer, env.pid);
+		if (err)
+			fprintf(stderr, "blazesym-lite: can't read the maps of process %d: %s\n",
+				env.pid, strerror(-err));
+	}
 	for (int i = 0; i < env.nr_addrs && !err; i++)
 		err = text_symbolize(symbolizer, path, env.addrs[i]);
+	/* who asks through a pipe, address by address, waits for each answer */
+	if (!env.nr_addrs)
+		setvbuf(stdout, NULL, _IOLBF, 0);
 	while (!env.nr_addrs && !err && getline(&line, &room, stdin) > 0) {
 		line[strcspn(line, "\n")] = '\0';
 		err = text_symbolize(symbolizer, path, line);
@@ -531,30 +550,50 @@ static int file_scan(const char *path, const char *display, int *nr)
 	return err < 0 && err != -ENODATA ? err : 0;
 }
 
-/* Each file that the process maps executable, once. */
-static int process_scan(int *nr)
+static int process_usdt_found(const struct bsl_process_usdt *site, void *ctx)
 {
-	struct bsl_maps *maps;
+	struct scan scan = { .elf = site->elf, .display = site->map->path };
+
+	(void)ctx;
+	if (site->usdt)
+		return usdt_found(site->usdt, &scan);
+	fprintf(stderr, "blazesym-lite: %s: %s\n", site->map->path, strerror(-site->err));
+	return 0;
+}
+
+/* The names in each file that the process runs. */
+static int process_names_scan(const struct bsl_maps *maps, int *nr)
+{
+	const struct bsl_map *map = NULL;
 	char path[PATH_MAX];
 	int err;
 
-	err = bsl_maps_read(env.pid, &maps);
-	if (err) {
-		fprintf(stderr, "blazesym-lite: can't read the maps of process %d: %s\n", env.pid,
-			strerror(-err));
-		return err;
-	}
-	for (size_t i = 0; i < maps->nr; i++) {
-		const struct bsl_map *map = &maps->maps[i];
-
-		if (map->kind != BSL_MAP_FILE || !(map->perms & BSL_MAP_EXEC))
-			continue;
+	while ((map = bsl_maps_next_file(maps, map))) {
 		err = bsl_map_open_path(maps, map, path, sizeof(path));
 		if (!err)
 			err = file_scan(path, map->path, nr);
 		if (err)
 			fprintf(stderr, "blazesym-lite: %s: %s\n", map->path, strerror(-err));
 	}
+	return 0;
+}
+
+static int process_scan(int *nr)
+{
+	struct bsl_maps *maps = NULL;
+	int err;
+
+	if (env.action == USDT)
+		err = *nr = bsl_process_usdt_each(env.pid, process_usdt_found, NULL);
+	else
+		err = bsl_maps_read(env.pid, &maps);
+	if (err < 0) {
+		fprintf(stderr, "blazesym-lite: can't read the maps of process %d: %s\n", env.pid,
+			strerror(-err));
+		return err;
+	}
+	if (maps)
+		process_names_scan(maps, nr);
 	bsl_maps_free(maps);
 	return 0;
 }

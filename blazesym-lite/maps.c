@@ -204,6 +204,27 @@ cleanup:
 	return err;
 }
 
+/*
+ * The kernel shows paths from our root as far as it can: those of a process that changed its root
+ * without leaving our tree start with that root, which isn't there for the process.
+ */
+static void paths_set_root(struct bsl_maps *maps)
+{
+	char link[64], root[PATH_MAX];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/%d/root", maps->pid);
+	len = readlink(link, root, sizeof(root));
+	if (len <= 1 || (size_t)len >= sizeof(root))
+		return;
+	for (size_t i = 0; i < maps->nr; i++) {
+		struct bsl_map *map = &maps->maps[i];
+
+		if (map->kind == BSL_MAP_FILE && !strncmp(map->path, root, len) && map->path[len] == '/')
+			map->path += len;
+	}
+}
+
 int bsl_maps_read(pid_t pid, struct bsl_maps **out)
 {
 	char path[64], *text;
@@ -218,9 +239,11 @@ int bsl_maps_read(pid_t pid, struct bsl_maps **out)
 		return err == -ENOENT ? -ESRCH : err;
 	err = bsl_maps_parse(text, len, out);
 	free(text);
-	if (!err)
-		(*out)->pid = pid;
-	return err;
+	if (err)
+		return err;
+	(*out)->pid = pid;
+	paths_set_root(*out);
+	return 0;
 }
 
 void bsl_maps_free(struct bsl_maps *public)
@@ -249,6 +272,32 @@ const struct bsl_map *bsl_maps_find(const struct bsl_maps *maps, uint64_t addr)
 	if (low == maps->nr || addr < maps->maps[low].start)
 		return NULL;
 	return &maps->maps[low];
+}
+
+static bool is_same_file(const struct bsl_map *a, const struct bsl_map *b)
+{
+	return a->ino == b->ino && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
+}
+
+static bool is_code_of_file(const struct bsl_map *map)
+{
+	return map->kind == BSL_MAP_FILE && (map->perms & BSL_MAP_EXEC);
+}
+
+const struct bsl_map *bsl_maps_next_file(const struct bsl_maps *maps, const struct bsl_map *last)
+{
+	const struct bsl_map *end = maps->maps + maps->nr, *before;
+
+	for (last = last ? last + 1 : maps->maps; last < end; last++) {
+		if (!is_code_of_file(last))
+			continue;
+		for (before = maps->maps; before < last; before++)
+			if (is_code_of_file(before) && is_same_file(before, last))
+				break;
+		if (before == last)
+			return last;
+	}
+	return NULL;
 }
 
 /* True if `st` is the mapped file, judged by the numbers in the maps line alone. */

@@ -4,6 +4,7 @@
  * addresses (site, base, semaphore) and three strings (provider, name, arguments).
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,5 +131,71 @@ int bsl_elf_usdt_each(struct bsl_elf *elf, bsl_usdt_fn fn, void *ctx)
 		if (ret)
 			return ret < 0 ? ret : nr;
 	}
+	return ret < 0 ? ret : nr;
+}
+
+/* ---- of a process ---- */
+
+struct process_search {
+	struct bsl_process_usdt site;
+	bsl_process_usdt_fn fn;
+	void *ctx;
+	bool stopped;
+};
+
+static int process_site_found(const struct bsl_usdt *usdt, void *ctx)
+{
+	struct process_search *search = ctx;
+	int ret;
+
+	search->site.usdt = usdt;
+	ret = search->fn(&search->site, search->ctx);
+	search->stopped = ret != 0;
+	return ret;
+}
+
+/* Returns the number of sites, or what fn returned if < 0. */
+static int mapped_file_each(struct process_search *search, const struct bsl_maps *maps)
+{
+	struct bsl_process_usdt *site = &search->site;
+	char path[PATH_MAX];
+	int ret;
+
+	site->path = path;
+	site->elf = NULL;
+	ret = bsl_map_open_path(maps, site->map, path, sizeof(path));
+	if (!ret)
+		ret = bsl_elf_open(path, &site->elf);
+	if (!ret)
+		ret = bsl_elf_usdt_each(site->elf, process_site_found, search);
+	/* what a program maps executable need not be ELF: .jsa archives, its own code caches */
+	if (ret < 0 && ret != -ENOEXEC && !search->stopped) {
+		site->usdt = NULL;
+		site->err = ret;
+		ret = search->fn(site, search->ctx);
+		search->stopped = ret != 0;
+		ret = ret < 0 ? ret : 0;
+		site->err = 0;
+	}
+	bsl_elf_close(site->elf);
+	return ret == -ENOEXEC && !search->stopped ? 0 : ret;
+}
+
+int bsl_process_usdt_each(pid_t pid, bsl_process_usdt_fn fn, void *ctx)
+{
+	struct process_search search = { .fn = fn, .ctx = ctx };
+	const struct bsl_map *map = NULL;
+	struct bsl_maps *maps;
+	int nr = 0, ret;
+
+	ret = bsl_maps_read(pid, &maps);
+	if (ret)
+		return ret;
+	while (ret >= 0 && !search.stopped && (map = bsl_maps_next_file(maps, map))) {
+		search.site.map = map;
+		ret = mapped_file_each(&search, maps);
+		nr += ret;
+	}
+	bsl_maps_free(maps);
 	return ret < 0 ? ret : nr;
 }

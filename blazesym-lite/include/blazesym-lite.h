@@ -343,6 +343,12 @@ void bsl_maps_free(struct bsl_maps *maps);
 const struct bsl_map *bsl_maps_find(const struct bsl_maps *maps, uint64_t addr);
 
 /*
+ * The files whose code a process runs, each once: the first executable mapping of the next file
+ * behind `last` (NULL: of the first), or NULL at the end.
+ */
+const struct bsl_map *bsl_maps_next_file(const struct bsl_maps *maps, const struct bsl_map *last);
+
+/*
  * Writes a path by which *we* can open a mapped file, whatever our root, and though it be deleted,
  * replaced or a memfd: its path through the process's root when that is still the same file, else
  * /proc/PID/map_files/START-END. -ENOENT if the mapping has no file or it can't be reached
@@ -592,6 +598,25 @@ typedef int (*bsl_usdt_fn)(const struct bsl_usdt *usdt, void *ctx);
  * file has none), -EBADMSG for a broken note, or what fn returned if < 0.
  */
 int bsl_elf_usdt_each(struct bsl_elf *elf, bsl_usdt_fn fn, void *ctx);
+
+/* A site in one of the files that a process runs; the struct lives until the callback returns. */
+struct bsl_process_usdt {
+	const struct bsl_map *map;	/* of the file's code */
+	const char *path;		/* by which *we* open it, and what a uprobe is attached to */
+	struct bsl_elf *elf;		/* the file; NULL if it can't be opened, see err */
+	const struct bsl_usdt *usdt;	/* NULL if err is set */
+	int err;			/* why the file's sites can't be had, a negative errno */
+};
+
+typedef int (*bsl_process_usdt_fn)(const struct bsl_process_usdt *site, void *ctx);
+
+/*
+ * Gives fn every USDT site of every file whose code a process has mapped; also those that were
+ * deleted since, as libstapsdt does with the libraries it makes for interpreted programs. A file
+ * that is ELF but can't be read is given once, with its error. Returns the number of sites, what fn
+ * returned if < 0, or the errors of bsl_maps_read().
+ */
+int bsl_process_usdt_each(pid_t pid, bsl_process_usdt_fn fn, void *ctx);
 
 /*
  * Parses an argument description alone. Fills usdt args[], nargs, args_text; a symbol stays

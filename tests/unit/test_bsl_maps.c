@@ -110,6 +110,31 @@ static void test_find_knows_the_gaps(void **state)
 	bsl_maps_free(maps);
 }
 
+static void test_files_are_each_given_once(void **state)
+{
+	static const char text[] =
+		"1000-2000 r-xp 00000000 08:01 7 /a\n"
+		"2000-3000 r--p 00001000 08:01 8 /data\n"
+		"3000-4000 r-xp 00000000 08:01 9 /b\n"
+		"4000-5000 r-xp 00000000 08:02 7 /other/disk\n"
+		"5000-6000 r-xp 00004000 08:01 7 /a\n"
+		"6000-7000 r-xp 00000000 00:00 0 \n"
+		"7000-8000 r-xp 00000000 00:01 5 /memfd:x (deleted)\n";
+	static const uint64_t starts[] = { 0x1000, 0x3000, 0x4000, 0x7000 };
+	const struct bsl_map *map = NULL;
+	struct bsl_maps *maps;
+
+	(void)state;
+	assert_int_equal(bsl_maps_parse(text, strlen(text), &maps), 0);
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		map = bsl_maps_next_file(maps, map);
+		assert_non_null(map);
+		assert_int_equal(map->start, starts[i]);
+	}
+	assert_null(bsl_maps_next_file(maps, map));
+	bsl_maps_free(maps);
+}
+
 static void test_read_finds_own_code(void **state)
 {
 	struct bsl_maps *maps;
@@ -201,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_parse_reads_every_kind_of_line),
 		cmocka_unit_test(test_parse_refuses_what_is_not_a_maps_file),
 		cmocka_unit_test(test_find_knows_the_gaps),
+		cmocka_unit_test(test_files_are_each_given_once),
 		cmocka_unit_test(test_read_finds_own_code),
 		cmocka_unit_test(test_deleted_replaced_and_memfd_files_can_be_opened),
 	};

@@ -1,0 +1,449 @@
+# SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+"""blazesym-lite, end to end: addresses of processes wherever their files are, names into places,
+USDT sites, and what it says when it can't."""
+import ctypes
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tracing import PATIENCE, run_tool, target_path, tool_path, wait_until
+
+ADD = target_path("add")
+CLI = tool_path("blazesym-lite")
+
+
+def need(*commands):
+    for command in commands:
+        if not shutil.which(command):
+            pytest.skip(f"{command} is missing")
+
+
+def output(*command):
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True, check=True).stdout
+
+
+def bsl(*args, status=0):
+    """A successful run's stdout."""
+    code, out, err = run_tool("blazesym-lite", *args)
+    assert code == status, err
+    return out
+
+
+def records(*args):
+    return [json.loads(line) for line in bsl("--json", *args).splitlines()]
+
+
+def locate(pid, address, *options):
+    (answer,) = records("-p", pid, *options, hex(address))
+    return answer
+
+
+def fails(*args):
+    """(status, stderr) of a run that prints nothing."""
+    code, out, err = run_tool("blazesym-lite", *args)
+    assert not out
+    return code, err
+
+
+@contextmanager
+def waiting(*command, **kwargs):
+    """A program that waits for a line, once it said that it is ready."""
+    process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               env={**os.environ, "TARGET_WAIT": "1"}, **kwargs)
+    try:
+        assert process.stdout.readline().startswith(b"ready")
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def mappings(pid):
+    """(start, end, permissions, offset, path) of /proc/PID/maps."""
+    rows = (line.rstrip("\n").split(None, 5) for line in open(f"/proc/{pid}/maps"))
+    return [(*(int(x, 16) for x in row[0].split("-")), row[1], int(row[2], 16), row[5] if len(row) > 5 else "")
+            for row in rows]
+
+
+def base(pid, name):
+    """Where the file of that name starts in a process; its addresses start at 0, as those of PIEs do."""
+    return next(start for start, _, _, offset, path in mappings(pid) if name in path and not offset)
+
+
+def symbol(path, name, *options):
+    return next(int(row[0], 16) for row in (line.split() for line in output("nm", *options, path).splitlines())
+                if row[-1] == name)
+
+
+ADD_NUM = "AddNum"
+
+
+def assert_add_num(pid, mapped_as, module):
+    start = symbol(ADD, ADD_NUM)
+    answer = locate(pid, base(pid, mapped_as) + start + 1)
+    assert (answer["name"], answer["offset"], answer["module"]) == (ADD_NUM, 1, str(module))
+    assert answer["elf_address"] == start + 1
+
+
+# ---- processes ----------------------------------------------------------------------------------
+
+
+def test_address_of_a_process_has_name_line_and_module():
+    with waiting(ADD) as process:
+        assert_add_num(process.pid, "/add", ADD)
+        address = base(process.pid, "/add") + symbol(ADD, ADD_NUM)
+        frame = locate(process.pid, address, "-l")["lines"][-1]
+        source = Path(frame["directory"] or "", frame["file"])
+        assert source.name == "add.c"
+        text = bsl("-p", process.pid, "-l", hex(address))
+        assert re.fullmatch(rf"0x{address:016x} AddNum\+0x0 \[.*/add\] .*add\.c:{frame['line']}\n", text)
+
+
+def test_deleted_binary_is_resolved(tmp_path):
+    shutil.copy(ADD, tmp_path / "gone")
+    with waiting(tmp_path / "gone") as process:
+        (tmp_path / "gone").unlink()
+        assert_add_num(process.pid, "/gone", tmp_path / "gone")
+
+
+def test_replaced_binary_is_not_taken_for_the_one_that_runs(tmp_path):
+    shutil.copy(ADD, tmp_path / "program")
+    with waiting(tmp_path / "program") as process:
+        (tmp_path / "program").unlink()
+        shutil.copy(target_path("hits"), tmp_path / "program")
+        assert_add_num(process.pid, "/program", tmp_path / "program")
+
+
+def test_program_in_a_memfd_is_resolved():
+    code = ("import os, sys; fd = os.memfd_create('hidden', 0); os.write(fd, open(sys.argv[1], 'rb').read());"
+            "os.execve(fd, ['hidden'], os.environ)")
+    with waiting(sys.executable, "-c", code, ADD) as process:
+        assert_add_num(process.pid, "/memfd:hidden", "/memfd:hidden")
+
+
+@contextmanager
+def container(tmp_path):
+    """useadd and its libraries on a tmpfs that only its own mount namespace has, as pid 1 of its own
+    pid namespace; its pid here."""
+    need("unshare")
+    if subprocess.run(["unshare", "--mount", "--pid", "--fork", "mount", "-t", "tmpfs", "none", "/mnt"],
+                      capture_output=True).returncode:
+        pytest.skip("mount and pid namespaces can't be made here")
+    program, root = target_path("useadd"), tmp_path / "root"
+    root.mkdir()
+    libraries = re.findall(r"(/\S+) \(", output("ldd", program))
+    script = ('mount -t tmpfs none "$0" && mkdir "$0/tmp" "$0/proc" && mount -t proc none "$0/proc" &&'
+              'cp --parents "$@" "$0" && exec chroot "$0" "$1"')
+    with waiting("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "sh", "-c",
+                 script, root, program, *libraries) as process:
+        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        yield int(child)
+
+
+def test_process_in_another_mount_and_pid_namespace(tmp_path):
+    program, library = target_path("useadd"), target_path("libadd.so")
+    with container(tmp_path) as pid:
+        assert not glob.glob(f"{tmp_path}/root/tmp/*"), "its files are not ours"
+        assert not os.path.exists(f"{tmp_path}/root{program}")
+        main = locate(pid, base(pid, "/useadd") + symbol(program, "main"))
+        assert (main["name"], main["offset"], main["module"]) == ("main", 0, str(program))
+        add = locate(pid, base(pid, "/libadd.so") + symbol(library, "lib_add"), "-l")
+        assert (add["name"], add["module"]) == ("lib_add", str(library))
+        assert add["lines"][-1]["file"].endswith("libadd.c")
+        # names, too: by the path that the process knows
+        (found,) = records("-p", pid, "-e", library, "--find", "lib_add")
+        assert found["address"] == symbol(library, "lib_add")
+
+
+def test_perf_map_of_another_namespace_goes_by_its_own_pid(tmp_path):
+    with container(tmp_path) as pid:
+        at = next(start for start, _, _, _, path in mappings(pid) if path == "[heap]")
+        (answer,) = records("-p", pid, hex(at + 0x18))
+        assert answer["name"] is None
+        Path(f"/proc/{pid}/root/tmp/perf-1.map").write_text(f"{at + 0x10:x} 20 jitted code\n")
+        (answer,) = records("-p", pid, hex(at + 0x18))
+        assert (answer["name"], answer["offset"], answer["size"]) == ("jitted code", 8, 0x20)
+
+
+def test_java_methods_are_named_by_its_perf_map():
+    need("java", "jcmd")
+    classes = target_path("")
+    if not (classes / "HelloThreads.class").exists():
+        pytest.skip("HelloThreads.class is missing")
+    with waiting("java", "-Xcomp", "-cp", classes, "HelloThreads") as process:
+        said = subprocess.run(["jcmd", str(process.pid), "Compiler.perfmap"], capture_output=True, text=True)
+        path = Path(f"/tmp/perf-{process.pid}.map")
+        if not path.exists():
+            pytest.skip(f"this Java writes no perf map: {said.stdout} {said.stderr}")
+        try:
+            rows = [line.split(None, 2) for line in path.read_text().splitlines()]
+            rows = [(int(start, 16), int(size, 16), name) for start, size, name in rows][::7]
+            assert any("java.lang." in name for _, _, name in rows)
+            answers = records("-p", process.pid, *(hex(start + size // 2) for start, size, _ in rows))
+            for (start, size, name), answer in zip(rows, answers):
+                assert (answer["name"], answer["offset"], answer["size"]) == (name, size // 2, size)
+        finally:
+            path.unlink()
+
+
+def test_vdso_has_names(tmp_path):
+    start, end = next((start, end) for start, end, _, _, path in mappings("self") if path == "[vdso]")
+    with open("/proc/self/mem", "rb") as memory:
+        memory.seek(start)
+        image = tmp_path / "vdso"
+        image.write_bytes(memory.read(end - start))
+    rows = [line.split() for line in output("nm", "-D", "--defined-only", image).splitlines()]
+    places = {}
+    for address, kind, name in rows:
+        if kind in "TtWw":
+            places.setdefault(int(address, 16), set()).add(name.split("@")[0])
+    assert places
+    for address, names in places.items():
+        answer = locate(os.getpid(), start + address)
+        assert (answer["module"], answer["offset"]) == ("[vdso]", 0)
+        assert answer["name"] in names
+
+
+def test_stub_of_a_library_function_is_named_at_plt():
+    program = target_path("useadd")
+    with waiting(program) as process:
+        at = base(process.pid, "/useadd") + symbol(program, "lib_add@plt", "--synthetic")
+        assert locate(process.pid, at + 4)["name"] == "lib_add@plt"
+
+
+def test_maps_are_read_anew_when_an_address_is_not_in_them(tmp_path):
+    library = tmp_path / "late.so"
+    shutil.copy(target_path("libadd.so"), library)
+    with subprocess.Popen([CLI, "-p", str(os.getpid())], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as asked:
+        def ask(address):
+            asked.stdin.write(f"{address:#x}\n")
+            asked.stdin.flush()
+            return asked.stdout.readline()
+        assert "? (nothing is mapped there)" in ask(1)
+        loaded = ctypes.CDLL(str(library))
+        assert "lib_add+0x1 [" in ask(ctypes.cast(loaded.lib_add, ctypes.c_void_p).value + 1)
+
+
+def test_every_miss_has_its_reason():
+    with waiting(ADD) as process:
+        gap = next(start for start, _, _, _, path in mappings(process.pid) if path == "[stack]")
+        for address, reason in ((0, "nothing is mapped there"),
+                                (gap, "code made at run time, and no perf map that tells its name"),
+                                (base(process.pid, "/add"), "no symbol covers the address")):
+            answer = locate(process.pid, address)
+            assert (answer["name"], answer["reason"]) == (None, reason)
+            assert f"? ({reason})" in bsl("-p", process.pid, hex(address))
+
+
+# ---- the kernel ---------------------------------------------------------------------------------
+
+
+def kernel_function():
+    for line in open("/proc/kallsyms"):
+        address, kind, name = line.split()[:3]
+        if kind in "Tt" and name in ("vfs_read", "__x64_sys_getpid", "do_exit"):
+            if int(address, 16):
+                return int(address, 16), name
+    pytest.skip("the kernel hides its addresses, or has none of these functions")
+
+
+def test_kernel_address_and_name():
+    address, name = kernel_function()
+    (answer,) = records("-k", hex(address + 1))
+    assert (answer["name"], answer["offset"]) == (name, 1)
+    assert address in [row["address"] for row in records("-k", "--find", name)]
+    assert name in [row["name"] for row in records("-k", "--find", name[:-1] + "?")]
+
+
+# ---- names into places --------------------------------------------------------------------------
+
+
+def test_find_by_name_by_glob_and_demangled():
+    program = target_path("throw")
+    if not program.exists():
+        pytest.skip("no C++ compiler built the target")
+    by_nm = {line.split()[-1]: int(line.split()[0], 16) for line in output("nm", program).splitlines()
+             if len(line.split()) == 3}
+    both = records("-e", program, "--find", "app::add")
+    assert {row["name"]: row["address"] for row in both} == {name: by_nm[name] for name in
+                                                             ("_ZN3app3addEii", "_ZN3app3addEdd")}
+    assert {row["demangled"] for row in both} == {"app::add(int, int)", "app::add(double, double)"}
+    (one,) = records("-e", program, "--find", "app::add(int, int)")
+    assert one["name"] == "_ZN3app3addEii"
+    assert [row["name"] for row in records("-e", program, "--find", "_ZN3app3addEii")] == ["_ZN3app3addEii"]
+    names = {row["name"] for row in records("-e", program, "--find", "app::*")}
+    assert {"_ZN3app3addEii", "_ZN3app3addEdd", "_ZN3app4failEi"} <= names
+
+
+def test_data_is_found_only_when_asked_for():
+    (row,) = records("-e", "c", "--data", "--find", "environ")
+    assert row["type"] == "object"
+    assert fails("-e", "c", "--find", "environ")[0] == 1
+
+
+def test_symbol_versions_are_told_apart():
+    rows = records("-e", "c", "--no-debug-files", "--find", "memcpy")
+    versions = sorted({row["version"] for row in rows if row["version"]})
+    if len(versions) < 2:
+        pytest.skip("this libc has one memcpy")
+    one = versions[0]
+    assert {row["version"] for row in records("-e", "c", "--no-debug-files", "--find",
+                                                    f"memcpy@{one}")} == {one}
+
+
+INLINED = """
+static inline __attribute__((always_inline)) int twice(int a)
+{
+	__asm__ volatile("nop" : "+r"(a));
+	return a * 2;
+}
+__attribute__((noinline)) int first(int a) { return twice(a) + 1; }
+__attribute__((noinline)) int second(int a) { return twice(a) + twice(a ^ 7); }
+int main(int argc, char **argv) { (void)argv; return first(argc) + second(argc); }
+"""
+
+
+@pytest.fixture
+def inlined(tmp_path):
+    need("gcc")
+    (tmp_path / "inlined.c").write_text(INLINED)
+    output("gcc", "-O2", "-g", "-o", tmp_path / "inlined", tmp_path / "inlined.c")
+    return tmp_path / "inlined"
+
+
+def test_inlined_copies_and_lines_are_places(inlined):
+    code, _, err = run_tool("blazesym-lite", "-e", inlined, "--find", "twice")
+    assert code == 1, "there is no such symbol, and nobody asked for inlined copies"
+    rows = records("-e", inlined, "-l", "--find", "twice")
+    assert [row["type"] for row in rows] == ["inlined"] * 3
+    assert sorted(row["line"]["function"] for row in rows) == ["first", "second", "second"]
+    answers = records("-e", inlined, "-l", *(hex(row["address"]) for row in rows))
+    assert [answer["lines"][-1]["function"] for answer in answers] == [row["line"]["function"] for row in rows]
+    # a copy may be entered where an instruction of the caller still stands
+    assert {"twice"} < {frame["function"] for answer in answers for frame in answer["lines"]}
+    lines = records("-e", inlined, "--find", "inlined.c:4")
+    answers = records("-e", inlined, "-l", *(hex(row["address"]) for row in lines))
+    assert {row["type"] for row in lines} == {"line"}
+    assert any(answer["lines"][0]["line"] == 4 for answer in answers)
+    assert {answer["name"] for answer in answers} == {"first", "second"}
+
+
+def test_separate_debug_file_is_used_if_its_checksum_is_right(inlined):
+    need("objcopy", "strip")
+    output("objcopy", "--remove-section=.note.gnu.build-id", inlined)
+    address = symbol(inlined, "first")
+    debug = inlined.with_suffix(".debug")
+    output("objcopy", "--only-keep-debug", inlined, debug)
+    output("strip", inlined)
+    output("objcopy", f"--add-gnu-debuglink={debug}", inlined)
+    (answer,) = records("-e", inlined, "-l", hex(address))
+    assert answer["name"] == "first" and answer["lines"][-1]["file"].endswith("inlined.c")
+    (answer,) = records("-e", inlined, "-l", "--no-debug-files", hex(address))
+    assert answer["name"] is None
+    debug.write_bytes(debug.read_bytes() + b"changed")
+    (answer,) = records("-e", inlined, "-l", hex(address))
+    assert answer["name"] is None
+
+
+def test_return_instructions_are_those_of_objdump():
+    need("objdump")
+    path = os.path.realpath(glob.glob("/lib/*-linux-gnu/libc.so.6")[0])
+    asked = [row for row in records("-e", path, "--no-debug-files", "--returns", "str*")]
+    assert len(asked) > 50
+    listing = re.split(r"\n\n", output("objdump", "-d", "--no-show-raw-insn", "-j", ".text", path))
+    returns = {int(m[1], 16) for block in listing
+               for m in re.finditer(r"^\s*([0-9a-f]+):\s+(?:(?:bnd|repz) )?ret(?:a[ab])?\b", block, re.M)}
+    found = {offset for row in asked for offset in row["offsets"]}
+    assert found and found <= returns
+    for row in asked:
+        (place,) = {(r["offset"], r["size"]) for r in records("-e", path, "--no-debug-files", "--find", row["name"])
+                    if row["name"] == r["name"]} or [(0, 0)]
+        inside = {at for at in returns if place[0] <= at < place[0] + place[1]}
+        assert set(row["offsets"]) == inside, row["name"]
+
+
+# ---- USDT ---------------------------------------------------------------------------------------
+
+
+def test_usdt_sites_are_those_of_readelf():
+    rows = records("-e", target_path("usdt"), "--usdt")
+    notes = re.findall(r"Provider: (\S+)\n\s+Name: (\S+)\n\s+Location: 0x0*([0-9a-f]+), Base: \S+, "
+                       r"Semaphore: 0x0*([0-9a-f]+)?\n\s+Arguments: ?(.*)",
+                       output("readelf", "-n", target_path("usdt")))
+    assert notes
+    assert [(row["provider"], row["name"], row["address"], row["text"]) for row in rows] == \
+        [(provider, name, int(address, 16), text) for provider, name, address, _, text in notes]
+    assert all(len(row["arguments"]) == len(row["text"].split()) for row in rows)
+
+
+def test_usdt_of_a_process_includes_unlinked_libraries(tmp_path):
+    """As libstapsdt does it: a library made at run time, loaded, deleted."""
+    made = tmp_path / "provider-Xa41Bc.so"
+    shutil.copy(os.path.realpath(glob.glob("/usr/lib/*-linux-gnu/libstdc++.so.6")[0]), made)
+    code = ("import ctypes, os, sys; ctypes.CDLL(sys.argv[1]); os.unlink(sys.argv[1]);"
+            "print('ready', flush=True); sys.stdin.read()")
+    with waiting(sys.executable, "-c", code, made) as process:
+        assert not made.exists()
+        rows = [row for row in records("-p", process.pid, "--usdt") if row["module"] == str(made)]
+        assert sorted({row["name"] for row in rows}) == ["catch", "rethrow", "throw"]
+        assert len({(row["name"], row["offset"]) for row in rows}) == len(rows), "each site once"
+
+
+# ---- what it says when it can't -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("args, cause", [
+    ((), "give one of -p PID, -e FILE, -k"),
+    (("-k", "-e", "c"), "give one of"),
+    (("-p", "zero", "1"), "'zero' is not a process id"),
+    (("-p", "-3", "1"), "'-3' is not a process id"),
+    (("-e", "c", "0x1", "fish"), "'fish' is not an address"),
+    (("-e", "c", "0x10000000000000000"), "is not an address"),
+    (("-e", "c", "--find", "x", "0x1"), "addresses make no sense here: '0x1'"),
+    (("-k", "--usdt"), "not for the kernel"),
+    (("-q",), "invalid option"),
+])
+def test_misuse_exits_2_with_the_cause(args, cause):
+    status, err = fails(*args)
+    assert status == 2
+    assert cause in err
+
+
+def free_pid():
+    return next(pid for pid in range(4_000_000, 2, -1) if not os.path.exists(f"/proc/{pid}"))
+
+
+@pytest.mark.parametrize("args, cause", [
+    (("-e", "nosuchthing", "1"), "'nosuchthing' not found"),
+    (("-e", "/etc/passwd", "1"), "/etc/passwd: not an ELF file"),
+    (("-e", "c", "--find", "nosuchfunction"), "no symbol is named 'nosuchfunction'"),
+    (("-e", "/bin/true", "--usdt"), "no USDT sites"),
+    (("-p", free_pid(), "1"), "No such process"),
+    (("-p", free_pid(), "--usdt"), "No such process"),
+])
+def test_failure_exits_1_with_the_cause(args, cause):
+    status, err = fails(*args)
+    assert status == 1
+    assert cause in err
+
+
+def test_full_disk_is_an_error():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([CLI, "-e", "c", "0x1"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert "can't write" in done.stderr
+
+
+def test_addresses_come_from_standard_input_too():
+    done = subprocess.run([CLI, "-e", ADD], input=f"{symbol(ADD, ADD_NUM):#x}\n{symbol(ADD, 'main')}\n",
+                          capture_output=True, text=True, timeout=PATIENCE)
+    assert [line.split()[1] for line in done.stdout.splitlines()] == [f"{ADD_NUM}+0x0", "main+0x0"]
