@@ -210,8 +210,9 @@ $(BUILD)/bench/%: $(OBJ)/dynamic/tests/bench/%.o $(OBJ)/dynamic/libshared.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $^ $(LIBS) -o $@
 
-bench: all targets $(BUILD)/bench/floor
+bench: all targets $(BUILD)/bench/floor $(BUILD)/bench/symbols
 	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/bench.py
+	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/symbols.py
 
 -include tests/vm/vm.mk
 

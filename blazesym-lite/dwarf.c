@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "elf_file.h"
+#include "io.h"
 
 /* Compilers nest scopes a few dozen deep; files made to harm may not exhaust our stack. */
 #define MAX_DEPTH 256
@@ -24,6 +26,7 @@ struct function_range {
 /* The functions of one compilation unit: finding them means walking all of it, so once only. */
 struct unit_index {
 	Dwarf_Off unit;
+	Dwarf_Die code;			/* as unit_code() */
 	struct function_range *ranges;	/* by rising start */
 	size_t nr, room;
 	Dwarf_Off last;			/* seen while walking */
@@ -140,6 +143,54 @@ static int state_open(struct bsl_elf *elf)
 	return 0;
 }
 
+/* ---- units whose functions lie in another file ---- */
+
+static const char *string_attr(Dwarf_Die *die, unsigned int name)
+{
+	Dwarf_Attribute attr;
+
+	return dwarf_formstring(dwarf_attr(die, name, &attr));
+}
+
+/* The .dwo file of a skeleton unit: libdw would open whatever it names, a FIFO, a bomb. */
+static bool split_file_credible(Dwarf_Die *skeleton)
+{
+	const char *name = string_attr(skeleton, DW_AT_dwo_name), *dir;
+	char path[PATH_MAX];
+	struct bsl_elf *elf;
+	struct stat st;
+	bool credible;
+
+	if (!name)
+		name = string_attr(skeleton, DW_AT_GNU_dwo_name);
+	dir = string_attr(skeleton, DW_AT_comp_dir);
+	if (!name || (*name != '/' && (!dir || *dir != '/')))
+		return false;
+	if (!io_format(path, sizeof(path), "%s%s%s", *name == '/' ? "" : dir, *name == '/' ? "" : "/",
+		       name) || stat(path, &st) || !S_ISREG(st.st_mode) || bsl_elf_open(path, &elf))
+		return false;
+	credible = sizes_credible(elf);
+	bsl_elf_close(elf);
+	return credible;
+}
+
+/*
+ * The entry below which a unit's functions are: its own, or with -gsplit-dwarf that of the unit in
+ * the .dwo file where the compiler left it, if it is still there. Lines stay in `unit`.
+ */
+static Dwarf_Die unit_code(Dwarf_Die *unit)
+{
+	Dwarf_Die self = *unit, split;
+	uint8_t type;
+
+	/* before libdw is asked for the file: it looks for it only then */
+	if (dwarf_cu_info(unit->cu, NULL, &type, NULL, NULL, NULL, NULL, NULL) ||
+	    type != DW_UT_skeleton || !split_file_credible(unit) ||
+	    dwarf_cu_info(unit->cu, NULL, &type, NULL, &split, NULL, NULL, NULL) || !dwarf_tag(&split))
+		return self;
+	return split;
+}
+
 static const char *function_name(Dwarf_Die *die)
 {
 	static const unsigned int names[] = { DW_AT_linkage_name, DW_AT_MIPS_linkage_name };
@@ -166,10 +217,7 @@ static unsigned int number_attr(Dwarf_Die *die, unsigned int name)
 
 static const char *dir_get(Dwarf_Die *unit, const char *file)
 {
-	Dwarf_Attribute attr;
-
-	return !file || *file == '/' ? NULL :
-	       dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attr));
+	return !file || *file == '/' ? NULL : string_attr(unit, DW_AT_comp_dir);
 }
 
 /* The position from which an inlined function was called. */
@@ -289,9 +337,11 @@ static struct unit_index *unit_index_get(struct dwarf_state *state, Dwarf_Die *u
 		return state->units = index;
 	}
 	index = calloc(1, sizeof(*index));
-	if (!index || functions_collect(index, unit, 0)) {
-		if (index)
-			unit_index_free(index);
+	if (!index)
+		return NULL;
+	index->code = unit_code(unit);
+	if (functions_collect(index, &index->code, 0)) {
+		unit_index_free(index);
 		return NULL;
 	}
 	qsort(index->ranges, index->nr, sizeof(*index->ranges), range_compare);
@@ -300,11 +350,9 @@ static struct unit_index *unit_index_get(struct dwarf_state *state, Dwarf_Die *u
 	return state->units = index;
 }
 
-static bool function_find(struct dwarf_state *state, Dwarf_Die *unit, uint64_t addr,
-			  Dwarf_Die *function)
+static bool function_find(const struct unit_index *index, uint64_t addr, Dwarf_Die *function)
 {
-	struct unit_index *index = unit_index_get(state, unit);
-	size_t low = 0, high = index ? index->nr : 0;
+	size_t low = 0, high = index->nr;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
@@ -315,7 +363,7 @@ static bool function_find(struct dwarf_state *state, Dwarf_Die *unit, uint64_t a
 			high = mid;
 	}
 	return low && addr < index->ranges[low - 1].end &&
-	       dwarf_offdie(state->dwarf, index->ranges[low - 1].die, function);
+	       dwarf_offdie(dwarf_cu_getdwarf(index->code.cu), index->ranges[low - 1].die, function);
 }
 
 /* The inlined functions that hold an address, the outermost first. */
@@ -394,6 +442,7 @@ static void line_add(struct bsl_line *lines, size_t n, size_t i, struct bsl_line
 int bsl_elf_lines(struct bsl_elf *elf, uint64_t addr, struct bsl_line *lines, size_t n)
 {
 	struct inline_chain *chain;
+	struct unit_index *index;
 	Dwarf_Die unit, function;
 	struct bsl_line current;
 	size_t nr = 0;
@@ -405,7 +454,10 @@ int bsl_elf_lines(struct bsl_elf *elf, uint64_t addr, struct bsl_line *lines, si
 	if (!dwarf_addrdie(elf->dwarf->dwarf, addr, &unit))
 		return -ENOENT;
 	position_get(&unit, addr, &current);
-	if (!function_find(elf->dwarf, &unit, addr, &function)) {
+	index = unit_index_get(elf->dwarf, &unit);
+	if (!index)
+		return -ENOMEM;
+	if (!function_find(index, addr, &function)) {
 		/* a line table without functions, as assemblers write it */
 		if (!current.file && !current.line)
 			return -ENOENT;
@@ -421,7 +473,7 @@ int bsl_elf_lines(struct bsl_elf *elf, uint64_t addr, struct bsl_line *lines, si
 		Dwarf_Die *die = &chain->dies[--chain->nr];
 
 		line_add(lines, n, nr++, &current, die);
-		call_site_get(&unit, die, &current);
+		call_site_get(&index->code, die, &current);
 	}
 	free(chain);
 	line_add(lines, n, nr++, &current, &function);
@@ -534,6 +586,7 @@ int bsl_elf_find_inlined(struct bsl_elf *elf, const char *name, unsigned int fla
 	while (!err && !search.stopped &&
 	       !dwarf_get_units(elf->dwarf->dwarf, unit, &unit, NULL, NULL, &search.unit, NULL)) {
 		search.last = 0;
+		search.unit = unit_code(&search.unit);
 		err = children_search(&search, &search.unit, NULL, 0);
 	}
 	return err ? err : search.nr;

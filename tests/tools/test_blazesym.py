@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from large_file import evict, large_program, resident
 from tracing import PATIENCE, run_tool, target_path, tool_path, wait_until
 
 ADD = target_path("add")
@@ -352,6 +353,28 @@ def test_separate_debug_file_is_used_if_its_checksum_is_right(inlined):
     debug.write_bytes(debug.read_bytes() + b"changed")
     (answer,) = records("-e", inlined, "-l", hex(address))
     assert answer["name"] is None
+
+
+def test_split_dwarf_is_read(tmp_path):
+    need("gcc")
+    (tmp_path / "split.c").write_text(INLINED)
+    subprocess.run(["gcc", "-O2", "-g", "-gsplit-dwarf", "-o", "split", "split.c"], cwd=tmp_path, check=True)
+    assert list(tmp_path.glob("*.dwo"))
+    rows = records("-e", tmp_path / "split", "-l", "--find", "twice")
+    assert len(rows) == 3
+    (answer,) = records("-e", tmp_path / "split", "-l", hex(rows[0]["address"]))
+    assert answer["lines"][0]["function"] == "twice"
+
+
+def test_finding_a_name_reads_little_of_a_large_program(tmp_path):
+    need("gcc")
+    program = large_program(tmp_path)
+    evict(program)
+    if resident(program):
+        pytest.skip("this file system keeps files in memory")
+    (row,) = records("-e", program, "--find", "far")
+    assert row["address"] > 200 << 20
+    assert resident(program) < 32 << 20, "but for the kernel's reading ahead"
 
 
 def test_return_instructions_are_those_of_objdump():
