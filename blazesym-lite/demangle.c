@@ -10,14 +10,45 @@
 /* Compilers' own names stay far below; a hostile one could make a demangler write gigabytes. */
 #define NAME_MAX_LEN 8192
 
+/*
+ * Takes off what isn't the name itself: template and generic arguments, and the return type that
+ * templates carry. A name that starts with a type, <T as Trait>::f, and operators stay as they are.
+ */
+static void name_bare(char *text)
+{
+	char *to = text, *start = text;
+	int depth = 0;
+
+	if (*text == '<' || *text == '{' || strstr(text, "operator"))
+		return;
+	for (const char *at = text; *at; at++) {
+		/* Rust's turbofish: f::<T> is f */
+		if (*at == '<' && !depth++ && to - start > 2 && to[-1] == ':' && to[-2] == ':')
+			to -= 2;
+		if (!depth && *at == ' ')
+			start = to + 1;
+		if (!depth)
+			*to++ = *at;
+		if (*at == '>' && depth)
+			depth--;
+	}
+	*to = '\0';
+	memmove(text, start, to + 1 - start);
+}
+
 char *bsl_demangle(const char *name, unsigned int flags)
 {
-	int options = DMGL_ANSI | (flags & BSL_DEMANGLE_NO_PARAMS ? 0 : DMGL_PARAMS);
+	unsigned int without_params = BSL_DEMANGLE_NO_PARAMS | BSL_DEMANGLE_BARE;
+	int options = DMGL_ANSI | (flags & without_params ? 0 : DMGL_PARAMS);
 	char *out;
 
 	if (name[0] != '_' || (name[1] != 'Z' && name[1] != 'R') || strlen(name) > NAME_MAX_LEN)
 		return NULL;
 	/* legacy Rust names are valid C++ ones too: Rust must be tried first */
 	out = rust_demangle(name, DMGL_PARAMS);
-	return out || name[1] == 'R' ? out : cplus_demangle_v3(name, options);
+	if (!out && name[1] != 'R')
+		out = cplus_demangle_v3(name, options);
+	if (out && (flags & BSL_DEMANGLE_BARE))
+		name_bare(out);
+	return out;
 }

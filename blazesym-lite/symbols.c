@@ -226,11 +226,11 @@ static bool plain_match(const char *wanted, unsigned int flags, const char *name
 
 static bool demangled_match(const char *wanted, unsigned int flags, const char *name)
 {
-	static const unsigned int ways[] = { 0, BSL_DEMANGLE_NO_PARAMS };
+	static const unsigned int ways[] = { 0, BSL_DEMANGLE_NO_PARAMS, BSL_DEMANGLE_BARE };
 	bool match = false;
 	char *text;
 
-	for (size_t i = 0; i < 2 && !match; i++) {
+	for (size_t i = 0; i < 3 && !match; i++) {
 		text = bsl_demangle(name, ways[i]);
 		match = text && plain_match(wanted, flags, text);
 		free(text);

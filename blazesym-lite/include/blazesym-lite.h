@@ -138,9 +138,9 @@ enum {
 	BSL_FIND_GLOB = 1 << 0,		/* name is a pattern for bsl_glob_match() */
 	BSL_FIND_OBJECTS = 1 << 1,	/* data symbols too */
 	BSL_FIND_ONLY_OBJECTS = 1 << 2,	/* data symbols, no functions */
-	BSL_FIND_DEMANGLED = 1 << 3,	/* compare with the demangled name too, as a whole and
-					 * without its parameters: app::add. Rust's hash is not
-					 * a part of it */
+	BSL_FIND_DEMANGLED = 1 << 3,	/* compare with the demangled name too: as a whole,
+					 * without its parameters, and bare, without template
+					 * arguments. Rust's hash is not a part of it */
 	BSL_FIND_CLONES = 1 << 4,	/* name is exact: take foo.constprop.0, foo.isra.0,
 					 * foo.part.0, foo.cold, foo.lto_priv.0, foo.llvm.1, too */
 };
@@ -270,6 +270,9 @@ int bsl_elf_ret_sites(const struct bsl_elf *elf, uint64_t addr, uint64_t size,
 
 enum {
 	BSL_DEMANGLE_NO_PARAMS = 1 << 0,	/* C++: app::add and not app::add(int, int) */
+	BSL_DEMANGLE_BARE = 1 << 1,		/* nor template arguments and return type: app::max
+						 * for `int app::max<int>(int, int)`, app::count
+						 * for Rust's app::count::<alloc::string::String> */
 };
 
 /*

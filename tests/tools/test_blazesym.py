@@ -283,6 +283,8 @@ def test_find_by_name_by_glob_and_demangled():
     assert [row["name"] for row in records("-e", program, "--find", "_ZN3app3addEii")] == ["_ZN3app3addEii"]
     names = {row["name"] for row in records("-e", program, "--find", "app::*")}
     assert {"_ZN3app3addEii", "_ZN3app3addEdd", "_ZN3app4failEi"} <= names
+    of_template = {row["demangled"] for row in records("-e", program, "--find", "app::twice")}
+    assert of_template and all("app::twice<" in name for name in of_template)
 
 
 def test_data_is_found_only_when_asked_for():

@@ -88,6 +88,35 @@ static void test_edit_distance(void **state)
 	assert_int_equal(bsl_edit_distance(long_name, long_name, 4), 5);
 }
 
+static void test_demangled_names_can_be_bare(void **state)
+{
+	static const struct {
+		const char *name, *whole, *bare;
+	} rows[] = {
+		{ "_ZN3app3addEii", "app::add(int, int)", "app::add" },
+		{ "_ZN3app5twiceIiEET_S1_", "int app::twice<int>(int)", "app::twice" },
+		{ "_ZNSt6vectorIiSaIiEE9push_backERKi",
+		  "std::vector<int, std::allocator<int> >::push_back(int const&)",
+		  "std::vector::push_back" },
+		{ "_ZN3appltIiEEbRKT_S3_", "bool app::operator< <int>(int const&, int const&)",
+		  "app::operator< <int>" },
+		{ "_ZN5hello5count17h0123456789abcdefE", "hello::count", "hello::count" },
+		{ "_RINvCs1234_5hello5countjE", "hello::count::<usize>", "hello::count" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *whole = bsl_demangle(rows[i].name, 0);
+		char *bare = bsl_demangle(rows[i].name, BSL_DEMANGLE_BARE);
+
+		assert_string_equal(whole, rows[i].whole);
+		assert_string_equal(bare, rows[i].bare);
+		free(whole);
+		free(bare);
+	}
+	assert_null(bsl_demangle("main", BSL_DEMANGLE_BARE));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +124,7 @@ int main(void)
 		cmocka_unit_test(test_glob_with_many_stars_ends_soon),
 		cmocka_unit_test(test_glob_tells_patterns_from_names),
 		cmocka_unit_test(test_edit_distance),
+		cmocka_unit_test(test_demangled_names_can_be_bare),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
