@@ -62,10 +62,8 @@ endif
 TOOLS    := trace $(foreach t,$(patsubst libbpf-tools/%.bpf.c,%,$(wildcard libbpf-tools/*.bpf.c)),$(if \
 	$(wildcard libbpf-tools/$(t).c),$(t)))
 BSL_SRC  := $(filter-out blazesym-lite/cli.c,$(wildcard blazesym-lite/*.c))
-LIB_SRC  := $(wildcard libbpf-tools/lib/*.c)
-PROBE_SRC := $(wildcard libbpf-tools/probe/*.c)
-REDIS_SRC := $(wildcard libbpf-tools/redis/*.c)
-RUNTIME_SRC := $(wildcard libbpf-tools/runtime/*.c)
+# lib, probe, and the parts of the tools that have several.
+LIB_SRC  := $(wildcard libbpf-tools/*/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 CLI      := $(if $(wildcard blazesym-lite/cli.c),blazesym-lite)
@@ -73,7 +71,7 @@ BINS     := $(TOOLS) $(CLI)
 
 OBJ      := $(BUILD)/obj
 objs      = $(patsubst %.c,$(1)/%.o,$(2))
-SHARED   := $(BSL_SRC) $(LIB_SRC) $(PROBE_SRC) $(REDIS_SRC) $(RUNTIME_SRC)
+SHARED   := $(BSL_SRC) $(LIB_SRC)
 
 .PHONY: all static demo check check-unit check-asan check-fuzz check-tools targets fuzz bench \
 	install vmlinux deb clean help prereq

@@ -4,7 +4,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 
 #include "lib/dns.h"
 #include "lib/log.h"
+#include "lib/tally.h"
 #include "lib/tool.h"
 #include "tcpconnect.h"
 #include "tcpconnect.skel.h"
@@ -43,9 +43,7 @@ struct env {
 	uint32_t range_count;
 	struct tcpconnect_bpf *skel;
 	struct dns *dns;
-	void *flows;		/* tsearch()'s tree of struct flow */
-	const struct flow **rows;
-	size_t flow_count;
+	struct tally flows;
 };
 
 enum { KEY_EARLY = 256, KEY_NETNS, KEY_PRINT_NETNS };
@@ -324,7 +322,7 @@ static int compare_flows(const void *left, const void *right)
 
 static int count_flow(struct env *env, const struct tcpconnect_event *event)
 {
-	struct flow *flow = calloc(1, sizeof(*flow)), **found;
+	struct flow *flow = calloc(1, sizeof(*flow));
 
 	if (!flow)
 		return -ENOMEM;
@@ -332,15 +330,11 @@ static int count_flow(struct env *env, const struct tcpconnect_event *event)
 	flow->port = event->port;
 	memcpy(flow->source, event->source, sizeof(flow->source));
 	memcpy(flow->destination, event->destination, sizeof(flow->destination));
-	found = tsearch(flow, &env->flows, compare_flows);
-	if (!found || *found != flow)
-		free(flow);
-	else
-		env->flow_count++;
-	if (!found)
+	flow = tally_row(&env->flows, flow);
+	if (!flow)
 		return -ENOMEM;
-	(*found)->count++;
-	(*found)->failed += event->result != TCPCONNECT_OK;
+	flow->count++;
+	flow->failed += event->result != TCPCONNECT_OK;
 	return 0;
 }
 
@@ -361,18 +355,9 @@ static int handle_event(void *ctx, const void *data, size_t size)
 					     print_text(env, event, name);
 }
 
-static void collect_flow(const void *node, VISIT visit, void *ctx)
+static int compare_counts(const void *left, const void *right)
 {
-	struct env *env = ctx;
-
-	if (visit == postorder || visit == leaf)
-		env->rows[env->flow_count++] = *(const struct flow *const *)node;
-}
-
-static int compare_rows(const void *left, const void *right)
-{
-	const struct flow *a = *(const struct flow *const *)left;
-	const struct flow *b = *(const struct flow *const *)right;
+	const struct flow *a = left, *b = right;
 
 	return a->count != b->count ? (a->count < b->count ? 1 : -1) : compare_flows(a, b);
 }
@@ -400,30 +385,24 @@ static int print_flow(const struct env *env, const struct flow *flow)
 }
 
 /* Most frequent first; then counting begins anew. */
-static int print_flows(void *ctx)
+static int print_flows(struct env *env)
 {
-	struct env *env = ctx;
-	size_t i, count = env->flow_count;
+	void **rows = tally_sort(&env->flows, compare_counts), **row;
+	struct output *out = env->tool.output;
 	int err = 0;
 
-	env->rows = calloc(count + 1, sizeof(*env->rows));
-	if (!env->rows)
+	if (!rows)
 		return -ENOMEM;
-	env->flow_count = 0;
-	twalk_r(env->flows, collect_flow, env);
-	qsort(env->rows, count, sizeof(*env->rows), compare_rows);
-	if (!output_is_json(env->tool.output)) {
-		output_end_line(env->tool.output);
-		output_printf(env->tool.output, "%-25s %-25s %-20s %-10s %s", "LADDR", "RADDR", "RPORT",
+	if (!output_is_json(out)) {
+		output_end_line(out);
+		output_printf(out, "%-25s %-25s %-20s %-10s %s", "LADDR", "RADDR", "RPORT",
 			      "CONNECTS", "FAILED");
-		output_end_line(env->tool.output);
+		output_end_line(out);
 	}
-	for (i = 0; i < count && !err; i++)
-		err = print_flow(env, env->rows[i]);
-	free(env->rows);
-	tdestroy(env->flows, free);
-	env->flows = NULL;
-	env->flow_count = 0;
+	for (row = rows; *row && !err; row++)
+		err = print_flow(env, *row);
+	free(rows);
+	tally_clear(&env->flows);
 	return err;
 }
 
@@ -514,7 +493,7 @@ static void close_object(void *ctx)
 
 	tcpconnect_bpf__destroy(env->skel);
 	dns_free(env->dns);
-	tdestroy(env->flows, free);
+	tally_clear(&env->flows);
 }
 
 int main(int argc, char **argv)
@@ -539,7 +518,7 @@ int main(int argc, char **argv)
 		.finish = finish,
 		.close = close_object,
 	};
-	struct env env = {};
+	struct env env = { .flows = { .compare = compare_flows } };
 
 	return tool_main(&spec, &env.tool, &env, argc, argv);
 }
