@@ -96,8 +96,9 @@ static const struct runtime_row python_rows[] = {
 	{ RUNTIME_ENABLER, .usdt = "python:line", .symbol = "Py_FrozenMain" },
 	{ RUNTIME_METHOD_RETURN, .usdt = "python:function__return",
 	  .values = { FILE_NAME = OP(1), METHOD = OP(2), LINE = OP(3) } },
-	/* 3.12 and later: _PyInterpreterFrame.f_executable at 0; PyCodeObject's names; PyASCIIObject's text at 40. */
+	/* 3.13: _PyInterpreterFrame.f_executable at 0; PyCodeObject's names; PyASCIIObject's text at 40. */
 	{ RUNTIME_METHOD_RETURN, .rank = 1, .symbol = "_PyEval_FrameClearAndPop",
+	  .note = "functions and generators, when left",
 	  .values = { FILE_NAME = { 2, 2, 0, { 0, 112 }, 40 }, METHOD = { 2, 2, 0, { 0, 128 }, 40 },
 		      LINE = { 2, 2, 4, { 0, 68 }, 0 } } },
 	{ RUNTIME_GC_BEGIN, .usdt = "python:gc__start", .values = { NUMBER = OP(1) } },

@@ -40,9 +40,16 @@ public class Work {
 	}
 
 	public static void main(String[] args) throws Exception {
-		for (int k = 0; k < Integer.parseInt(args[0]); k++)
+		int rounds = Integer.parseInt(args[0]), threads = Integer.parseInt(args[1]);
+		int calls = Integer.parseInt(args[2]), objects = Integer.parseInt(args[3]);
+
+		for (int k = 0; k < rounds; k++)
 			roundOfWork();
-		for (int i = 0; i < Integer.parseInt(args[1]); i++) {
+		for (int i = 0; i < calls; i++)
+			call();
+		for (int i = 0; i < objects; i++)
+			new Thing();
+		for (int i = 0; i < threads; i++) {
 			Thread thread = new Thread(() -> {});
 			thread.start();
 			thread.join();

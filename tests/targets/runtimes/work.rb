@@ -34,7 +34,7 @@ def round_of_work
     i += 1
   end
   i = 0
-  while i < 3
+  while i < 3 && ARGV[2]
     load ARGV[2]
     i += 1
   end
