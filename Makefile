@@ -69,6 +69,10 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 CLI      := $(if $(wildcard blazesym-lite/cli.c),blazesym-lite)
 BINS     := $(TOOLS) $(CLI)
 
+# BCC's names for a tool that looks at one language: links, the tool reads its own name. NAME:TOOL.
+LANGUAGES := java node perl php python ruby tcl
+LINKS    := $(foreach l,$(LANGUAGES),$(l)stat:ustat)
+
 OBJ      := $(BUILD)/obj
 objs      = $(patsubst %.c,$(1)/%.o,$(2))
 SHARED   := $(BSL_SRC) $(LIB_SRC)
@@ -220,6 +224,8 @@ install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man3
 	install -m 755 $(BINS:%=$(BUILD)/bin/%) $(DESTDIR)$(SBINDIR)
 	install -m 644 $(wildcard man/*.8) $(DESTDIR)$(MANDIR)/man8
+	for l in $(LINKS); do ln -sf $${l#*:} $(DESTDIR)$(SBINDIR)/$${l%:*} && \
+		ln -sf $${l#*:}.8 $(DESTDIR)$(MANDIR)/man8/$${l%:*}.8 || exit 1; done
 	$(if $(wildcard man/*.3),install -m 644 $(wildcard man/*.3) $(DESTDIR)$(MANDIR)/man3)
 
 vmlinux:

@@ -376,6 +376,12 @@ static void print_header(struct env *env, uint64_t now)
 	output_end_line(out);
 }
 
+/* A rate that isn't whole, and small, with a decimal: one collection in two seconds isn't none. */
+static void print_rate(struct output *out, double rate, int width)
+{
+	output_printf(out, " %-*.*f", width, rate < 9.95 && rate - (uint64_t)rate > 0.05 ? 1 : 0, rate);
+}
+
 static int print_row_text(struct env *env, const struct row *row, double seconds)
 {
 	struct output *out = env->tool.output;
@@ -392,7 +398,7 @@ static int print_row_text(struct env *env, const struct row *row, double seconds
 		if (row_cell(env, row, i))
 			output_printf(out, " %-*s", columns[i].width, "-");
 		else
-			output_printf(out, " %-*.0f", columns[i].width, row->counts[i] / seconds);
+			print_rate(out, row->counts[i] / seconds, columns[i].width);
 	}
 	if (env->gc_time)
 		output_printf(out, " %-8.2f %.2f", row->gc_ns / 1e6 / seconds, row->gc_max_ns / 1e6);
