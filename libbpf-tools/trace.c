@@ -18,9 +18,10 @@
 #include "lib/options.h"
 #include "lib/run.h"
 #include "lib/stack.h"
-#include "lib/timestamp.h"
 #include "probe/arena.h"
+#include "probe/aggregate.h"
 #include "probe/btf.h"
+#include "probe/print.h"
 #include "probe/probe.h"
 
 #define DEFAULT_STRING_SIZE 80
@@ -29,6 +30,10 @@
 /* Calls whose entry values are kept until they return. */
 #define OPEN_CALLS 16384
 #define OPEN_CALLS_PER_CPU 256
+#define MAX_KEYS (1u << 20)
+/* Keys of maps were at most MAX_BPF_STACK long once; and what they need beside stacks: a few values. */
+#define OLD_MAX_KEY 512
+#define KEY_ROOM 192
 /* The inode of /proc/PID/ns/pid in the initial PID namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h). */
 #define INITIAL_PIDNS 0xEFFFFFFCu
 
@@ -38,7 +43,11 @@ static struct env {
 	int64_t uid;
 	uint32_t string_size;
 	bool include_self, show_offset, show_time, unix_time, show_cpu, dump, list;
-	bool kernel_stack, user_stack, show_address;
+	bool kernel_stack, user_stack, show_address, add_up;
+	enum aggregate aggregate;
+	const char *measure;
+	uint32_t max_keys;
+	uint64_t interval_ns, max_hits;
 	const char *cgroup, *name, *msg_filter;
 	const char **specs;
 	size_t spec_count;
@@ -49,18 +58,14 @@ struct trace {
 	struct btf_types *types;	/* the kernel's */
 	struct probe *probes;
 	size_t probe_count;
-	struct probe **place_probe;	/* by place number */
 	uint32_t place_count;
 	struct events_maps maps;
-	int unreadable_fd, scratch_fd, cgroup_fd, cgroup_map_fd;
+	int unreadable_fd, scratch_fd, cgroup_fd, cgroup_map_fd, overflow_fd;
 	int entry_fd, entry_missed_fd;	/* what returns know of their entries; -1: nothing */
+	int *aggregate_fds;	/* a probe's each; NULL: none */
 	struct probe_links links;
 	struct output *out;
-	struct record_text message;
-	struct stack_names *names;
-	struct timestamp clock;
-	bool has_format;
-	uint64_t bad_records;
+	struct print *print;
 };
 
 static const char args_doc[] = "SPEC [SPEC...]\n-l SPEC";
@@ -98,12 +103,13 @@ static const char doc[] =
 	"  trace 'r:bash:readline \"%s\", retval'     what is typed into all shells\n"
 	"  trace 'u:stdc++:throw'                     C++ exceptions\n"
 	"  trace -U 'c:malloc (arg1 > 1000000)'       who allocates much\n"
+	"  trace --count -K 't:block:block_rq_issue'  what makes disks work\n"
 	"  trace r::sys_openat                        arguments, result and time of a call\n"
 	"  trace 'tcp_connect \"%d\", sk->sk_rcvbuf'   a kernel function and its types\n"
 	"  trace 't:syscalls:sys_enter_openat \"%s\", args->filename' -- ls\n"
 	"  trace -l 'p:c:*alloc*'                     which functions are there\n";
 
-enum { KEY_UID = 0x1000, KEY_DUMP };
+enum { KEY_UID = 0x1000, KEY_DUMP, KEY_COUNT, KEY_SUM, KEY_HIST, KEY_INTERVAL, KEY_MAX_KEYS };
 
 static const struct argp_option options[] = {
 	{"tid", 'L', "TID", 0, "Only this thread", 0},
@@ -120,6 +126,12 @@ static const struct argp_option options[] = {
 	{"kernel-stack", 'K', NULL, 0, "Show the kernel's stack", 0},
 	{"user-stack", 'U', NULL, 0, "Show the process's stack", 0},
 	{"address", 'a', NULL, 0, "With -K, -U: show addresses too", 0},
+	{"aggregate", 'A', NULL, 0, "Count equal lines, and print each with its count at the end", 0},
+	{"count", KEY_COUNT, NULL, 0, "Count hits in the kernel, by the format's values and stacks", 0},
+	{"sum", KEY_SUM, "EXPR", 0, "Sum EXPR up in the kernel, by the same", 0},
+	{"hist", KEY_HIST, "EXPR", 0, "Histogram of EXPR's powers of two, by the same", 0},
+	{"interval", KEY_INTERVAL, "SECONDS", 0, "Print what was added up so often, not only at the end", 0},
+	{"max-keys", KEY_MAX_KEYS, "N", 0, "Most different values to add up by (default 4096)", 0},
 	{"list", 'l', NULL, 0, "List what SPEC would attach to, and exit", 0},
 	{"dump", KEY_DUMP, NULL, 0, "Show the typed expressions and BPF instructions, and exit", 0},
 	{"ebpf", KEY_DUMP, NULL, OPTION_ALIAS, NULL, 0},
@@ -128,6 +140,34 @@ static const struct argp_option options[] = {
 	{"include", 'I', "HEADER", 0, "Accepted for BCC's sake: no headers are needed", 0},
 	{},
 };
+
+static void set_aggregate(struct argp_state *state, enum aggregate aggregate, const char *measure)
+{
+	if (env.aggregate)
+		argp_error(state, "only one of --count, --sum and --hist");
+	env.aggregate = aggregate;
+	env.measure = measure;
+}
+
+/* What adding up has no use for. */
+static void check_aggregate(struct argp_state *state)
+{
+	bool adds = env.add_up || env.aggregate;
+
+	if (env.add_up && env.aggregate)
+		argp_error(state, "-A and --count, --sum, --hist exclude each other");
+	if (adds && (env.show_time || env.show_offset))
+		argp_error(state, "what is added up has no time of its own to show with -T or -t");
+	if (env.aggregate && (env.show_cpu || env.name))
+		argp_error(state, "--count, --sum and --hist know no %s: use it as a value, $%s",
+			   env.name ? "-n" : "-C", env.name ? "comm" : "cpu");
+	if (env.aggregate && env.options.max_events)
+		argp_error(state, "-M ends after so many lines; --count, --sum and --hist run until ^C or --duration");
+	if (!adds && (env.interval_ns || env.max_keys))
+		argp_error(state, "--interval and --max-keys go with -A, --count, --sum or --hist");
+	if (!env.max_keys)
+		env.max_keys = AGGREGATE_DEFAULT_KEYS;
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -174,6 +214,24 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'a':
 		env.show_address = true;
 		break;
+	case 'A':
+		env.add_up = true;
+		break;
+	case KEY_COUNT:
+		set_aggregate(state, AGGREGATE_COUNT, NULL);
+		break;
+	case KEY_SUM:
+		set_aggregate(state, AGGREGATE_SUM, arg);
+		break;
+	case KEY_HIST:
+		set_aggregate(state, AGGREGATE_HIST, arg);
+		break;
+	case KEY_INTERVAL:
+		env.interval_ns = options_seconds(state, "--interval", arg);
+		break;
+	case KEY_MAX_KEYS:
+		env.max_keys = options_u64(state, "--max-keys", arg, 1, MAX_KEYS);
+		break;
 	case 'l':
 		env.list = true;
 		break;
@@ -198,137 +256,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "-u goes with -t");
 		if (env.show_time && env.show_offset)
 			argp_error(state, "-T and -t exclude each other");
+		check_aggregate(state);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-	return 0;
-}
-
-/* ---- output --------------------------------------------------------------------------------- */
-
-static void print_header(struct trace *trace)
-{
-	if (env.options.json)
-		return;
-	if (env.show_time || env.show_offset)
-		output_printf(trace->out, env.unix_time ? "%-17s " : "%-8s ", "TIME");
-	if (env.show_cpu)
-		output_printf(trace->out, "%-3s ", "CPU");
-	output_printf(trace->out, "%-7s %-7s %-15s %-16s %s", "PID", "TID", "COMM", "FUNC",
-		      trace->has_format ? "-" : "");
-	output_end_line(trace->out);
-}
-
-static void print_time(struct trace *trace, const struct record_view *view)
-{
-	char buf[9];
-
-	if (env.show_time)
-		output_printf(trace->out, "%-8s ", timestamp_hms(&trace->clock, view->time, buf));
-	else if (env.unix_time)
-		output_printf(trace->out, "%-17.6f ", timestamp_wall_ns(view->time) / 1e9);
-	else if (env.show_offset)
-		output_printf(trace->out, "%-8.6f ", timestamp_offset(&trace->clock, view->time));
-}
-
-static void print_stacks(struct trace *trace, const struct record_view *view)
-{
-	static const char *const keys[] = {"kernel_stack", "user_stack"};
-	uint64_t addrs[STACK_MAX_DEPTH + 1];
-	bool any = false;
-	struct stack stack;
-
-	for (enum record_stack i = 0; i < RECORD_STACKS; i++) {
-		if (record_stack(view, i, addrs, &stack))
-			continue;
-		any = true;
-		if (env.options.json)
-			stack_json(trace->names, &stack, keys[i], trace->out);
-		else
-			stack_print(trace->names, &stack, env.show_address, trace->out);
-	}
-	if (any && !env.options.json)
-		output_end_line(trace->out);
-}
-
-static int print_text(struct trace *trace, const struct record_view *view,
-		      const struct target_place *place)
-{
-	int end;
-
-	print_time(trace, view);
-	if (env.show_cpu)
-		output_printf(trace->out, "%-3u ", view->cpu);
-	output_put_u64(trace->out, view->tgid, -7);
-	output_puts(trace->out, " ");
-	output_put_u64(trace->out, view->pid, -7);
-	output_puts(trace->out, " ");
-	output_put_cstr(trace->out, view->comm, sizeof(view->comm), -15);
-	output_puts(trace->out, " ");
-	output_put_escaped(trace->out, place->name, strlen(place->name), -16);
-	output_puts(trace->out, " ");
-	output_put(trace->out, trace->message.text, trace->message.len);
-	end = output_end(trace->out);
-	if (end >= 0)
-		print_stacks(trace, view);
-	return end;
-}
-
-static int print_json(struct trace *trace, const struct record_view *view, const struct probe *probe,
-		      const struct target_place *place)
-{
-	struct output *out = trace->out;
-	int err;
-
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(view->time));
-	output_json_u64(out, "cpu", view->cpu);
-	output_json_u64(out, "pid", view->tgid);
-	output_json_u64(out, "tid", view->pid);
-	output_json_cstr(out, "comm", view->comm, sizeof(view->comm));
-	output_json_cstr(out, "func", place->name, SIZE_MAX);
-	output_json_cstr(out, "spec", probe->spec->text, SIZE_MAX);
-	if (view->record->checked->spec->has_format) {
-		output_json_str(out, "message", trace->message.text, trace->message.len);
-		err = record_json(view, trace->names, out);
-		if (err) {
-			output_cancel(out);
-			return err;
-		}
-	}
-	print_stacks(trace, view);
-	return output_end(out);
-}
-
-static int handle_record(void *ctx, const void *data, size_t size)
-{
-	struct trace *trace = ctx;
-	const struct target_place *place;
-	struct record_view view;
-	struct probe *probe;
-	uint32_t number;
-	int err = record_place(data, size, &number);
-
-	if (err || number >= trace->place_count)
-		goto bad;
-	probe = trace->place_probe[number];
-	place = &probe->target.places[number - probe->first_place];
-	err = record_open(&probe->records[place->context], data, size, &view);
-	if (!err)
-		err = record_format(&view, trace->names, &trace->message);
-	if (err == -EBADMSG)
-		goto bad;
-	if (err)
-		return err;
-	if (env.name && !strstr(view.comm, env.name))
-		return 0;
-	if (env.msg_filter && !strstr(trace->message.text, env.msg_filter))
-		return 0;
-	return env.options.json ? print_json(trace, &view, probe, place)
-				: print_text(trace, &view, place);
-bad:
-	trace->bad_records++;
 	return 0;
 }
 
@@ -345,23 +277,38 @@ static int report(const char *spec, const struct diag *diag, int err)
 	return err == -EINVAL || err == -ENOENT || err == -E2BIG ? RUN_USAGE : RUN_FAILED;
 }
 
+/* Where stacks are keys, the kernel may not take them as deep as it walks them. */
+static unsigned int choose_depth(void)
+{
+	unsigned int depth = stack_depth(), count = env.kernel_stack + env.user_stack;
+
+	if (!env.aggregate || aggregate_takes_key(2 * 8 * depth + KEY_ROOM))
+		return depth;
+	depth = (OLD_MAX_KEY - KEY_ROOM) / (8 * count);
+	log_warn("this kernel counts by stacks of at most %u frames: deeper ones are cut", depth);
+	return depth;
+}
+
 static int compile_probes(struct trace *trace)
 {
+	bool wants_all = env.options.json && !env.add_up && !env.aggregate;
 	struct probe_opts opts = {
 		.pid = env.options.pid,
 		.links = env.dump ? NULL : &trace->links.probes,
 		.record = {
 			.string_size = env.string_size,
-			.time = env.show_time || env.show_offset || env.options.json,
-			.cpu = env.show_cpu || env.options.json,
+			.time = env.show_time || env.show_offset || wants_all,
+			.cpu = env.show_cpu || wants_all,
 			.stacks = {env.kernel_stack, env.user_stack},
-			.stack_depth = env.kernel_stack || env.user_stack ? stack_depth() : 0,
+			.stack_depth = env.kernel_stack || env.user_stack ? choose_depth() : 0,
 		},
+		.aggregate = env.aggregate,
+		.measure = env.measure,
 	};
 	trace->types = opts.types = btf_types_new();
 
 	trace->probes = calloc(env.spec_count, sizeof(*trace->probes));
-	if (!trace->probes || !trace->types || !trace->names)
+	if (!trace->probes || !trace->types)
 		return report(env.specs[0], &(struct diag){}, -ENOMEM);
 	for (size_t i = 0; i < env.spec_count; i++) {
 		struct probe *probe = &trace->probes[i];
@@ -373,15 +320,7 @@ static int compile_probes(struct trace *trace)
 			return report(env.specs[i], &diag, err);
 		probe->first_place = trace->place_count;
 		trace->place_count += probe->target.place_count;
-		for (unsigned int c = 0; c < probe->target.context_count; c++)
-			trace->has_format |= probe->checked[c]->spec->has_format;
 	}
-	trace->place_probe = calloc(trace->place_count + 1, sizeof(*trace->place_probe));
-	if (!trace->place_probe)
-		return report(env.specs[0], &(struct diag){}, -ENOMEM);
-	for (size_t i = 0; i < trace->probe_count; i++)
-		for (size_t p = 0; p < trace->probes[i].target.place_count; p++)
-			trace->place_probe[trace->probes[i].first_place + p] = &trace->probes[i];
 	return RUN_OK;
 }
 
@@ -404,7 +343,8 @@ static int dump_probes(struct trace *trace)
 {
 	/* Nothing is loaded: the numbers stand for maps. */
 	struct generate_opts opts = {.ring_fd = 1, .ctl_fd = 2, .lost_fd = 3, .unreadable_fd = 4,
-				     .scratch_fd = 5, .entry_fd = 6, .entry_missed_fd = 7, .follow_fd = -1, .cgroup_fd = -1};
+				     .scratch_fd = 5, .entry_fd = 6, .entry_missed_fd = 7, .overflow_fd = 8,
+				     .aggregate_fd = 9, .follow_fd = -1, .cgroup_fd = -1};
 
 	fill_filters(&opts);
 	for (size_t i = 0; i < trace->probe_count; i++) {
@@ -503,6 +443,33 @@ static int open_cgroup(struct trace *trace)
 	return RUN_OK;
 }
 
+static int open_aggregates(struct trace *trace)
+{
+	trace->overflow_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "trace_overflow", 4, 8,
+					    trace->probe_count, NULL);
+	if (trace->overflow_fd < 0) {
+		log_libbpf_failure(trace->overflow_fd, "cannot create maps");
+		return RUN_FAILED;
+	}
+	trace->aggregate_fds = malloc(trace->probe_count * sizeof(*trace->aggregate_fds));
+	for (size_t i = 0; trace->aggregate_fds && i < trace->probe_count; i++)
+		trace->aggregate_fds[i] = -1;
+	for (size_t i = 0; trace->aggregate_fds && i < trace->probe_count; i++) {
+		uint32_t size = probe_key_size(&trace->probes[i]);
+		int fd = aggregate_map_new(env.aggregate, size, env.max_keys);
+
+		trace->aggregate_fds[i] = fd;
+		if (fd == -E2BIG)
+			log_error("'%s': its values take %u bytes, more than this kernel counts by (512): see -Z",
+				  env.specs[i], size);
+		else if (fd < 0)
+			log_libbpf_failure(fd, "cannot create a map of %u keys of %u bytes", env.max_keys, size);
+		if (fd < 0)
+			return RUN_FAILED;
+	}
+	return trace->aggregate_fds ? RUN_OK : RUN_FAILED;
+}
+
 static int open_maps(struct trace *trace)
 {
 	size_t bytes = (size_t)env.options.buffer_pages * (size_t)sysconf(_SC_PAGESIZE);
@@ -535,6 +502,8 @@ static int open_maps(struct trace *trace)
 	log_info("%s of %u KiB; scratch memory %u bytes a CPU",
 		 transport == OPTIONS_TRANSPORT_PERF ? "perf buffers" : "ring buffer",
 		 trace->maps.buffer_bytes / 1024, scratch_size * GENERATE_SCRATCH_SLOTS);
+	if (env.aggregate && open_aggregates(trace))
+		return RUN_FAILED;
 	return env.cgroup ? open_cgroup(trace) : RUN_OK;
 }
 
@@ -578,8 +547,11 @@ static void trace_close(struct trace *trace)
 		probe_close(&trace->probes[i]);
 	free(trace->probes);
 	btf_types_free(trace->types);
-	stack_names_free(trace->names);
-	free(trace->place_probe);
+	print_free(trace->print);
+	for (size_t i = 0; trace->aggregate_fds && i < trace->probe_count; i++)
+		close_fd(trace->aggregate_fds[i]);
+	free(trace->aggregate_fds);
+	close_fd(trace->overflow_fd);
 	events_maps_close(&trace->maps);
 	close_fd(trace->unreadable_fd);
 	close_fd(trace->scratch_fd);
@@ -587,7 +559,6 @@ static void trace_close(struct trace *trace)
 	close_fd(trace->entry_missed_fd);
 	close_fd(trace->cgroup_map_fd);
 	close_fd(trace->cgroup_fd);
-	record_text_free(&trace->message);
 }
 
 /* ---- running -------------------------------------------------------------------------------- */
@@ -600,6 +571,7 @@ static int attach_probes(struct trace *trace, struct run *run)
 		.ctl_fd = trace->maps.ctl_fd,
 		.lost_fd = trace->maps.lost_fd,
 		.unreadable_fd = trace->unreadable_fd,
+		.overflow_fd = trace->overflow_fd,
 		.scratch_fd = trace->scratch_fd,
 		.entry_fd = trace->entry_fd,
 		.entry_missed_fd = trace->entry_missed_fd,
@@ -616,6 +588,8 @@ static int attach_probes(struct trace *trace, struct run *run)
 		int err;
 
 		opts.probe = (uint32_t)i;
+		if (trace->aggregate_fds)
+			opts.aggregate_fd = trace->aggregate_fds[i];
 		err = probe_attach(probe, &opts, &features, env.options.pid, &trace->links, &diag);
 		if (err) {
 			report(env.specs[i], &diag, err);
@@ -670,15 +644,71 @@ static void tell_unreadable(const struct trace *trace)
 			log_warn("'%s': %llu hit%s not shown, as the predicate read memory that could not be read",
 				 env.specs[i], (unsigned long long)count, count == 1 ? "" : "s");
 	}
-	if (trace->bad_records)
-		log_warn("%llu malformed records", (unsigned long long)trace->bad_records);
-	stack_tell_unknown(trace->names);
+	print_tell(trace->print);
+}
+
+static void tell_overflow(const struct trace *trace)
+{
+	for (uint32_t i = 0; i < trace->probe_count; i++) {
+		uint64_t count = sum_cpus(trace->overflow_fd, i);
+
+		if (!count)
+			continue;
+		log_warn("'%s': %llu hit%s not added up, as there were %u different values already (--max-keys)",
+			 env.specs[i], (unsigned long long)count, count == 1 ? "" : "s", env.max_keys);
+		if (!env.options.json)
+			continue;
+		output_json_begin(trace->out);
+		output_json_cstr(trace->out, "spec", env.specs[i], SIZE_MAX);
+		output_json_u64(trace->out, "overflow", count);
+		output_end(trace->out);
+	}
+}
+
+static int summarize(void *ctx)
+{
+	struct trace *trace = ctx;
+
+	return print_summary(trace->print, trace->aggregate_fds);
+}
+
+static void finish(void *ctx)
+{
+	struct trace *trace = ctx;
+	int err = env.aggregate || env.add_up ? summarize(trace) : 0;
+
+	if (err < 0)
+		log_error("cannot read what was added up: %s", strerror(-err));
+	if (env.aggregate)
+		tell_overflow(trace);
+}
+
+static struct print *new_print(const struct trace *trace)
+{
+	const struct print_opts opts = {
+		.out = trace->out,
+		.probes = trace->probes,
+		.probe_count = trace->probe_count,
+		.name = env.name,
+		.msg_filter = env.msg_filter,
+		.time = env.show_time,
+		.offset = env.show_offset,
+		.unix_time = env.unix_time,
+		.cpu = env.show_cpu,
+		.addresses = env.show_address,
+		.aggregate = env.aggregate,
+		.add_up = env.add_up,
+		.max_hits = env.max_hits,
+	};
+
+	return print_new(&opts);
 }
 
 static int run_trace(struct trace *trace, struct run *run)
 {
-	struct events_opts events_opts = {.maps = &trace->maps, .handle = handle_record, .ctx = trace};
-	struct run_loop_opts loop_opts = {.detach = detach, .probe_name = probe_name, .ctx = trace};
+	struct events_opts events_opts = {.maps = &trace->maps, .handle = print_record};
+	struct run_loop_opts loop_opts = {.detach = detach, .finish = finish, .probe_name = probe_name,
+					  .interval_ns = env.interval_ns, .tick = summarize, .ctx = trace};
 	struct events *events;
 	int status = open_maps(trace);
 
@@ -686,15 +716,20 @@ static int run_trace(struct trace *trace, struct run *run)
 		status = open_entry_maps(trace);
 	if (status)
 		return status;
+	trace->print = events_opts.ctx = new_print(trace);
+	if (!trace->print) {
+		log_error("out of memory");
+		return RUN_FAILED;
+	}
 	events = events_new(&events_opts);
 	if (!events) {
 		log_libbpf_failure(-errno, "cannot read the event buffer");
 		return RUN_FAILED;
 	}
-	timestamp_start(&trace->clock);
 	status = attach_probes(trace, run);
 	if (!status) {
-		print_header(trace);
+		if (!env.aggregate)
+			print_header(trace->print);
 		output_flush(trace->out);
 		loop_opts.events = events;
 		status = run_loop(run, &loop_opts);
@@ -712,7 +747,7 @@ int main(int argc, char **argv)
 		.common = OPTIONS_EVENTS | OPTIONS_PROCESS,
 		.letters = {[OPTIONS_PID] = 'p', [OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_BUFFER_PAGES] = 'b'},
 	};
-	struct trace trace = {.names = stack_names_new(), .unreadable_fd = -1, .scratch_fd = -1, .cgroup_fd = -1,
+	struct trace trace = {.unreadable_fd = -1, .scratch_fd = -1, .overflow_fd = -1, .cgroup_fd = -1,
 			      .cgroup_map_fd = -1, .entry_fd = -1, .entry_missed_fd = -1};
 	const char *specs[MAX_SPECS];
 	struct run *run = NULL;
@@ -722,6 +757,11 @@ int main(int argc, char **argv)
 	options_parse(&spec, &env.options, argc, argv);
 	if (env.list)
 		return list_places();
+	if (env.add_up) {
+		/* Of hits, not of lines. */
+		env.max_hits = env.options.max_events;
+		env.options.max_events = 0;
+	}
 	status = compile_probes(&trace);
 	if (!status && env.dump) {
 		status = dump_probes(&trace);

@@ -115,6 +115,14 @@ enum spec_kind {
 	SPEC_USDT,		/* u:lib[:provider]:probe */
 };
 
+/* What is made of the hits, if not a line of each: kept in the kernel, by the values of the format. */
+enum aggregate {
+	AGGREGATE_NONE,
+	AGGREGATE_COUNT,	/* how many */
+	AGGREGATE_SUM,		/* the sum of a measure */
+	AGGREGATE_HIST,		/* how often a measure had which power of two */
+};
+
 /* A parsed spec. All strings and nodes live in its arena. */
 struct spec {
 	struct arena *arena;	/* borrowed */
@@ -139,6 +147,9 @@ struct spec {
 	struct spec_format format;
 	struct expr **args;	/* the expressions after the format, in order */
 	unsigned int arg_count;
+	enum aggregate aggregate;	/* not of the text: see struct probe_opts */
+	const char *measure_text;
+	struct expr *measure;	/* AGGREGATE_SUM, _HIST */
 };
 
 /*

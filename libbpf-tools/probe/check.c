@@ -145,11 +145,31 @@ static int check_fields(struct checker *c, struct checked *checked)
 	return 0;
 }
 
+/* What is summed up: an integer; one of unknown type is signed, so that a -1 is one. */
+static int check_measure(struct checker *c, struct checked *checked)
+{
+	const struct expr *written = c->spec->measure;
+	struct expr *e = check_value(c, written);
+	char text[CHECK_TEXT_SIZE];
+
+	if (e && !check_is_integer(e->type))
+		diag_error(c->diag, written->pos, "%s is of type %s, not an integer",
+			   check_text(written, text, sizeof(text)), e->type->name);
+	else if (e)
+		checked->measure = check_cast_to(c, e, type_int(8, e->type->is_signed || e->type->is_unknown));
+	if (checked->measure) {
+		checked->measure_is_signed = checked->measure->type->is_signed;
+		return 0;
+	}
+	diag_in(c->diag, c->spec->measure_text);
+	return -EINVAL;
+}
+
 static int check_all(struct checker *c, struct checked *checked)
 {
 	int err = check_params(c);
 
-	if (!err && !c->spec->has_format)
+	if (!err && !c->spec->has_format && !c->spec->aggregate)
 		err = check_default_format(c);
 	if (err)
 		return err;
@@ -159,7 +179,8 @@ static int check_all(struct checker *c, struct checked *checked)
 		if (!checked->predicate)
 			return -EINVAL;
 	}
-	return c->spec->has_format ? check_fields(c, checked) : 0;
+	err = c->spec->measure ? check_measure(c, checked) : 0;
+	return !err && c->spec->has_format ? check_fields(c, checked) : err;
 }
 
 int check_spec(const struct spec *spec, const struct probe_context *context,

@@ -59,6 +59,8 @@ struct checked {
 	/* r: what a probe at the entry has to keep, each of the u64 values of VAR_ENTRY and VAR_LATENCY. */
 	const struct var *entry_vars[CHECK_MAX_ENTRY_VARS];
 	unsigned int entry_count;
+	struct expr *measure;		/* an integer of 64 bits, or NULL */
+	bool measure_is_signed;
 };
 
 /*

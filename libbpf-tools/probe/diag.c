@@ -24,3 +24,13 @@ int diag_error(struct diag *diag, int pos, const char *fmt, ...)
 			*c = '?';
 	return -EINVAL;
 }
+
+void diag_in(struct diag *diag, const char *text)
+{
+	struct diag inner = *diag;
+
+	if (!inner.text[0])
+		return;
+	*diag = (struct diag){};
+	diag_error(diag, -1, "'%s', column %d: %s", text, inner.column, inner.text);
+}

@@ -18,4 +18,7 @@ struct diag {
 int diag_error(struct diag *diag, int pos, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The error is about a place in another text than the spec: name it, and the column in it. */
+void diag_in(struct diag *diag, const char *text);
+
 #endif /* PROBE_DIAG_H */

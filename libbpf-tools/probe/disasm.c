@@ -22,6 +22,7 @@ static const struct {
 	const char *name;
 } helpers[] = {
 	{BPF_FUNC_map_lookup_elem, "map_lookup_elem"},
+	{BPF_FUNC_map_update_elem, "map_update_elem"},
 	{BPF_FUNC_ktime_get_ns, "ktime_get_ns"},
 	{BPF_FUNC_get_smp_processor_id, "get_smp_processor_id"},
 	{BPF_FUNC_get_current_pid_tgid, "get_current_pid_tgid"},

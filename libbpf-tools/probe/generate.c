@@ -13,19 +13,29 @@
 #include <errno.h>
 
 #include "lib/events.h"
+#include "probe/aggregate.h"
 #include "probe/generate_private.h"
 
 #define SCRATCH_LOCK 0
 #define SCRATCH_RECORD 8
 
-uint32_t generate_scratch_size(uint32_t max_size)
+uint32_t generate_key_room(const struct record *record)
 {
-	return SCRATCH_RECORD + ((max_size + 7) & ~7u);
+	uint32_t size = record->key_size > record->max_size ? record->key_size : record->max_size;
+
+	return (size + 7) & ~7u;
+}
+
+uint32_t generate_scratch_size(const struct record *record)
+{
+	enum aggregate aggregate = record->checked->spec->aggregate;
+
+	return SCRATCH_RECORD + generate_key_room(record) + (aggregate ? 8 * aggregate_values(aggregate) : 0);
 }
 
 bool generate_needs_scratch(const struct record *record, bool use_perf)
 {
-	return use_perf || record->max_size > record->fixed_size;
+	return use_perf || record->checked->spec->aggregate || record->max_size > record->fixed_size;
 }
 
 static void gen_drop(struct generator *g)
@@ -186,13 +196,41 @@ static void gen_lock_scratch(struct generator *g)
 	code_alu_imm(c, BPF_ADD, true, g->rec, SCRATCH_RECORD);
 }
 
-static void gen_unlock_scratch(struct generator *g)
+void generate_unlock(struct generator *g)
 {
 	int minus_one = code_new_vreg(g->code);
 
 	code_comment(g->code, "give the scratch slot back");
 	code_mov_imm(g->code, minus_one, (uint64_t)-1);
 	code_atomic_add(g->code, g->scratch, SCRATCH_LOCK, minus_one);
+}
+
+static void gen_owner(struct generator *g)
+{
+	struct code *c = g->code;
+
+	code_store(c, 8, g->rec, RECORD_PID_TGID, g->pid_tgid);
+	code_mov(c, BPF_REG_1, g->rec);
+	code_alu_imm(c, BPF_ADD, true, BPF_REG_1, RECORD_COMM);
+	code_mov_imm(c, BPF_REG_2, RECORD_COMM_SIZE);
+	code_call(c, BPF_FUNC_get_current_comm, 2);
+}
+
+/* A key tells no hits apart that its values don't, but processes, if it has their addresses. */
+static void gen_key_owner(struct generator *g, int v)
+{
+	struct code *c = g->code;
+
+	if (record_is_of_process(g->record)) {
+		code_mov(c, v, g->pid_tgid);
+		code_alu_imm(c, BPF_RSH, true, v, 32);
+		code_alu_imm(c, BPF_LSH, true, v, 32);
+		code_store(c, 8, g->rec, RECORD_PID_TGID, v);
+	} else {
+		code_store_imm(c, 8, g->rec, RECORD_PID_TGID, 0);
+	}
+	for (int i = 0; i < RECORD_COMM_SIZE; i += 8)
+		code_store_imm(c, 8, g->rec, (int16_t)(RECORD_COMM + i), 0);
 }
 
 static void gen_header(struct generator *g)
@@ -210,11 +248,10 @@ static void gen_header(struct generator *g)
 		code_store_imm(c, 4, g->rec, RECORD_PLACE, (int32_t)g->opts->place);
 	}
 	code_store_imm(c, 4, g->rec, RECORD_ERRORS, 0);
-	code_store(c, 8, g->rec, RECORD_PID_TGID, g->pid_tgid);
-	code_mov(c, BPF_REG_1, g->rec);
-	code_alu_imm(c, BPF_ADD, true, BPF_REG_1, RECORD_COMM);
-	code_mov_imm(c, BPF_REG_2, RECORD_COMM_SIZE);
-	code_call(c, BPF_FUNC_get_current_comm, 2);
+	if (g->record->checked->spec->aggregate)
+		gen_key_owner(g, v);
+	else
+		gen_owner(g);
 	if (g->record->time_offset) {
 		code_comment(c, "time");
 		code_call(c, BPF_FUNC_ktime_get_ns, 0);
@@ -265,7 +302,7 @@ static void gen_output_perf(struct generator *g, int size)
 	code_call(c, BPF_FUNC_perf_event_output, 5);
 }
 
-static void gen_output_ring(struct generator *g, int size)
+static void gen_output_ring(struct generator *g, int size, int flags)
 {
 	struct code *c = g->code;
 
@@ -273,7 +310,7 @@ static void gen_output_ring(struct generator *g, int size)
 	code_mov_map_fd(c, BPF_REG_1, g->opts->ring_fd);
 	code_mov(c, BPF_REG_2, g->rec);
 	code_mov(c, BPF_REG_3, size);
-	code_mov_imm(c, BPF_REG_4, BPF_RB_NO_WAKEUP);
+	code_mov_imm(c, BPF_REG_4, flags);
 	code_call(c, BPF_FUNC_ringbuf_output, 4);
 }
 
@@ -294,9 +331,9 @@ static void gen_submit_scratch(struct generator *g)
 	if (g->opts->use_perf)
 		gen_output_perf(g, size);
 	else
-		gen_output_ring(g, size);
+		gen_output_ring(g, size, BPF_RB_NO_WAKEUP);
 	code_mov(c, result, BPF_REG_0);
-	gen_unlock_scratch(g);
+	generate_unlock(g);
 	code_jump_if_imm(c, BPF_JNE, result, 0, g->lost);
 }
 
@@ -316,10 +353,22 @@ static void gen_submit(struct generator *g)
 		gen_wake(g);
 }
 
+void generate_output_key(struct generator *g)
+{
+	int size = code_new_vreg(g->code);
+
+	code_mov_imm(g->code, size, g->record->key_size);
+	if (g->opts->use_perf)
+		gen_output_perf(g, size);
+	else
+		gen_output_ring(g, size, BPF_RB_FORCE_WAKEUP);
+}
+
 static void gen_program(struct generator *g)
 {
 	const struct checked *checked = g->record->checked;
 	struct code *c = g->code;
+	int measure;
 
 	code_comment(c, "the context");
 	code_mov(c, g->ctx, BPF_REG_1);
@@ -338,11 +387,15 @@ static void gen_program(struct generator *g)
 		g->fault = g->unreadable;
 		generate_branch(g, checked->predicate, g->drop);
 	}
+	g->fault = g->unreadable;
+	measure = generate_measure(g);
 	if (g->scratch >= 0)
 		gen_lock_scratch(g);
 	else
 		gen_reserve(g);
 	gen_header(g);
+	if (checked->spec->aggregate)
+		generate_clear_key(g);
 	if (g->record->max_size > g->record->fixed_size) {
 		g->used = code_new_vreg(c);
 		code_mov_imm(c, g->used, g->record->fixed_size);
@@ -350,12 +403,15 @@ static void gen_program(struct generator *g)
 	for (unsigned int i = 0; i < g->record->field_count; i++)
 		generate_field(g, &g->record->fields[i], i);
 	generate_stacks(g);
-	gen_submit(g);
+	if (checked->spec->aggregate)
+		generate_aggregate(g, measure);
+	else
+		gen_submit(g);
 	code_label(c, g->drop);
 	gen_drop(g);
-	if (checked->predicate) {
+	if (checked->predicate || checked->measure) {
 		code_label(c, g->unreadable);
-		code_comment(c, "the predicate could not be evaluated: count it");
+		code_comment(c, "the predicate or what is summed up could not be evaluated: count it");
 		generate_count(g, g->opts->unreadable_fd);
 		gen_drop(g);
 	}

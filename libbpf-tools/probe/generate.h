@@ -27,6 +27,8 @@ struct generate_opts {
 	int ctl_fd;		/* struct events_ctl; ring buffer only */
 	int lost_fd;		/* per-CPU array of u64, an element a probe: hits that could not be recorded */
 	int unreadable_fd;	/* the same: hits whose predicate read memory that couldn't be read */
+	int overflow_fd;	/* the same: hits that an aggregate's map had no room for; aggregates only */
+	int aggregate_fd;	/* the map of an aggregate, whose keys have the record's key_size */
 	int scratch_fd;		/* per-CPU array of GENERATE_SCRATCH_SLOTS values of generate_scratch_size() bytes;
 				 * -1 if no record needs it */
 	/*
@@ -53,9 +55,9 @@ struct generate_opts {
 
 #define GENERATE_ENTRY_KEY_SIZE 24
 #define GENERATE_SCRATCH_SLOTS 3
-/* Value size of the scratch map for records of at most max_size bytes: a lock word, then the record. */
-uint32_t generate_scratch_size(uint32_t max_size);
-/* True if this record is put together in scratch memory (it has strings or stacks, or there is no ring buffer). */
+/* Value size of the scratch map for a record: a lock word, then the record, then an aggregate's first value. */
+uint32_t generate_scratch_size(const struct record *record);
+/* True if this record is put together in scratch memory (it has strings or stacks or is a key, or there is no ring buffer). */
 bool generate_needs_scratch(const struct record *record, bool use_perf);
 
 /* True if the probe reads user memory, so that a sleepable program can see more than another one. */

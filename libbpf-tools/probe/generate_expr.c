@@ -817,6 +817,11 @@ static int value_of(struct generator *g, const struct expr *e)
 	}
 }
 
+int generate_value(struct generator *g, const struct expr *expr)
+{
+	return value_of(g, expr);
+}
+
 static bool expr_reads_user(const struct expr *e)
 {
 	return e && (e->kind == EXPR_DEREF || e->kind == EXPR_STRCMP || e->kind == EXPR_STRNCMP ||
@@ -825,7 +830,8 @@ static bool expr_reads_user(const struct expr *e)
 
 bool generate_reads_user(const struct record *record)
 {
-	bool reads = expr_reads_user(record->checked->predicate);
+	bool reads = expr_reads_user(record->checked->predicate) ||
+		     expr_reads_user(record->checked->measure);
 
 	for (unsigned int i = 0; i < record->field_count && !reads; i++) {
 		const struct record_field *f = &record->fields[i];
@@ -841,6 +847,7 @@ void generate_prepare(struct generator *g)
 	const struct checked *checked = g->record->checked;
 
 	note_string_size(g, checked->predicate);
+	note_string_size(g, checked->measure);
 	for (unsigned int i = 0; i < checked->field_count; i++) {
 		note_string_size(g, checked->fields[i].expr);
 		note_string_size(g, checked->fields[i].len_expr);

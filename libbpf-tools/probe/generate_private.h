@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * What generate.c (the program's frame), generate_expr.c (values) and generate_stack.c share.
+ * What generate.c (the program's frame), generate_expr.c (values), generate_stack.c and generate_aggregate.c share.
  *
  * Invariant: a value in a virtual register is its C value extended to 64 bits, by its type's sign.
  */
@@ -53,6 +53,29 @@ void generate_branch(struct generator *g, const struct expr *expr, int if_false)
 void generate_field(struct generator *g, const struct record_field *field, unsigned int index);
 /* Put the stacks that the record has behind its strings. */
 void generate_stacks(struct generator *g);
+/* The value of an expression, in a virtual register. */
+int generate_value(struct generator *g, const struct expr *expr);
+
+/* ---- generate_aggregate.c ---- */
+
+/* Before the record is filled: clear what its fields won't. */
+void generate_clear_key(struct generator *g);
+/* What is summed up, in a virtual register; -1: nothing. Jumps to g->fault where it can't be read. */
+int generate_measure(struct generator *g);
+/* The record is the key: add to its value, and give the scratch slot back. Goes on if the map was full, counted. */
+void generate_aggregate(struct generator *g, int measure);
+
+/* ---- generate.c ---- */
+
+/* Where in scratch memory, from the record on, the value is that new keys start with. */
+uint32_t generate_key_room(const struct record *record);
+/* Hand the record to the consumer as it is; nobody cares if there is no room. */
+void generate_output_key(struct generator *g);
+/* Give the scratch slot back. */
+void generate_unlock(struct generator *g);
+/* Add 1 to the probe's element of a per-CPU array. */
+void generate_count(struct generator *g, int map_fd);
+
 /* Where a context of registers keeps the stack pointer. */
 int generate_sp_offset(const struct generator *g);
 

@@ -118,6 +118,38 @@ static bool probe_is_user(const struct spec *spec)
 	return spec->kind == SPEC_USDT || (spec->kind != SPEC_TRACEPOINT && spec->lib[0]);
 }
 
+static int parse_measure(struct spec *spec, const struct probe_opts *opts, struct diag *diag)
+{
+	int err;
+
+	spec->aggregate = opts->aggregate;
+	spec->measure_text = opts->measure;
+	if (!opts->measure)
+		return 0;
+	err = parse_expr(spec->arena, opts->measure, &spec->measure, diag);
+	diag_in(diag, opts->measure);
+	return err;
+}
+
+/* One map serves all of the spec's programs. */
+static void size_keys(struct probe *probe)
+{
+	uint32_t size = 0;
+
+	for (unsigned int i = 0; i < probe->target.context_count; i++)
+		if (probe->records[i].max_size > size)
+			size = probe->records[i].max_size;
+	size = (size + 7) & ~7u;
+	for (unsigned int i = 0; i < probe->target.context_count; i++)
+		probe->records[i].key_size = size;
+	probe->tracing_record.key_size = size;
+}
+
+uint32_t probe_key_size(const struct probe *probe)
+{
+	return probe->records[0].key_size;
+}
+
 int probe_compile(const char *text, const struct probe_opts *opts, struct probe *probe,
 		  struct diag *diag)
 {
@@ -133,9 +165,13 @@ int probe_compile(const char *text, const struct probe_opts *opts, struct probe 
 	if (!err && opts->links && probe_is_user(probe->spec))
 		attach_warm_up(opts->links);
 	if (!err)
+		err = parse_measure(probe->spec, opts, diag);
+	if (!err)
 		err = target_resolve(probe->spec, &target_opts, &probe->target, diag);
 	if (!err)
 		err = probe_check(probe, opts, diag);
+	if (!err && opts->aggregate)
+		size_keys(probe);
 	return err;
 }
 
@@ -187,8 +223,8 @@ uint32_t probe_scratch_size(const struct probe *probe, bool use_perf)
 
 	for (unsigned int i = 0; i < probe->target.context_count; i++)
 		if (generate_needs_scratch(&probe->records[i], use_perf) &&
-		    generate_scratch_size(probe->records[i].max_size) > size)
-			size = generate_scratch_size(probe->records[i].max_size);
+		    generate_scratch_size(&probe->records[i]) > size)
+			size = generate_scratch_size(&probe->records[i]);
 	return size;
 }
 
@@ -449,6 +485,9 @@ static void dump_expressions(const struct checked *checked, FILE *file)
 	if (checked->predicate)
 		fprintf(file, "  predicate: %s\n",
 			ast_print_expr(checked->predicate, true, text, sizeof(text)));
+	if (checked->measure)
+		fprintf(file, "  measure: %s\n",
+			ast_print_expr(checked->measure, true, text, sizeof(text)));
 	for (unsigned int i = 0; i < checked->field_count; i++) {
 		const struct field *field = &checked->fields[i];
 

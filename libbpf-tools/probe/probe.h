@@ -31,6 +31,8 @@ struct probe {
 struct probe_opts {
 	pid_t pid;		/* whose files; 0: ours */
 	struct record_opts record;
+	enum aggregate aggregate;
+	const char *measure;	/* an expression: what to sum up or sort by powers of two */
 	struct btf_types *types;	/* the kernel's; borrowed, must outlive the probe */
 	struct attach_set *links;	/* to be warmed up for probes in user space, or NULL; borrowed */
 };
@@ -66,6 +68,9 @@ uint64_t probe_missed(const struct probe *probe);
 
 /* How many values a return probe has kept at the entry; 0: none. */
 unsigned int probe_entry_count(const struct probe *probe);
+
+/* Size of the keys of an aggregate. */
+uint32_t probe_key_size(const struct probe *probe);
 
 /* The largest scratch value that a record of this probe needs; 0: none. */
 uint32_t probe_scratch_size(const struct probe *probe, bool use_perf);

@@ -73,6 +73,14 @@ static void layout_stacks(const struct record_opts *opts, struct record *record)
 			record->stack_offset[i] = layout_slot(record);
 }
 
+bool record_is_of_process(const struct record *record)
+{
+	for (unsigned int i = 0; i < record->field_count; i++)
+		if (record->fields[i].field->kind == FIELD_USYM)
+			return true;
+	return record->stack_offset[RECORD_USER_STACK] != 0;
+}
+
 int record_layout(const struct checked *checked, const struct record_opts *opts,
 		  struct record *record)
 {
@@ -101,6 +109,19 @@ int record_layout(const struct checked *checked, const struct record_opts *opts,
 		if (record->stack_offset[i])
 			record->max_size += record->stack_size;
 	return 0;
+}
+
+bool record_is_alike(const struct record *a, const struct record *b)
+{
+	bool is_alike = a->max_size == b->max_size && a->field_count == b->field_count;
+
+	for (unsigned int i = 0; i < a->field_count && is_alike; i++) {
+		const struct record_field *x = &a->fields[i], *y = &b->fields[i];
+
+		is_alike = x->mode == y->mode && x->offset == y->offset && x->max == y->max &&
+			   x->size == y->size && x->is_signed == y->is_signed;
+	}
+	return is_alike;
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */

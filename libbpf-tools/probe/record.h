@@ -50,6 +50,10 @@ struct record_field {
 	bool is_signed;
 };
 
+/*
+ * An aggregate's key is a record too, cleared behind its end, without what tells hits apart: comm is empty, and pid_tgid is 0,
+ * or the process where the values are addresses in it (user stacks, %U).
+ */
 enum record_stack { RECORD_KERNEL_STACK, RECORD_USER_STACK, RECORD_STACKS };
 
 struct record {
@@ -61,6 +65,7 @@ struct record {
 	uint32_t stack_size;	/* most bytes of a stack's frames */
 	uint32_t fixed_size;	/* everything but the strings' and the stacks' bytes */
 	uint32_t max_size;
+	uint32_t key_size;	/* of an aggregate: all of its spec's records are as long */
 	uint32_t string_size;	/* -Z */
 	struct record_field *fields;	/* in the spec's arena */
 	unsigned int field_count;
@@ -73,9 +78,15 @@ struct record_opts {
 	unsigned int stack_depth;	/* most frames of one */
 };
 
+/* Has it addresses that mean something in its process only? */
+bool record_is_of_process(const struct record *record);
+
 /* Lay it out. 0, -ENOMEM, or -E2BIG: more than RECORD_MAX_FIELDS fields. */
 int record_layout(const struct checked *checked, const struct record_opts *opts,
 		  struct record *record);
+
+/* Do both mean the same by the same bytes? */
+bool record_is_alike(const struct record *a, const struct record *b);
 
 /* One record as received. Valid as long as its data. */
 struct record_view {

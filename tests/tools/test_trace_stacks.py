@@ -3,44 +3,25 @@
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from tracing import PATIENCE, Tool, json_lines, target_path, wait_until
+from tracing import Tool, WaitingTarget, json_lines, target_path
 
 STACKS = target_path("stacks")
+SYSCALL_ENTRY = "entry_SYSCALL_64|el0t_64_sync"
 ROW = re.compile(r"^\d+ +\d+ +stacks +")
 
 
-class Waiting:
-    """A run of the target that has done its work, and is there until the block ends."""
-
-    def __init__(self, *args):
-        self.process = subprocess.Popen([STACKS, *map(str, args)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True,
-                                        env={**os.environ, "TARGET_WAIT": "1"})
-        self.log = []
-        for line in self.process.stdout:
-            if line.startswith("ready"):
-                break
-            self.log.append(line.split())
-        self.pid = self.process.pid
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.process.communicate("\n", timeout=PATIENCE)
-
-    def bias(self):
-        with open(f"/proc/{self.pid}/maps") as maps:
-            return min(int(line.split("-")[0], 16) for line in maps if line.rstrip().endswith(str(STACKS)))
+def bias(target):
+    with open(f"/proc/{target.pid}/maps") as maps:
+        return min(int(line.split("-")[0], 16) for line in maps if line.rstrip().endswith(str(STACKS)))
 
 
 def traced(*specs, args=(3, 3), options=()):
     """(target, stdout, stderr) of one run of the target, which still exists while it is symbolized."""
-    with Tool("trace", *options, *specs) as trace, Waiting(*args) as target:
-        wait_until(lambda: trace.process.poll() is None, "the tool runs")
+    with Tool("trace", *options, *specs) as trace, WaitingTarget("stacks", *args) as target:
         out, err = trace.stop()
     assert trace.status == 0, err
     return target, out, err
@@ -112,9 +93,9 @@ def test_stack_deeper_than_what_is_recorded_is_marked():
 
 
 def test_addresses_are_those_of_the_process():
-    with Tool("trace", "-U", "-a", f"p:{STACKS}:inner") as trace, Waiting(1) as target:
+    with Tool("trace", "-U", "-a", f"p:{STACKS}:inner") as trace, WaitingTarget("stacks", 1) as target:
         out, _ = trace.stop()
-        expected = target.bias() + nm("inner")
+        expected = bias(target) + nm("inner")
     (_, frames), = blocks(out)
     address, symbol, module = frames[0].split()
     assert int(address, 16) == expected
@@ -132,11 +113,21 @@ def test_tracepoint_has_the_stacks_of_kernel_and_process():
     target, out, _ = traced("t:syscalls:sys_enter_close (args->fd == -77)", options=["-K", "-U"])
     (_, frames), = blocks(out)
     kernel = [frame for frame in frames if frame.endswith(" [kernel]")]
+    # Of a system call the kernel hands older kernels' programs the user's registers: no kernel stack.
     assert frames[:len(kernel)] == kernel, "the kernel's frames come first"
-    assert any("syscall" in frame for frame in names(kernel))
     user = frames[len(kernel):]
     assert re.fullmatch(r"(__)?close\+0x[0-9a-f]+ \[libc.*\]", user[0])
     assert "main" in names(user)
+
+
+def test_tracepoint_in_the_kernel_has_the_kernels_stack():
+    with Tool("trace", "-K", 't:sched:sched_process_exit (STRCMP("stacks", $comm))') as trace:
+        with WaitingTarget("stacks"):
+            pass
+        out, _ = trace.stop()
+    (_, frames), = blocks(out)
+    assert "do_exit" in names(frames) and re.match(SYSCALL_ENTRY, frames[-1])
+    assert all("[kernel]" in frame for frame in frames)
 
 
 def test_kernel_stack_of_user_code_is_empty():
@@ -146,16 +137,16 @@ def test_kernel_stack_of_user_code_is_empty():
 
 def test_json_has_frames_with_address_symbol_offset_and_module():
     with Tool("trace", "-U", "-K", "--json", f'p:{STACKS}:inner "%s", arg2') as trace, \
-            Waiting(1) as target:
+            WaitingTarget("stacks", 1) as target:
         out, _ = trace.stop()
-        bias = target.bias()
+        base = bias(target)
     (record,), lost = json_lines(out)
     assert lost == 0
     assert record["kernel_stack"] == [] and record["args"] == ["apple"]
     first, second = record["user_stack"][:2]
-    assert first == {"address": bias + nm("inner"), "symbol": "inner", "offset": 0,
+    assert first == {"address": base + nm("inner"), "symbol": "inner", "offset": 0,
                      "module": str(STACKS)}
-    assert second["symbol"] == "left" and second["address"] == bias + nm("left") + second["offset"]
+    assert second["symbol"] == "left" and second["address"] == base + nm("left") + second["offset"]
 
 
 def test_frames_without_a_name_are_counted_with_the_reason():
@@ -177,3 +168,22 @@ def test_armed_without_reading_symbols():
             rss = int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
         trace.stop()
     assert rss < 10240, "kallsyms alone would take more"
+
+
+KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe/type")
+
+
+@pytest.mark.skipif(not KPROBE_PMU.exists(), reason="needs kprobes (CONFIG_KPROBES)")
+@pytest.mark.parametrize("spec", ["vfs_write", "p::vfs_write+0x0", "r::vfs_write"])
+def test_kernel_function_is_the_first_frame_and_its_system_call_the_last(spec):
+    func = re.sub(r".*::|\+.*|\(.*", "", spec)
+    _, out, _ = traced(f'{spec} (STRCMP("stacks", $comm))', options=["-K", "-U"])
+    assert blocks(out), "the target writes its log"
+    for _, frames in blocks(out):
+        kernel = names([frame for frame in frames if frame.endswith("]") and "[kernel]" in frame])
+        if not spec.startswith("r:"):
+            assert kernel[0] == func
+        assert any("sys_write" in name for name in kernel)
+        assert re.match(SYSCALL_ENTRY, kernel[-1])
+        assert not any("[bpf]" in frame for frame in frames)
+        assert names(frames)[len(kernel)].endswith("write")

@@ -98,3 +98,25 @@ def wait_until(condition, what):
     while not condition():
         assert time.monotonic() < end, f"waited in vain: {what}"
         time.sleep(0.02)
+
+
+class WaitingTarget:
+    """A run of a target that waits at its end (target_wait()): its work is done, its log read, and it is
+    there until the block ends."""
+
+    def __init__(self, name, *args):
+        self.process = subprocess.Popen([target_path(name), *map(str, args)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, "TARGET_WAIT": "1"})
+        self.pid = self.process.pid
+        self.log = []
+        for line in self.process.stdout:
+            if line.startswith("ready"):
+                break
+            self.log.append(line.split())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.process.communicate("\n", timeout=PATIENCE)

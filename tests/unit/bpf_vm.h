@@ -21,6 +21,12 @@
 #define VM_ENTRY_FD 106
 #define VM_ENTRY_MISSED_FD 107
 
+#define VM_OVERFLOW_FD 108
+#define VM_AGGREGATE_FD 109
+
+#define VM_MAX_KEYS 8
+#define VM_MAX_KEY 512
+
 /* The map of values kept at entries: 24 bytes to at most 64. */
 struct vm_kept {
 	int used;
@@ -31,7 +37,11 @@ struct vm {
 	unsigned char record[16384];
 	size_t record_size;		/* of what was submitted; 0: nothing */
 	int submitted;
-	uint64_t lost[8], unreadable[8];
+	uint64_t lost[8], unreadable[8], overflow[8];
+	/* The aggregate's map: max_keys at most. */
+	unsigned char keys[VM_MAX_KEYS][VM_MAX_KEY];
+	uint64_t values[VM_MAX_KEYS][66];
+	uint32_t key_size, key_count, max_keys;
 	unsigned char scratch[3][16384];
 	uint32_t waiting;
 	int wakeups;
@@ -67,6 +77,27 @@ static int64_t vm_read_str(uint64_t dst, uint64_t size, uint64_t addr)
 	}
 	((char *)dst)[size - 1] = '\0';
 	return (int64_t)size;
+}
+
+static uint64_t vm_find_key(struct vm *vm, const void *key)
+{
+	for (uint32_t i = 0; i < vm->key_count; i++)
+		if (!memcmp(vm->keys[i], key, vm->key_size))
+			return (uint64_t)vm->values[i];
+	return 0;
+}
+
+static int64_t vm_new_key(struct vm *vm, uint64_t fd, const void *key, const void *value, uint64_t flags)
+{
+	if (fd != VM_AGGREGATE_FD || flags != BPF_NOEXIST || vm->key_size > VM_MAX_KEY)
+		vm->error = "not how a key is added";
+	if (vm_find_key(vm, key))
+		return -EEXIST;
+	if (vm->key_count == vm->max_keys)
+		return -E2BIG;
+	memcpy(vm->keys[vm->key_count], key, vm->key_size);
+	memcpy(vm->values[vm->key_count++], value, sizeof(vm->values[0]));
+	return 0;
 }
 
 /* The element of a key; NULL: none. */
@@ -117,6 +148,8 @@ static uint64_t vm_lookup(struct vm *vm, uint64_t fd, uint64_t at)
 		return kept ? (uint64_t)kept->value : 0;
 	case VM_ENTRY_MISSED_FD:
 		return key < 8 ? (uint64_t)&vm->entry_missed[key] : 0;
+	case VM_OVERFLOW_FD:
+		return key < 8 ? (uint64_t)&vm->overflow[key] : 0;
 	case VM_LOST_FD:
 		return key < 8 ? (uint64_t)&vm->lost[key] : 0;
 	case VM_UNREADABLE_FD:
@@ -149,8 +182,12 @@ static uint64_t vm_call(struct vm *vm, int helper, const uint64_t *r)
 
 	switch (helper) {
 	case BPF_FUNC_map_lookup_elem:
+		if (r[1] == VM_AGGREGATE_FD)
+			return vm_find_key(vm, (void *)r[2]);
 		return vm_lookup(vm, r[1], r[2]);
 	case BPF_FUNC_map_update_elem:
+		if (r[1] == VM_AGGREGATE_FD)
+			return (uint64_t)vm_new_key(vm, r[1], (void *)r[2], (void *)r[3], r[4]);
 		return vm_update(vm, r);
 	case BPF_FUNC_map_delete_elem:
 		return vm_delete(vm, r);

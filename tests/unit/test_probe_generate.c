@@ -15,6 +15,7 @@
 #include "bpf_vm.h"
 #include "lib/output.h"
 #include "lib/stack.h"
+#include "probe/aggregate.h"
 #include "probe/arena.h"
 #include "probe/generate.h"
 #include "probe/parse.h"
@@ -36,8 +37,9 @@ struct fixture {
 	struct vm vm;
 };
 
-static void compile_record(struct fixture *f, const char *text, const struct generate_opts *filters,
-			   const struct record_opts *record_opts)
+static void compile_measure(struct fixture *f, const char *text, const struct generate_opts *filters,
+			    const struct record_opts *record_opts, enum aggregate aggregate,
+			    const char *measure)
 {
 	static const struct probe_context context = {
 		.kind = SPEC_ENTRY, .machine = EM_X86_64, .string_size = 80};
@@ -51,6 +53,8 @@ static void compile_record(struct fixture *f, const char *text, const struct gen
 	opts.lost_fd = VM_LOST_FD;
 	opts.unreadable_fd = VM_UNREADABLE_FD;
 	opts.scratch_fd = VM_SCRATCH_FD;
+	opts.overflow_fd = VM_OVERFLOW_FD;
+	opts.aggregate_fd = VM_AGGREGATE_FD;
 	opts.follow_fd = opts.cgroup_fd = -1;
 	opts.probe = 2;
 	opts.place = 77;
@@ -58,13 +62,24 @@ static void compile_record(struct fixture *f, const char *text, const struct gen
 	assert_non_null(f->arena);
 	err = parse_spec(f->arena, text, &spec, &diag);
 	if (!err)
+		spec->aggregate = aggregate;
+	if (!err && measure)
+		err = parse_expr(f->arena, measure, &spec->measure, &diag);
+	if (!err)
 		err = check_spec(spec, &context, &f->checked, &diag);
 	if (!err)
 		err = record_layout(f->checked, record_opts, &f->record);
+	f->vm.key_size = f->record.key_size = (f->record.max_size + 7) & ~7u;
 	if (!err)
 		err = generate_program(&f->record, &opts, &f->program, &diag);
 	if (err)
 		fail_msg("%s: %s", text, diag.text);
+}
+
+static void compile_record(struct fixture *f, const char *text, const struct generate_opts *filters,
+			   const struct record_opts *record_opts)
+{
+	compile_measure(f, text, filters, record_opts, AGGREGATE_NONE, NULL);
 }
 
 static void compile_with(struct fixture *f, const char *text, const struct generate_opts *filters,
@@ -663,6 +678,132 @@ static void test_stack_that_could_not_be_walked_says_why(void **state)
 	}
 }
 
+/* What the values of the map's i-th key are, as a message would say them. */
+static const char *key_text(struct fixture *f, uint32_t i)
+{
+	struct record_view view;
+
+	assert_in_range(i, 0, f->vm.key_count - 1);
+	assert_int_equal(record_open(&f->record, f->vm.keys[i], f->vm.key_size, &view), 0);
+	assert_string_equal(view.comm, "");
+	assert_int_equal(record_format(&view, NULL, &f->text), 0);
+	return f->text.text;
+}
+
+static void test_hits_are_counted_by_their_values(void **state)
+{
+	static const char *const names[] = {"pear", "a", "pear", "pearl", "a"};
+	struct fixture *f = *state;
+
+	compile_measure(f, "x:f \"%s %d\", arg1, arg2", NULL, &(struct record_opts){.string_size = 80},
+			AGGREGATE_COUNT, NULL);
+	f->vm.max_keys = VM_MAX_KEYS;
+	for (int i = 0; i < 5; i++) {
+		f->regs.di = (uint64_t)names[i];
+		f->regs.si = i == 4;
+		f->vm.comm = i % 2 ? "one" : "two";
+		run(f);
+		assert_int_equal(f->vm.submitted, 0);
+	}
+	assert_int_equal(f->vm.key_count, 4);
+	assert_string_equal(key_text(f, 0), "pear 0");
+	assert_int_equal(f->vm.values[0][0], 2);
+	assert_string_equal(key_text(f, 3), "a 1");
+	assert_int_equal(f->vm.values[3][0], 1);
+}
+
+static void test_sums_have_their_counts(void **state)
+{
+	struct fixture *f = *state;
+
+	compile_measure(f, "x:f(int a)", NULL, &(struct record_opts){.string_size = 80}, AGGREGATE_SUM,
+			"a * 2");
+	f->vm.max_keys = VM_MAX_KEYS;
+	for (int i = 0; i < 3; i++) {
+		f->regs.di = (uint32_t)(i - 10);
+		run(f);
+	}
+	assert_int_equal(f->vm.key_count, 1);
+	assert_int_equal(f->vm.values[0][0], 3);
+	assert_int_equal(f->vm.values[0][1], (uint64_t)-54);
+}
+
+static void test_powers_of_two_have_their_buckets(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t expected[AGGREGATE_BUCKETS] = {};
+
+	compile_measure(f, "x:f(long a)", NULL, &(struct record_opts){.string_size = 80}, AGGREGATE_HIST, "a");
+	f->vm.max_keys = VM_MAX_KEYS;
+	for (int bit = 0; bit < 64; bit++) {
+		/* The first and the last number of a bucket; the highest is negative. */
+		for (int last = 0; last < 2; last++) {
+			f->regs.di = last ? (1ull << bit) - 1 + (1ull << bit) : 1ull << bit;
+			run(f);
+			expected[bit == 63 ? 0 : bit + 2]++;
+		}
+	}
+	f->regs.di = 0;
+	run(f);
+	expected[1]++;
+	assert_memory_equal(f->vm.values[0], expected, sizeof(expected));
+}
+
+static void test_key_that_has_no_room_is_counted(void **state)
+{
+	struct fixture *f = *state;
+
+	compile_measure(f, "x:f \"%d\", arg1", NULL, &(struct record_opts){.string_size = 80},
+			AGGREGATE_COUNT, NULL);
+	f->vm.max_keys = 2;
+	for (int i = 0; i < 9; i++) {
+		f->regs.di = i % 3;
+		run(f);
+	}
+	assert_int_equal(f->vm.key_count, 2);
+	assert_int_equal(f->vm.values[0][0] + f->vm.values[1][0], 6);
+	assert_int_equal(f->vm.overflow[2], 3);
+	assert_int_equal(*(uint64_t *)f->vm.scratch[0], 0);
+}
+
+static void test_measure_that_cannot_be_read_is_not_added(void **state)
+{
+	struct fixture *f = *state;
+
+	compile_measure(f, "x:f", NULL, &(struct record_opts){.string_size = 80}, AGGREGATE_SUM, "*(int *)arg1");
+	f->vm.max_keys = 2;
+	f->regs.di = 16;
+	run(f);
+	assert_int_equal(f->vm.key_count, 0);
+	assert_int_equal(f->vm.unreadable[2], 1);
+}
+
+static void test_new_key_with_a_user_stack_is_announced_once(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t addrs[STACK_MAX_DEPTH + 1];
+	struct record_view view;
+	struct stack stack;
+
+	compile_measure(f, "u:x:f", NULL, &with_stacks, AGGREGATE_COUNT, NULL);
+	f->vm.max_keys = VM_MAX_KEYS;
+	memcpy(f->vm.stack[1], (uint64_t[]){0x55, 0x66, 0x77, 0}, 32);
+	run(f);
+	open_record(f, &view);
+	assert_int_equal(view.tgid, 4711);
+	assert_int_equal(record_stack(&view, RECORD_USER_STACK, addrs, &stack), 0);
+	assert_int_equal(stack.count, 3);
+	run(f);
+	assert_int_equal(f->vm.submitted, 0);
+	/* A shorter one leaves nothing of the longer one behind. */
+	memcpy(f->vm.stack[1], (uint64_t[]){0x55, 0}, 16);
+	run(f);
+	run(f);
+	assert_int_equal(f->vm.key_count, 2);
+	assert_int_equal(f->vm.values[0][0], 2);
+	assert_int_equal(f->vm.values[1][0], 2);
+}
+
 static void test_any_bytes_are_taken_for_a_record_without_harm(void **state)
 {
 	struct fixture *f = *state;
@@ -716,6 +857,12 @@ int main(void)
 		TEST(test_stacks_follow_the_strings_as_long_as_they_are),
 		TEST(test_caller_that_the_kernel_found_is_not_doubled),
 		TEST(test_stack_that_could_not_be_walked_says_why),
+		TEST(test_hits_are_counted_by_their_values),
+		TEST(test_sums_have_their_counts),
+		TEST(test_powers_of_two_have_their_buckets),
+		TEST(test_key_that_has_no_room_is_counted),
+		TEST(test_measure_that_cannot_be_read_is_not_added),
+		TEST(test_new_key_with_a_user_stack_is_announced_once),
 		TEST(test_any_bytes_are_taken_for_a_record_without_harm),
 	};
 
