@@ -43,7 +43,7 @@ static struct env {
 	int64_t uid;
 	uint32_t string_size;
 	bool include_self, show_offset, show_time, unix_time, show_cpu, dump, list;
-	bool kernel_stack, user_stack, show_address, add_up;
+	bool kernel_stack, user_stack, show_address, add_up, binary;
 	enum aggregate aggregate;
 	const char *measure;
 	uint32_t max_keys;
@@ -135,7 +135,7 @@ static const struct argp_option options[] = {
 	{"list", 'l', NULL, 0, "List what SPEC would attach to, and exit", 0},
 	{"dump", KEY_DUMP, NULL, 0, "Show the typed expressions and BPF instructions, and exit", 0},
 	{"ebpf", KEY_DUMP, NULL, OPTION_ALIAS, NULL, 0},
-	{"bin_cmp", 'B', NULL, 0, "Accepted for BCC's sake: STRCMP compares bytes anyway", 0},
+	{"bin_cmp", 'B', NULL, 0, "STRCMP's texts are arrays of bytes: STRCMP(\"{0x6C, 0}\", ptr)", 0},
 	{"sym_file_list", 's', "LIST", 0, "Accepted for BCC's sake: symbols are found without it", 0},
 	{"include", 'I', "HEADER", 0, "Accepted for BCC's sake: no headers are needed", 0},
 	{},
@@ -239,6 +239,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		env.dump = true;
 		break;
 	case 'B':
+		env.binary = true;
+		break;
 	case 's':
 		break;
 	case 'I':
@@ -302,8 +304,10 @@ static int compile_probes(struct trace *trace)
 			.stacks = {env.kernel_stack, env.user_stack},
 			.stack_depth = env.kernel_stack || env.user_stack ? choose_depth() : 0,
 		},
+		.adds_up = env.add_up,
 		.aggregate = env.aggregate,
 		.measure = env.measure,
+		.binary = env.binary,
 	};
 	trace->types = opts.types = btf_types_new();
 

@@ -52,6 +52,7 @@ struct expr {
 	const char *text;	/* EXPR_NAME, EXPR_MEMBER: the name; EXPR_STRING: the bytes, unescaped */
 	size_t len;		/* of text */
 	bool arrow;		/* EXPR_MEMBER */
+	bool is_bytes;		/* EXPR_STRING: compared byte by byte, NULs included (-B) */
 	bool is_unsigned, is_long;	/* EXPR_INT: suffixes u, l as written */
 	bool is_decimal;	/* EXPR_INT: written in base 10, which decides its type in C */
 	unsigned int depth;	/* levels of the tree below and with this node */
@@ -147,7 +148,9 @@ struct spec {
 	struct spec_format format;
 	struct expr **args;	/* the expressions after the format, in order */
 	unsigned int arg_count;
-	enum aggregate aggregate;	/* not of the text: see struct probe_opts */
+	/* Not of the text: see struct probe_opts. */
+	bool adds_up;		/* what tells hits apart is what was written: there is no format by types */
+	enum aggregate aggregate;
 	const char *measure_text;
 	struct expr *measure;	/* AGGREGATE_SUM, _HIST */
 };

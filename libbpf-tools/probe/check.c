@@ -169,7 +169,7 @@ static int check_all(struct checker *c, struct checked *checked)
 {
 	int err = check_params(c);
 
-	if (!err && !c->spec->has_format && !c->spec->aggregate)
+	if (!err && !c->spec->has_format && !c->spec->adds_up)
 		err = check_default_format(c);
 	if (err)
 		return err;

@@ -312,6 +312,27 @@ static struct expr *member_base(struct checker *c, const struct expr *e)
 	return check_fail(c, e->a->pos, "%s is of type %s, which has no fields", text, a->type->name);
 }
 
+/*
+ * Many of a socket's fields are macros in the kernel's headers: sk_X is __sk_common.skc_X (include/net/sock.h).
+ */
+static const struct type_member *find_common_member(const struct type *type, const struct expr *e,
+						    uint32_t *offset)
+{
+	const struct type_member *common, *member;
+	uint32_t outer;
+	char name[64];
+
+	if (e->len < 4 || strncmp(e->text, "sk_", 3) != 0 || e->len > sizeof(name) - 2)
+		return NULL;
+	common = type_find_member(type, "__sk_common", strlen("__sk_common"), &outer);
+	if (!common)
+		return NULL;
+	snprintf(name, sizeof(name), "skc_%.*s", (int)e->len - 3, e->text + 3);
+	member = type_find_member(common->type, name, strlen(name), offset);
+	*offset += outer;
+	return member;
+}
+
 static struct expr *check_member(struct checker *c, const struct expr *e)
 {
 	const struct type_member *member;
@@ -329,6 +350,8 @@ static struct expr *check_member(struct checker *c, const struct expr *e)
 		return NULL;
 	type = check_known_struct(c, base->kind == EXPR_PIECES ? base->type : base->type->target);
 	member = type_find_member(type, e->text, e->len, &offset);
+	if (!member)
+		member = find_common_member(type, e, &offset);
 	if (!member)
 		return unknown_member(c, e, type);
 	if (base->kind == EXPR_PIECES)
@@ -610,6 +633,7 @@ static struct expr *string_literal(struct checker *c, const struct expr *e)
 	if (literal) {
 		literal->text = e->text;
 		literal->len = e->len;
+		literal->is_bytes = e->is_bytes;
 	}
 	return literal;
 }

@@ -77,6 +77,21 @@ static bool may_be_kernel_type(const struct checker *c, enum type_space space)
 	return c->context->types && (c->context->is_kernel || space != SPACE_USER);
 }
 
+/* What programs call struct timespec the kernel has by another name (include/uapi/linux/time_types.h). */
+static const struct type *find_kernel_type(struct btf_types *types, const char *name, size_t len)
+{
+	static const char *const renamed[][2] = {
+		{"struct timespec", "struct __kernel_timespec"},
+		{"struct timeval", "struct __kernel_old_timeval"},
+	};
+	const struct type *type = btf_types_find(types, name, len);
+
+	for (size_t i = 0; !type && i < sizeof(renamed) / sizeof(renamed[0]); i++)
+		if (strlen(renamed[i][0]) == len && !memcmp(name, renamed[i][0], len))
+			type = btf_types_find(types, renamed[i][1], strlen(renamed[i][1]));
+	return type;
+}
+
 const struct type *check_type_name(struct checker *c, const struct type_name *name,
 				   enum type_space space)
 {
@@ -86,7 +101,7 @@ const struct type *check_type_name(struct checker *c, const struct type_name *na
 	if (!type && c->context->scope)
 		type = dwarf_scope_type(c->context->scope, name->base, name->len);
 	if (!type && may_be_kernel_type(c, space))
-		type = btf_types_find(c->context->types, name->base, name->len);
+		type = find_kernel_type(c->context->types, name->base, name->len);
 	if (!type)
 		type = unknown_base(c, name);
 	if (name->is_user)

@@ -736,7 +736,7 @@ static void gen_strcmp(struct generator *g, const struct expr *e, int differs)
 	/* One buffer serves all comparisons; generate_prepare() has seen the longest literal. */
 	if (!g->string_buffer)
 		g->string_buffer = code_new_buffer(c, g->string_buffer_size);
-	code_comment(c, "compare with \"%.*s\"", (int)len, e->a->text);
+	code_comment(c, "compare with \"%.*s\"", e->a->is_bytes ? 0 : (int)len, e->a->text);
 	if (s.is_comm) {
 		code_mov(c, BPF_REG_1, BPF_REG_10);
 		code_alu_imm(c, BPF_ADD, true, BPF_REG_1, g->string_buffer);
@@ -752,6 +752,15 @@ static void gen_strcmp(struct generator *g, const struct expr *e, int differs)
 	if (s.array_size && size > s.array_size + 1)
 		size = s.array_size + 1;
 	result = code_new_vreg(c);
+	if (e->a->is_bytes) {
+		gen_read_or_fail(g, &(struct read){.helper = read_helper(s.space), .space = s.space,
+						   .dst = BPF_REG_10, .dst_offset = g->string_buffer,
+						   .size = -1, .size_imm = (int)len, .addr = s.addr,
+						   .most = (uint32_t)len},
+				 result);
+		gen_compare_bytes(g, g->string_buffer, e->a->text, len, differs);
+		return;
+	}
 	gen_read_or_fail(g, &(struct read){.helper = read_str_helper(s.space), .space = s.space,
 					   .dst = BPF_REG_10, .dst_offset = g->string_buffer, .size = -1,
 					   .size_imm = (int)size, .addr = s.addr, .most = size,

@@ -38,4 +38,10 @@ int parse_expr(struct arena *arena, const char *text, struct expr **expr, struct
  */
 int parse_target(struct arena *arena, const char *text, struct spec **spec, struct diag *diag);
 
+/*
+ * BCC's -B, after parse_spec(): the literals of STRCMP are arrays of bytes, "{0x6C, 0x00}", and that many bytes are compared.
+ * 0, -EINVAL or -ENOMEM.
+ */
+int parse_binary_literals(struct spec *spec, struct diag *diag);
+
 #endif /* PROBE_PARSE_H */

@@ -123,6 +123,7 @@ static int parse_measure(struct spec *spec, const struct probe_opts *opts, struc
 	int err;
 
 	spec->aggregate = opts->aggregate;
+	spec->adds_up = opts->adds_up || opts->aggregate;
 	spec->measure_text = opts->measure;
 	if (!opts->measure)
 		return 0;
@@ -166,6 +167,8 @@ int probe_compile(const char *text, const struct probe_opts *opts, struct probe 
 		attach_warm_up(opts->links);
 	if (!err)
 		err = parse_measure(probe->spec, opts, diag);
+	if (!err && opts->binary)
+		err = parse_binary_literals(probe->spec, diag);
 	if (!err)
 		err = target_resolve(probe->spec, &target_opts, &probe->target, diag);
 	if (!err)

@@ -108,6 +108,12 @@ static int describe_syscall(const struct spec *spec, const struct tracefs_format
 	return 0;
 }
 
+/* The function of a system call has one parameter: the registers with the call's. */
+static bool takes_registers(const struct spec *spec)
+{
+	return spec->param_count == 1 && !strcmp(spec->params[0].type.base, "struct pt_regs");
+}
+
 /* 0: found; -ENOENT: no such call, or its tracepoint can't be had. */
 static int resolve_syscall(const struct spec *spec, const struct target_opts *opts,
 			   struct target *target)
@@ -119,7 +125,7 @@ static int resolve_syscall(const struct spec *spec, const struct target_opts *op
 	char event[128];
 	int tracefs, err;
 
-	if (!call || spec->offset || spec->is_pattern || spec->has_signature)
+	if (!call || spec->offset || spec->is_pattern || takes_registers(spec))
 		return -ENOENT;
 	tracefs = tracefs_open();
 	if (tracefs < 0)

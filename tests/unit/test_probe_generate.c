@@ -35,6 +35,7 @@ struct fixture {
 	struct record_text text;
 	struct regs regs;
 	struct vm vm;
+	bool is_binary;		/* as with -B */
 };
 
 static void compile_measure(struct fixture *f, const char *text, const struct generate_opts *filters,
@@ -61,8 +62,12 @@ static void compile_measure(struct fixture *f, const char *text, const struct ge
 	f->arena = arena_new();
 	assert_non_null(f->arena);
 	err = parse_spec(f->arena, text, &spec, &diag);
-	if (!err)
+	if (!err) {
 		spec->aggregate = aggregate;
+		spec->adds_up = aggregate != AGGREGATE_NONE;
+	}
+	if (!err && f->is_binary)
+		err = parse_binary_literals(spec, &diag);
 	if (!err && measure)
 		err = parse_expr(f->arena, measure, &spec->measure, &diag);
 	if (!err)
@@ -532,6 +537,49 @@ static void test_strcmp_with_literals_of_different_length(void **state)
 
 /* ---- formats -------------------------------------------------------------------------------- */
 
+static void test_binary_literals_compare_all_their_bytes(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		bool equal;
+	} rows[] = {
+		{"l\0\0\xff", 4, true}, {"l\0\0\xff" "more", 8, true}, {"l\0\0\0", 4, false}, {"l\0\1\xff", 4, false},
+		{"m\0\0\xff", 4, false},
+	};
+	struct fixture *f = *state;
+
+	f->is_binary = true;
+	compile(f, "x:f (STRCMP(\"{ 0x6C,0 , 0x00, -1}\", arg1))");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char bytes[8];
+
+		memcpy(bytes, rows[i].bytes, rows[i].len);
+		f->regs.di = (uint64_t)bytes;
+		run(f);
+		assert_int_equal(f->vm.submitted, rows[i].equal);
+	}
+}
+
+static void test_binary_literal_that_is_none_is_refused(void **state)
+{
+	static const char *const literals[] = {"text", "{}", "{1", "{1,}", "{256}", "{-129}", "{1} 2", "{1 2}", "", "{x}"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(literals) / sizeof(literals[0]); i++) {
+		struct arena *arena = arena_new();
+		struct diag diag = {};
+		struct spec *spec;
+		char text[64];
+
+		snprintf(text, sizeof(text), "x:f (!STRCMP(\"%s\", arg1))", literals[i]);
+		assert_int_equal(parse_spec(arena, text, &spec, &diag), 0);
+		assert_int_equal(parse_binary_literals(spec, &diag), -EINVAL);
+		assert_int_equal(diag.column, 14);
+		arena_free(arena);
+	}
+}
+
 static void test_formats_have_width_and_flags(void **state)
 {
 	struct fixture *f = *state;
@@ -849,6 +897,8 @@ int main(void)
 		TEST(test_counted_string_takes_two_arguments),
 		TEST(test_strcmp_is_exact),
 		TEST(test_strcmp_with_literals_of_different_length),
+		TEST(test_binary_literals_compare_all_their_bytes),
+		TEST(test_binary_literal_that_is_none_is_refused),
 		TEST(test_formats_have_width_and_flags),
 		TEST(test_untyped_argument_is_as_wide_as_its_format),
 		TEST(test_declared_type_is_printed_whole),
