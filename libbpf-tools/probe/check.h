@@ -47,7 +47,7 @@ struct probe_context {
 };
 
 /* The most values that a return probe can have kept from the entry. */
-#define CHECK_MAX_ENTRY_VARS 24
+#define CHECK_MAX_ENTRY_VALUES 24
 
 /* A checked probe: typed copies in the spec's arena; the spec itself is left as it was. */
 struct checked {
@@ -56,8 +56,8 @@ struct checked {
 	struct expr *predicate;		/* of scalar type, or NULL */
 	struct field *fields;		/* with expr (and len_expr) set */
 	unsigned int field_count;
-	/* r: what a probe at the entry has to keep, each of the u64 values of VAR_ENTRY and VAR_LATENCY. */
-	const struct var *entry_vars[CHECK_MAX_ENTRY_VARS];
+	/* r: what a probe at the entry has to keep, for VAR_ENTRY and VAR_LATENCY: 8 bytes each. */
+	struct expr *entry_values[CHECK_MAX_ENTRY_VALUES];
 	unsigned int entry_count;
 	struct expr *measure;		/* an integer of 64 bits, or NULL */
 	bool measure_is_signed;
@@ -68,7 +68,7 @@ struct checked {
  *
  * Names. p, r: arg1..arg6 (arg7, arg8 from registers on arm64, from the stack on x86_64), by the C calling convention of the
  * context's machine; with a signature its parameters by name and argN with the type written; parameters by name and typed argN also
- * where the context knows them. r: retval, $latency, and all these as they were at the entry, for which checked->entry_vars
+ * where the context knows them. r: retval, $latency, and all these as they were at the entry, for which checked->entry_values
  * says what a probe there has to keep. u: arg1..argN with the operand's size and sign. t: args. Everywhere:
  * $pid ($tid) $tgid $uid $gid $cpu $comm $nsecs $task, and $retval like retval. p, r, u: ctx->REGISTER, of type_unknown(). An unknown one is an error with the nearest known
  * name. argN without a type is type_unknown().

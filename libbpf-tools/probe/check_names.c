@@ -292,27 +292,6 @@ static const char *place(const struct checker *c)
 	return c->spec->func[0] ? c->spec->func : "the function";
 }
 
-/* At a return: what `var` is at the entry, to be kept by a probe there. */
-static struct var *entry_var(struct checker *c, struct var *var, enum var_where where, int pos)
-{
-	struct checked *checked = c->checked;
-	struct var *at_entry = var ? arena_alloc(c->arena, sizeof(*at_entry)) : NULL;
-
-	if (!at_entry)
-		return NULL;
-	if (checked->entry_count == CHECK_MAX_ENTRY_VARS)
-		return check_fail(c, pos, "at most %d values of the entry can be kept for the return",
-				  CHECK_MAX_ENTRY_VARS);
-	*at_entry = *var;
-	if (where == VAR_LATENCY)
-		at_entry->where = VAR_NSECS;
-	var->where = where;
-	var->offset = 8 * (int32_t)checked->entry_count;
-	var->at_entry = at_entry;
-	checked->entry_vars[checked->entry_count++] = at_entry;
-	return var;
-}
-
 static struct var *special_var(struct checker *c, const char *name, size_t row, int pos)
 {
 	const struct type *type = NULL;
@@ -339,7 +318,7 @@ static struct var *special_var(struct checker *c, const char *name, size_t row, 
 		return var;
 	if (c->spec->kind != SPEC_RETURN)
 		return check_fail(c, pos, "'$latency' is known at a function's return only (r:)");
-	return entry_var(c, var, VAR_LATENCY, pos);
+	return check_keep_var(c, var, VAR_LATENCY, pos);
 }
 
 static struct var *retval_var(struct checker *c, const char *name, int pos)
@@ -492,7 +471,7 @@ static struct var *resolve_name(struct checker *c, const char *name, int pos)
 	if (c->diag->text[0])
 		return NULL;
 	if (var && c->spec->kind == SPEC_RETURN && !c->context->keeps_params)
-		return entry_var(c, var, VAR_ENTRY, pos);
+		return check_keep_var(c, var, VAR_ENTRY, pos);
 	if (var)
 		return var;
 	for (size_t i = 0; i < ROWS(specials); i++)

@@ -17,6 +17,7 @@ struct checker {
 	const struct type **param_types;	/* of spec->params */
 	struct known_var *vars;			/* those used so far: one var a name */
 	struct checked *checked;		/* the result */
+	struct check_kept *kept;		/* parameters kept for the return, see check_entry.c */
 };
 
 /* diag_error() for functions that return pointers. */
@@ -56,6 +57,16 @@ struct expr *check_piece(struct checker *c, int pos, struct expr *pieces, uint32
 			 const struct type *type);
 /* Put the program's names near to a wrong one. */
 void check_scope_suggest(struct checker *c, struct suggestion *near);
+
+/* ---- check_entry.c ---- */
+
+/*
+ * At a return: have a probe at the entry keep what `var` is there, and make var stand for that (where: VAR_ENTRY), or for
+ * the time since (VAR_LATENCY).
+ */
+struct var *check_keep_var(struct checker *c, struct var *var, enum var_where where, int pos);
+/* The same for a parameter's value of any type, as it is at the entry. */
+struct expr *check_keep(struct checker *c, const char *name, struct expr *value);
 
 /* ---- check_location.c ---- */
 

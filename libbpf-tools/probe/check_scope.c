@@ -8,10 +8,17 @@
 #include "probe/check_private.h"
 #include "probe/dwarf_private.h"
 
-/* At a return the function's own variables are gone. */
-static bool is_gone(const struct checker *c, const struct dwarf_variable *variable)
+/* At a return the function's own variables are gone; its parameters can have been kept. */
+static struct expr *variable_value(struct checker *c, const struct dwarf_variable *variable, int pos)
 {
-	return c->spec->kind == SPEC_RETURN && !variable->is_global;
+	struct expr *value;
+
+	if (c->spec->kind != SPEC_RETURN || variable->is_global)
+		return check_location(c, variable, pos);
+	if (!variable->is_param || !c->context->scope->is_entry)
+		return NULL;
+	value = check_location(c, variable, pos);
+	return value ? check_keep(c, variable->name, value) : NULL;
 }
 
 struct expr *check_scope_name(struct checker *c, const struct expr *e)
@@ -29,7 +36,7 @@ struct expr *check_scope_name(struct checker *c, const struct expr *e)
 		return NULL;
 	variable = dwarf_scope_find(scope, e->text);
 	if (variable)
-		return is_gone(c, variable) ? NULL : check_location(c, variable, e->pos);
+		return variable_value(c, variable, e->pos);
 	type = dwarf_scope_constant(scope, e->text, &value);
 	return type ? check_new_int(c, e->pos, type_int(type->size, type->is_signed), value) : NULL;
 }

@@ -19,7 +19,7 @@ enum generate_frame {
 };
 
 struct generate_opts {
-	bool is_entry;		/* not the probe itself but the one that keeps checked->entry_vars for it */
+	bool is_entry;		/* not the probe itself but the one that keeps checked->entry_values for it */
 	enum generate_frame frame;
 	/* Maps. */
 	int ring_fd;		/* ring buffer, or perf event array */

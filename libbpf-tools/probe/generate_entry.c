@@ -135,7 +135,7 @@ void generate_keep(struct generator *g)
 
 	g->fault = g->drop;
 	for (unsigned int i = 0; i < checked->entry_count; i++)
-		code_store(c, 8, BPF_REG_10, (int16_t)(values + 8 * (int)i), generate_var(g, checked->entry_vars[i]));
+		code_store(c, 8, BPF_REG_10, (int16_t)(values + 8 * (int)i), generate_value(g, checked->entry_values[i]));
 	code_comment(c, "keep them until the return");
 	code_mov_map_fd(c, BPF_REG_1, g->opts->entry_fd);
 	pass_buffer(g, BPF_REG_2, key);

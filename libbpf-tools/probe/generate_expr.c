@@ -266,7 +266,7 @@ static int gen_entry_value(struct generator *g, const struct var *var)
 	return v;
 }
 
-int generate_var(struct generator *g, const struct var *var)
+static int gen_var(struct generator *g, const struct var *var)
 {
 	struct code *c = g->code;
 	int v;
@@ -803,7 +803,7 @@ static int value_of(struct generator *g, const struct expr *e)
 		code_mov_imm(g->code, v, int_value(e));
 		return v;
 	case EXPR_NAME:
-		return generate_var(g, e->var);
+		return gen_var(g, e->var);
 	case EXPR_UNARY:
 		return gen_unary(g, e);
 	case EXPR_DEREF:

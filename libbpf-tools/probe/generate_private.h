@@ -31,20 +31,15 @@ struct generator {
 	int fault_code;		/* vreg that gets the errno before the jump, or -1: nobody asks */
 };
 
-/* counter[probe]++ in a per-CPU array. */
-void generate_count(struct generator *g, int map_fd);
-
 /* ---- generate_entry.c ---- */
 
-/* At the entry: keep checked->entry_vars for the return. */
+/* At the entry: keep checked->entry_values for the return. */
 void generate_keep(struct generator *g);
 /* At the return: take them out again. */
 void generate_recall(struct generator *g);
 
 /* ---- generate_expr.c ---- */
 
-/* The value of a name, in a vreg; jumps to g->fault if it can't be had. */
-int generate_var(struct generator *g, const struct var *var);
 /* Look through all expressions for what they need in common: the stack's string buffer. */
 void generate_prepare(struct generator *g);
 /* Go on if the expression is true, jump to if_false if it isn't, to g->fault if it has no value. */

@@ -118,14 +118,24 @@ static int describe(const struct spec *spec, struct dwarf_scope *scope, struct p
 	return 0;
 }
 
+/* Returns by RET instructions: the entry of the place's function. */
+static struct target_place *entry_of(struct target *target, const struct target_place *place)
+{
+	for (size_t i = 0; i < target->entry_count; i++)
+		if (!strcmp(target->entries[i].name, place->name))
+			return &target->entries[i];
+	return NULL;
+}
+
 /* The context of one place: its own if DWARF knows the function there, else the one that all such share. */
 static int add_scope(const struct spec *spec, struct target *target, const struct probe_context *plain,
 		     struct target_place *place, unsigned int *shared)
 {
 	struct probe_context context = *plain;
+	const struct target_place *entry = target->ret_sites ? entry_of(target, place) : NULL;
 	struct dwarf_scope *scope;
 	uint64_t addr;
-	int err = bsl_elf_offset_to_addr(target->elf, place->offset, &addr);
+	int err = bsl_elf_offset_to_addr(target->elf, entry ? entry->offset : place->offset, &addr);
 
 	if (!err)
 		err = dwarf_scope_new(target->dwarf, addr, spec->file != NULL, &scope);
@@ -149,13 +159,16 @@ static int add_scopes(const struct spec *spec, struct target *target, const stru
 	int err = 0;
 
 	for (size_t i = 0; i < target->place_count && !err; i++) {
-		struct target_place *place = &target->places[i];
+		struct target_place *place = &target->places[i], *entry;
 
 		/* The returns of one function know the same. */
 		if (target->ret_sites && i && !strcmp(place->name, place[-1].name))
 			place->context = place[-1].context;
 		else
 			err = add_scope(spec, target, plain, place, &shared);
+		entry = entry_of(target, place);
+		if (entry)
+			entry->context = place->context;
 	}
 	return err;
 }

@@ -38,7 +38,6 @@ struct var {
 	int32_t offset;		/* VAR_REG, VAR_STACK: in bytes */
 	const struct bsl_usdt_arg *usdt_arg;	/* VAR_USDT_ARG */
 	uint64_t usdt_addr;	/* VAR_USDT_ARG: address of the probe's site, for operands relative to it */
-	const struct var *at_entry;	/* VAR_ENTRY, VAR_LATENCY: the value that is to be kept */
 };
 
 #endif /* PROBE_VAR_H */

@@ -84,6 +84,22 @@ def test_returns_know_the_arguments_of_nested_calls_and_calls_in_threads():
     assert sorted(seen) == sorted(logged(log, "call_nested"))
 
 
+def test_returns_know_parameters_by_name_structures_in_registers_too():
+    log, seen, _ = traced(f'r:{ADD}:add_by_value "%d %d %d = %d", s.x, s.y, z, retval', target="add", args=[5])
+    assert seen == logged(log, "add_by_value")
+    log, seen, _ = traced(f"r:{ADD}:AddNum", target="add", args=[5])
+    calls = [re.fullmatch(r"\(n1=(-?\d+), n2=(-?\d+)\) = (-?\d+) <[0-9.]+ [num]s>", message) for message in seen]
+    assert [f"{call[1]} {call[2]} = {call[3]}" for call in calls] == logged(log, "AddNum")
+
+
+def test_returns_of_go_functions_know_strings():
+    if not target_path("goadd").exists():
+        pytest.skip("go is missing")
+    _, seen, _ = traced(f'r:{target_path("goadd")}:main.goName "%.*s = %d", name.len, name.str, retval',
+                        target="goadd", args=[12])
+    assert sorted(seen) == sorted(f"name {i} = {len(str(i)) + 5}" for i in range(12))
+
+
 def test_calls_left_by_longjmp_or_thread_exit_do_not_change_later_ones():
     log, seen, _ = traced(f'r:{CALLS}:call_left(int n) (n >= 0) "%d = %d", n, retval', target="calls", args=[20])
     assert seen == logged(log, "call_left")

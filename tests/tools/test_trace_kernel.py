@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,30 @@ def test_system_call_without_a_format_prints_all_arguments_and_the_result(tmp_pa
     call = f'dfd=-100, filename="{path}", flags={os.O_RDWR | os.O_CREAT | os.O_CLOEXEC}, mode={0o640}'
     messages = mine(rows)
     assert re.fullmatch(rf"{re.escape(f'({call}) = {fd}')} <[0-9.]+ [num]s>", messages[messages.index(call) + 1])
+
+
+def write_nested(directory):
+    """Writes of two sizes in two threads at a time."""
+    def write(size):
+        with open(directory / str(size), "wb", buffering=0) as file:
+            for _ in range(5):
+                file.write(bytes(size))
+    threads = [threading.Thread(target=write, args=[size]) for size in (7771, 7773)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@kprobes
+@pytest.mark.parametrize("pattern", ["vfs_writ[e]", "vfs_[rw]*", "vfs_write"])
+def test_return_of_kernel_function_knows_arguments_and_time(pattern, tmp_path):
+    """By one kretprobe, by many in one link, by fexit."""
+    _, rows, err = traced(f'r::{pattern} (arg3 == 7771 || arg3 == 7773) "%d = %d %d", arg3, retval, $latency',
+                          run=lambda: write_nested(tmp_path))
+    messages = [re.fullmatch(r"(\d+ = \d+) (\d+)", message) for message in mine(rows)]
+    assert sorted(message[1] for message in messages) == 5 * ["7771 = 7771"] + 5 * ["7773 = 7773"], err
+    assert all(0 < int(message[2]) < 10 ** 10 for message in messages)
 
 
 @kprobes

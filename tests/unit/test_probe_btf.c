@@ -287,7 +287,7 @@ static const char *checked_at(struct fixture *f, const char *text, bool is_traci
 	if (check_spec(spec, &context, &checked, &diag))
 		snprintf(buf, size, "%s", diag.text);
 	else if (checked->entry_count)
-		snprintf(buf, size, "%u kept: %s", checked->entry_count, checked->entry_vars[0]->name);
+		snprintf(buf, size, "%u kept: %s", checked->entry_count, checked->entry_values[0]->text);
 	else
 		ast_print_expr(checked->fields[0].expr, false, buf, size);
 	arena_free(arena);
