@@ -71,7 +71,8 @@ BINS     := $(TOOLS) $(CLI)
 
 # BCC's names for a tool that looks at one language: links, the tool reads its own name. NAME:TOOL.
 LANGUAGES := java node perl php python ruby tcl
-LINKS    := $(foreach l,$(LANGUAGES),$(l)stat:ustat)
+LINKS    := $(foreach l,$(LANGUAGES),$(l)stat:ustat) \
+	$(foreach l,$(filter-out node,$(LANGUAGES)),$(l)flow:uflow)
 
 OBJ      := $(BUILD)/obj
 objs      = $(patsubst %.c,$(1)/%.o,$(2))

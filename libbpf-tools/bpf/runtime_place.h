@@ -43,7 +43,8 @@ enum runtime_role {
 /* How the names are found, beyond what struct usdt_arg can say. */
 enum runtime_reader {
 	RUNTIME_READ_ARGS,	/* by args[] alone */
-	RUNTIME_READ_PERL_SUB,	/* args[RUNTIME_METHOD_NAME] is my_perl: usdt_perl_sub() */
+	RUNTIME_READ_PERL_SUB,	/* args[RUNTIME_METHOD_NAME] is my_perl: usdt_perl_sub(); usdt_perl_level() */
+	RUNTIME_READ_RUBY_CMETHOD, /* by args[]; Kernel#raise has no return, but RUNTIME_EXCEPTION */
 };
 
 enum usdt_arg_kind {

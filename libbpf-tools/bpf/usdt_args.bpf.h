@@ -134,38 +134,97 @@ static __always_inline __u64 usdt_peek(__u64 address)
 	return value;
 }
 
-#define PERL_SVf_ROK 0x800
-#define PERL_SVt_PVGV 9
-#define PERL_SVt_PVCV 13
+#define PERL_SVf_ROK	0x800
+#define PERL_SVt_PVGV	9
+#define PERL_SVt_PVCV	13
+#define PERL_CVf_ISXSUB 0x8
+#define PERL_CVf_NAMED	0x8000
+
+static __always_inline __u32 usdt_peek32(__u64 address)
+{
+	__u32 value = 0;
+
+	bpf_probe_read_user(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+/* The text of a name: struct hek. */
+static __always_inline __u64 usdt_perl_text(__u64 hek)
+{
+	return hek ? hek + 8 : 0;
+}
 
 /*
- * The sub that pp_entersub is about to call: the top of the interpreter's stack is its code, a reference to it or
- * its glob (sv.h, gv.h, cv.h of Perl 5.18 to 5.40, with threads: PL_stack_sp is my_perl's first member).
+ * The body (XPVCV) of the sub that pp_entersub is about to call, 0 if there is none: the top of the interpreter's stack is
+ * its code, a reference to it or its glob (sv.h, gv.h, cv.h of Perl 5.18 to 5.40, with threads: PL_stack_sp is my_perl's
+ * first member).
  */
-static __always_inline void usdt_perl_sub(__u64 my_perl, struct usdt_perl_sub *sub)
+static __always_inline __u64 usdt_perl_code(__u64 my_perl)
 {
-	__u64 sv = usdt_peek(usdt_peek(my_perl)), any, gv, hek;
-	__u32 flags = 0;
+	__u64 sv = usdt_peek(usdt_peek(my_perl));
+	__u32 flags = usdt_peek32(sv + 12);
 
-	*sub = (struct usdt_perl_sub){};
-	bpf_probe_read_user(&flags, sizeof(flags), (void *)(sv + 12));
 	if (flags & PERL_SVf_ROK) {
 		sv = usdt_peek(sv + 16);
-		bpf_probe_read_user(&flags, sizeof(flags), (void *)(sv + 12));
+		flags = usdt_peek32(sv + 12);
 	}
 	if ((flags & 0xff) == PERL_SVt_PVGV) {
 		sv = usdt_peek(usdt_peek(sv + 16) + 16);
-		bpf_probe_read_user(&flags, sizeof(flags), (void *)(sv + 12));
+		flags = usdt_peek32(sv + 12);
 	}
-	if ((flags & 0xff) != PERL_SVt_PVCV)
+	return (flags & 0xff) == PERL_SVt_PVCV ? usdt_peek(sv) : 0;
+}
+
+/* Is the sub written in C? Then it has no return. */
+static __always_inline bool usdt_perl_is_xs(__u64 code)
+{
+	return usdt_peek32(code + 0x5c) & PERL_CVf_ISXSUB;
+}
+
+/* A sub has its name by itself and its package in its stash, or both in its glob. */
+static __always_inline void usdt_perl_sub(__u64 my_perl, struct usdt_perl_sub *sub)
+{
+	__u64 code = usdt_perl_code(my_perl), hek, gv, stash;
+
+	*sub = (struct usdt_perl_sub){};
+	if (!code)
 		return;
-	any = usdt_peek(sv);
-	sub->file = usdt_peek(any + 0x40);
-	gv = usdt_peek(usdt_peek(any + 0x38));
-	hek = usdt_peek(gv + 0x20);
-	sub->name = hek ? hek + 8 : 0;
-	hek = usdt_peek(usdt_peek(usdt_peek(gv + 0x28)) + 0x20);
-	sub->package = hek ? hek + 8 : 0;
+	if (usdt_peek32(code + 0x5c) & PERL_CVf_NAMED) {
+		hek = usdt_peek(code + 0x38);
+		stash = usdt_peek(code + 0x20);
+	} else {
+		gv = usdt_peek(usdt_peek(code + 0x38));
+		hek = usdt_peek(gv + 0x20);
+		stash = usdt_peek(gv + 0x28);
+	}
+	sub->name = usdt_perl_text(hek);
+	sub->package = usdt_perl_text(usdt_peek(usdt_peek(stash) + 0x20));
+	sub->file = usdt_peek(code + 0x40);
+}
+
+#define PERL_CURSTACKINFO 224
+#define PERL_SI_PREV	  16
+#define PERL_SI_CXIX	  32
+#define PERL_STACKINFOS	  16 /* sort blocks, overloading, destructors within each other */
+#define PERL_CXIX_NOW	  (1 << 30)
+
+/*
+ * How many contexts (subs, loops, blocks) Perl is in, in all its stacks (struct interpreter; stackinfo in cop.h; Perl
+ * 5.36). cxix: the index of the last one in the current stack, -1: none; PERL_CXIX_NOW: as the stack says itself. 0 if it
+ * can't be read.
+ */
+static __always_inline __u32 usdt_perl_level(__u64 my_perl, __s32 cxix)
+{
+	__u64 info = usdt_peek(my_perl + PERL_CURSTACKINFO);
+	__u32 level = 0;
+
+	for (int i = 0; i < PERL_STACKINFOS && info; i++) {
+		if (i || cxix == PERL_CXIX_NOW)
+			cxix = usdt_peek32(info + PERL_SI_CXIX);
+		level += cxix + 2;
+		info = usdt_peek(info + PERL_SI_PREV);
+	}
+	return level;
 }
 
 #endif /* BPF_USDT_ARGS_BPF_H */

@@ -13,6 +13,7 @@
 
 static const char *const event_names[RUNTIME_EVENTS] = {
 	[RUNTIME_METHOD_ENTRY] = "method", [RUNTIME_METHOD_RETURN] = "return",
+	[RUNTIME_METHOD_UNWIND] = "unwind",
 	[RUNTIME_GC_BEGIN] = "gc",	   [RUNTIME_GC_END] = "gc-end",
 	[RUNTIME_OBJECT] = "object",	   [RUNTIME_CLASS] = "class",
 	[RUNTIME_EXCEPTION] = "exception", [RUNTIME_THREAD_START] = "thread",
@@ -188,20 +189,44 @@ static unsigned int skip_landing_pad(const struct bsl_elf *elf, uint64_t addr)
 	       !memcmp(code, endbr64, sizeof(endbr64)) ? sizeof(endbr64) : 0;
 }
 
+/* Where the function at addr, of size bytes, goes on: behind its first jump out of itself, if it has one. */
+static uint64_t follow_jump(const struct bsl_elf *elf, uint64_t addr, uint64_t size)
+{
+	const uint8_t *code = size > 64 ? NULL : bsl_elf_data(elf, addr, size);
+	int32_t distance;
+	int length;
+
+	if (!code || bsl_elf_machine(elf) != EM_X86_64)
+		return addr;
+	for (uint64_t at = 0; at + 5 <= size; at += length) {
+		length = bsl_x86_insn_length(code + at, size - at);
+		if (length < 0)
+			break;
+		memcpy(&distance, code + at + 1, sizeof(distance));
+		if (code[at] == 0xe9 && addr + at + length + distance - addr >= size)
+			return addr + at + length + distance;
+	}
+	return addr;
+}
+
 static int add_function(const struct bsl_symbol *sym, void *ctx)
 {
 	struct resolution *res = ctx;
+	uint64_t addr = sym->addr, offset;
 	struct runtime_place *place;
-	unsigned int skip;
 
 	if (sym->offset == UINT64_MAX || sym->clone || sym->type != BSL_SYM_FUNC)
+		return 0;
+	if (res->row->follow_jump)
+		addr = follow_jump(res->elf, addr, sym->size);
+	addr += skip_landing_pad(res->elf, addr);
+	if (bsl_elf_addr_to_offset(res->elf, addr, &offset))
 		return 0;
 	place = place_add(res, NULL);
 	if (!place)
 		return -ENOMEM;
-	skip = skip_landing_pad(res->elf, sym->addr);
-	place->offset = sym->offset + skip;
-	place->addr = sym->addr + skip;
+	place->offset = offset;
+	place->addr = addr;
 	place->ref_ctr_offset = res->ref_ctr_offset;
 	return 0;
 }

@@ -64,8 +64,12 @@ static const struct runtime_row node_rows[] = {
 static const struct runtime_row perl_rows[] = {
 	{ RUNTIME_METHOD_ENTRY, .symbol = "Perl_pp_entersub", .reader = RUNTIME_READ_PERL_SUB,
 	  .values = { METHOD = OP(1) }, .note = "XS subs too, which have no return" },
-	{ RUNTIME_METHOD_RETURN, .symbol = "Perl_pp_leavesub" },
-	{ RUNTIME_METHOD_RETURN, .symbol = "Perl_pp_leavesublv", .note = "not when left by die" },
+	{ RUNTIME_METHOD_RETURN, .symbol = "Perl_pp_leavesub", .reader = RUNTIME_READ_PERL_SUB,
+	  .values = { METHOD = OP(1) } },
+	{ RUNTIME_METHOD_RETURN, .symbol = "Perl_pp_leavesublv", .reader = RUNTIME_READ_PERL_SUB,
+	  .values = { METHOD = OP(1) }, .note = "not when left by die" },
+	{ RUNTIME_METHOD_UNWIND, .symbol = "Perl_dounwind", .follow_jump = true,
+	  .reader = RUNTIME_READ_PERL_SUB, .values = { METHOD = OP(1), NUMBER = OP(2) } },
 	{ RUNTIME_OBJECT, .symbol = "Perl_sv_bless", .values = { CLASS = { 3, 3, 0, { 0, 0x20, 0 }, 0 } },
 	  .note = "references blessed" },
 	{ RUNTIME_CLASS, .symbol = "Perl_pp_require" },
@@ -128,8 +132,8 @@ static const struct runtime_row python_rows[] = {
  */
 static const struct runtime_row ruby_rows[] = {
 	{ RUNTIME_METHOD_ENTRY, .usdt = "ruby:method__entry", .values = RUBY_VALUES },
-	{ RUNTIME_METHOD_ENTRY, .usdt = "ruby:cmethod__entry", .values = RUBY_VALUES,
-	  .danger = RUBY_DANGER },
+	{ RUNTIME_METHOD_ENTRY, .usdt = "ruby:cmethod__entry", .reader = RUNTIME_READ_RUBY_CMETHOD,
+	  .values = RUBY_VALUES, .danger = RUBY_DANGER },
 	{ RUNTIME_METHOD_COUNT, .usdt = "ruby:cmethod__entry", .is_guard = true },
 	{ RUNTIME_METHOD_COUNT, .usdt = "ruby:method__entry",
 	  .note = "methods written in C; others while the program has TracePoint.new(:call, :return){}.enable" },
@@ -154,10 +158,16 @@ static const struct runtime_row ruby_rows[] = {
 	{ RUNTIME_EXCEPTION, .rank = 1, .symbol = "rb_exc_raise", .note = "raised by Ruby code" },
 };
 
-/* tcl.h: struct Tcl_Obj, bytes at 8, length at 16 (int in 8.x). */
+/*
+ * tcl.h: struct Tcl_Obj, bytes at 8, length at 16 (int in 8.x). The core of procedures, lambdas and methods; it is entered
+ * when their frame has been pushed. tclInt.h: Interp's numLevels at 152, of nested evaluations: it is the same when that
+ * frame is popped, whatever was the way out.
+ */
+#define TCL_LEVEL [RUNTIME_LEVEL] = { 1, 1, 4, { 152 }, 0 }
 static const struct runtime_row tcl_rows[] = {
-	{ RUNTIME_METHOD_ENTRY, .symbol = "TclNRInterpProc",
-	  .values = { METHOD = AT(4, 0, 8), METHOD_LEN = { 4, 2, 4, { 0, 16 }, 0 } } },
+	{ RUNTIME_METHOD_ENTRY, .symbol = "TclNRInterpProcCore",
+	  .values = { METHOD = AT(2, 8), METHOD_LEN = { 2, 1, 4, { 16 }, 0 }, TCL_LEVEL } },
+	{ RUNTIME_METHOD_RETURN, .symbol = "Tcl_PopCallFrame", .values = { TCL_LEVEL } },
 	{ RUNTIME_CLASS, .symbol = "Tcl_PkgProvideEx", .values = { CLASS = OP(2) },
 	  .note = "packages provided" },
 	{ RUNTIME_EXCEPTION, .symbol = "Tcl_SetObjErrorCode", .note = "errors" },
@@ -224,7 +234,6 @@ const struct runtime_desc runtime_descs[RUNTIME_LANGS] = {
 		"tcl", "TclNRInterpProc", { "libtcl*.so*" },
 		{ "/usr/lib/*/libtcl8.*.so", "/usr/lib/*/libtcl9.*.so" }, ROWS(tcl),
 		.missing = {
-			[RUNTIME_METHOD_RETURN] = "Tcl leaves procedures in an engine without calls",
 			[RUNTIME_GC_BEGIN] = "Tcl frees by reference counts",
 			[RUNTIME_GC_END] = "Tcl frees by reference counts",
 			[RUNTIME_OBJECT] = NO_OBJECTS,

@@ -23,6 +23,8 @@ struct runtime_row {
 	bool is_return; /* of symbol */
 	bool is_part;	/* see struct runtime_place_spec */
 	bool is_guard;	/* of usdt: not at its sites, but where they are passed by; see runtime_guard.c */
+	/* Compilers split a function: its file's other functions call the second part, which it jumps to itself. */
+	bool follow_jump;
 	uint8_t reader; /* enum runtime_reader */
 	const char *usdt;   /* "provider:name"; with symbol too: its semaphore on that symbol's place */
 	const char *symbol; /* of a function; may be a pattern */

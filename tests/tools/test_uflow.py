@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+"""uflow's picture of programs whose call tree is known (tests/targets/flow.*), in each language: recursion, exceptions and
+threads included."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tracing import BUILD, PATIENCE, Tool, json_lines, run_tool, tool_path
+
+TARGETS = Path(__file__).resolve().parent.parent / "targets"
+
+WORK = """
+work
+  fact
+    fact
+      fact
+  guarded
+    deep
+      deep
+        deep
+    leaf
+  leaf
+"""
+
+
+COMMANDS = {
+    "java": ["java", "-XX:+ExtendedDTraceProbes", "-cp", BUILD / "targets", "Flow"],
+    "perl": ["/usr/bin/perl", TARGETS / "flow.pl"],
+    "php": ["php", TARGETS / "flow.php"],
+    "python": ["/usr/bin/python3", TARGETS / "flow.py"],
+    "ruby": ["ruby", TARGETS / "flow.rb"],
+    "tcl": ["tclsh", TARGETS / "flow.tcl"],
+}
+# In Java methods of its own are called in between.
+FILTERS = {"java": ["-C", "Flow"]}
+
+
+class Program:
+    """A target that is ready to make its calls when the constructor returns."""
+
+    def __init__(self, language, *args, command=None, env=None):
+        command = command or COMMANDS[language]
+        if not shutil.which(command[0]):
+            pytest.skip(f"{command[0]} is not installed")
+        if language == "java" and not (BUILD / "targets/Flow.class").exists():
+            pytest.skip("no javac to compile Flow.java with")
+        self.process = subprocess.Popen(
+            [*map(str, command), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "USE_ZEND_DTRACE": "1", **(env or {})})
+        self.pid = self.process.pid
+        assert self.process.stdout.readline() == "ready\n"
+
+    def work(self):
+        """Let it make its calls, and return when they are done."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n"
+
+    def end(self):
+        """Let it end by itself."""
+        self.process.communicate("\n", timeout=PATIENCE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+
+def trace(language, *options, args=(), json=True):
+    """What uflow printed, and the program's number."""
+    with Program(language, *args) as program:
+        flags = [*FILTERS.get(language, []), *options]
+        with Tool("uflow", *(["--json"] if json else []), *flags, program.pid) as tool:
+            program.work()
+            out, err = tool.stop()
+    assert tool.status == 0, err
+    return out, program.pid
+
+
+def tree(records, root):
+    """The calls within those of root, a line each, indented by depth. Every call must end, in the right order."""
+    lines, stack, base = [], [], None
+    for record in records:
+        depth, name = record["depth"], record["method"].split("::")[-1]
+        if record["event"] == "enter":
+            if base is None and name == root:
+                base = depth
+            if base is not None:
+                lines.append("  " * (depth - base) + name)
+                stack.append((depth, name))
+        elif base is not None:
+            assert stack.pop() == (depth, name), (lines, record)
+            if depth == base:
+                base = None
+    assert not stack, lines
+    return lines
+
+
+def by_thread(records):
+    threads = {}
+    for record in records:
+        threads.setdefault(record["tid"], []).append(record)
+    return threads
+
+
+@pytest.mark.parametrize("language", COMMANDS)
+def test_uflow_shows_the_known_tree_with_recursion_and_exceptions(language):
+    out, pid = trace(language)
+    records, lost = json_lines(out)
+    assert lost == 0 and all(record["pid"] == pid for record in records)
+    lines = tree(records, "work")
+    assert lines[:len(WORK.split())] == WORK.strip("\n").split("\n")
+    assert all(a["time"] <= b["time"] for a, b in zip(records, records[1:]))
+
+
+@pytest.mark.parametrize("language", ["java", "perl", "python", "ruby"])
+def test_uflow_keeps_a_stack_for_each_thread(language):
+    out, pid = trace(language, args=["threads"])
+    records, lost = json_lines(out)
+    assert lost == 0
+    trees = []
+    for records in by_thread(records).values():
+        lines = tree(records, "inThread" if language == "java" else "in_thread")
+        if lines:
+            trees.append(lines[1:])
+    assert sorted(trees, key=len) == [["  outer", "    leaf"] * n for n in (3, 5)]
+
+
+def test_uflow_closes_perl_subs_that_were_left_by_die_and_by_jumps():
+    records, _ = json_lines(trace("perl")[0])
+    ends = [(r["event"], r["method"]) for r in records if r["event"] != "enter"]
+    assert [method for event, method in ends if event == "unwound"] == ["deep"] * 3 + ["skip"] * 2
+    lines = tree(records, "work")
+    assert lines[len(WORK.split()):] == ["  jump", "    leaf", "  skip", "  skip", "  by_leaf", "    leaf"]
+
+
+def test_uflow_follows_tcl_through_uplevel_namespaces_lambdas_and_tail_calls():
+    lines = tree(json_lines(trace("tcl")[0])[0], "work")
+    assert lines[len(WORK.split()):] == ["  above", "    leaf", "  last", "  leaf", "  inner", "    fact",
+                                         "  x {leaf}", "    leaf"]
+
+
+def test_uflow_ends_ruby_raise_with_its_exception():
+    with Program("ruby") as program:
+        with Tool("uflow", "--json", "--c-methods", program.pid) as tool:
+            program.work()
+            records, _ = json_lines(tool.stop()[0])
+    names = [r["method"] for r in records if r["event"] == "unwound"]
+    assert names == ["raise"]
+    assert tree(records, "work")[0] == "work"
+
+
+def test_uflow_prints_columns():
+    out, pid = trace("python", "--latency", json=False)
+    lines = out.splitlines()
+    assert lines[0].split() == ["CPU", "PID", "TID", "TIME(us)", "METHOD"]
+    row = re.compile(rf"\d+ +{pid} +{pid} +(\d+\.\d{{3}}) +(-> |<- )(\S+)(.*)")
+    rows = [row.fullmatch(line) for line in lines[1:]]
+    assert all(rows)
+    work = [r for r in rows if r[3] == "work"]
+    assert re.fullmatch(r"  flow\.py:\d+", work[0][4]), work[0][0]
+    latency = float(re.fullmatch(r"  (\d+\.\d{3}) us", work[1][4])[1])
+    assert abs(latency - (float(work[1][1]) - float(work[0][1]))) < 0.002
+    depths = [line.index("->") - lines[0].index("METHOD") for line in lines if "-> fact" in line]
+    assert depths == [2, 4, 6]
+
+
+def test_uflow_tells_places_and_classes():
+    records, _ = json_lines(trace("php")[0])
+    source = (TARGETS / "flow.php").read_text().splitlines()
+    fact = next(r for r in records if r["method"] == "fact")
+    assert fact["class"] == "Flow" and fact["file"] == str(TARGETS / "flow.php")
+    assert "function fact" in source[fact["line"] - 1]
+    leaf = next(r for r in records if r["method"] == "leaf")
+    assert "class" not in leaf
+
+
+def test_uflow_filters_keep_the_true_depth():
+    whole, _ = json_lines(trace("python")[0])
+    depths = {r["depth"] for r in whole if r["method"] == "deep"}
+    records, _ = json_lines(trace("python", "-M", "dee")[0])
+    assert {r["method"] for r in records} == {"deep"}
+    assert {r["depth"] for r in records} == depths
+    assert len([r for r in records if r["event"] == "leave"]) == 3
+    records, _ = json_lines(trace("python", "-C", TARGETS, "--max-depth", 2)[0])
+    assert [r["method"] for r in records if r["event"] == "enter"] == ["work", "fact", "guarded", "leaf"]
+    assert {r["file"] for r in records if r["event"] == "enter"} == {str(TARGETS / "flow.py")}
+
+
+def test_uflow_call_tree_counts_calls_and_time():
+    out, _ = trace("python", "--call-tree", "-C", TARGETS, "--json", json=False)
+    nodes, lost = json_lines(out)
+    paths = {(*[c["method"] for c in n["callers"]], n["method"]): n for n in nodes}
+    assert {path: node["calls"] for path, node in paths.items()} == {
+        ("work",): 1, ("work", "fact"): 1, ("work", "fact", "fact"): 1, ("work", "fact", "fact", "fact"): 1,
+        ("work", "guarded"): 1, ("work", "guarded", "deep"): 1, ("work", "guarded", "deep", "deep"): 1,
+        ("work", "guarded", "deep", "deep", "deep"): 1, ("work", "guarded", "leaf"): 1, ("work", "leaf"): 1}
+    for path, node in paths.items():
+        inner = sum(n["total_us"] for p, n in paths.items() if p[:-1] == path)
+        assert node["self_us"] == pytest.approx(node["total_us"] - inner, abs=0.01)
+    assert [n["method"] for n in nodes if n["depth"] == 2] == [
+        n["method"] for n in sorted((n for n in nodes if n["depth"] == 2), key=lambda n: -n["total_us"])]
+
+
+def test_uflow_call_tree_of_each_thread():
+    out, pid = trace("python", "--call-tree", "-T", "-M", "outer", args=["threads"], json=False)
+    rows = [line.split(maxsplit=3) for line in out.splitlines()[1:]]
+    assert sorted(int(calls) for calls, _, _, name in rows if name.startswith("outer")) == [3, 5]
+    assert len([name for *_, name in rows if re.fullmatch(r"\S+-\d+", name)]) == 2
+
+
+def test_uflow_folds_stacks_for_flame_graphs():
+    out, _ = trace("python", "--folded", "-C", TARGETS, json=False)
+    stacks = dict(line.rsplit(" ", 1) for line in out.splitlines())
+    assert {"work", "work;fact", "work;fact;fact", "work;guarded;deep;deep;deep", "work;leaf"} <= stacks.keys()
+    assert all(int(ns) > 0 for ns in stacks.values())
+
+
+def test_uflow_tells_where_events_were_lost():
+    calls = 20000
+    with Program("python", str(calls)) as program:
+        with Tool("uflow", "--json", "-C", TARGETS, "-b", 1, program.pid) as tool:
+            tool.process.send_signal(signal.SIGSTOP)
+            program.work()
+            tool.process.send_signal(signal.SIGCONT)
+            program.end()
+            out, err = tool.wait()
+    records, lost = json_lines(out)
+    events = [r for r in records if r["event"] not in ("lost", "unwound")]
+    # With the calls in in_thread(), and the returns from main() and the module, which began before.
+    assert lost > 0 and len(events) + lost == 2 * (len(WORK.split()) + 1 + 2 * calls) + 2
+    assert sum(r["events"] for r in records if r["event"] == "lost") == lost
+    assert "lost" in err
+
+
+def test_uflow_by_the_name_of_a_language(tmp_path):
+    (tmp_path / "pythonflow").symlink_to(tool_path("uflow"))
+    with Program("tcl") as program:
+        done = subprocess.run([tmp_path / "pythonflow", str(program.pid)], capture_output=True, text=True,
+                              timeout=PATIENCE)
+    assert done.returncode == 1 and f"process {program.pid} has no runtime of python in it" in done.stderr
+
+
+def test_uflow_ends_with_the_process():
+    with Program("tcl") as program:
+        with Tool("uflow", program.pid) as tool:
+            program.work()
+            program.end()
+            out, err = tool.wait()
+    assert tool.status == 0 and "<- work" in out and "has ended" in err
+
+
+@pytest.mark.parametrize("language, command, advice", [
+    ("java", ["java", "-cp", BUILD / "targets", "Flow"], "-XX:+ExtendedDTraceProbes"),
+    ("php", None, "USE_ZEND_DTRACE=1"),
+    ("node", ["node", "-e", "console.log('ready'); process.stdin.read()"], "V8"),
+])
+def test_uflow_names_what_a_build_lacks(language, command, advice):
+    with Program(language, command=command, env={"USE_ZEND_DTRACE": "0"}) as program:
+        status, out, err = run_tool("uflow", program.pid)
+    assert status == 1 and advice in err and not out
+
+
+@pytest.mark.parametrize("args, message", [
+    ([], "which process?"),
+    (["1", "2"], "unexpected argument '2'"),
+    (["-l", "cobol", "1"], "cobol"),
+    (["--folded", "--json", "1"], "--folded"),
+    (["--folded", "--call-tree", "1"], "exclude each other"),
+    (["-M", "x" * 65, "1"], "invalid --method"),
+])
+def test_uflow_refuses_wrong_command_lines(args, message):
+    status, out, err = run_tool("uflow", *args)
+    assert status == 2 and message in err and not out
