@@ -423,6 +423,18 @@ def test_usdt_of_a_process_includes_unlinked_libraries(tmp_path):
         assert len({(row["name"], row["offset"]) for row in rows}) == len(rows), "each site once"
 
 
+# ---- the library's manual -----------------------------------------------------------------------
+
+
+def test_manual_names_every_function_of_the_header():
+    top = Path(__file__).resolve().parents[2]
+    header = (top / "blazesym-lite/include/blazesym-lite.h").read_text()
+    functions = set(re.findall(r"^[a-z].*?\b\*?(bsl_\w+)\(", header, re.M))
+    manual = set(re.findall(r"\bbsl_\w+(?= ?\(\))|\bbsl_\w+(?=\()", (top / "man/blazesym-lite.3").read_text()))
+    assert len(functions) > 50
+    assert functions == manual
+
+
 # ---- what it says when it can't -----------------------------------------------------------------
 
 
