@@ -181,7 +181,7 @@ static bool has_image(const struct runtime_use *uses, int count, const struct ru
 int runtime_images_find(struct runtime_images *images, pid_t pid,
 			struct runtime_use uses[RUNTIME_USES_MAX])
 {
-	const struct bsl_map *map, *last = NULL;
+	const struct bsl_map *map = NULL;
 	struct runtime_image *image;
 	struct bsl_maps *maps;
 	int count = 0, err;
@@ -189,12 +189,7 @@ int runtime_images_find(struct runtime_images *images, pid_t pid,
 	err = bsl_maps_read(pid, &maps);
 	if (err)
 		return err;
-	for (size_t i = 0; i < maps->nr && count < RUNTIME_USES_MAX && !err; i++) {
-		map = &maps->maps[i];
-		if (map->kind != BSL_MAP_FILE || !(map->perms & BSL_MAP_EXEC) ||
-		    (last && last->ino == map->ino))
-			continue;
-		last = map;
+	while (count < RUNTIME_USES_MAX && !err && (map = bsl_maps_next_file(maps, map))) {
 		if (!is_library_of_runtime(images, map->path) && !is_executable_of(pid, map))
 			continue;
 		err = image_of_map(images, maps, map, &image);
