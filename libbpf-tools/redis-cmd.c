@@ -4,23 +4,16 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <blazesym-lite.h>
 
-#include "lib/attach.h"
-#include "lib/events.h"
 #include "lib/log.h"
-#include "lib/options.h"
-#include "lib/output.h"
-#include "lib/run.h"
-#include "lib/timestamp.h"
+#include "lib/tool.h"
 #include "redis/redis_command.h"
+#include "redis/redis_filter.h"
 #include "redis/redis_print.h"
 #include "redis/redis_rows.h"
 #include "redis/redis_server.h"
@@ -32,9 +25,10 @@
 #define SCAN_TICKS	 5 /* processes are looked at twice a second */
 #define FILTERS_MAX	 64
 #define IMPLAUSIBLE_MAX	 8 /* so many bad records before any good one: the layout is wrong */
-#define THREADS_BYTES_MAX (16u << 20)
-#define THREADS_MAX	 32u
+#define LATE_NS		 10000000000ull /* a server that has just begun may not listen before that */
+#define FRAMES_BYTES_MAX (16u << 20)
 #define STRING_SIZE_MAX	 262144 /* a map's value has 4 MiB at most */
+#define BUFFER_BYTES	 (2u << 20)
 #define DEFAULT_ARGS	 32
 #define DEFAULT_BYTES	 128
 
@@ -52,27 +46,29 @@ enum {
 };
 
 struct env {
-	struct options options;
+	struct tool tool;
 	enum mode mode;
 	uint16_t port;
-	const char *commands[FILTERS_MAX], *errors;
+	const char *commands[FILTERS_MAX];
 	size_t command_count;
-	const char *keys, *client;
-	uint64_t min_ns, interval_ns;
+	struct redis_filter filter;
+	uint64_t period_ns;
 	int db;
 	uint32_t rows, slow_count;
 	bool by_size;
 	struct redis_print print;
 	/* the run's */
 	struct redis_cmd_bpf *skel;
-	struct timestamp start;
 	struct attach_features features;
-	struct attach_set attached;
+	bool has_loop; /* bpf_loop() */
 	struct redis_servers servers;
 	struct redis_servers_opts scan;
+	pid_t late_pid; /* a process that isn't the server wanted, but may become it */
+	uint64_t late_until;
+	struct redis_shown shown; /* the row being printed: large, and not worth clearing */
 	struct redis_rows *row_queue;
 	struct redis_slow *slow;
-	uint64_t ticks, interval_start;
+	uint64_t ticks, period_start;
 };
 
 static const struct argp_option arguments[] = {
@@ -102,6 +98,11 @@ static const struct argp_option arguments[] = {
 
 /* ---- command line --------------------------------------------------------------------------- */
 
+static bool is_counting(const struct env *env)
+{
+	return env->mode == MODE_STATS || env->mode == MODE_TOP;
+}
+
 static void set_mode(struct env *env, const struct argp_state *state, enum mode mode)
 {
 	if (env->mode != MODE_ROWS)
@@ -112,7 +113,7 @@ static void set_mode(struct env *env, const struct argp_state *state, enum mode 
 static void set_interval(struct env *env, const struct argp_state *state, const char *name,
 			 const char *arg)
 {
-	env->interval_ns = arg ? options_seconds(state, name, arg) : 1000000000ull;
+	env->period_ns = arg ? options_seconds(state, name, arg) : 1000000000ull;
 }
 
 static void add_command(struct env *env, const struct argp_state *state, const char *name)
@@ -136,19 +137,19 @@ static error_t parse_filter(struct env *env, int key, char *arg, const struct ar
 		add_command(env, state, arg);
 		return 0;
 	case 'k':
-		env->keys = arg;
+		env->filter.keys = arg;
 		return 0;
 	case 'x':
-		env->errors = arg;
+		env->filter.errors = arg;
 		return 0;
 	case 'm':
-		env->min_ns = options_u64(state, "--min", arg, 0, UINT32_MAX) * 1000;
+		env->filter.min_ns = options_u64(state, "--min", arg, 0, UINT32_MAX) * 1000;
 		return 0;
 	case 'd':
 		env->db = options_u64(state, "--db", arg, 0, INT32_MAX);
 		return 0;
 	case KEY_CLIENT:
-		env->client = arg;
+		env->filter.client = arg;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -197,8 +198,8 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		argp_error(state, "unexpected argument '%s'", arg);
 		return 0;
 	case ARGP_KEY_END:
-		if ((env->mode == MODE_STATS || env->mode == MODE_TOP) &&
-		    (env->keys || env->client || env->errors || env->min_ns))
+		if (is_counting(env) && (env->filter.keys || env->filter.client ||
+					 env->filter.errors || env->filter.min_ns))
 			argp_error(state, "-k, -x, -m and --client choose rows, and --stats, --top "
 					  "and --bigkeys-seen have none");
 		return 0;
@@ -209,61 +210,12 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-static bool has_error_code(const char *codes, const char *text)
-{
-	size_t len = strcspn(text, " ");
-
-	if (!strcasecmp(codes, "any"))
-		return true;
-	for (const char *at = codes; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
-		if (strcspn(at, ",") == len && !strncasecmp(at, text, len))
-			return true;
-	}
-	return false;
-}
-
-static bool has_key(const char *glob, const struct redis_command *command)
-{
-	char key[1024];
-	size_t at;
-
-	for (size_t i = 0; (at = redis_command_key(command, i)) != 0; i++) {
-		snprintf(key, sizeof(key), "%.*s", (int)command->args[at].kept,
-			 command->args[at].data);
-		if (bsl_glob_match(glob, key))
-			return true;
-	}
-	return false;
-}
-
-static bool is_client(const struct redis_shown *shown, const char *wanted)
-{
-	const struct redis_arg *name = &shown->command.name;
-	char id[24];
-
-	snprintf(id, sizeof(id), "%llu", (unsigned long long)shown->command.event->client_id);
-	return !strcmp(wanted, id) || !strcmp(wanted, shown->client->address) ||
-	       (name->data && name->kept == strlen(wanted) &&
-		!memcmp(name->data, wanted, name->kept));
-}
-
-static bool is_shown(const struct env *env, const struct redis_shown *shown)
+static void find_error(struct redis_shown *shown)
 {
 	const struct redis_row *row = shown->row;
-
-	if (env->errors && (!shown->error[0] || !has_error_code(env->errors, shown->error)))
-		return false;
-	if (env->keys && !has_key(env->keys, &shown->command))
-		return false;
-	if (env->client && !is_client(shown, env->client))
-		return false;
-	return row->run_ns + row->wait_ns >= env->min_ns;
-}
-
-static void find_error(struct redis_shown *shown, const struct redis_row *row)
-{
 	struct redis_command other;
 
+	shown->error[0] = 0;
 	if (shown->command.error.data) {
 		redis_error_text(&shown->command.error, shown->error, sizeof(shown->error));
 	} else if (row->error_event &&
@@ -277,17 +229,16 @@ static int print_row(struct env *env, const struct redis_row *row)
 {
 	const struct redis_event *event = row->event;
 	struct redis_server *server = redis_servers_find(&env->servers, event->pid);
-	struct redis_shown shown = { .row = row };
+	struct redis_shown *shown = &env->shown;
 
-	if (!server || redis_command_parse(&shown.command, event, row->size))
+	if (!server || redis_command_parse(&shown->command, event, row->size))
 		return 0;
-	redis_command_mark_secrets(&shown.command);
-	find_error(&shown, row);
-	shown.client = redis_servers_client(&env->servers, server, event->client_id, event->fd,
-					    event->user);
-	if (!is_shown(env, &shown))
-		return 0;
-	return redis_print_row(&env->print, &shown);
+	shown->row = row;
+	redis_command_mark_secrets(&shown->command);
+	find_error(shown);
+	shown->client = redis_servers_client(&env->servers, server, event->client_id, event->fd,
+					     event->user);
+	return redis_filter_matches(&env->filter, shown) ? redis_print_row(&env->print, shown) : 0;
 }
 
 /* A row is ready: print it, or with --slow keep it if it is among the slowest. */
@@ -301,166 +252,253 @@ static int take_row(void *ctx, const struct redis_row *row)
 	return 0;
 }
 
-/* ---- records -------------------------------------------------------------------------------- */
+/* ---- trust ---------------------------------------------------------------------------------- */
 
 /*
  * The layout comes from instructions: before a record is shown, one must have made sense. Nothing
  * that a wrong one gives is ever printed.
  */
-static bool is_trusted(struct env *env, struct redis_server *server,
-		       const struct redis_command *command)
+static void set_trust(struct env *env, struct redis_server *server, unsigned int plausible,
+		      unsigned int implausible)
 {
 	__u32 pid = server->pid;
 
-	if (server->trust != REDIS_UNPROVEN)
-		return server->trust == REDIS_TRUSTED;
-	if (command->event->kind == REDIS_REJECTED)
-		return redis_command_is_plausible(command);
-	if (command->event->kind != REDIS_COMMAND)
-		return true;
-	if (!command->event->error && redis_command_is_plausible(command)) {
+	if (plausible) {
 		server->trust = REDIS_TRUSTED;
 		log_info("process %d: its layout is confirmed by its first command", server->pid);
-		return true;
-	}
-	if (++server->implausible == IMPLAUSIBLE_MAX) {
+	} else if (implausible >= IMPLAUSIBLE_MAX) {
 		server->trust = REDIS_DISTRUSTED;
 		bpf_map_delete_elem(bpf_map__fd(env->skel->maps.servers), &pid);
-		log_error("process %d: its layout can't be trusted, as %d commands read by it made "
-			  "no sense; it is left out", server->pid, IMPLAUSIBLE_MAX);
+		log_error("process %d: its layout can't be trusted, as %u commands read by it made "
+			  "no sense; it is left out", server->pid, implausible);
 	}
-	return false;
 }
 
-static int note_connection(struct redis_server *server, const struct redis_command *command)
+static bool is_trusted(struct env *env, struct redis_server *server, const void *data, size_t size)
 {
-	const struct redis_arg *host = &command->args[0], *port = &command->args[1];
-	int len = command->count == 2 ? strnlen(host->data, host->kept) : 0;
-	char text[REDIS_ADDRESS_SIZE] = "unix";
+	struct redis_command command;
+	bool is_plausible;
 
-	if (command->count == 2 && !len)
+	if (server->trust != REDIS_UNPROVEN)
+		return server->trust == REDIS_TRUSTED;
+	if (redis_command_parse(&command, data, size))
+		return false;
+	is_plausible = !command.event->error && redis_command_is_plausible(&command);
+	if (command.event->kind == REDIS_REJECTED)
+		return is_plausible;
+	if (command.event->kind != REDIS_COMMAND)
+		return true;
+	server->implausible += !is_plausible;
+	set_trust(env, server, is_plausible, server->implausible);
+	return is_plausible;
+}
+
+/* What is only counted, the kernel side looks at. */
+static void check_counted(struct env *env)
+{
+	struct redis_state state;
+
+	for (size_t i = 0; i < env->servers.count; i++) {
+		struct redis_server *server = env->servers.servers[i];
+		__u32 pid = server->pid;
+
+		if (server->trust == REDIS_UNPROVEN &&
+		    !bpf_map_lookup_elem(bpf_map__fd(env->skel->maps.servers), &pid, &state))
+			set_trust(env, server, state.plausible, state.implausible);
+	}
+}
+
+/* ---- records -------------------------------------------------------------------------------- */
+
+static int note_connection(struct redis_server *server, const void *data, size_t size)
+{
+	struct redis_command command;
+	const struct redis_arg *host = &command.args[0], *port = &command.args[1];
+	char text[REDIS_ADDRESS_SIZE] = "unix";
+	int len;
+
+	if (redis_command_parse(&command, data, size))
+		return -EINVAL;
+	len = command.count == 2 ? strnlen(host->data, host->kept) : 0;
+	if (command.count == 2 && !len)
 		text[0] = 0; /* it could not be read: the socket is asked, then */
-	else if (command->count == 2 && memchr(host->data, ':', len))
+	else if (command.count == 2 && memchr(host->data, ':', len))
 		snprintf(text, sizeof(text), "[%.*s]:%.5s", len, host->data, port->data);
-	else if (command->count == 2)
+	else if (command.count == 2)
 		snprintf(text, sizeof(text), "%.*s:%.5s", len, host->data, port->data);
-	return redis_server_note_connection(server, command->event->fd, text);
+	return redis_server_note_connection(server, command.event->fd, text);
+}
+
+static int look_at(struct env *env, pid_t pid)
+{
+	int err = redis_servers_look_at(&env->servers, pid, &env->scan);
+
+	if (env->port && !redis_servers_find(&env->servers, pid)) {
+		env->late_pid = pid;
+		env->late_until = timestamp_now() + LATE_NS;
+	}
+	return err;
 }
 
 static int handle_event(void *ctx, const void *data, size_t size)
 {
 	const struct redis_event *event = data;
-	struct redis_command command;
 	struct redis_server *server;
 	struct env *env = ctx;
 
-	if (redis_command_parse(&command, data, size))
+	if (size < sizeof(*event) || event->data_len > size - sizeof(*event))
 		return -EINVAL;
 	server = redis_servers_find(&env->servers, event->pid);
+	if (event->kind == REDIS_STARTED || (event->kind == REDIS_STRANGER && !server))
+		return look_at(env, event->pid);
 	if (server && event->kind == REDIS_ACCEPTED)
-		return note_connection(server, &command);
-	if (!server || !is_trusted(env, server, &command))
+		return note_connection(server, data, size);
+	if (!server || !is_trusted(env, server, data, size))
 		return 0;
 	return redis_rows_add(env->row_queue, event, sizeof(*event) + event->data_len,
 			      server->exe->places.reexecutes);
 }
 
-/* ---- servers -------------------------------------------------------------------------------- */
+/* ---- programs ------------------------------------------------------------------------------- */
 
-static int attach_place(struct env *env, const struct bpf_program *prog, const char *path,
-			uint64_t offset, bool is_return)
+/* When a program is needed. */
+enum {
+	FOR_ROWS = 1,
+	FOR_COUNTS = 2,
+	WITH_LOOP = 4, /* of a pair, the one for kernels with bpf_loop() */
+	WITHOUT_LOOP = 8,
+};
+
+struct probe {
+	struct bpf_program *prog;
+	uint64_t place; /* 0: the server doesn't have it */
+	bool is_return;
+	unsigned int when;
+};
+
+#define PROBES 18
+
+/* Returns come first: a call whose return alone is seen does no harm. */
+static void list_probes(const struct redis_cmd_bpf *skel, const struct redis_places *places,
+			struct probe probes[PROBES])
 {
-	const struct attach_place place = { .offset = offset };
+	const struct probe list[PROBES] = {
+		{ skel->progs.leave_call, places->call, true, FOR_ROWS },
+		{ skel->progs.leave_counted, places->call, true, FOR_COUNTS },
+		{ skel->progs.error_reply, places->after_error, false, FOR_ROWS | WITHOUT_LOOP },
+		{ skel->progs.error_reply_loop, places->after_error, false, FOR_ROWS | WITH_LOOP },
+		{ skel->progs.error_counted, places->after_error, false, FOR_COUNTS },
+		{ skel->progs.error_object, places->reply, false, FOR_ROWS | WITHOUT_LOOP },
+		{ skel->progs.error_object_loop, places->reply, false, FOR_ROWS | WITH_LOOP },
+		{ skel->progs.error_object_counted, places->reply, false, FOR_COUNTS },
+		{ skel->progs.block_client, places->block, false, FOR_ROWS },
+		{ skel->progs.block_client, places->block_keys, false, FOR_ROWS },
+		{ skel->progs.unblock_client, places->unblock, false, FOR_ROWS },
+		{ skel->progs.time_out_client, places->time_out, false, FOR_ROWS },
+		{ skel->progs.leave_accept, places->accept, true, FOR_ROWS },
+		{ skel->progs.leave_accept_unix, places->accept_unix, true, FOR_ROWS },
+		{ skel->progs.enter_accept, places->accept, false, FOR_ROWS | FOR_COUNTS },
+		{ skel->progs.enter_call, places->call, false, FOR_ROWS | WITHOUT_LOOP },
+		{ skel->progs.enter_call_loop, places->call, false, FOR_ROWS | WITH_LOOP },
+		{ skel->progs.enter_counted, places->call, false, FOR_COUNTS },
+	};
+
+	memcpy(probes, list, sizeof(list));
+}
+
+static bool is_needed(const struct env *env, const struct probe *probe)
+{
+	unsigned int loop = probe->when & (WITH_LOOP | WITHOUT_LOOP);
+
+	return probe->prog && probe->when & (is_counting(env) ? FOR_COUNTS : FOR_ROWS) &&
+	       (!loop || loop == (env->has_loop ? WITH_LOOP : WITHOUT_LOOP));
+}
+
+static int attach_place(struct env *env, const struct probe *probe, const char *path)
+{
+	const struct attach_place place = { .offset = probe->place };
 	const struct attach_uprobe_opts opts = {
 		.path = path,
 		.places = &place,
 		.count = 1,
-		.is_return = is_return,
+		.is_return = probe->is_return,
 		.use_multi = env->features.uprobe_multi,
 		/* Other servers needn't pay for it, where the kernel knows what a process is. */
 		.pid = env->features.uprobe_multi && !env->features.uprobe_multi_pid
-			       ? 0 : env->options.pid,
+			       ? 0 : env->tool.options.pid,
 	};
 	size_t attached;
 
-	return offset ? attach_uprobes(&env->attached, bpf_program__fd(prog), &opts, &attached) : 0;
+	return attach_uprobes(&env->tool.attached, bpf_program__fd(probe->prog), &opts, &attached);
 }
 
-/* Returns first: a call whose return alone is seen does no harm. */
 static int attach_exe(struct env *env, struct redis_exe *exe, pid_t pid)
 {
-	const struct redis_places *places = &exe->places;
-	const struct redis_cmd_bpf *skel = env->skel;
-	const struct {
-		const struct bpf_program *prog;
-		uint64_t offset;
-		bool is_return, for_rows;
-	} probes[] = {
-		{ skel->progs.leave_call, places->call, true, false },
-		{ skel->progs.error_reply, places->after_error, false, false },
-		{ skel->progs.block_client, places->block, false, true },
-		{ skel->progs.block_client, places->block_keys, false, true },
-		{ skel->progs.unblock_client, places->unblock, false, true },
-		{ skel->progs.time_out_client, places->time_out, false, true },
-		{ skel->progs.leave_accept, places->accept, true, true },
-		{ skel->progs.leave_accept_unix, places->accept_unix, true, true },
-		{ skel->progs.enter_accept, places->accept, false, true },
-		{ skel->progs.enter_call, places->call, false, false },
-	};
-	bool has_rows = env->mode == MODE_ROWS || env->mode == MODE_SLOW;
+	struct probe probes[PROBES];
 	char path[64];
 	int err = 0;
 
+	list_probes(env->skel, &exe->places, probes);
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]) && !err; i++) {
-		if (has_rows || !probes[i].for_rows)
-			err = attach_place(env, probes[i].prog, path, probes[i].offset,
-					   probes[i].is_return);
+	for (size_t i = 0; i < PROBES && !err; i++) {
+		if (probes[i].place && is_needed(env, &probes[i]))
+			err = attach_place(env, &probes[i], path);
 	}
 	if (err)
 		log_libbpf_failure(err, "cannot attach to the executable of process %d", pid);
-	else if (!places->after_error)
+	else if (!exe->places.after_error)
 		log_warn("process %d: no function afterErrorReply: errors aren't seen", pid);
 	exe->is_attached = !err;
 	return err;
 }
 
+/* ---- servers -------------------------------------------------------------------------------- */
+
 static int server_found(void *ctx, struct redis_exe *exe, struct redis_server *server)
 {
+	struct redis_state state = { .layout = exe->layout, .slot = server->slot };
 	struct env *env = ctx;
 	__u32 pid = server->pid;
 	int err;
 
+	if (is_counting(env))
+		redis_layout_trim(&state.layout);
 	if (!exe->is_attached && attach_exe(env, exe, server->pid))
 		return -EINVAL;
-	err = bpf_map_update_elem(bpf_map__fd(env->skel->maps.servers), &pid, &exe->layout, 0);
+	err = bpf_map_update_elem(bpf_map__fd(env->skel->maps.servers), &pid, &state, 0);
 	if (err)
-		log_warn("process %d: too many servers, it is left out", server->pid);
+		log_libbpf_failure(err, "process %d is left out", server->pid);
 	else
 		log_info("process %d is traced", server->pid);
 	return err;
 }
 
-/* Its threads make room for others. Keys are thread ids, which may have been reused: only dead ones. */
 static void server_gone(void *ctx, const struct redis_server *server)
 {
 	struct env *env = ctx;
-	int fd = bpf_map__fd(env->skel->maps.threads);
-	__u32 pid = server->pid, tid = 0, *previous = NULL;
+	__u32 pid = server->pid;
 
 	log_info("process %d has ended", server->pid);
 	bpf_map_delete_elem(bpf_map__fd(env->skel->maps.servers), &pid);
-	while (!bpf_map_get_next_key(fd, previous, &tid)) {
-		char path[64];
+	bpf_map_delete_elem(bpf_map__fd(env->skel->maps.strangers), &pid);
+}
 
-		snprintf(path, sizeof(path), "/proc/%u", tid);
-		if (tid == pid || access(path, F_OK)) {
-			bpf_map_delete_elem(fd, &tid);
-			previous = NULL;
-			continue;
-		}
-		previous = &tid;
-	}
+/* Servers that run now. None is no error unless a certain one was asked for: one may start. */
+static int find_servers(struct env *env)
+{
+	pid_t pid = env->tool.options.pid;
+	int err = redis_servers_scan(&env->servers, &env->scan);
+
+	if (err)
+		log_error("cannot look for servers in /proc: %s", strerror(-err));
+	else if (!env->servers.count && pid)
+		log_error("process %d is not a Redis-like server that can be traced (-v tells "
+			  "why)", pid);
+	else if (!env->servers.count && env->port)
+		log_warn("no Redis-like server listens on port %u yet; waiting", env->port);
+	else if (!env->servers.count)
+		log_warn("no Redis-like server is running yet; waiting");
+	return err ?: pid && !env->servers.count ? -ESRCH : 0;
 }
 
 /* ---- aggregates ----------------------------------------------------------------------------- */
@@ -469,83 +507,100 @@ static int print_tables(struct env *env)
 {
 	uint64_t now = timestamp_now();
 	struct redis_tables_opts opts = {
-		.output = env->print.output,
-		.start = &env->start,
+		.output = env->tool.output,
+		.start = &env->tool.start,
 		.now = now,
-		.elapsed_ns = now - env->interval_start,
+		.elapsed_ns = now - env->period_start,
 		.rows = env->rows,
 		.by_size = env->by_size,
 	};
 
-	env->interval_start = now;
+	env->period_start = now;
 	return env->mode == MODE_STATS
 		       ? redis_tables_print_stats(bpf_map__fd(env->skel->maps.stats), &opts)
 		       : redis_tables_print_top(bpf_map__fd(env->skel->maps.top), &opts);
-}
-
-static int tick(void *ctx)
-{
-	struct env *env = ctx;
-	int err = 0;
-
-	if (++env->ticks % SCAN_TICKS == 0)
-		redis_servers_scan(&env->servers, &env->scan);
-	if (env->mode == MODE_ROWS || env->mode == MODE_SLOW)
-		err = redis_rows_tick(env->row_queue, timestamp_now());
-	else if (timestamp_now() - env->interval_start >= env->interval_ns)
-		err = print_tables(env);
-	return err;
-}
-
-static void detach(void *ctx)
-{
-	struct env *env = ctx;
-
-	attach_set_close(&env->attached);
-}
-
-/* What is left when the run is over. */
-static void finish(void *ctx)
-{
-	struct env *env = ctx;
-
-	if (env->mode == MODE_STATS || env->mode == MODE_TOP) {
-		print_tables(env);
-		return;
-	}
-	redis_rows_flush(env->row_queue, timestamp_now());
-	for (size_t i = 0; env->mode == MODE_SLOW && i < redis_slow_count(env->slow); i++)
-		print_row(env, redis_slow_row(env->slow, i));
 }
 
 /* ---- set-up --------------------------------------------------------------------------------- */
 
 static int set_sizes(struct env *env, struct redis_config *config)
 {
-	/* Room for finding keywords, whatever is shown of them. */
-	uint32_t bytes = env->print.arg_bytes > REDIS_KEYWORD_SIZE ? env->print.arg_bytes : REDIS_KEYWORD_SIZE;
+	/* Room for finding keywords, and for copying an object whole, whatever is shown of them. */
+	uint32_t bytes = env->print.arg_bytes > REDIS_OBJECT_SPAN ? env->print.arg_bytes : REDIS_OBJECT_SPAN;
 	struct redis_cmd_bpf *skel = env->skel;
-	uint32_t value, threads;
+	uint32_t value = sizeof(struct redis_frame), servers;
 	int err;
 
 	bytes = (bytes + 7) & ~7u;
 	config->args = env->print.args;
 	config->arg_bytes = bytes;
-	config->data_bytes = bytes + 2048;
-	/* struct frame of the kernel side is what the map's value has beyond struct thread. */
-	config->frame_size = REDIS_FRAME_ROOM + config->data_bytes +
-			     bytes + (uint32_t)sizeof(struct redis_item);
-	value = bpf_map__value_size(skel->maps.threads) + REDIS_DEPTH_MAX * config->frame_size;
-	value = (value + 7) & ~7u;
-	threads = THREADS_BYTES_MAX / value;
-	threads = threads < 2 ? 2 : threads > THREADS_MAX ? THREADS_MAX : threads;
-	log_info("memory for %u threads of servers: %u KiB", threads, threads * value / 1024);
-	err = bpf_map__set_value_size(skel->maps.threads, value);
-	err = err ?: bpf_map__set_value_size(skel->maps.blank_thread, value);
-	err = err ?: bpf_map__set_max_entries(skel->maps.threads, threads);
+	/* What all arguments together may have before the last one. */
+	config->data_bytes = bytes + env->print.args * REDIS_OBJECT_SPAN;
+	if (!is_counting(env))
+		value += config->data_bytes + sizeof(struct redis_item) + bytes;
+	servers = FRAMES_BYTES_MAX / (REDIS_DEPTH_MAX * value);
+	servers = servers < REDIS_SERVERS_MAX ? servers : REDIS_SERVERS_MAX;
+	env->scan.max = servers;
+	log_info("memory for %u servers: %u KiB", servers, servers * REDIS_DEPTH_MAX * value / 1024);
+	err = bpf_map__set_value_size(skel->maps.frames, value);
+	err = err ?: bpf_map__set_max_entries(skel->maps.frames, servers * REDIS_DEPTH_MAX);
+	err = err ?: bpf_map__set_max_entries(skel->maps.servers, servers);
 	if (env->mode != MODE_TOP)
 		err = err ?: bpf_map__set_max_entries(skel->maps.top, 1);
 	return err;
+}
+
+static void choose_programs(struct env *env)
+{
+	struct redis_places none = {};
+	struct probe probes[PROBES];
+	struct bpf_program *prog;
+
+	attach_probe_features(&env->features);
+	env->has_loop = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_loop, NULL) == 1;
+	bpf_object__for_each_program(prog, env->skel->obj)
+		bpf_program__set_autoload(prog, prog == env->skel->progs.started && !env->tool.options.pid);
+	list_probes(env->skel, &none, probes);
+	for (size_t i = 0; i < PROBES; i++) {
+		if (!is_needed(env, &probes[i]))
+			continue;
+		bpf_program__set_autoload(probes[i].prog, true);
+		if (env->features.uprobe_multi)
+			bpf_program__set_expected_attach_type(probes[i].prog, ATTACH_TYPE_UPROBE_MULTI);
+	}
+}
+
+static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
+{
+	struct env *env = ctx;
+	struct redis_config *config;
+
+	env->row_queue = redis_rows_new(take_row, env);
+	env->slow = redis_slow_new(env->slow_count);
+	env->skel = redis_cmd_bpf__open_opts(opts);
+	if (!env->skel || !env->row_queue || !env->slow)
+		return tool_fail_open();
+	TOOL_OPENED(&env->tool, env->skel);
+	env->tool.use_perf = &env->skel->rodata->events_use_perf;
+	env->tool.ctl = &env->skel->bss->events_ctl;
+	env->tool.buffer_bytes = BUFFER_BYTES;
+	env->tool.interval_ns = TICK_NS;
+	env->print.output = env->tool.output;
+	env->print.start = &env->tool.start;
+	env->scan.pid = env->tool.options.pid;
+	env->scan.port = env->port;
+	env->scan.found = server_found;
+	env->scan.gone = server_gone;
+	env->scan.ctx = env;
+	config = (struct redis_config *)&env->skel->rodata->config;
+	config->min_ns = env->filter.min_ns;
+	config->db = env->db;
+	config->by_name = env->command_count > 0;
+	config->by_pid = env->tool.options.pid > 0;
+	config->errors_only = env->filter.errors != NULL;
+	config->top = env->mode == MODE_TOP;
+	choose_programs(env);
+	return set_sizes(env, config);
 }
 
 static void set_name(const char *name, char key[REDIS_NAME_SIZE])
@@ -574,62 +629,73 @@ static int fill_maps(struct env *env)
 		set_name(redis_key_specs[i].name, key);
 		err = bpf_map_update_elem(positions, key, &first, 0);
 	}
+	if (err)
+		log_libbpf_failure(err, "cannot fill the BPF maps");
 	return err;
 }
 
-static int load(struct env *env, struct events_maps *maps)
+static int attach(void *ctx)
 {
-	struct redis_cmd_bpf *skel = env->skel;
-	struct redis_config *config = (struct redis_config *)&skel->rodata->config;
-	struct bpf_program *prog;
-	int err;
+	struct env *env = ctx;
+	const struct tool_tracepoint exec = { .prog = env->skel->progs.started,
+					      .name = "sched_process_exec" };
+	int err = fill_maps(env);
 
-	config->min_ns = env->min_ns;
-	config->db = env->db;
-	config->by_name = env->command_count > 0;
-	config->errors_only = env->errors != NULL;
-	config->stats = env->mode == MODE_STATS;
-	config->top = env->mode == MODE_TOP;
-	attach_probe_features(&env->features);
-	bpf_object__for_each_program(prog, skel->obj) {
-		if (env->features.uprobe_multi)
-			bpf_program__set_expected_attach_type(prog, ATTACH_TYPE_UPROBE_MULTI);
+	if (!err && !env->tool.options.pid)
+		err = tool_attach_tracepoints(&env->tool, &exec, 1);
+	return err ?: find_servers(env);
+}
+
+/* ---- the run -------------------------------------------------------------------------------- */
+
+static void header(void *ctx)
+{
+	struct env *env = ctx;
+
+	env->period_start = timestamp_now();
+	if (!is_counting(env))
+		redis_print_header(&env->print);
+}
+
+static int tick(void *ctx)
+{
+	struct env *env = ctx;
+	uint64_t now = timestamp_now();
+
+	if (++env->ticks % SCAN_TICKS == 0)
+		redis_servers_scan(&env->servers, &env->scan);
+	else if (now < env->late_until && !redis_servers_find(&env->servers, env->late_pid))
+		redis_servers_look_at(&env->servers, env->late_pid, &env->scan);
+	if (!is_counting(env))
+		return redis_rows_tick(env->row_queue, now);
+	check_counted(env);
+	return now - env->period_start >= env->period_ns ? print_tables(env) : 0;
+}
+
+/* What is left when the run is over. */
+static void finish(void *ctx)
+{
+	struct env *env = ctx;
+
+	if (is_counting(env)) {
+		check_counted(env);
+		print_tables(env);
+		return;
 	}
-	err = set_sizes(env, config);
-	err = err ?: events_maps_prepare(maps, skel->obj, &skel->rodata->events_use_perf, NULL,
-					 env->options.transport,
-					 env->options.buffer_pages
-						 ? (size_t)env->options.buffer_pages * getpagesize()
-						 : 4 << 20);
-	err = err ?: redis_cmd_bpf__load(skel);
-	err = err ?: events_maps_complete(maps, skel->obj, &skel->bss->events_ctl);
-	err = err ?: fill_maps(env);
-	if (err)
-		log_libbpf_failure(err, "cannot load the BPF programs");
-	return err;
+	redis_rows_flush(env->row_queue, timestamp_now());
+	for (size_t i = 0; env->mode == MODE_SLOW && i < redis_slow_count(env->slow); i++)
+		print_row(env, redis_slow_row(env->slow, i));
 }
 
-/* Servers that run now. None is no error unless a certain one was asked for: one may start. */
-static int find_servers(struct env *env)
+static void close_all(void *ctx)
 {
-	int err;
+	struct env *env = ctx;
 
-	env->scan = (struct redis_servers_opts){ .pid = env->options.pid,
-						 .port = env->port,
-						 .found = server_found,
-						 .gone = server_gone,
-						 .ctx = env };
-	err = redis_servers_scan(&env->servers, &env->scan);
-	if (err)
-		log_error("cannot look for servers in /proc: %s", strerror(-err));
-	else if (!env->servers.count && env->options.pid)
-		log_error("process %d is not a Redis-like server that can be traced (-v tells "
-			  "why)", env->options.pid);
-	else if (!env->servers.count && env->port)
-		log_warn("no Redis-like server listens on port %u yet; waiting", env->port);
-	else if (!env->servers.count)
-		log_warn("no Redis-like server is running yet; waiting");
-	return err ?: env->options.pid && !env->servers.count ? -ESRCH : 0;
+	redis_rows_free(env->row_queue);
+	redis_slow_free(env->slow);
+	redis_servers_free(&env->servers);
+	redis_cmd_bpf__destroy(env->skel);
+	redis_print_end(&env->print);
 }
 
 int main(int argc, char **argv)
@@ -640,58 +706,23 @@ int main(int argc, char **argv)
 		.doc = "Show the commands that Redis, Valkey and Redict servers execute, and "
 		       "their cost."
 	};
+	static const struct tool_spec spec = {
+		.options = {
+			.argp = &argp,
+			.common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_PID),
+			.letters = { [OPTIONS_PID] = 'p', [OPTIONS_BUFFER_PAGES] = 'b' },
+		},
+		.open = open_skeleton,
+		.attach = attach,
+		.header = header,
+		.handle = handle_event,
+		.tick = tick,
+		.finish = finish,
+		.close = close_all,
+	};
 	struct env env = { .db = -1,
 			   .print = { .args = DEFAULT_ARGS, .arg_bytes = DEFAULT_BYTES },
 			   .rows = 20 };
-	const struct options_spec spec = {
-		.argp = &argp,
-		.input = &env,
-		.common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_PID),
-		.letters = { [OPTIONS_PID] = 'p', [OPTIONS_BUFFER_PAGES] = 'b' },
-	};
-	struct events_maps maps = {};
-	struct events_opts events_opts = { .maps = &maps, .handle = handle_event, .ctx = &env };
-	struct run_loop_opts loop = {
-		.interval_ns = TICK_NS, .tick = tick, .detach = detach, .finish = finish, .ctx = &env
-	};
-	int status = RUN_FAILED;
-	struct run *run;
 
-	options_parse(&spec, &env.options, argc, argv);
-	run = run_new(&env.options);
-	if (!run)
-		return RUN_FAILED;
-	env.print.output = run_output(run);
-	env.print.start = &env.start;
-	env.row_queue = redis_rows_new(take_row, &env);
-	env.slow = redis_slow_new(env.slow_count);
-	env.skel = redis_cmd_bpf__open();
-	if (!env.skel || !env.row_queue || !env.slow) {
-		log_libbpf_failure(-errno, "cannot open the BPF object");
-		goto cleanup;
-	}
-	if (load(&env, &maps))
-		goto cleanup;
-	loop.events = events_new(&events_opts);
-	if (!loop.events) {
-		log_libbpf_failure(-errno, "cannot open the event buffer");
-		goto cleanup;
-	}
-	timestamp_start(&env.start);
-	env.interval_start = timestamp_now();
-	if (find_servers(&env))
-		goto cleanup;
-	if (env.mode == MODE_ROWS || env.mode == MODE_SLOW)
-		redis_print_header(&env.print);
-	status = run_loop(run, &loop);
-cleanup:
-	attach_set_close(&env.attached);
-	events_free(loop.events);
-	redis_rows_free(env.row_queue);
-	redis_slow_free(env.slow);
-	redis_servers_free(&env.servers);
-	redis_cmd_bpf__destroy(env.skel);
-	redis_print_end(&env.print);
-	run_free(run);
-	return status;
+	return tool_main(&spec, &env.tool, &env, argc, argv);
 }

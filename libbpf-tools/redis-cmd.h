@@ -12,7 +12,8 @@
 #define REDIS_KEY_SIZE	  64   /* of a key in --top; a longer one is cut */
 #define REDIS_ERROR_SIZE  256  /* of an error reply; a longer one is cut */
 #define REDIS_NO_FIELD	  0xffff
-#define REDIS_FRAME_ROOM  512 /* more than struct frame of the kernel side */
+#define REDIS_OBJECT_SPAN 64 /* an object that embeds its string is no larger */
+#define REDIS_SERVERS_MAX 32 /* traced at a time */
 
 /* Offsets of the members of a server's structures; REDIS_NO_FIELD: not known. */
 struct redis_layout {
@@ -34,6 +35,8 @@ enum redis_kind {
 	REDIS_UNBLOCKED, /* a blocked client goes on; no items */
 	REDIS_ACCEPTED, /* a connection: fd, and if not a Unix one the peer's host and port as arguments */
 	REDIS_PARENT_END, /* a command that isn't wanted itself, but had wanted ones within; no items */
+	REDIS_STARTED,	/* a process has become another program, which may be a server */
+	REDIS_STRANGER, /* a process that isn't known runs a server's executable */
 };
 
 enum {
@@ -106,11 +109,41 @@ struct redis_top {
 /* What user space wants, as read-only data. */
 struct redis_config {
 	__u64 min_ns;
-	__u32 args, arg_bytes, data_bytes, frame_size;
+	__u32 args, arg_bytes, data_bytes;
 	__s32 db;     /* -1: any */
 	__u8 by_name; /* only commands in the map "names" */
+	__u8 by_pid;  /* only a certain server: no others are looked for */
 	__u8 errors_only;
-	__u8 stats, top; /* aggregate, instead of sending records */
+	__u8 top; /* count keys, not commands */
+};
+
+/*
+ * The kernel side's notes on a server, which executes one command at a time whatever its threads.
+ * User space sets the layout and the slot.
+ */
+struct redis_state {
+	struct redis_layout layout;
+	__u32 slot; /* of the map "frames": REDIS_DEPTH_MAX elements from slot * REDIS_DEPTH_MAX on */
+	__u32 depth, too_deep;
+	__u32 plausible, implausible; /* commands, while counting: until one is, nothing counts */
+	__u64 sequence;
+	__u64 accept_host, accept_port; /* where anetTcpAccept() is to write them */
+	/* What was read last: the next command mostly has the same. */
+	__u64 db, conn, conn_client;
+	__s32 db_id, fd;
+	__u8 client[REDIS_CLIENT_SPAN]; /* the current client, as far as we need it */
+	__u64 argv[REDIS_ARGS_MAX];
+	__u8 object[2 * REDIS_OBJECT_SPAN];
+};
+
+/* A call under way. With rows, the record's data follow. */
+struct redis_frame {
+	__u64 sp;
+	__u64 bytes;
+	char name[REDIS_NAME_SIZE]; /* in lower case */
+	struct redis_top_key key;
+	__u8 is_unwanted, has_key, sent_child, unused;
+	struct redis_event event;
 };
 
 #endif /* REDIS_CMD_H */

@@ -13,12 +13,19 @@
 
 /* ---- records -------------------------------------------------------------------------------- */
 
+/* Every member but number, which only numbers have: this is done for each argument of each command. */
 static int parse_item(const struct redis_item *item, const char *data, struct redis_arg *arg)
 {
 	int64_t number;
 
+	arg->data = data;
+	arg->kept = arg->len = item->kept;
+	arg->err = 0;
+	arg->is_secret = false;
 	if (item->kept < 0) {
-		*arg = (struct redis_arg){ .data = "", .err = item->kept };
+		arg->data = "";
+		arg->kept = arg->len = 0;
+		arg->err = item->kept;
 		return 0;
 	}
 	if (item->is_int) {
@@ -32,7 +39,7 @@ static int parse_item(const struct redis_item *item, const char *data, struct re
 	}
 	if ((uint32_t)item->kept > item->len)
 		return -EINVAL;
-	*arg = (struct redis_arg){ .data = data, .kept = item->kept, .len = item->len };
+	arg->len = item->len;
 	return 0;
 }
 
@@ -68,10 +75,7 @@ int redis_command_parse(struct redis_command *command, const void *data, size_t 
 		left -= sizeof(*item);
 		kept = item->kept < 0 ? 0 : ((size_t)item->kept + 7) & ~(size_t)7;
 		arg = kept <= left ? place_item(command, item) : NULL;
-		if (!arg)
-			return -EINVAL;
-		*arg = (struct redis_arg){};
-		if (parse_item(item, at + sizeof(*item), arg))
+		if (!arg || parse_item(item, at + sizeof(*item), arg))
 			return -EINVAL;
 		at += sizeof(*item) + kept;
 	}
@@ -89,8 +93,12 @@ bool redis_command_is_plausible(const struct redis_command *command)
 {
 	const struct redis_arg *name = &command->args[0];
 
-	if (!command->count || command->event->argc > 1024 * 1024 || name->err || !name->kept)
+	if (!command->count || command->event->argc > 1024 * 1024 || !name->kept)
 		return false;
+	for (size_t i = 0; i < command->count; i++) {
+		if (command->args[i].err)
+			return false;
+	}
 	for (uint32_t i = 0; i < name->kept; i++) {
 		if (!isgraph((unsigned char)name->data[i]))
 			return false;
@@ -296,30 +304,38 @@ size_t redis_command_key(const struct redis_command *command, size_t i)
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
-size_t redis_quote(char *buf, size_t size, const char *data, size_t len)
+static bool is_plain(unsigned char c)
 {
-	static const char plain[] = "\\\"\n\r\t\a\b", letters[] = "\\\"nrtab";
-	size_t total = 0;
-	char piece[8];
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
 
-	for (size_t i = 0; i < len + 2; i++) {
-		unsigned char c = i == 0 || i == len + 1 ? '"' : data[i - 1];
-		const char *special = i == 0 || i == len + 1 || !c ? NULL : strchr(plain, c);
-		size_t n;
+/* What stands for a character that isn't plain. Its length. */
+static size_t quote_special(char piece[4], unsigned char c)
+{
+	static const char special[] = "\\\"\n\r\t\a\b", letters[] = "\\\"nrtab";
+	static const char digits[] = "0123456789abcdef";
+	const char *found = c ? strchr(special, c) : NULL;
 
-		if (special)
-			n = snprintf(piece, sizeof(piece), "\\%c", letters[special - plain]);
-		else if (c >= 0x20 && c < 0x7f)
-			n = snprintf(piece, sizeof(piece), "%c", c);
+	piece[0] = '\\';
+	piece[1] = found ? letters[found - special] : 'x';
+	piece[2] = digits[c >> 4];
+	piece[3] = digits[c & 15];
+	return found ? 2 : 4;
+}
+
+size_t redis_quote(char *buf, const char *data, size_t len)
+{
+	char *to = buf;
+
+	*to++ = '"';
+	for (size_t i = 0; i < len; i++) {
+		if (is_plain(data[i]))
+			*to++ = data[i];
 		else
-			n = snprintf(piece, sizeof(piece), "\\x%02x", c);
-		if (total + n < size)
-			memcpy(buf + total, piece, n);
-		total += n;
+			to += quote_special(to, data[i]);
 	}
-	if (size)
-		buf[total < size ? total : size - 1] = 0;
-	return total;
+	*to++ = '"';
+	return to - buf;
 }
 
 void redis_error_text(const struct redis_arg *error, char *buf, size_t size)

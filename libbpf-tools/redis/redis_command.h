@@ -43,7 +43,7 @@ int redis_command_parse(struct redis_command *command, const void *data, size_t 
 #define REDIS_KEYWORD_SIZE 32
 void redis_command_mark_secrets(struct redis_command *command);
 
-/* Does the first argument look like a command's name? What the layout is checked by. */
+/* Are there arguments, all readable, and the first one like a command's name? What the layout is checked by. */
 bool redis_command_is_plausible(const struct redis_command *command);
 
 /* Does an argument equal a word, whatever the case? */
@@ -66,10 +66,10 @@ extern const size_t redis_key_spec_count;
 
 /*
  * Quote as redis-cli and MONITOR do (sdscatrepr()): in double quotes, with \\ \" \n \r \t \a \b, and
- * \xHH for what isn't printable ASCII. Writes at most size - 1 bytes and a NUL; returns the length
- * that all of it has.
+ * \xHH for what isn't printable ASCII. Returns the length; buf has room for REDIS_QUOTED_SIZE(len).
  */
-size_t redis_quote(char *buf, size_t size, const char *data, size_t len);
+#define REDIS_QUOTED_SIZE(len) (4 * (size_t)(len) + 2)
+size_t redis_quote(char *buf, const char *data, size_t len);
 
 /*
  * An error reply's text, as afterErrorReply() gets it, without protocol: "-NOAUTH ...\r\n" or

@@ -329,6 +329,12 @@ static void set_span(struct redis_layout *layout)
 	}
 }
 
+void redis_layout_trim(struct redis_layout *layout)
+{
+	layout->conn = layout->name = layout->user = REDIS_NO_FIELD;
+	set_span(layout);
+}
+
 /* x86_64's endbr64 at a function's start would be single-stepped, 3 to 5 times dearer: behind it. */
 static uint64_t place_of(struct bsl_elf *elf, const char *name)
 {
@@ -356,6 +362,8 @@ static void find_places(struct bsl_elf *elf, struct redis_places *places)
 		.time_out = place_of(elf, "replyToBlockedClientTimedOut"),
 		.accept = place_of(elf, "anetTcpAccept"),
 		.accept_unix = place_of(elf, "anetUnixAccept"),
+		/* Since 6.2, a ready-made error passes afterErrorReply() as others do. */
+		.reply = place_of(elf, "addReplyErrorObject") ? 0 : place_of(elf, "addReply"),
 		.reexecutes = place_of(elf, "unblockClientOnTimeout") != 0,
 	};
 }

@@ -19,6 +19,7 @@ struct bsl_elf;
 /* Places for uprobes, file offsets; 0: the server has no such function. */
 struct redis_places {
 	uint64_t call, after_error, block, block_keys, unblock, time_out, accept, accept_unix;
+	uint64_t reply; /* 0, too, where errors needn't be sought there */
 	bool reexecutes;       /* a client that was blocked runs its command again (7.2 and later) */
 };
 
@@ -29,6 +30,9 @@ struct redis_places {
  */
 int redis_layout_decode(struct bsl_elf *elf, struct redis_layout *layout,
 			struct redis_places *places, char *why, size_t why_size);
+
+/* Leave only what counting commands needs: less of each client has to be read. */
+void redis_layout_trim(struct redis_layout *layout);
 
 /* One instruction that matters here: a load or store of a register at base + disp. */
 struct redis_access {

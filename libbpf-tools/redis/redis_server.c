@@ -216,6 +216,15 @@ static void free_server(struct redis_server *server)
 	free(server);
 }
 
+static bool has_slot(const struct redis_servers *servers, uint32_t slot)
+{
+	for (size_t i = 0; i < servers->count; i++) {
+		if (servers->servers[i]->slot == slot)
+			return true;
+	}
+	return false;
+}
+
 static int add_server(struct redis_servers *servers, pid_t pid,
 		      const struct redis_servers_opts *opts)
 {
@@ -225,6 +234,13 @@ static int add_server(struct redis_servers *servers, pid_t pid,
 
 	if (!exe || !exe->is_server)
 		return 0;
+	if (servers->count == opts->max) {
+		if (!servers->is_full)
+			log_warn("process %d is left out, and any more: %zu servers are traced "
+				 "already", pid, opts->max);
+		servers->is_full = true;
+		return 0;
+	}
 	grown = realloc(servers->servers, (servers->count + 1) * sizeof(*servers->servers));
 	if (!grown)
 		return -ENOMEM;
@@ -236,6 +252,8 @@ static int add_server(struct redis_servers *servers, pid_t pid,
 	server->pidfd = syscall(SYS_pidfd_open, pid, 0);
 	server->exe = exe;
 	server->is_seen = true;
+	while (has_slot(servers, server->slot))
+		server->slot++;
 	if (opts->found(opts->ctx, exe, server) < 0) {
 		free_server(server);
 		return 0;
@@ -283,8 +301,24 @@ static void drop_gone(struct redis_servers *servers, const struct redis_servers_
 		}
 		opts->gone(opts->ctx, server);
 		free_server(server);
+		servers->is_full = false;
 	}
 	servers->count = kept;
+}
+
+int redis_servers_look_at(struct redis_servers *servers, pid_t pid,
+			  const struct redis_servers_opts *opts)
+{
+	struct redis_server *server = redis_servers_find(servers, pid);
+
+	if (server) {
+		/* What it was is gone, with all its clients. */
+		for (size_t i = 0; i < servers->count; i++)
+			servers->servers[i]->is_seen = true;
+		server->is_seen = false;
+		drop_gone(servers, opts);
+	}
+	return look_at(servers, pid, opts);
 }
 
 int redis_servers_scan(struct redis_servers *servers, const struct redis_servers_opts *opts)

@@ -32,6 +32,7 @@ struct redis_server {
 	const struct redis_exe *exe;
 	enum redis_trust trust;
 	unsigned int implausible; /* records that were, before a good one came */
+	uint32_t slot; /* no other server has it */
 	bool is_seen;
 	char (*peers)[REDIS_ADDRESS_SIZE]; /* by descriptor, of connections seen being made */
 	size_t peer_count;
@@ -42,12 +43,14 @@ struct redis_servers {
 	struct redis_server **servers;
 	size_t exe_count, count;
 	struct redis_client *clients; /* a cache */
+	bool is_full; /* and that has been told */
 };
 
 /* Which ones. */
 struct redis_servers_opts {
 	pid_t pid;     /* 0: any */
 	uint16_t port; /* that listen on this TCP port; 0: any */
+	size_t max;    /* so many at a time */
 	/* A server has been found; its executable may have to be attached to. <0: leave it out. */
 	int (*found)(void *ctx, struct redis_exe *exe, struct redis_server *server);
 	void (*gone)(void *ctx, const struct redis_server *server);
@@ -56,6 +59,9 @@ struct redis_servers_opts {
 
 /* Look for servers that have started or ended since the last call. 0 or negative errno. */
 int redis_servers_scan(struct redis_servers *servers, const struct redis_servers_opts *opts);
+/* A process has begun, or become another program: is it a server? 0 or negative errno. */
+int redis_servers_look_at(struct redis_servers *servers, pid_t pid,
+			  const struct redis_servers_opts *opts);
 struct redis_server *redis_servers_find(struct redis_servers *servers, pid_t pid);
 void redis_servers_free(struct redis_servers *servers);
 

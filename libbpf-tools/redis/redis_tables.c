@@ -187,15 +187,15 @@ static int print_top(const struct redis_tables_opts *opts, const struct redis_to
 		     const struct redis_top *top)
 {
 	uint32_t kept = key->len < REDIS_KEY_SIZE ? key->len : REDIS_KEY_SIZE;
-	char quoted[4 * REDIS_KEY_SIZE + 3];
+	char quoted[REDIS_QUOTED_SIZE(REDIS_KEY_SIZE)];
 	struct output *out = opts->output;
 
 	if (!output_is_json(out)) {
-		redis_quote(quoted, sizeof(quoted), key->key, kept);
-		output_printf(out, "%-7u %-3d %10.0f %9.1f %10llu %s", key->pid, key->db,
+		output_printf(out, "%-7u %-3d %10.0f %9.1f %10llu ", key->pid, key->db,
 			      per_second(top->calls, opts),
 			      top->calls ? top->total_ns / 1e3 / top->calls : 0,
-			      (unsigned long long)top->max_bytes, quoted);
+			      (unsigned long long)top->max_bytes);
+		output_put(out, quoted, redis_quote(quoted, key->key, kept));
 		if (kept < key->len)
 			output_printf(out, "...(%u)", key->len);
 		return output_end(out);

@@ -284,7 +284,7 @@ def test_a_restarted_server_is_found_again_and_ports_choose():
                     client.call("ECHO", round)
                 tool.wait_stderr(f"process {server.pid} has ended")
             rows, _ = finish(tool)
-        assert [row["args"] for row in rows] == [["first"], ["second"]]
+        assert [argv(row) for row in rows] == [[b"ECHO", b"first"], [b"ECHO", b"second"]], rows
 
 
 def test_a_process_that_is_no_server_is_refused():

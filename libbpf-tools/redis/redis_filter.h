@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Which rows are shown, as far as the kernel side has not decided it.
+ */
+#ifndef REDIS_FILTER_H
+#define REDIS_FILTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct redis_shown;
+
+struct redis_filter {
+	const char *errors; /* codes with commas between, or "any"; NULL: whatever the reply */
+	const char *keys;   /* a glob that one of the keys matches; NULL: any, or none */
+	const char *client; /* an address, number or name; NULL: any */
+	uint64_t min_ns;    /* of execution and waiting together */
+};
+
+bool redis_filter_matches(const struct redis_filter *filter, const struct redis_shown *shown);
+
+#endif /* REDIS_FILTER_H */
