@@ -349,8 +349,8 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	if (size < sizeof(*event) || event->data_len > size - sizeof(*event))
 		return -EINVAL;
 	server = redis_servers_find(&env->servers, event->pid);
-	if (event->kind == REDIS_STARTED || (event->kind == REDIS_STRANGER && !server))
-		return look_at(env, event->pid);
+	if (event->kind == REDIS_STARTED || event->kind == REDIS_STRANGER)
+		return event->kind == REDIS_STARTED || !server ? look_at(env, event->pid) : 0;
 	if (server && event->kind == REDIS_ACCEPTED)
 		return note_connection(server, data, size);
 	if (!server || !is_trusted(env, server, data, size))

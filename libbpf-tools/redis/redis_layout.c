@@ -12,6 +12,8 @@
 
 #include <blazesym-lite.h>
 
+#include "redis/redis_dwarf.h"
+
 #define FUNCTION_BYTES_MAX 1024
 #define NO_REGISTER	   (-1)
 
@@ -368,7 +370,13 @@ static void find_places(struct bsl_elf *elf, struct redis_places *places)
 	};
 }
 
-int redis_layout_decode(struct bsl_elf *elf, struct redis_layout *layout,
+static bool has_arguments(const struct redis_layout *layout)
+{
+	return layout->argc != REDIS_NO_FIELD && layout->argv != REDIS_NO_FIELD &&
+	       layout->argc / 8 != layout->argv / 8;
+}
+
+int redis_layout_decode(struct bsl_elf *elf, const char *path, struct redis_layout *layout,
 			struct redis_places *places, char *why, size_t why_size)
 {
 	find_places(elf, places);
@@ -380,14 +388,18 @@ int redis_layout_decode(struct bsl_elf *elf, struct redis_layout *layout,
 	*layout = (struct redis_layout){};
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		*field_at(layout, fields[i].field) = find_field(elf, &fields[i].rule);
+	if (path && !has_arguments(layout)) {
+		/* If some instructions aren't as we know them, we don't know the others either. */
+		for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+			*field_at(layout, fields[i].field) = REDIS_NO_FIELD;
+		redis_dwarf_complete(path, layout);
+	}
 	/* The first member since 3.0, as "client id" relies on its being there at all. */
 	layout->id = 0;
 	set_span(layout);
-	if (layout->argc == REDIS_NO_FIELD || layout->argv == REDIS_NO_FIELD ||
-	    layout->argc / 8 == layout->argv / 8) {
-		snprintf(why, why_size, "pingCommand's instructions don't tell where struct client "
-			 "has argc and argv");
-		return -ENOTSUP;
-	}
-	return 0;
+	if (has_arguments(layout))
+		return 0;
+	snprintf(why, why_size, "neither pingCommand's instructions nor debugging information tell "
+		 "where struct client has argc and argv");
+	return -ENOTSUP;
 }

@@ -2,7 +2,7 @@
 /*
  * Where a Redis-like server keeps what we want to know of a client, learnt from the instructions of
  * its own executable: its versions differ, its builds are stripped, but small exported functions
- * still load and store the members we look for.
+ * still load and store the members we look for. Else, from its debugging information.
  */
 #ifndef REDIS_LAYOUT_H
 #define REDIS_LAYOUT_H
@@ -24,11 +24,11 @@ struct redis_places {
 };
 
 /*
- * Decode an executable. 0, or a negative errno and the reason in why: -ENOENT, it is no such
- * server (a function is missing); -ENOTSUP, its instructions aren't as expected: argc and argv
- * could not be found. What is less essential may be REDIS_NO_FIELD.
+ * Decode an executable; path is the same file, for its DWARF where the instructions don't tell, or NULL.
+ * 0, or a negative errno and the reason in why: -ENOENT, it is no such server (a function is missing);
+ * -ENOTSUP: argc and argv could not be found. What is less essential may be REDIS_NO_FIELD.
  */
-int redis_layout_decode(struct bsl_elf *elf, struct redis_layout *layout,
+int redis_layout_decode(struct bsl_elf *elf, const char *path, struct redis_layout *layout,
 			struct redis_places *places, char *why, size_t why_size);
 
 /* Leave only what counting commands needs: less of each client has to be read. */

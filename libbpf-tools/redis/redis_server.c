@@ -175,7 +175,7 @@ static struct redis_exe *add_exe(struct redis_servers *servers, pid_t pid, const
 	if (err)
 		snprintf(why, sizeof(why), "%s", strerror(-err));
 	else
-		err = redis_layout_decode(elf, &exe->layout, &exe->places, why, sizeof(why));
+		err = redis_layout_decode(elf, path, &exe->layout, &exe->places, why, sizeof(why));
 	bsl_elf_close(elf);
 	exe->is_server = !err;
 	if (err == -ENOTSUP)
