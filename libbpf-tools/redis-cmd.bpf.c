@@ -595,10 +595,9 @@ static __always_inline bool count_describe(struct redis_state *server, struct re
 	event->pid = id >> 32;
 	event->tid = id;
 	event->flags = 0;
-	if (client_read(server, client) || argv_read(server, event, BYTES_ARGS_MAX)) {
-		events_count_lost(0);
-		return false;
-	}
+	event->argc = 0;
+	if (client_read(server, client) || argv_read(server, event, BYTES_ARGS_MAX))
+		event->argc = 0; /* no name, then */
 	event->db = config.db >= 0 || config.top ? client_db(server) : -1;
 	if (config.db >= 0 && event->db != config.db)
 		return false;

@@ -3,6 +3,7 @@
 suites, unpacked below the build folder and run in a chroot, as a container would."""
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -50,9 +51,9 @@ def free_port():
 
 class Server:
     """A running server, with its own data folder, on a free loopback port. name: a key of BUILDS, or
-    None for the redis-server on PATH."""
+    None for the redis-server on PATH. wrapper: a command that runs it as a child."""
 
-    def __init__(self, name=None, *config, port=None):
+    def __init__(self, name=None, *config, port=None, executable=None, wrapper=()):
         self.build, self.port = name, port or free_port()
         argv, self.data = [], None
         if name:
@@ -61,9 +62,10 @@ class Server:
             argv, inside = ["chroot", str(root), f"/usr/bin/{BUILDS[name][2]}"], f"/{self.data.name}"
         else:
             self.data = Path(tempfile.mkdtemp(prefix="redis-cmd-"))
-            argv, inside = [shutil.which("redis-server")], str(self.data)
+            argv, inside = [str(executable or shutil.which("redis-server"))], str(self.data)
+        argv = [*wrapper, *argv]
         argv += ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", inside, "--save", "",
-                 "--unixsocket", f"{inside}/socket", "--daemonize", "no", *map(str, config)]
+                 "--unixsocket", f"{inside}/socket", *map(str, config)]
         self.socket = str(self.data / "socket")
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C"})
@@ -71,18 +73,27 @@ class Server:
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                self.connect().close()
-                return
+                self.knock(wrapper)
+                break
             except OSError:
-                assert self.process.poll() is None, f"{argv} ended with {self.process.returncode}"
+                assert self.process.poll() in (None, 0), f"{argv} ended with {self.process.returncode}"
                 assert time.monotonic() < end, f"{argv} does not listen"
                 time.sleep(0.01)
+        if wrapper:
+            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+            self.pid = int(children.split()[0])
+
+    def knock(self, wrapped):
+        with socket.socket(socket.AF_UNIX if wrapped else socket.AF_INET) as knock:
+            knock.connect(self.socket if wrapped else ("127.0.0.1", self.port))
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def close(self):
-        if self.process.poll() is None:
+        if self.pid != self.process.pid:
+            os.kill(self.pid, signal.SIGKILL)
+        elif self.process.poll() is None:
             self.process.kill()
         self.process.wait()
         shutil.rmtree(self.data, ignore_errors=True)
