@@ -84,6 +84,7 @@ enum field_kind {
 	FIELD_STR_LEN,		/* %.*s: two arguments, length then pointer, as in C */
 	FIELD_KSYM,		/* %K: the name of an address in the kernel */
 	FIELD_USYM,		/* %U: in the process */
+	FIELD_OBJECT,		/* %O: a value of any type, printed by its type */
 };
 
 /* One conversion. The text between conversions is in the format itself. */
@@ -91,7 +92,7 @@ struct field {
 	enum field_kind kind;
 	int pos;		/* of its `%` in the spec's text */
 	size_t fmt_start, fmt_end;	/* the conversion's bytes in spec_format.text: [start, end) */
-	char conv;		/* d i u x X o c p s K U; T: a time in ns, printed in the unit that suits it */
+	char conv;		/* d i u x X o c p s K U O; T: a time in ns, printed in the unit that suits it */
 	unsigned int int_size;	/* FIELD_INT: as the format says: 1 (hh, c), 2 (h), 4, 8 (l, ll, z, j, t, p) */
 	bool is_signed;		/* FIELD_INT: %d %i %c */
 	bool minus, zero, plus, space, alt;	/* flags - 0 + blank # */
@@ -99,6 +100,9 @@ struct field {
 	int precision;		/* -1: none; for %s at most so many bytes; for integers digits, as in C */
 	struct expr *expr;	/* after check: the value, converted to the type that is recorded */
 	struct expr *len_expr;	/* FIELD_STR_LEN: the length */
+	/* After check: not of the format, but the string that a member of the FIELD_OBJECT before points to. */
+	bool is_inner;
+	uint32_t inner_offset;	/* of the member, in bytes */
 };
 
 struct spec_format {

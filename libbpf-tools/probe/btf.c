@@ -411,7 +411,7 @@ static struct btf_node *make_int(struct btf_types *types, const struct btf_file 
 static struct btf_node *make_enum(struct btf_types *types, const struct btf_file *file, uint32_t id,
 				  const struct btf_type *raw)
 {
-	struct type type = {.kind = TYPE_ENUM, .size = raw->size};
+	struct type type = {.kind = TYPE_ENUM, .size = raw->size, .source = &types->source};
 
 	if (!is_integer_size(raw->size))
 		type.kind = TYPE_FLOAT;
@@ -613,6 +613,39 @@ static int make_member(struct btf_types *types, const struct btf_node *node, boo
 	return 0;
 }
 
+/* The name of the i-th enumerator, and its value. */
+static const char *enumerator_at(const struct btf_types *types, const struct btf_file *file,
+				 const struct btf_type *raw, bool is_wide, uint32_t i, uint64_t *value)
+{
+	/* Name, low half, and of wide ones the high half. */
+	uint32_t words[3] = {0};
+
+	memcpy(words, (const char *)(raw + 1) + i * (is_wide ? 12 : 8), is_wide ? 12 : 8);
+	*value = is_wide ? (uint64_t)words[2] << 32 | words[1] : (uint64_t)(int64_t)(int32_t)words[1];
+	return name_at(types, file, words[0]);
+}
+
+static int complete_enum(struct btf_types *types, struct btf_node *node, const struct btf_type *raw)
+{
+	bool is_wide = BTF_INFO_KIND(raw->info) == KIND_ENUM64;
+	uint32_t count = BTF_INFO_VLEN(raw->info);
+	struct type_enumerator *made = arena_alloc(types->arena, (count + 1) * sizeof(*made));
+	int shift = 64 - 8 * (int)node->type.size;
+
+	if (!made)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t value;
+
+		made[i].name = enumerator_at(types, node->file, raw, is_wide, i, &value);
+		made[i].value = node->type.is_signed ? (uint64_t)((int64_t)(value << shift) >> shift)
+						     : value << shift >> shift;
+	}
+	node->type.enumerators = made;
+	node->type.count = count;
+	return 0;
+}
+
 static int complete(struct type_source *source, const struct type *type)
 {
 	struct btf_types *types = (struct btf_types *)source;
@@ -620,8 +653,13 @@ static int complete(struct type_source *source, const struct type *type)
 	const struct btf_type *raw = raw_at(node->file, node->id);
 	const struct btf_member *members = (const void *)(raw + 1);
 	uint32_t count = BTF_INFO_VLEN(raw->info);
-	struct type_member *made = arena_alloc(types->arena, (count + 1) * sizeof(*made));
-	int err = made ? 0 : -ENOMEM;
+	struct type_member *made;
+	int err;
+
+	if (type->kind == TYPE_ENUM)
+		return complete_enum(types, node, raw);
+	made = arena_alloc(types->arena, (count + 1) * sizeof(*made));
+	err = made ? 0 : -ENOMEM;
 
 	for (uint32_t i = 0; i < count && !err; i++)
 		err = make_member(types, node, BTF_INFO_KFLAG(raw->info), &members[i], &made[i]);
@@ -692,17 +730,9 @@ static bool find_enumerator(const struct btf_types *types, const struct btf_file
 {
 	bool is_wide = BTF_INFO_KIND(raw->info) == KIND_ENUM64;
 
-	for (uint32_t i = 0; i < BTF_INFO_VLEN(raw->info); i++) {
-		/* Name, low half, and of wide ones the high half. */
-		uint32_t words[3] = {0};
-
-		memcpy(words, (const char *)(raw + 1) + i * (is_wide ? 12 : 8), is_wide ? 12 : 8);
-		if (strcmp(name_at(types, file, words[0]), name))
-			continue;
-		*value = is_wide ? (uint64_t)words[2] << 32 | words[1]
-				 : (uint64_t)(int64_t)(int32_t)words[1];
-		return true;
-	}
+	for (uint32_t i = 0; i < BTF_INFO_VLEN(raw->info); i++)
+		if (!strcmp(enumerator_at(types, file, raw, is_wide, i, value), name))
+			return true;
 	return false;
 }
 

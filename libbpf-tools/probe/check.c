@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "probe/check_private.h"
+#include "probe/record.h"
 
 /*
  * An integer is recorded as wide as the wider of its type and the conversion, so that a size_t under %d
@@ -85,7 +86,8 @@ static unsigned int values_of(const struct field *field)
 }
 
 /* One conversion with the arguments that are its own. */
-static int check_field(struct checker *c, struct field *field, struct expr *const *args)
+static int check_field(struct checker *c, struct field *field, struct expr *const *args,
+		       struct checked *checked, unsigned int most)
 {
 	int err;
 
@@ -101,6 +103,8 @@ static int check_field(struct checker *c, struct field *field, struct expr *cons
 			return err;
 		field->expr = check_string(c, args[1], "%.*s");
 		return field->expr ? 0 : -EINVAL;
+	case FIELD_OBJECT:
+		return check_object_field(c, field, args[0], checked, most);
 	default:
 		return check_symbol_field(c, field, args[0]);
 	}
@@ -131,13 +135,18 @@ static int check_fields(struct checker *c, struct checked *checked)
 	err = check_count(c);
 	if (err)
 		return err;
-	checked->field_count = format->field_count;
-	checked->fields = arena_alloc(c->arena, (format->field_count + 1) * sizeof(*checked->fields));
+	checked->fields = arena_alloc(c->arena, (format->field_count + RECORD_MAX_FIELDS) *
+						sizeof(*checked->fields));
 	if (!checked->fields)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < format->field_count; i++) {
-		checked->fields[i] = format->fields[i];
-		err = check_field(c, &checked->fields[i], c->spec->args + arg);
+		struct field *field = &checked->fields[checked->field_count++];
+		unsigned int others = format->field_count - i - 1;
+
+		*field = format->fields[i];
+		/* Strings within an object have what room the conversions leave. */
+		err = check_field(c, field, c->spec->args + arg, checked,
+				  RECORD_MAX_FIELDS > others ? RECORD_MAX_FIELDS - others : 0);
 		if (err)
 			return err;
 		arg += values_of(&format->fields[i]);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/log.h"
 #include "probe/check_private.h"
 
 #define MAX_FIELDS 16
@@ -22,6 +23,8 @@ struct draft {
 /* The conversion of a type; 0: it isn't printed. */
 static char conversion_of(const struct type *type)
 {
+	if (type->is_reference || type->kind == TYPE_STRUCT || type->kind == TYPE_ENUM)
+		return 'O';
 	if (type_is_string(type) && type->kind == TYPE_POINTER)
 		return 's';
 	if (type->kind == TYPE_POINTER)
@@ -56,7 +59,7 @@ static int draft_value(struct draft *draft, const char *name, const struct type 
 		return -ENOMEM;
 	draft_text(draft, quote);
 	*field = (struct field){
-		.kind = conv == 's' ? FIELD_STR : FIELD_INT,
+		.kind = conv == 's' ? FIELD_STR : conv == 'O' ? FIELD_OBJECT : FIELD_INT,
 		.fmt_start = format->len,
 		.fmt_end = format->len + 2,
 		.conv = conv,
@@ -80,19 +83,58 @@ static bool draft_fits(const struct draft *draft, const char *name)
 	       strlen(name) + 64 < draft_room(draft);
 }
 
+static void draft_comma(struct draft *draft)
+{
+	const struct spec_format *format = &draft->spec->format;
+
+	if (format->len && draft->text[format->len - 1] != '(')
+		draft_text(draft, ", ");
+}
+
+/* What can't be read here is named all the same. */
+static void draft_missing(struct draft *draft, const char *name, const char *why)
+{
+	log_info("%s: %s", draft->spec->text, why);
+	if (!draft_fits(draft, name))
+		return;
+	draft_comma(draft);
+	draft_text(draft, name);
+	draft_text(draft, strstr(why, "optimised out") ? "=<optimised out>" : "=?");
+}
+
+/* Can it be read here? If not, *why says so. */
+static bool is_readable(struct draft *draft, const char *name, struct diag *why)
+{
+	struct checker *c = draft->c;
+	const struct expr e = {.kind = EXPR_NAME, .text = name, .len = strlen(name)};
+	struct diag *diag = c->diag;
+
+	*why = (struct diag){};
+	if (!c->context->scope)
+		return true;
+	c->diag = why;
+	check_scope_name(c, &e);
+	c->diag = diag;
+	return !why->text[0];
+}
+
 static int draft_param(struct draft *draft, unsigned int i, const char *name, const struct type *type)
 {
 	char conv = conversion_of(type), number[16];
+	struct diag why;
 
 	snprintf(number, sizeof(number), "arg%u", i + 1);
 	if (!name[0])
 		name = arena_strndup(draft->c->arena, number, strlen(number));
 	if (!name)
 		return -ENOMEM;
+	if (!is_readable(draft, name, &why)) {
+		draft_missing(draft, name, why.text);
+		return 0;
+	}
 	if (!conv || !draft_fits(draft, name))
 		return 0;
-	if (draft->spec->format.field_count)
-		draft_text(draft, ", ");
+	draft_comma(draft);
 	draft_text(draft, name);
 	draft_text(draft, "=");
 	return draft_value(draft, name, type, conv);
@@ -113,7 +155,7 @@ static int draft_params(struct draft *draft)
 	for (unsigned int i = 0; i < context->param_count && !err; i++) {
 		const struct context_param *param = &context->params[i];
 
-		if (param->type->kind == TYPE_STRUCT || param->type->kind == TYPE_FLOAT)
+		if (!context->scope && (param->type->kind == TYPE_STRUCT || param->type->kind == TYPE_FLOAT))
 			break;
 		err = draft_param(draft, i, param->name, param->type);
 	}
@@ -132,7 +174,7 @@ static int draft_return(struct draft *draft)
 	err = draft_params(draft);
 	if (err)
 		return err;
-	if (draft->spec->format.field_count)
+	if (draft->spec->format.len > 1)
 		draft_text(draft, ") ");
 	else
 		draft->spec->format.len = 0;
@@ -166,7 +208,7 @@ int check_default_format(struct checker *c)
 		err = draft_return(&draft);
 	else if (c->spec->kind == SPEC_ENTRY)
 		err = draft_params(&draft);
-	if (err || !draft.spec->format.field_count)
+	if (err || !draft.spec->format.len)
 		return err;
 	draft.spec->format.text = arena_strndup(c->arena, draft.text, draft.spec->format.len);
 	if (!draft.spec->format.text)

@@ -80,6 +80,12 @@ struct expr *check_location(struct checker *c, const struct dwarf_variable *vari
 /* A parameter where the calling convention puts it, at the function's entry. */
 struct expr *check_argument(struct checker *c, const struct dwarf_variable *variable, int pos);
 
+/* ---- check_object.c ---- */
+
+/* %O; the strings that the object points to become fields behind it, up to `most` altogether. 0, -EINVAL, -ENOMEM. */
+int check_object_field(struct checker *c, struct field *field, const struct expr *arg,
+		       struct checked *checked, unsigned int most);
+
 /* ---- check_default.c ---- */
 
 /* Without a format, and where the types are known: go on with a copy of the spec that has one. 0 or -ENOMEM. */

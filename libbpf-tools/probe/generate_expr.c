@@ -670,7 +670,7 @@ static void gen_string_source(struct generator *g, const struct expr *e, struct 
 	}
 	while (e->kind == EXPR_CAST && e->a->kind == EXPR_DEREF && e->a->type->kind == TYPE_ARRAY)
 		e = e->a;
-	if (e->kind == EXPR_DEREF && e->type->kind == TYPE_ARRAY) {
+	if (e->kind == EXPR_DEREF && !type_is_scalar(e->type)) {
 		s->array_size = e->type->is_data_loc ? 0 : e->type->size;
 		if (e->a->type->space == SPACE_CTX && context_offset(e->a, &offset)) {
 			s->space = SPACE_KERNEL;
@@ -904,6 +904,34 @@ void generate_branch(struct generator *g, const struct expr *e, int if_false)
 	}
 }
 
+/* The bytes of an object that isn't in memory as a whole: what is between its pieces is not looked at. */
+static void gen_pieces(struct generator *g, const struct record_field *f)
+{
+	struct code *c = g->code;
+	int dst = code_new_vreg(c), fits = code_new_label(c);
+
+	/* As in gen_string_bytes(). */
+	code_jump_if_imm(c, BPF_JLE, g->used, (int32_t)(g->record->max_size - f->max), fits);
+	gen_fault(g, ENOSPC);
+	code_label(c, fits);
+	code_mov(c, dst, g->rec);
+	code_alu(c, BPF_ADD, true, dst, g->used);
+	for (const struct expr *piece = f->field->expr; piece; piece = piece->b) {
+		unsigned int left = piece->bit_size / 8, size;
+		int v = value_of(g, piece->a);
+
+		for (uint64_t at = piece->value; left && at + left <= f->max; at += size, left -= size) {
+			size = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+			code_store(c, (int)size, dst, (int16_t)at, v);
+			if (left > size)
+				code_alu_imm(c, BPF_RSH, true, v, 8 * (int32_t)size);
+		}
+	}
+	code_store_imm(c, 4, g->rec, (int16_t)f->offset, (int32_t)f->max);
+	code_store_imm(c, 4, g->rec, (int16_t)(f->offset + 4), (int32_t)f->max);
+	code_alu_imm(c, BPF_ADD, true, g->used, (int32_t)f->max);
+}
+
 /* A string's bytes behind those already in the record; its two lengths into its slot. */
 static void gen_string_bytes(struct generator *g, const struct record_field *f)
 {
@@ -913,6 +941,10 @@ static void gen_string_bytes(struct generator *g, const struct record_field *f)
 	struct string_source s;
 	bool is_cstr;
 
+	if (f->field->expr->kind == EXPR_PIECES) {
+		gen_pieces(g, f);
+		return;
+	}
 	if (f->mode == RECORD_BYTES)
 		full = value_of(g, f->field->len_expr);
 	gen_string_source(g, f->field->expr, &s);

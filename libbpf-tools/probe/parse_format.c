@@ -34,6 +34,7 @@ static const struct conversion conversions[] = {
 	{'s', FIELD_STR, false, 0, true},
 	{'K', FIELD_KSYM, false, 0, false},
 	{'U', FIELD_USYM, false, 0, false},
+	{'O', FIELD_OBJECT, false, 0, false},
 };
 
 static const struct {
@@ -136,9 +137,9 @@ static int unknown_conversion(struct format_reader *r, struct field *field)
 	if (strchr("eEfFgGaA", r->text[r->at]))
 		return diag_error(r->diag, field->pos,
 				  "'%.*s': floating-point values can't be printed; there are "
-				  "d i u x X o c p s T K U", len + 1, text);
+				  "d i u x X o c p s T K U O", len + 1, text);
 	return diag_error(r->diag, field->pos, "'%.*s' is not a conversion; there are "
-			  "d i u x X o c p s T K U, and %%%% for a percent sign", len + 1, text);
+			  "d i u x X o c p s T K U O, and %%%% for a percent sign", len + 1, text);
 }
 
 /* What can't go together. */
@@ -156,6 +157,8 @@ static int check_conversion(struct format_reader *r, const struct field *field,
 		return diag_error(r->diag, field->pos,
 				  "'%.*s': a precision given by an argument is for %%.*s only",
 				  len, text);
+	if (conversion->kind == FIELD_OBJECT && (r->at - field->fmt_start != 2))
+		return diag_error(r->diag, field->pos, "'%.*s': %%O takes no flags, width or precision", len, text);
 	if (is_symbol && (field->width >= 0 || field->precision >= 0 || field->minus || field->zero ||
 			 field->plus || field->space || field->alt))
 		return diag_error(r->diag, field->pos,

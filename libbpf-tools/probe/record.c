@@ -13,8 +13,23 @@
 #include "lib/output.h"
 #include "lib/stack.h"
 #include "probe/arena.h"
+#include "probe/object.h"
 
 /* ---- layout --------------------------------------------------------------------------------- */
+
+/* False: it is a string. */
+static bool layout_object(const struct type *type, struct record_field *out)
+{
+	out->size = type->size;
+	out->is_signed = type->is_signed;
+	if (type_is_scalar(type) && !type_is_string(type)) {
+		out->mode = RECORD_VALUE;
+		return true;
+	}
+	out->mode = RECORD_OBJECT;
+	out->max = type->size < RECORD_MAX_OBJECT ? type->size : RECORD_MAX_OBJECT;
+	return type->kind != TYPE_POINTER && !type->is_data_loc;
+}
 
 static void layout_field(const struct field *field, uint32_t string_size, struct record_field *out)
 {
@@ -35,6 +50,8 @@ static void layout_field(const struct field *field, uint32_t string_size, struct
 			out->size = field->int_size;
 		return;
 	}
+	if (field->kind == FIELD_OBJECT && layout_object(type, out))
+		return;
 	out->mode = field->kind == FIELD_STR_LEN ? RECORD_BYTES : RECORD_CSTR;
 	/* One for the NUL, one to tell a string that was cut from one that just fits. */
 	out->max = string_size + 2;
@@ -197,6 +214,10 @@ static int view_string(const struct record_view *view, const struct record_field
 	string->text = (const char *)view->data + *at;
 	*at += stored;
 	string->len = field->mode == RECORD_CSTR ? strnlen(string->text, stored) : stored;
+	if (field->mode == RECORD_OBJECT) {
+		string->cut = false;
+		return 0;
+	}
 	/* Bytes were left out if none of those here ends the string and there were more. */
 	string->cut = string->len > limit || (string->len == stored && full > stored);
 	if (string->len > limit)
@@ -228,6 +249,49 @@ static int view_value(const struct record_view *view, unsigned int i, size_t *at
 		value->number = field->is_signed
 					? (uint64_t)((int64_t)(value->number << shift) >> shift)
 					: value->number << shift >> shift;
+	}
+	return 0;
+}
+
+static bool is_object(const struct record_field *field)
+{
+	return field->field->kind == FIELD_OBJECT;
+}
+
+/* The object of field i with its strings, which the fields behind it are: *next is the one behind these. */
+static int view_object(const struct record_view *view, unsigned int i, size_t *at,
+		       const struct value_view *value, struct object *object, unsigned int *next)
+{
+	static const struct type string = {.kind = TYPE_POINTER, .name = "char *", .size = 8};
+	const struct record_field *field = &view->record->fields[i], *inner;
+	struct value_view text;
+
+	*object = (struct object){
+		.type = field->field->expr->type,
+		.bytes = (const unsigned char *)value->string.text,
+		.size = value->string.len,
+	};
+	if (field->mode == RECORD_VALUE) {
+		object->bytes = (const unsigned char *)&value->number;
+		object->size = field->size;
+	} else if (field->mode == RECORD_CSTR) {
+		/* A string by itself: as the pointer to it would be printed. */
+		object->type = &string;
+		object->strings[object->string_count++] = (struct object_string){
+			0, value->string.text, value->string.len, value->string.cut, false};
+		object->bytes = (const unsigned char *)&value->number;
+		object->size = sizeof(value->number);
+	}
+	for (*next = i + 1; *next < view->record->field_count; ++*next) {
+		inner = &view->record->fields[*next];
+		if (!inner->field->is_inner)
+			break;
+		if (view_value(view, *next, at, &text))
+			return -EBADMSG;
+		if (object->string_count < RECORD_MAX_INNER)
+			object->strings[object->string_count++] = (struct object_string){
+				inner->field->inner_offset, text.string.text, text.string.len,
+				text.string.cut, text.err != 0};
 	}
 	return 0;
 }
@@ -306,7 +370,7 @@ static int text_reserve(struct record_text *text, size_t more)
 	return 0;
 }
 
-static int text_put(struct record_text *text, const char *bytes, size_t len)
+int record_text_put(struct record_text *text, const char *bytes, size_t len)
 {
 	int err = text_reserve(text, len + 1);
 
@@ -348,7 +412,7 @@ static int format_plain(struct record_text *text, const struct record_field *fie
 
 	if (negative)
 		end[-(int)++len] = '-';
-	return text_put(text, end - len, len);
+	return record_text_put(text, end - len, len);
 }
 
 static int format_char(struct record_text *text, const struct field *field, uint64_t value)
@@ -361,7 +425,7 @@ static int format_char(struct record_text *text, const struct field *field, uint
 	if (!field->minus)
 		err = text_pad(text, pad);
 	if (!err)
-		err = text_put(text, escaped, len);
+		err = record_text_put(text, escaped, len);
 	if (!err && field->minus)
 		err = text_pad(text, pad);
 	return err;
@@ -418,7 +482,7 @@ static int format_string(struct record_text *text, const struct field *field,
 	text->len += output_escape(text->text + text->len, text->size - text->len, string->text,
 				   string->len);
 	if (string->cut)
-		err = text_put(text, "...", 3);
+		err = record_text_put(text, "...", 3);
 	columns = count_columns(text->text + start, text->len - start);
 	pad = field->width > (int)columns ? (size_t)field->width - columns : 0;
 	if (!pad || err)
@@ -499,8 +563,8 @@ static int format_literal(struct record_text *text, const char *from, const char
 		const char *percent = memchr(from, '%', to - from);
 
 		if (!percent || percent + 1 >= to)
-			return text_put(text, from, to - from);
-		err = text_put(text, from, percent + 1 - from);
+			return record_text_put(text, from, to - from);
+		err = record_text_put(text, from, percent + 1 - from);
 		from = percent + 2;
 	}
 	return err;
@@ -512,19 +576,26 @@ int record_format(const struct record_view *view, struct stack_names *names,
 	const struct spec_format *format = &view->record->checked->spec->format;
 	size_t at = view->record->fixed_size, done = 0;
 	struct value_view value;
+	struct object object;
+	unsigned int next;
 	int err = 0;
 
 	text->len = 0;
 	if (!view->record->checked->spec->has_format)
-		return text_put(text, "", 0);
-	for (unsigned int i = 0; i < view->record->field_count && !err; i++) {
+		return record_text_put(text, "", 0);
+	for (unsigned int i = 0; i < view->record->field_count && !err; i = next) {
 		const struct record_field *field = &view->record->fields[i];
 
+		next = i + 1;
 		err = view_value(view, i, &at, &value);
+		if (!err && is_object(field))
+			err = view_object(view, i, &at, &value, &object, &next);
 		if (!err)
 			err = format_literal(text, format->text + done,
 					     format->text + field->field->fmt_start);
-		if (!err)
+		if (!err && is_object(field) && !value.err)
+			err = object_format(&object, text);
+		else if (!err)
 			err = format_value(view, names, text, field, &value);
 		done = field->field->fmt_end;
 	}
@@ -560,20 +631,27 @@ int record_json(const struct record_view *view, struct stack_names *names, struc
 	size_t at = view->record->fixed_size;
 	struct value_view value;
 	struct string_view symbol;
+	struct object object;
 	char buf[MAX_SYMBOL];
+	unsigned int next;
 	int err = 0;
 
 	output_json_array_begin(out, "args");
-	for (unsigned int i = 0; i < view->record->field_count && !err; i++) {
+	for (unsigned int i = 0; i < view->record->field_count && !err; i = next) {
 		const struct record_field *field = &view->record->fields[i];
 
+		next = i + 1;
 		err = view_value(view, i, &at, &value);
+		if (!err && is_object(field))
+			err = view_object(view, i, &at, &value, &object, &next);
 		if (err)
 			break;
 		if (value.err) {
 			output_json_object_begin(out, NULL);
 			output_json_str(out, "error", error_reason(value.err), strlen(error_reason(value.err)));
 			output_json_object_end(out);
+		} else if (is_object(field)) {
+			object_json(&object, out);
 		} else if (field->mode != RECORD_VALUE) {
 			output_json_str(out, NULL, value.string.text, value.string.len);
 		} else if (is_symbol(field)) {

@@ -34,10 +34,14 @@ struct stack_names;
 #define RECORD_MIN_SIZE 32
 #define RECORD_MAX_FIELDS 32	/* bits of `errors` */
 
+#define RECORD_MAX_OBJECT 4096	/* bytes of an object, what is behind is left out */
+#define RECORD_MAX_INNER 8	/* strings that its members point to */
+
 enum record_mode {
 	RECORD_VALUE,		/* the slot is the value */
 	RECORD_CSTR,		/* bytes up to a NUL */
 	RECORD_BYTES,		/* counted bytes, NULs included (%.*s) */
+	RECORD_OBJECT,		/* the bytes of an object (%O), as many as it has */
 };
 
 struct record_field {
@@ -119,6 +123,8 @@ struct record_text {
 int record_format(const struct record_view *view, struct stack_names *names,
 		  struct record_text *text);
 void record_text_free(struct record_text *text);
+/* Append trusted text. 0 or -ENOMEM. */
+int record_text_put(struct record_text *text, const char *bytes, size_t len);
 
 /* The fields' values as elements of the JSON array "args" of the object being written. 0 or -EBADMSG. */
 int record_json(const struct record_view *view, struct stack_names *names, struct output *out);

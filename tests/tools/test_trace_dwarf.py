@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tracing import Tool, run_target, run_tool, target_path
+from tracing import Tool, json_lines, run_target, run_tool, target_path
 
 SOURCE = "tests/targets/server.c"
 ROUNDS = 3
@@ -70,6 +70,51 @@ def test_without_a_format_everything_is_printed_by_its_type(server):
                     for i in range(ROUNDS)]
     log, seen = traced(server, "r:nine")
     assert seen == logged(log, "nine")
+
+
+REQUEST = ('{{.path="/page/{i}", .len={len}, .method={method}, .secure={odd}, .version=5, .code=2748, '
+           '.headers=[{{.name="Host", .len=4}}, {{.name="Accept", .len={i}}}], .word={word}, .bytes=[{low}, 3, 2, 1], '
+           '.from={{.bytes=[10, 0, 0, {i}], .port=8080}}, .tag="tag", .weight={weight:g}, .done=true, .next=')
+
+
+@BUILDS
+def test_structures_are_printed_by_their_type(server):
+    _, seen = traced(server, 'p:handle (depth == 1) "%O", req')
+    assert [line[:line.index("0x")] for line in seen] == [
+        REQUEST.format(i=i, len=100 + i, method="POST" if i % 2 else "GET", odd=i & 1, word=0x01020304 + i,
+                       low=4 + i, weight=i / 2) for i in range(ROUNDS)]
+    _, seen = traced(server, 'p:handle (depth == 1) "%O %O %O %O", req->from, req->method, req->path, limits')
+    assert seen == [f'{{.bytes=[10, 0, 0, {i}], .port=8080}} {"POST" if i % 2 else "GET"} "/page/{i}" [10, 20, 30]'
+                    for i in range(ROUNDS)]
+
+
+@BUILDS
+def test_structures_are_nested_objects_in_json(server):
+    with Tool("trace", "--json", f'p:{target_path(server)}:handle (depth == 1) "%O %O", req, req->from') as trace:
+        run_target(server, 2)
+        out, _ = trace.stop()
+    records, _ = json_lines(out)
+    request, sender = records[1]["args"]
+    assert {key: request[key] for key in ("path", "len", "method", "secure", "weight", "done", "tag")} == {
+        "path": "/page/1", "len": 101, "method": "POST", "secure": 1, "weight": 0.5, "done": True, "tag": "tag"}
+    assert request["headers"] == [{"name": "Host", "len": 4}, {"name": "Accept", "len": 1}]
+    assert sender == {"bytes": [10, 0, 0, 1], "port": 8080}
+
+
+@BUILDS
+def test_an_object_that_cannot_be_read_is_an_error(server):
+    _, seen = traced(server, 'p:sum_big "%O %d", (struct request *)8, a')
+    assert seen == [f"? {i}" for i in range(ROUNDS)]
+
+
+@BUILDS
+def test_structures_passed_by_value_are_printed_without_a_format(server):
+    _, seen = traced(server, "p:sum_points")
+    assert seen[0::2] == [f"a={{.x={i}, .y={-i}}}, b={{.x={2 * i}, .y=3}}, factor={i}" for i in range(ROUNDS)]
+    _, seen = traced(server, "p:sum_big")
+    assert seen == [f"a={i}, big={{.v=[1, 2, 3, {i}]}}, b={7 * i}" for i in range(ROUNDS)]
+    _, seen = traced(server, "p:scale")
+    assert seen == [f"factor=?, n={i}" for i in range(ROUNDS)]
 
 
 @BUILDS

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * %O: a value of any type, printed by that type. What is in memory is recorded as one block of bytes and taken
+ * apart when it is printed; the strings that its members point to are recorded behind it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "probe/check_private.h"
+#include "probe/record.h"
+
+#define MAX_DEPTH 4
+
+/* Where the object is, as what its strings are found through. */
+struct object_place {
+	struct checker *c;
+	struct expr *e;
+	struct checked *checked;
+	unsigned int most;	/* fields that there can be */
+	unsigned int strings;
+};
+
+/* Is any byte of what is not in memory as a whole missing? */
+static bool is_covered(const struct expr *pieces, const struct type *type, uint32_t offset, unsigned int depth)
+{
+	uint32_t count, bytes = 0;
+	const struct type_member *members = type_members(type, &count);
+
+	if (type->kind == TYPE_STRUCT) {
+		for (uint32_t i = 0; i < count; i++)
+			if (depth == MAX_DEPTH ||
+			    !is_covered(pieces, members[i].type, offset + members[i].offset, depth + 1))
+				return false;
+		return true;
+	}
+	for (const struct expr *piece = pieces; piece; piece = piece->b) {
+		uint64_t start = piece->value, end = start + piece->bit_size / 8;
+
+		start = start > offset ? start : offset;
+		end = end < (uint64_t)offset + type->size ? end : (uint64_t)offset + type->size;
+		bytes += end > start ? (uint32_t)(end - start) : 0;
+	}
+	return bytes >= type->size;
+}
+
+static struct expr *member_value(struct object_place *place, const struct type *type, uint32_t offset)
+{
+	struct expr *e = place->e;
+
+	return e->kind == EXPR_PIECES ? check_piece(place->c, e->pos, e, offset, type)
+				      : check_new_deref(place->c, e->pos, e->a, offset, type);
+}
+
+/* A field behind the object's own. */
+static int add_string(struct object_place *place, const struct type *type, uint32_t offset)
+{
+	struct checked *checked = place->checked;
+	struct field *field;
+
+	if (place->strings == RECORD_MAX_INNER || checked->field_count == place->most ||
+	    offset + type->size > RECORD_MAX_OBJECT)
+		return 0;
+	field = &checked->fields[checked->field_count];
+	*field = (struct field){.kind = FIELD_STR, .conv = 's', .is_inner = true, .inner_offset = offset,
+				.width = -1, .precision = -1};
+	field->expr = member_value(place, type, offset);
+	if (!field->expr)
+		return -ENOMEM;
+	checked->field_count++;
+	place->strings++;
+	return 0;
+}
+
+/* The strings that parts of the object point to, as far as there is room. */
+static int add_strings(struct object_place *place, const struct type *type, uint32_t offset,
+		       unsigned int depth)
+{
+	uint32_t count;
+	const struct type_member *members = type_members(type, &count);
+	int err = 0;
+
+	if (depth > MAX_DEPTH)
+		return 0;
+	if (type->kind == TYPE_POINTER && type_is_string(type))
+		return add_string(place, type, offset);
+	for (uint32_t i = 0; i < count && !err; i++)
+		err = add_strings(place, members[i].type, offset + members[i].offset, depth + 1);
+	for (uint32_t i = 0; type->kind == TYPE_ARRAY && i < type->count && i < RECORD_MAX_INNER && !err; i++)
+		err = add_strings(place, type->target, offset + i * type->target->size, depth + 1);
+	return err;
+}
+
+/* What a pointer to a structure or an array leads to. */
+static struct expr *follow(struct checker *c, struct expr *e)
+{
+	const struct type *target;
+
+	if (e->type->kind != TYPE_POINTER || type_is_string(e->type))
+		return e;
+	target = check_known_struct(c, e->type->target);
+	if ((target->kind != TYPE_STRUCT && target->kind != TYPE_ARRAY) || !target->size)
+		return e;
+	return check_new_deref(c, e->pos, e, 0, target);
+}
+
+int check_object_field(struct checker *c, struct field *field, const struct expr *arg,
+		       struct checked *checked, unsigned int most)
+{
+	struct expr *e = check_expr(c, arg);
+	struct object_place place = {c, NULL, checked, most, 0};
+	char text[CHECK_TEXT_SIZE];
+
+	if (e && (e->type->is_data_loc || (e->kind == EXPR_NAME && e->var->where == VAR_COMM)))
+		e = check_string(c, arg, "%O");
+	else if (e && type_is_scalar(e->type))
+		e = follow(c, check_value(c, arg) ?: e);
+	if (!e || c->diag->text[0])
+		return -EINVAL;
+	field->expr = e;
+	if (type_is_scalar(e->type) || e->type->is_data_loc)
+		return 0;
+	if (!e->type->size)
+		return diag_error(c->diag, arg->pos, "%s can't be printed: the size of %s is not known",
+				  check_text(arg, text, sizeof(text)), e->type->name);
+	if (e->kind == EXPR_PIECES && !is_covered(e, e->type, 0, 0))
+		return diag_error(c->diag, arg->pos, "parts of %s have been optimised out at this place: print its members one by one",
+				  check_text(arg, text, sizeof(text)));
+	place.e = e;
+	return e->kind == EXPR_DEREF || e->kind == EXPR_PIECES ? add_strings(&place, e->type, 0, 0) : 0;
+}
