@@ -602,6 +602,23 @@ static bool path_ends_with(const char *path, const char *file)
 	return file_len == path_len || path[path_len - file_len - 1] == '/';
 }
 
+/* A unit's table of files is much smaller than its rows, and mostly tells that these need not be read. */
+static bool unit_has_file(Dwarf_Die *unit, const char *wanted)
+{
+	Dwarf_Files *files;
+	size_t nr;
+
+	if (dwarf_getsrcfiles(unit, &files, &nr))
+		return false;
+	for (size_t i = 0; i < nr; i++) {
+		const char *name = dwarf_filesrc(files, i, NULL, NULL);
+
+		if (name && path_ends_with(name, wanted))
+			return true;
+	}
+	return false;
+}
+
 static int unit_find_line(struct inline_search *search, unsigned int line)
 {
 	Dwarf_Lines *rows;
@@ -609,7 +626,8 @@ static int unit_find_line(struct inline_search *search, unsigned int line)
 	bool statement;
 	size_t nr;
 
-	if (dwarf_getsrclines(&search->unit, &rows, &nr))
+	if (!unit_has_file(&search->unit, search->wanted) ||
+	    dwarf_getsrclines(&search->unit, &rows, &nr))
 		return 0;
 	for (size_t i = 0; i < nr && !err && !search->stopped; i++) {
 		struct bsl_dwarf_place place = { .line = { .line = line } };

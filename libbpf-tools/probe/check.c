@@ -75,6 +75,19 @@ static int check_length(struct checker *c, struct field *field, const struct exp
 	return field->len_expr ? 0 : -ENOMEM;
 }
 
+static int check_string_field(struct checker *c, struct field *field, const struct expr *arg)
+{
+	struct expr *e = check_expr(c, arg);
+	struct type_text text;
+
+	if (!e)
+		return -EINVAL;
+	if ((e->kind == EXPR_DEREF || e->kind == EXPR_PIECES) && type_find_text(e->type, &text))
+		return check_text_field(c, field, e, 0, &text);
+	field->expr = check_string(c, arg, "%s");
+	return field->expr ? 0 : -EINVAL;
+}
+
 static unsigned int values_of(const struct field *field)
 {
 	switch (field->kind) {
@@ -95,8 +108,7 @@ static int check_field(struct checker *c, struct field *field, struct expr *cons
 	case FIELD_INT:
 		return check_int_field(c, field, args[0]);
 	case FIELD_STR:
-		field->expr = check_string(c, args[0], "%s");
-		return field->expr ? 0 : -EINVAL;
+		return check_string_field(c, field, args[0]);
 	case FIELD_STR_LEN:
 		err = check_length(c, field, args[0]);
 		if (err)

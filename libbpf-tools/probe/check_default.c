@@ -23,6 +23,10 @@ struct draft {
 /* The conversion of a type; 0: it isn't printed. */
 static char conversion_of(const struct type *type)
 {
+	struct type_text text;
+
+	if (type_find_text(type->is_reference ? type->target : type, &text))
+		return 's';
 	if (type->is_reference || type->kind == TYPE_STRUCT || type->kind == TYPE_ENUM)
 		return 'O';
 	if (type_is_string(type) && type->kind == TYPE_POINTER)
@@ -113,7 +117,7 @@ static bool is_readable(struct draft *draft, const char *name, struct diag *why)
 	if (!c->context->scope)
 		return true;
 	c->diag = why;
-	check_scope_name(c, &e);
+	check_is_printable(c, &e);
 	c->diag = diag;
 	return !why->text[0];
 }

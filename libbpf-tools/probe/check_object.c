@@ -43,19 +43,33 @@ static bool is_covered(const struct expr *pieces, const struct type *type, uint3
 	return bytes >= type->size;
 }
 
-static struct expr *member_value(struct object_place *place, const struct type *type, uint32_t offset)
+/* What is in a structure at an offset. */
+static struct expr *member_value(struct checker *c, struct expr *e, const struct type *type, uint32_t offset)
 {
-	struct expr *e = place->e;
-
-	return e->kind == EXPR_PIECES ? check_piece(place->c, e->pos, e, offset, type)
-				      : check_new_deref(place->c, e->pos, e->a, offset, type);
+	return e->kind == EXPR_PIECES ? check_piece(c, e->pos, e, offset, type)
+				      : check_new_deref(c, e->pos, e->a, offset, type);
 }
 
-/* A field behind the object's own. */
-static int add_string(struct object_place *place, const struct type *type, uint32_t offset)
+int check_text_field(struct checker *c, struct field *field, struct expr *e, uint32_t offset,
+		     const struct type_text *text)
+{
+	field->kind = FIELD_STR_LEN;
+	field->expr = member_value(c, e, text->data, offset + text->data_offset);
+	field->len_expr = check_convert(c, member_value(c, e, text->len, offset + text->len_offset),
+					type_int(8, true));
+	if (field->expr)
+		field->expr = check_cast_to(c, field->expr,
+					    type_pointer(c->arena, type_char(), field->expr->type->space));
+	return field->expr && field->len_expr ? 0 : c->diag->text[0] ? -EINVAL : -ENOMEM;
+}
+
+/* A field behind the object's own; text: of a string that is a structure, else NULL. */
+static int add_string(struct object_place *place, const struct type *type, uint32_t offset,
+		      const struct type_text *text)
 {
 	struct checked *checked = place->checked;
 	struct field *field;
+	int err = 0;
 
 	if (place->strings == RECORD_MAX_INNER || checked->field_count == place->most ||
 	    offset + type->size > RECORD_MAX_OBJECT)
@@ -63,9 +77,12 @@ static int add_string(struct object_place *place, const struct type *type, uint3
 	field = &checked->fields[checked->field_count];
 	*field = (struct field){.kind = FIELD_STR, .conv = 's', .is_inner = true, .inner_offset = offset,
 				.width = -1, .precision = -1};
-	field->expr = member_value(place, type, offset);
-	if (!field->expr)
-		return -ENOMEM;
+	if (text)
+		err = check_text_field(place->c, field, place->e, offset, text);
+	else
+		field->expr = member_value(place->c, place->e, type, offset);
+	if (err || !field->expr)
+		return err ? err : -ENOMEM;
 	checked->field_count++;
 	place->strings++;
 	return 0;
@@ -77,12 +94,15 @@ static int add_strings(struct object_place *place, const struct type *type, uint
 {
 	uint32_t count;
 	const struct type_member *members = type_members(type, &count);
+	struct type_text text;
 	int err = 0;
 
 	if (depth > MAX_DEPTH)
 		return 0;
 	if (type->kind == TYPE_POINTER && type_is_string(type))
-		return add_string(place, type, offset);
+		return add_string(place, type, offset, NULL);
+	if (type_find_text(type, &text))
+		return add_string(place, type, offset, &text);
 	for (uint32_t i = 0; i < count && !err; i++)
 		err = add_strings(place, members[i].type, offset + members[i].offset, depth + 1);
 	for (uint32_t i = 0; type->kind == TYPE_ARRAY && i < type->count && i < RECORD_MAX_INNER && !err; i++)
@@ -127,4 +147,16 @@ int check_object_field(struct checker *c, struct field *field, const struct expr
 				  check_text(arg, text, sizeof(text)));
 	place.e = e;
 	return e->kind == EXPR_DEREF || e->kind == EXPR_PIECES ? add_strings(&place, e->type, 0, 0) : 0;
+}
+
+bool check_is_printable(struct checker *c, const struct expr *arg)
+{
+	struct field field = {};
+	struct checked checked = {};
+	struct expr *e = check_expr(c, arg);
+	struct type_text text;
+
+	if (e && type_find_text(e->type, &text) && (e->kind == EXPR_DEREF || e->kind == EXPR_PIECES))
+		return !check_text_field(c, &field, e, 0, &text);
+	return e && !check_object_field(c, &field, arg, &checked, 0);
 }

@@ -85,6 +85,11 @@ struct expr *check_argument(struct checker *c, const struct dwarf_variable *vari
 /* %O; the strings that the object points to become fields behind it, up to `most` altogether. 0, -EINVAL, -ENOMEM. */
 int check_object_field(struct checker *c, struct field *field, const struct expr *arg,
 		       struct checked *checked, unsigned int most);
+/* Would it find all that it needs at this place? */
+bool check_is_printable(struct checker *c, const struct expr *arg);
+/* A string that is a structure, at an offset in e: its bytes and their number. 0, -EINVAL or -ENOMEM. */
+int check_text_field(struct checker *c, struct field *field, struct expr *e, uint32_t offset,
+		     const struct type_text *text);
 
 /* ---- check_default.c ---- */
 

@@ -86,7 +86,7 @@ struct expr *check_piece(struct checker *c, int pos, struct expr *pieces, uint32
 		end = &(*end)->b;
 	}
 	if (!cut)
-		return check_fail(c, pos, "this has been optimised out at this place: the program doesn't keep it here");
+		return check_fail(c, pos, "a part of this has been optimised out at this place: the program doesn't keep it here");
 	if (!type_is_scalar(type))
 		return cut;
 	if (cut->b || cut->value || cut->bit_size < 8 * type->size)

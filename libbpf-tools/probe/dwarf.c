@@ -445,7 +445,8 @@ static bool is_member(Dwarf_Die *die)
 	int tag = dwarf_tag(die);
 
 	return (tag == DW_TAG_member && !dwarf_flag(die, DW_AT_external) &&
-		!dwarf_flag(die, DW_AT_declaration)) || tag == DW_TAG_inheritance;
+		!dwarf_flag(die, DW_AT_declaration)) ||
+	       tag == DW_TAG_inheritance || tag == DW_TAG_variant_part;
 }
 
 /* Children that `wanted` takes, at most MAX_MEMBERS. */
@@ -476,6 +477,11 @@ static int complete_struct(struct dwarf_types *types, struct dwarf_node *node)
 
 			if (!is_member(&walk.die))
 				continue;
+			/* Rust's enumerations: which of the variants it is isn't looked at; that there is more is told. */
+			if (dwarf_tag(&walk.die) == DW_TAG_variant_part) {
+				members[count++] = (struct type_member){.name = "variant", .type = type_void()};
+				continue;
+			}
 			/* The members of a base class are found as those of an anonymous structure are. */
 			member->name = dwarf_tag(&walk.die) == DW_TAG_member ? name_of(&walk.die) : "";
 			member->type = dwarf_type_of(types, &walk.die, 0);

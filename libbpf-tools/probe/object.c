@@ -177,8 +177,8 @@ static uint64_t integer_at(const unsigned char *at, const struct type *type, con
 	return type->is_signed ? (uint64_t)((int64_t)value >> (64 - width)) : value >> (64 - width);
 }
 
-static void write_pointer(struct writer *w, const char *key, const struct type *type, uint64_t offset,
-			  uint64_t value)
+/* The string that what is at an offset stands for; false: there is none. */
+static bool write_pointed(struct writer *w, const char *key, uint64_t offset)
 {
 	for (unsigned int i = 0; i < w->object->string_count; i++) {
 		const struct object_string *string = &w->object->strings[i];
@@ -186,9 +186,9 @@ static void write_pointer(struct writer *w, const char *key, const struct type *
 		if (string->offset != offset || string->is_unreadable)
 			continue;
 		write_string(w, key, string->text, string->len, string->is_cut);
-		return;
+		return true;
 	}
-	write_number(w, key, type, value);
+	return false;
 }
 
 static void begin(struct writer *w, const char *key, bool is_array)
@@ -257,6 +257,10 @@ static bool write_members(struct writer *w, const struct type *type, uint64_t of
 static void write_struct(struct writer *w, const char *key, const struct type *type, uint64_t offset,
 			 unsigned int depth)
 {
+	struct type_text text;
+
+	if (type_find_text(type, &text) && write_pointed(w, key, offset))
+		return;
 	if (depth > MAX_DEPTH) {
 		write_rest(w, key);
 		return;
@@ -322,7 +326,8 @@ static void write_value(struct writer *w, const char *key, const struct type *ty
 		write_enum(w, key, type, integer_at(at, type, bits));
 		break;
 	case TYPE_POINTER:
-		write_pointer(w, key, type, offset, integer_at(at, type, NULL));
+		if (!write_pointed(w, key, offset))
+			write_number(w, key, type, integer_at(at, type, NULL));
 		break;
 	case TYPE_FLOAT:
 		write_float(w, key, type, at);

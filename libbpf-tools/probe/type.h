@@ -111,6 +111,14 @@ const struct type_member *type_find_member(const struct type *type, const char *
 bool type_is_scalar(const struct type *type);	/* INT, ENUM, POINTER */
 bool type_is_string(const struct type *type);	/* pointer to char or array of char */
 
+/* A structure that is a string with its length: std::string, Go's string, Rust's &str and String. */
+struct type_text {
+	const struct type *data, *len;	/* of the members: a pointer, and an integer of 8 bytes */
+	uint32_t data_offset, len_offset;
+};
+
+bool type_find_text(const struct type *type, struct type_text *text);
+
 /* C's declaration of `name` with this type ("char *filename", "int v[4]") into buf, cut at size. */
 const char *type_declare(const struct type *type, const char *name, char *buf, size_t size);
 

@@ -181,3 +181,36 @@ def test_names_come_from_the_debug_file_of_a_stripped_program(tmp_path):
         out, err = trace.stop()
     assert trace.status == 0, err
     assert {line.split()[4] for line in out.splitlines()[1:]} == {"/page/0", "/page/1"}
+
+
+def of_other_language(target, spec):
+    """The messages of a run of a target that isn't C."""
+    if not target_path(target).exists():
+        pytest.skip(f"{target} is missing: its compiler isn't installed")
+    with Tool("trace", spec.format(target_path(target))) as trace:
+        log = run_target(target, ROUNDS)
+        out, err = trace.stop()
+    assert trace.status == 0, err
+    return log, [line.split(None, 4)[4] for line in out.splitlines()[1:]]
+
+
+def test_strings_references_and_this_of_cpp():
+    log, seen = of_other_language("throw", "p:{}:app::Greeter::greet")
+    names = [line.split()[0] for line in logged(log, "app::Greeter::greet")]
+    assert [re.sub("0x[0-9a-f]+", "ADDR", line) for line in seen] == [f'this=ADDR, name="{name}"' for name in names]
+    _, seen = of_other_language("throw", 'p:{}:app::Greeter::greet "%s|%d|%O", name, name._M_string_length, name')
+    assert seen == [f'{name}|{len(name)}|"{name}"' for name in names]
+
+
+def test_overloads_have_their_own_parameters():
+    _, seen = of_other_language("throw", "p:{}:app::add")
+    assert seen == [line for i in range(ROUNDS) for line in (f"a={i}, b=1", "a=?, b=?")]
+
+
+def test_strings_of_go():
+    log, seen = of_other_language("goadd", 'p:{}:main.goName "%s %d", name, name.len')
+    assert sorted(seen) == [f"name {i} 6" for i in range(ROUNDS)]
+    _, seen = of_other_language("goadd", "p:{}:main.goAdd")
+    assert sorted(set(seen)) == sorted(f"a={a}, b={b}" for a, b in (line.split()[:2] for line in logged(log, "goAdd")))
+    _, seen = of_other_language("goadd", "r:{}:main.goAdd")
+    assert sorted(seen) == sorted("= " + line.split(" = ")[1] for line in logged(log, "goAdd"))
