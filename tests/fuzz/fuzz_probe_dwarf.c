@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Any bytes as a program with DWARF: every name seen at some of its places is checked, its value generated and
+ * the file's own bytes printed by its type.
+ */
+#include <elf.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <blazesym-lite.h>
+
+#include "probe/arena.h"
+#include "probe/check.h"
+#include "probe/dwarf.h"
+#include "probe/generate.h"
+#include "probe/object.h"
+#include "probe/parse.h"
+
+struct input {
+	const uint8_t *data;
+	size_t size;
+	struct dwarf_scope *scope;
+};
+
+static void print_as(const struct input *input, const struct type *type)
+{
+	struct object object = {.type = type, .bytes = input->data, .size = input->size};
+	struct record_text text = {};
+
+	object_format(&object, &text);
+	record_text_free(&text);
+}
+
+static void generate(const struct checked *checked)
+{
+	const struct record_opts layout = {.string_size = 80};
+	const struct generate_opts opts = {.ring_fd = 1, .ctl_fd = 2, .lost_fd = 3, .unreadable_fd = 4,
+					   .scratch_fd = 5, .follow_fd = -1, .cgroup_fd = -1, .uid = -1};
+	struct code_program program;
+	struct record record;
+	struct diag diag = {};
+
+	if (!record_layout(checked, &layout, &record) && !generate_program(&record, &opts, &program, &diag))
+		code_program_free(&program);
+}
+
+static void check(const struct input *input, const char *expression)
+{
+	const struct probe_context context = {
+		.kind = SPEC_ENTRY, .machine = EM_X86_64, .scope = input->scope, .is_relocatable = true,
+		.has_params = true, .retval_type = dwarf_scope_retval(input->scope), .string_size = 80};
+	struct arena *arena = arena_new();
+	struct checked *checked;
+	struct spec *spec;
+	struct diag diag = {};
+	char text[256];
+
+	snprintf(text, sizeof(text), "p:x:f \"%%O\", %s", expression);
+	if (!parse_spec(arena, text, &spec, &diag) && !check_spec(spec, &context, &checked, &diag))
+		generate(checked);
+	arena_free(arena);
+}
+
+static void ask(const struct input *input, const struct dwarf_variable *variable)
+{
+	static const char *const forms[] = {"%s", "*%s", "%s->len", "%s.len", "%s[1]", "%s->next->path", "sizeof(%s)"};
+	const char *name = dwarf_variable_name(variable);
+	char text[200];
+
+	print_as(input, dwarf_variable_type(variable));
+	for (size_t i = 0; strlen(name) < 32 && i < sizeof(forms) / sizeof(forms[0]); i++) {
+		snprintf(text, sizeof(text), forms[i], name);
+		check(input, text);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char *const others[] = {"served", "POST", "((struct req *)arg1)->path", "sizeof(union u)"};
+	struct input input = {data, size, NULL};
+	struct dwarf_types *types = NULL;
+	const struct dwarf_variable *variable;
+	struct bsl_elf *elf;
+
+	if (bsl_elf_open_mem(data, size, &elf))
+		return 0;
+	if (dwarf_types_new(elf, &types))
+		goto cleanup;
+	for (uint64_t addr = 0x250; addr < 0x310; addr += 4) {
+		if (dwarf_scope_new(types, addr, addr & 4, &input.scope))
+			continue;
+		print_as(&input, dwarf_scope_retval(input.scope));
+		for (unsigned int i = 0; i < 16 && (variable = dwarf_scope_param(input.scope, i)); i++)
+			ask(&input, variable);
+		for (unsigned int i = 0; i < 16 && (variable = dwarf_scope_local(input.scope, i)); i++)
+			ask(&input, variable);
+		for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+			check(&input, others[i]);
+	}
+cleanup:
+	dwarf_types_free(types);
+	bsl_elf_close(elf);
+	return 0;
+}
