@@ -224,15 +224,8 @@ static bool has_hidden_first(const struct passing *p, const struct dwarf_scope *
 
 static struct expr *register_word(struct checker *c, const struct passing *p, unsigned int index, int pos)
 {
-	const struct var *var = check_register_number(c, registers[row_of(p)].regs[index], pos);
-	struct expr *e = var ? check_new_expr(c, EXPR_NAME, pos, var->type, NULL, NULL) : NULL;
-
-	if (!e)
-		return NULL;
-	e->var = var;
-	e->text = var->name;
-	e->len = strlen(var->name);
-	return check_cast_to(c, e, type_int(8, false));
+	return check_cast_to(c, check_register_value(c, registers[row_of(p)].regs[index], pos),
+			     type_int(8, false));
 }
 
 static struct expr *at_address(struct checker *c, struct expr *address, const struct type *type, int pos)
@@ -248,14 +241,10 @@ static struct expr *stack_argument(struct checker *c, const struct passing *p, c
 	const struct type *word = type_int(8, false);
 	/* x86_64: above the return address. */
 	uint64_t offset = argument->stack + (p->machine == EM_X86_64 ? 8 : 0);
-	const struct var *var = check_register_number(c, p->machine == EM_X86_64 ? 7 : 31, pos);
-	struct expr *address = var ? check_new_expr(c, EXPR_NAME, pos, var->type, NULL, NULL) : NULL;
+	struct expr *address = check_register_value(c, p->machine == EM_X86_64 ? 7 : 31, pos);
 
 	if (!address)
 		return NULL;
-	address->var = var;
-	address->text = var->name;
-	address->len = strlen(var->name);
 	address = check_new_binary(c, pos, OP_ADD, word, check_cast_to(c, address, word),
 				   check_new_int(c, pos, word, offset));
 	if (address && argument->is_address)

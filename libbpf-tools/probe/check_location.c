@@ -30,7 +30,6 @@ struct machine {
 	} stack[STACK_SIZE];
 	unsigned int count;
 	bool is_value;		/* what is on top is the value itself, not its address */
-	bool is_static;		/* an address as the linker knew it was used */
 };
 
 static int run(struct machine *m, const Dwarf_Op *ops, size_t count);
@@ -70,21 +69,8 @@ static int push_number(struct machine *m, uint64_t value)
 	return push(m, check_new_int(m->c, m->pos, word(), value), 1);
 }
 
-static int push_register(struct machine *m, uint64_t number, int64_t offset)
+static int push_sum(struct machine *m, struct expr *e, int64_t offset)
 {
-	const struct bsl_reg *row = number < 128 ? bsl_reg_get(m->c->context->machine, (int)number) : NULL;
-	const struct var *var;
-	struct expr *e;
-
-	if (!row)
-		return refuse(m, "it is in a register that probes don't see (floating point, vectors)");
-	var = check_register_number(m->c, (int)number, m->pos);
-	e = var ? check_new_expr(m->c, EXPR_NAME, m->pos, var->type, NULL, NULL) : NULL;
-	if (!e)
-		return -ENOMEM;
-	e->var = var;
-	e->text = var->name;
-	e->len = strlen(var->name);
 	e = check_cast_to(m->c, e, word());
 	if (e && offset)
 		e = check_new_binary(m->c, m->pos, OP_ADD, word(), e,
@@ -92,17 +78,27 @@ static int push_register(struct machine *m, uint64_t number, int64_t offset)
 	return push(m, e, 2);
 }
 
+static int push_register(struct machine *m, uint64_t number, int64_t offset)
+{
+	if (number >= 128 || !bsl_reg_get(m->c->context->machine, (int)number))
+		return refuse(m, "it is in a register that probes don't see (floating point, vectors)");
+	return push_sum(m, check_register_value(m->c, (int)number, m->pos), offset);
+}
+
 /* An address of the program file: the probe knows its own address there, and where it is now. */
 static int push_address(struct machine *m, uint64_t addr)
 {
 	int pc = m->c->context->machine == EM_AARCH64 ? 32 : 16;
 
-	m->is_static = true;
+	struct expr *here;
+
 	if (!m->c->context->is_relocatable)
 		return push_number(m, addr);
-	if (m->c->spec->kind == SPEC_RETURN)
-		return refuse(m, "where the program was loaded is known at its own places only (p:), not at a return");
-	return push_register(m, (uint64_t)pc, (int64_t)(addr - m->c->context->scope->addr));
+	here = check_register_value(m->c, pc, m->pos);
+	/* At a return we are in the caller, which may be in another file. */
+	if (here && m->c->spec->kind == SPEC_RETURN && m->variable->is_global)
+		here = check_keep(m->c, "the probe's address", here);
+	return push_sum(m, here, (int64_t)(addr - m->c->context->scope->addr));
 }
 
 static int load(struct machine *m, uint64_t size)

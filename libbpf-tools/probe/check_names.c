@@ -135,18 +135,26 @@ static struct var *register_var(struct checker *c, const char *name, int reg, in
 	return var;
 }
 
-const struct var *check_register_number(struct checker *c, int reg, int pos)
+struct expr *check_register_value(struct checker *c, int reg, int pos)
 {
 	const struct bsl_reg *row = bsl_reg_get(c->context->machine, reg);
 	char name[64], *copy;
 	struct var *var;
+	struct expr *e;
 
 	snprintf(name, sizeof(name), "ctx->%s", row ? row->name : "?");
 	var = row ? find_var(c, name) : NULL;
-	if (var)
-		return var;
-	copy = arena_strndup(c->arena, name, strlen(name));
-	return copy ? register_var(c, copy, reg, pos, type_unknown()) : NULL;
+	if (!var) {
+		copy = arena_strndup(c->arena, name, strlen(name));
+		var = copy ? register_var(c, copy, reg, pos, type_unknown()) : NULL;
+	}
+	e = var ? check_new_expr(c, EXPR_NAME, pos, var->type, NULL, NULL) : NULL;
+	if (!e)
+		return NULL;
+	e->var = var;
+	e->text = var->name;
+	e->len = strlen(var->name);
+	return e;
 }
 
 /* The index-th integer argument (from 0) at a function's entry. */

@@ -35,7 +35,7 @@ struct expr *check_constant(struct checker *c, const struct expr *e);
 const struct var *check_register(struct checker *c, const struct expr *e, bool *is_register);
 
 /* The contents of a register by bsl_reg_get()'s number, of type_unknown(). */
-const struct var *check_register_number(struct checker *c, int reg, int pos);
+struct expr *check_register_value(struct checker *c, int reg, int pos);
 
 /* The nearest of several names to a wrong one. */
 struct suggestion {

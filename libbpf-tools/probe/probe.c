@@ -52,23 +52,29 @@ static int check_kernel(struct probe *probe, const struct probe_opts *opts, stru
  * Places of one spec differ in what they know: a variable can be kept at one and not at another, a function
  * that a pattern matches can lack a parameter. Those go, with a word, as long as there are others.
  */
+static size_t drop_places(struct target_place *places, size_t count, unsigned int context)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (places[i].context == context)
+			continue;
+		places[kept] = places[i];
+		places[kept++].context -= places[i].context > context;
+	}
+	return kept;
+}
+
 static void drop_context(struct probe *probe, unsigned int context, const struct diag *diag)
 {
 	struct target *target = &probe->target;
-	size_t kept = 0;
 
-	for (size_t i = 0; i < target->place_count; i++) {
-		struct target_place place = target->places[i];
-
-		if (place.context == context)
+	for (size_t i = 0; i < target->place_count; i++)
+		if (target->places[i].context == context)
 			log_warn("'%s' is not probed at %s, 0x%llx in the file: %s", probe->spec->text,
-				 place.name, (unsigned long long)place.offset, diag->text);
-		else
-			target->places[kept++] = place;
-		if (kept && target->places[kept - 1].context > context && place.context != context)
-			target->places[kept - 1].context--;
-	}
-	target->place_count = kept;
+				 target->places[i].name, (unsigned long long)target->places[i].offset, diag->text);
+	target->place_count = drop_places(target->places, target->place_count, context);
+	target->entry_count = drop_places(target->entries, target->entry_count, context);
 	target->context_count--;
 	memmove(&target->contexts[context], &target->contexts[context + 1],
 		(target->context_count - context) * sizeof(target->contexts[0]));

@@ -181,9 +181,8 @@ int target_add_contexts(const struct spec *spec, const struct target_opts *opts,
 
 	if (!opts->wants_types && !spec_wants(spec))
 		return target_add_context(target, plain);
-	if (target->place_count > MAX_TYPED_PLACES && !target->ret_sites) {
-		log_info("%s: the parameters of %zu functions are too many to look at", spec->text,
-			 target->place_count);
+	if ((target->ret_sites ? target->entry_count : target->place_count) > MAX_TYPED_PLACES) {
+		log_info("%s: these are too many functions to look at the parameters of each", spec->text);
 		return target_add_context(target, plain);
 	}
 	target_load_debug(opts, target);

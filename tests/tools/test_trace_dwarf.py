@@ -69,7 +69,18 @@ def test_without_a_format_everything_is_printed_by_its_type(server):
     assert seen == [f"a={i}, b=98, c=-3, d={1 << 40}, e={0xf0000000}, f={-i}, g=7, h=104, i={9 + i}"
                     for i in range(ROUNDS)]
     log, seen = traced(server, "r:nine")
-    assert seen == logged(log, "nine")
+    assert [line.split(") ")[1].split(" <")[0] for line in seen] == logged(log, "nine")
+    assert [line.split(", ")[-1].split(")")[0] for line in seen] == [f"i={9 + i}" for i in range(ROUNDS)]
+
+
+@BUILDS
+def test_returns_know_parameters_as_they_were_at_the_entry(server):
+    log, seen = traced(server, 'r:handle (depth == 1) "%s %d %d = %d", req->path, req->len, req->method, retval')
+    assert seen == logged(log, "handle")
+    log, seen = traced(server, 'r:sum_points "%d,%d %d,%d %d = %d", a.x, a.y, b.x, b.y, factor, retval')
+    assert seen[0::2] == logged(log, "sum_points")
+    log, seen = traced(server, 'r:sum_big (served >= 0) "%d %d %d = %d", a, big.v[3], b, retval')
+    assert seen == logged(log, "sum_big")
 
 
 REQUEST = ('{{.path="/page/{i}", .len={len}, .method={method}, .secure={odd}, .version=5, .code=2748, '
@@ -213,4 +224,7 @@ def test_strings_of_go():
     _, seen = of_other_language("goadd", "p:{}:main.goAdd")
     assert sorted(set(seen)) == sorted(f"a={a}, b={b}" for a, b in (line.split()[:2] for line in logged(log, "goAdd")))
     _, seen = of_other_language("goadd", "r:{}:main.goAdd")
-    assert sorted(seen) == sorted("= " + line.split(" = ")[1] for line in logged(log, "goAdd"))
+    assert sorted({line.split(" <")[0] for line in seen}) == sorted(
+        "(a={}, b={}) = {}".format(*line.replace(" = ", " ").split()) for line in logged(log, "goAdd"))
+    _, seen = of_other_language("goadd", 'r:{}:main.goName "%s %d", name, retval')
+    assert sorted(seen) == [f"name {i} 6" for i in range(ROUNDS)]
