@@ -64,20 +64,25 @@ struct {
 	__type(value, struct pending);
 } pendings SEC(".maps");
 
-/* The offset in text after a string of this length at offset, which stays below limit. */
-static __always_inline __u64 advance(__u64 offset, long len, __u64 limit)
+/*
+ * The offset in text after a string of this length at offset. No branches, which would double what
+ * the verifier has to look at: a mask that changes nothing bounds the offset.
+ */
+static __always_inline __u64 advance(__u64 offset, long len, __u64 mask)
 {
-	if (len > 0)
-		offset += len;
+	offset += len & ~(len >> 63);
 	barrier_var(offset);
-	return offset > limit ? limit : offset;
+	return offset & mask;
 }
 
-#define FILE_END EXECSNOOP_PATH_SIZE
-#define INTERPRETER_END (FILE_END + EXECSNOOP_PATH_SIZE)
-#define CGROUP_END (INTERPRETER_END + EXECSNOOP_NAME_SIZE)
-#define CWD_END (CGROUP_END + EXECSNOOP_PATH_SIZE)
+/* One less than a power of two above what the parts up to there can take. */
+#define FILE_MASK 0x1fff
+#define INTERPRETER_MASK 0x3fff
+#define CGROUP_MASK 0x3fff
+#define CWD_MASK 0x3fff
+#define CWD_END (3 * EXECSNOOP_PATH_SIZE + EXECSNOOP_NAME_SIZE)
 #define ARGS_END (CWD_END + EXECSNOOP_ARGS_SIZE)
+#define ARGS_MASK 0xffff
 
 static __always_inline struct scratch *begin(struct task_struct *task, __u32 tid,
 					     const struct pending *pending)
@@ -124,7 +129,7 @@ static __always_inline __u64 add_cgroup(struct execsnoop_event *event, struct ta
 
 	len = bpf_probe_read_kernel_str(&event->text[offset], EXECSNOOP_NAME_SIZE, name);
 	event->cgroup_len = len;
-	return advance(offset, len, CGROUP_END);
+	return advance(offset, len, CGROUP_MASK);
 }
 
 /*
@@ -184,7 +189,7 @@ static __always_inline __u64 add_cwd(struct scratch *scratch, struct task_struct
 		;
 	if (!scratch->done && event->cwd_len >= 0)
 		event->flags |= EXECSNOOP_CWD_CUT;
-	return advance(offset, event->cwd_len, CWD_END);
+	return advance(offset, event->cwd_len, CWD_MASK);
 }
 
 static __always_inline __u64 add_context(struct scratch *scratch, struct task_struct *task,
@@ -218,7 +223,7 @@ static __always_inline __u64 add_new_args(struct execsnoop_event *event, struct 
 		return offset;
 	}
 	event->args_len = len;
-	return advance(offset, len, ARGS_END);
+	return advance(offset, len, ARGS_MASK);
 }
 
 SEC("raw_tp")
@@ -244,16 +249,29 @@ int exec_succeeded(struct raw_context *ctx)
 	event->flags |= EXECSNOOP_HAS_ARGC;
 	event->file_len = bpf_probe_read_kernel_str(event->text, EXECSNOOP_PATH_SIZE,
 						    BPF_CORE_READ(bprm, filename));
-	offset = advance(offset, event->file_len, FILE_END);
+	offset = advance(offset, event->file_len, FILE_MASK);
 	event->interpreter_len = bpf_probe_read_kernel_str(
 		&event->text[offset], EXECSNOOP_PATH_SIZE, BPF_CORE_READ(bprm, interp));
-	offset = advance(offset, event->interpreter_len, INTERPRETER_END);
+	offset = advance(offset, event->interpreter_len, INTERPRETER_MASK);
 	offset = add_context(scratch, task, offset);
 	offset = add_new_args(event, task, offset);
-	events_output(ctx, scratch, offsetof(struct execsnoop_event, text) + offset, 0);
+	events_output_quietly(ctx, scratch, offsetof(struct execsnoop_event, text) + offset, 0);
 done:
 	if (pending)
 		bpf_map_delete_elem(&pendings, &tid);
+	return 0;
+}
+
+/*
+ * On kernels that preempt programs, waking the consumer means to wait for it, and meanwhile the
+ * kernel would skip the program above on this CPU for all other tasks: it is this one, then, which
+ * does no harm.
+ */
+SEC("raw_tp")
+int exec_wakes(void *ctx)
+{
+	if (!events_use_perf)
+		events_wake_consumer();
 	return 0;
 }
 
@@ -363,7 +381,7 @@ static __always_inline __u64 add_old_args(struct scratch *scratch, const struct 
 		event->args_len = EXECSNOOP_ARGS_SIZE;
 		event->flags |= EXECSNOOP_ARGS_CUT;
 	}
-	return advance(offset, event->args_len, ARGS_END);
+	return advance(offset, event->args_len, ARGS_MASK);
 }
 
 /* For execve and execveat. */
@@ -397,7 +415,7 @@ int leave_exec(struct exit_context *ctx)
 	} else {
 		event->file_len = bpf_probe_read_user_str(event->text, EXECSNOOP_PATH_SIZE,
 							  (void *)pending->file);
-		offset = advance(offset, event->file_len, FILE_END);
+		offset = advance(offset, event->file_len, FILE_MASK);
 		offset = add_context(scratch, task, offset);
 		offset = add_old_args(scratch, pending, offset);
 	}

@@ -136,6 +136,7 @@ static int attach(void *ctx)
 	const struct execsnoop_bpf *skel = env->skel;
 	const struct tool_tracepoint points[] = {
 		{ skel->progs.exec_succeeded, NULL, "sched_process_exec", false },
+		{ skel->progs.exec_wakes, NULL, "sched_process_exec", false },
 		{ skel->progs.leave_exec, "syscalls", "sys_exit_execve", false },
 		{ skel->progs.leave_exec, "syscalls", "sys_exit_execveat", false },
 		{ skel->progs.enter_execve, "syscalls", "sys_enter_execve", false },
@@ -183,6 +184,7 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	TOOL_OPENED(&env->tool, skel);
 	TOOL_USES_EVENTS_AND_FILTER(&env->tool, skel);
 	env->tool.scratch_slots = &skel->rodata->events_scratch_slots;
+	env->tool.waker = skel->progs.exec_wakes;
 	skel->rodata->with_fails = env->print.fails;
 	skel->rodata->with_cwd = env->print.cwd;
 	skel->rodata->with_cgroup = env->print.cgroup || json;

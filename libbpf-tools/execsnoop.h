@@ -41,8 +41,8 @@ struct execsnoop_event {
 	__u64 unread[EXECSNOOP_ARGS_MAX / 64];
 	char comm[16];		/* after the call */
 	char old_comm[16];	/* before it, with EXECSNOOP_HAS_OLD_COMM */
-	char text[3 * EXECSNOOP_PATH_SIZE + 2 * EXECSNOOP_NAME_SIZE + EXECSNOOP_ARGS_SIZE +
-		  EXECSNOOP_PIECE_SIZE];
+	/* Room for what the verifier believes that the parts before the arguments can take, and a piece more. */
+	char text[4 * EXECSNOOP_PATH_SIZE + EXECSNOOP_ARGS_SIZE + EXECSNOOP_PIECE_SIZE];
 };
 
 #endif /* EXECSNOOP_H */

@@ -59,8 +59,8 @@ static __always_inline void events_wake_consumer(void)
 	bpf_ringbuf_discard(doorbell, BPF_RB_FORCE_WAKEUP);
 }
 
-/* Send a record that lies anywhere, such as a small one on the stack. 0, or a negative errno: it is lost, and counted. */
-static __always_inline long events_send(void *ctx, void *data, __u64 size, __u32 probe)
+/* As events_send(), for a program that has another one to wake the consumer. */
+static __always_inline long events_send_quietly(void *ctx, void *data, __u64 size, __u32 probe)
 {
 	long err;
 
@@ -70,7 +70,15 @@ static __always_inline long events_send(void *ctx, void *data, __u64 size, __u32
 		err = bpf_ringbuf_output(&events, data, size, BPF_RB_NO_WAKEUP);
 	if (err)
 		events_count_lost(probe);
-	else if (!events_use_perf)
+	return err;
+}
+
+/* Send a record that lies anywhere, such as a small one on the stack. 0, or a negative errno: it is lost, and counted. */
+static __always_inline long events_send(void *ctx, void *data, __u64 size, __u32 probe)
+{
+	long err = events_send_quietly(ctx, data, size, probe);
+
+	if (!err && !events_use_perf)
 		events_wake_consumer();
 	return err;
 }
@@ -91,7 +99,7 @@ struct events_scratch {
 };
 
 /* How many slots are looked at. */
-#define EVENTS_SCRATCH_TRIES 16
+#define EVENTS_SCRATCH_TRIES 8
 
 /* Set by events_maps_prepare(), as is the size of the map. */
 const volatile __u32 events_scratch_slots = 1;
@@ -156,15 +164,24 @@ static __always_inline void events_scratch_done(void *data)
  * Send the first size bytes of what events_scratch() gave, and give it back; size 0 sends nothing.
  * Returns as events_send().
  */
-static __always_inline long events_output(void *ctx, void *data, __u64 size, __u32 probe)
+static __always_inline long events_output_quietly(void *ctx, void *data, __u64 size, __u32 probe)
 {
 	long err = 0;
 
 	if (size > EVENTS_SCRATCH_SIZE)
 		size = EVENTS_SCRATCH_SIZE;
 	if (size)
-		err = events_send(ctx, data, size, probe);
+		err = events_send_quietly(ctx, data, size, probe);
 	events_scratch_done(data);
+	return err;
+}
+
+static __always_inline long events_output(void *ctx, void *data, __u64 size, __u32 probe)
+{
+	long err = events_output_quietly(ctx, data, size, probe);
+
+	if (!err && !events_use_perf)
+		events_wake_consumer();
 	return err;
 }
 #endif /* EVENTS_SCRATCH_SIZE */

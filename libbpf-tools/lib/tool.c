@@ -119,7 +119,7 @@ static void tool_detach(void *ctx)
 
 	attach_set_close(&tool->attached);
 	bpf_object__for_each_program(prog, tool->object) {
-		if (tool->events && bpf_program__fd(prog) >= 0)
+		if (tool->events && prog != tool->waker && bpf_program__fd(prog) >= 0)
 			events_add_skipped(tool->events, bpf_program__fd(prog));
 	}
 }

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tracing import Tool, json_lines, run_target, run_tool, wait_until
+from tracing import FULL, HITS, Tool, json_lines, json_told, run_target, run_tool, wait_until
 
-FULL = bool(os.environ.get("TESTS_FULL"))
 ARGS_SIZE = 32768
 ARGS_MAX = 512
 
@@ -425,17 +424,18 @@ def check_storm(count, folder, log, records):
     return missing
 
 
-def test_nothing_of_a_storm_is_missing_or_wrong(folder):
-    scale = float(os.environ.get("TESTS_SCALE", "1"))
-    count = 100000 if FULL else int(480 * scale)
+def test_nothing_of_a_storm_is_wrong_or_missing_untold(folder):
+    count = 100000 if FULL else max(HITS // 200, 120)
     with open(folder / "log.json", "w+") as output:
         with Tool("execsnoop", "-x", "--json", "-l", "id=", stdout=output) as tool:
             log = run_target("execs", count, 10, folder)
             usage = Path(f"/proc/{tool.process.pid}/stat").read_text().split()
             _, err = tool.stop()
         output.seek(0)
-        records, lost = json_lines(output.read())
+        text = output.read()
+    records, lost = json_lines(text)
+    told = json_told(text)
     missing = check_storm(count, folder, log, records)
-    print(f"{count} calls, {len(records)} records, {lost} lost, "
+    print(f"{count} calls, {len(records)} records, {lost} lost, {told - lost} in doubt, "
           f"{(int(usage[13]) + int(usage[14])) * 10} ms of CPU in the tool")
-    assert len(missing) == lost == 0, (missing[:5], err)
+    assert lost <= len(missing) <= told, (missing[:5], err)

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tracing import PATIENCE, Tool, json_lines, run_target, run_tool, tool_path
+from tracing import FULL, HITS, PATIENCE, Tool, json_lines, json_told, run_target, run_tool, tool_path
 
-FULL = bool(os.environ.get("TESTS_FULL"))
 PYTHON = "/usr/bin/python3"
 
 
@@ -297,45 +296,50 @@ def test_kernel_memory_is_small():
         assert 0 < locked_bytes(tool.process.pid) <= 4 << 20
 
 
+def check_attempt(what, record):
+    shape, error, lport, port = what
+    if error == -1:
+        assert record["result"] == "closed", (what, record)
+    elif shape == "reset":
+        # After the handshake, maybe before connect() returned.
+        assert record["result"] == "ok" and error in (0, errno.ECONNRESET), (what, record)
+    else:
+        assert record.get("errno", 0) == error, (what, record)
+    assert record["ip"] == (6 if shape.endswith("6") else 4), (what, record)
+    assert record["mapped"] == (shape in ("mapped", "nonblocking_refused")), (what, record)
+
+
 def check_load(log, records):
-    """In each thread, the same attempts in the same order; returns how many."""
-    by_thread = {}
+    """In each thread, the same attempts in the same order; returns how many there were, and are missing."""
+    by_thread, missing = {}, 0
     for line in log[1:]:
         tid, shape, error, lport, port = line.split()
         by_thread.setdefault(int(tid), []).append((shape, int(error), int(lport), int(port)))
     for tid, attempts in by_thread.items():
         shown = [r for r in records if r["tid"] == tid]
-        for (shape, error, lport, port), record in zip(attempts, shown):
-            what = (tid, shape, error, lport, port, record)
-            assert record["dport"] == port, what
-            if error == -1:
-                assert record["result"] == "closed", what
-            elif shape == "reset":
-                # After the handshake, maybe before connect() returned.
-                assert record["result"] == "ok" and error in (0, errno.ECONNRESET), what
+        for what in attempts:
+            _, error, lport, port = what
+            if shown and shown[0]["dport"] == port and (error or shown[0]["lport"] == lport):
+                check_attempt(what, shown.pop(0))
             else:
-                assert record.get("errno", 0) == error, what
-            if not error:
-                assert record["lport"] == lport, what
-            assert record["ip"] == (6 if shape.endswith("6") else 4), what
-            assert record["mapped"] == (shape in ("mapped", "nonblocking_refused")), what
-        assert len(attempts) == len(shown), (tid, len(attempts), len(shown))
-    return sum(map(len, by_thread.values()))
+                missing += 1
+        assert not shown, (tid, shown[:3])
+    return sum(map(len, by_thread.values())), missing
 
 
-def test_nothing_of_a_load_is_missing_or_wrong(tmp_path):
-    scale = float(os.environ.get("TESTS_SCALE", "1"))
-    count = 50000 if FULL else int(960 * scale)
+def test_nothing_of_a_load_is_wrong_or_missing_untold(tmp_path):
+    count = 50000 if FULL else max(HITS // 40, 480)
     with open(tmp_path / "log.json", "w+") as output:
         with Tool("tcpconnect", "--json", stdout=output) as tool:
             log = run_target("connects", count, 4)
             usage = Path(f"/proc/{tool.process.pid}/stat").read_text().split()
             tool.stop()
         output.seek(0)
-        records, lost = json_lines(output.read())
+        text = output.read()
+    records, lost = json_lines(text)
+    told = json_told(text)
     netns = int(log[0].split()[1])
-    records = [r for r in records if r["netns"] == netns]
-    attempts = check_load(log, records)
-    print(f"{attempts} attempts, {len(records)} records, {lost} lost, "
+    attempts, missing = check_load(log, [r for r in records if r["netns"] == netns])
+    print(f"{attempts} attempts, {missing} missing, {lost} lost, {told - lost} in doubt, "
           f"{(int(usage[13]) + int(usage[14])) * 10} ms of CPU in the tool")
-    assert attempts == len(records) and lost == 0
+    assert lost <= missing <= told

@@ -86,6 +86,17 @@ def run_target(name, *args, env=None):
     return done.stdout.decode().splitlines()
 
 
+# How much work the loads do: a machine that is emulated has less. TESTS_FULL=1 is what the tools promise.
+HITS = int(os.environ.get("TESTS_HITS", "200000"))
+FULL = bool(os.environ.get("TESTS_FULL"))
+
+
+def json_told(text):
+    """How many events a --json run may lack: those lost, and those in doubt (skipped by a preemptible kernel)."""
+    last = json.loads(text.splitlines()[-1])
+    return last["lost"] + last.get("doubtful", 0)
+
+
 def json_lines(text):
     """(records, lost) of a --json run."""
     records = [json.loads(line) for line in text.splitlines()]
