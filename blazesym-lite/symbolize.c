@@ -541,7 +541,7 @@ int bsl_symbolize_elf(struct bsl_symbolizer *symbolizer, const char *path, bool 
 
 		memset(location, 0, sizeof(*location));
 		location->module = path;
-		location->addr = addrs[i];
+		location->addr = offsets ? 0 : addrs[i];
 		if (file->elf && offsets &&
 		    bsl_elf_offset_to_addr(file->elf, addrs[i], &location->addr))
 			location->reason = BSL_NO_SYMBOL;

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """blazesym-lite, end to end: addresses of processes wherever their files are, names into places,
 USDT sites, and what it says when it can't."""
+import bisect
 import ctypes
 import glob
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -245,6 +247,20 @@ def test_every_miss_has_its_reason():
             assert f"? ({reason})" in bsl("-p", process.pid, hex(address))
 
 
+def test_process_and_file_say_the_same():
+    """Of random places in all the code that this process has mapped: the bias is right for each."""
+    dice = random.Random(7)
+    for start, end, permissions, offset, path in mappings(os.getpid()):
+        if "x" not in permissions or not path.startswith("/"):
+            continue
+        places = [dice.randrange(end - start) for _ in range(200)]
+        here = records("-p", os.getpid(), *(hex(start + place) for place in places))
+        there = records("-e", path, "-o", *(hex(offset + place) for place in places))
+        wanted = ("name", "offset", "size", "elf_address", "reason")
+        assert [[a.get(key) for key in wanted] for a in here] == [[a.get(key) for key in wanted] for a in there]
+        assert {a["module"] for a in here} == {path}
+
+
 # ---- the kernel ---------------------------------------------------------------------------------
 
 
@@ -263,6 +279,26 @@ def test_kernel_address_and_name():
     assert (answer["name"], answer["offset"]) == (name, 1)
     assert address in [row["address"] for row in records("-k", "--find", name)]
     assert name in [row["name"] for row in records("-k", "--find", name[:-1] + "?")]
+
+
+def test_random_kernel_addresses_agree_with_kallsyms():
+    kernel_function()
+    rows = (line.split() for line in open("/proc/kallsyms"))
+    starts = {}
+    for row in rows:
+        if row[1] in "TtWw" and len(row) == 3:
+            starts.setdefault(int(row[0], 16), set()).add(row[2])
+    ordered = sorted(starts)
+    first, last = (next(at for at, names in starts.items() if name in names) for name in ("_stext", "_etext"))
+    dice = random.Random(7)
+    addresses = [dice.randrange(first, last) for _ in range(2000)]
+    for address, answer in zip(addresses, records("-k", *map(hex, addresses))):
+        at = bisect.bisect_right(ordered, address)
+        start = ordered[at - 1]
+        if answer["name"] is None:
+            assert ordered[at] - start > 1 << 16, "only in a gap that no function fills"
+        else:
+            assert answer["name"] in starts[start] and answer["offset"] == address - start
 
 
 # ---- names into places --------------------------------------------------------------------------
