@@ -514,11 +514,59 @@ static int resolve_tracepoints(const struct spec *spec, const struct target_opts
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
+/* Of the files that a process runs the one that has a USDT probe, and another one if there is. */
+struct usdt_owner {
+	const struct spec *spec;
+	struct bsl_file *file;
+	char other[PATH_MAX];
+};
+
+static int usdt_owner_found(const struct bsl_process_usdt *site, void *ctx)
+{
+	struct usdt_owner *owner = ctx;
+	struct bsl_file *file = owner->file;
+
+	if (!site->usdt || !matches(owner->spec->category, site->usdt->provider) ||
+	    !matches(owner->spec->func, site->usdt->name))
+		return 0;
+	if (!*file->path) {
+		snprintf(file->path, sizeof(file->path), "%s", site->path);
+		snprintf(file->display, sizeof(file->display), "%s", site->map->path);
+		file->dev = bsl_elf_dev(site->elf);
+		file->ino = bsl_elf_ino(site->elf);
+	} else if (file->dev != bsl_elf_dev(site->elf) || file->ino != bsl_elf_ino(site->elf)) {
+		snprintf(owner->other, sizeof(owner->other), "%s", site->map->path);
+		return 1;
+	}
+	return 0;
+}
+
+/*
+ * `u::probe` of a process: in its program or any library, be it one that was made at run time and deleted
+ * as soon as it was loaded, as libstapsdt does. 0 and no path: in none of them.
+ */
+static int resolve_usdt_owner(const struct spec *spec, pid_t pid, struct target *target, struct diag *diag)
+{
+	struct usdt_owner owner = {.spec = spec, .file = &target->file};
+
+	bsl_process_usdt_each(pid, usdt_owner_found, &owner);
+	if (!*owner.other)
+		return 0;
+	return diag_error(diag, spec->func_pos, "both %s and %s have such a probe: name one of them",
+			  target->file.display, owner.other);
+}
+
 static int resolve_file(const struct spec *spec, pid_t pid, struct target *target, struct diag *diag)
 {
 	char text[400];
-	int err = bsl_resolve(spec->lib, pid, 0, &target->file, text, sizeof(text));
+	int err = 0;
 
+	if (!*spec->lib)
+		err = resolve_usdt_owner(spec, pid, target, diag);
+	if (err)
+		return err;
+	if (!*target->file.path)
+		err = bsl_resolve(spec->lib, pid, 0, &target->file, text, sizeof(text));
 	if (err)
 		return diag_error(diag, spec->lib_pos, "%s", text);
 	err = bsl_elf_open(target->file.path, &target->elf);
