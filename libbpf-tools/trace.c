@@ -21,6 +21,7 @@
 #include "probe/arena.h"
 #include "probe/aggregate.h"
 #include "probe/btf.h"
+#include "probe/dwarf.h"
 #include "probe/print.h"
 #include "probe/probe.h"
 
@@ -375,14 +376,18 @@ static void print_members(const struct type *record)
 						sizeof(text)));
 }
 
-static void print_params(const struct probe_context *context)
+static void print_params(const struct spec *spec, const struct probe_context *context)
 {
+	const struct dwarf_variable *local;
 	char text[256];
 
 	for (unsigned int i = 0; i < context->param_count; i++)
 		printf("    %s\n", type_declare(context->params[i].type, context->params[i].name, text,
 						sizeof(text)));
-	if (context->retval_type)
+	for (unsigned int i = 0; spec->file && context->scope && (local = dwarf_scope_local(context->scope, i)); i++)
+		printf("    %s\n", type_declare(dwarf_variable_type(local), dwarf_variable_name(local), text,
+						sizeof(text)));
+	if (context->retval_type && !spec->file)
 		printf("    %s\n", type_declare(context->retval_type, "retval", text, sizeof(text)));
 }
 
@@ -413,7 +418,7 @@ static int list_places(void)
 			if (spec->kind == SPEC_TRACEPOINT && env.options.verbosity)
 				print_members(target.contexts[target.places[p].context].record);
 			if (env.options.verbosity && target.contexts[target.places[p].context].has_params)
-				print_params(&target.contexts[target.places[p].context]);
+				print_params(spec, &target.contexts[target.places[p].context]);
 		}
 		target_close(&target);
 		arena_free(arena);

@@ -30,6 +30,7 @@ struct passing {
 	const struct checker *c;
 	int machine;
 	bool is_go, is_rust;
+	bool is_result;		/* not a parameter but what the function returns */
 	unsigned int integers, floats;
 	uint32_t stack;		/* bytes of the caller's that are taken */
 };
@@ -220,12 +221,43 @@ static bool has_hidden_first(const struct passing *p, const struct dwarf_scope *
 	       (scope->retval->size > 16 || is_by_reference(&scope->function));
 }
 
+/*
+ * Where a result is, as an argument would be: x86_64 has a large one's address in rax; on arm64 the caller passed that in
+ * x8, which is forgotten by then.
+ */
+static struct argument pass_result(struct passing *p, const struct type *type, bool by_reference)
+{
+	struct parts parts = parts_of(type), words;
+	struct argument argument = {.where = ARGUMENT_REGISTERS};
+	bool has_floats;
+
+	if (p->is_go)
+		return pass_go(p, type);
+	if (by_reference || type->size > 16) {
+		argument.where = p->machine == EM_X86_64 ? ARGUMENT_REGISTERS : ARGUMENT_UNKNOWN;
+		argument.is_address = true;
+		return argument;
+	}
+	words_of(&parts, type->size, &words, &has_floats);
+	argument.parts = words;
+	if (p->is_rust && parts.count == 2)
+		argument.parts = parts;
+	if (!parts.is_known || !type->size)
+		argument.where = ARGUMENT_UNKNOWN;
+	else if (has_floats)
+		argument.where = ARGUMENT_FLOAT;
+	return argument;
+}
+
 /* ---- into expressions ----------------------------------------------------------------------- */
 
 static struct expr *register_word(struct checker *c, const struct passing *p, unsigned int index, int pos)
 {
-	return check_cast_to(c, check_register_value(c, registers[row_of(p)].regs[index], pos),
-			     type_int(8, false));
+	/* C's results: rax, rdx; x0, x1. Go's are where its arguments are. */
+	bool is_c_result = p->is_result && !p->is_go && p->machine == EM_X86_64;
+	int reg = is_c_result ? (int)index : registers[row_of(p)].regs[index];
+
+	return check_cast_to(c, check_register_value(c, reg, pos), type_int(8, false));
 }
 
 static struct expr *at_address(struct checker *c, struct expr *address, const struct type *type, int pos)
@@ -305,4 +337,22 @@ struct expr *check_argument(struct checker *c, const struct dwarf_variable *vari
 	default:
 		return register_argument(c, &p, &argument, variable->type, pos);
 	}
+}
+
+struct expr *check_result(struct checker *c, const char *name, int pos)
+{
+	const struct dwarf_scope *scope = c->context->scope;
+	struct passing p = {
+		.c = c,
+		.machine = c->context->machine,
+		.is_go = c->context->is_go,
+		.is_rust = dwarf_language_is_rust(scope->language),
+		.is_result = true,
+	};
+	struct argument argument = pass_result(&p, scope->retval, is_by_reference(&scope->function));
+
+	if (argument.where == ARGUMENT_REGISTERS)
+		return register_argument(c, &p, &argument, scope->retval, pos);
+	return check_fail(c, pos, "'%s' can't be read: where a %s is returned is not known, or not seen by probes", name,
+			  scope->retval->name);
 }

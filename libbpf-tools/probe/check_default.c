@@ -10,6 +10,7 @@
 
 #include "lib/log.h"
 #include "probe/check_private.h"
+#include "probe/dwarf.h"
 
 #define MAX_FIELDS 16
 #define MAX_TEXT 512
@@ -136,12 +137,30 @@ static int draft_param(struct draft *draft, unsigned int i, const char *name, co
 		draft_missing(draft, name, why.text);
 		return 0;
 	}
+	if (!conv && draft->c->context->scope && (type->kind == TYPE_FLOAT || type->kind == TYPE_ARRAY))
+		conv = type_is_string(type) ? 's' : 'O';
 	if (!conv || !draft_fits(draft, name))
 		return 0;
 	draft_comma(draft);
 	draft_text(draft, name);
 	draft_text(draft, "=");
 	return draft_value(draft, name, type, conv);
+}
+
+/* At a source line what its function has of its own; what an inner block's variable hides is left out. */
+static int draft_locals(struct draft *draft)
+{
+	struct dwarf_scope *scope = draft->c->context->scope;
+	const struct dwarf_variable *local;
+	int err = 0;
+
+	for (unsigned int i = 0; !err && (local = dwarf_scope_local(scope, i)); i++) {
+		const char *name = dwarf_variable_name(local);
+
+		if (*name && dwarf_scope_find(scope, name) == local)
+			err = draft_param(draft, i, name, dwarf_variable_type(local));
+	}
+	return err;
 }
 
 static int draft_params(struct draft *draft)
@@ -163,7 +182,7 @@ static int draft_params(struct draft *draft)
 			break;
 		err = draft_param(draft, i, param->name, param->type);
 	}
-	return err;
+	return !err && context->scope && spec->file ? draft_locals(draft) : err;
 }
 
 /* (PARAMETERS) = RESULT <TIME>; of a result whose type is not known all of its register. */
@@ -172,6 +191,7 @@ static int draft_return(struct draft *draft)
 	const struct probe_context *context = draft->c->context;
 	const struct type *type = context->has_params ? context->retval_type : type_unknown();
 	char conv = !type ? 0 : type->is_unknown ? 'x' : conversion_of(type);
+	struct diag why;
 	int err;
 
 	draft_text(draft, "(");
@@ -182,7 +202,10 @@ static int draft_return(struct draft *draft)
 		draft_text(draft, ") ");
 	else
 		draft->spec->format.len = 0;
-	if (conv) {
+	if (conv && !is_readable(draft, "retval", &why)) {
+		log_info("%s: %s", draft->spec->text, why.text);
+		draft_text(draft, "= ? ");
+	} else if (conv) {
 		draft_text(draft, "= ");
 		err = draft_value(draft, "retval", type, conv);
 		draft_text(draft, " ");

@@ -79,6 +79,8 @@ struct expr *check_location(struct checker *c, const struct dwarf_variable *vari
 
 /* A parameter where the calling convention puts it, at the function's entry. */
 struct expr *check_argument(struct checker *c, const struct dwarf_variable *variable, int pos);
+/* A structure that the function returns, at its return. */
+struct expr *check_result(struct checker *c, const char *name, int pos);
 
 /* ---- check_object.c ---- */
 

@@ -29,10 +29,13 @@ struct expr *check_scope_name(struct checker *c, const struct expr *e)
 	unsigned int number;
 	uint64_t value;
 
-	if (!scope || c->spec->has_signature || e->text[0] == '$')
+	if (!scope || c->spec->has_signature)
 		return NULL;
+	if (!strcmp(e->text, "retval") || !strcmp(e->text, "$retval"))
+		return c->spec->kind == SPEC_RETURN && dwarf_scope_retval(scope)->kind == TYPE_STRUCT
+			       ? check_result(c, e->text, e->pos) : NULL;
 	/* argN is a register as it is, whatever is known of parameters: BCC's users count on that. */
-	if (check_argument_number(e->text, &number) || !strcmp(e->text, "retval"))
+	if (e->text[0] == '$' || check_argument_number(e->text, &number))
 		return NULL;
 	variable = dwarf_scope_find(scope, e->text);
 	if (variable)

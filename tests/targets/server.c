@@ -55,6 +55,8 @@ long sum_big(int a, struct big big, long b);
 long nine(int a, char b, short c, long d, unsigned int e, int f, long g, char h, int i);
 double scale(double factor, int n);
 long stages(long seed);
+struct point mirror(struct point p);
+struct big widen(int n);
 
 NOINLINE int sum_points(struct point a, struct point b, int factor)
 {
@@ -85,6 +87,16 @@ NOINLINE long stages(long seed)
 	twice += sum_points(at, at, 1);
 	printf("end %ld\n", twice);			/* line: second */
 	return twice;
+}
+
+NOINLINE struct point mirror(struct point p)
+{
+	return (struct point){p.y, p.x};
+}
+
+NOINLINE struct big widen(int n)
+{
+	return (struct big){{n, n + 1, n + 2, n + 3}};
 }
 
 static inline __attribute__((always_inline)) int check_tag(const char *tag, int n)
@@ -124,6 +136,10 @@ int main(int argc, char **argv)
 		printf("sum_big %d %ld %d = %ld\n", i, big.v[3], 7 * i, sum_big(i, big, 7 * i));
 		printf("nine = %ld\n", nine(i, 'b', -3, 1l << 40, 0xf0000000u, -i, 7, 'h', 9 + i));
 		printf("scale = %g\n", scale(1.5, i));
+		a = mirror(b);
+		printf("mirror %d,%d = %d,%d\n", b.x, b.y, a.x, a.y);
+		big = widen(i);
+		printf("widen %d = %ld %ld\n", i, big.v[0], big.v[3]);
 		printf("stages %d = %ld\n", i, stages(i));
 	}
 	printf("served %d\n", served);

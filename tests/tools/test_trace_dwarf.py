@@ -129,6 +129,17 @@ def test_structures_passed_by_value_are_printed_without_a_format(server):
 
 
 @BUILDS
+def test_structures_that_are_returned(server):
+    log, seen = traced(server, 'r:mirror "%d,%d = %d,%d", p.x, p.y, retval.x, retval.y')
+    assert seen == logged(log, "mirror")
+    log, seen = traced(server, 'r:widen "%d = %d %d", n, retval.v[0], retval.v[3]')
+    assert seen == logged(log, "widen")
+    _, seen = traced(server, "r:widen")
+    assert [line.split(" <")[0] for line in seen] == [
+        f"(n={i}) = {{.v=[{i}, {i + 1}, {i + 2}, {i + 3}]}}" for i in range(ROUNDS)]
+
+
+@BUILDS
 def test_variables_of_the_program(server):
     _, seen = traced(server, 'p:sum_big "%d %d %s", served > 0, limits[1], latest->next->path')
     assert seen == ["1 20 /next"] * ROUNDS
@@ -143,6 +154,10 @@ def test_a_line_with_what_is_seen_there(server):
 
 
 def test_locals_at_a_line():
+    _, seen = traced("server-O0", f'p:server.c:{line_of("second")}')
+    assert seen == [f"seed={i}, twice={8 * i}, at={{.x={i}, .y={2 * i}}}" for i in range(ROUNDS)]
+    _, out, _ = run_tool("trace", "-v", "-l", f'p:{target_path("server-O0")}:server.c:{line_of("second")}')
+    assert [line.strip() for line in out.splitlines()[1:]] == ["long int seed", "long int twice", "struct point at"]
     log, seen = traced("server-O0", f'p:server.c:{line_of("first")} "%d %d", twice, at.y')
     assert seen == logged(log, "stage")
     _, seen = traced("server-O0", f'p:server.c:{line_of("inlined")} "%s %d", tag, ok')
