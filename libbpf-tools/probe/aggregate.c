@@ -139,7 +139,7 @@ void aggregate_print_hist(const uint64_t *buckets, struct output *out)
 
 		bucket_text(b, label, sizeof(label));
 		memset(bar, '@', (size_t)(buckets[b] * 1.0 * BAR_WIDTH / most));
-		output_printf(out, "%-16s %8llu |%-*s|", label, (unsigned long long)buckets[b], BAR_WIDTH, bar);
+		output_printf(out, "%-16s%8llu |%-*s|", label, (unsigned long long)buckets[b], BAR_WIDTH, bar);
 		output_end_line(out);
 	}
 }

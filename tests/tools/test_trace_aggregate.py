@@ -79,7 +79,7 @@ def test_histograms_are_those_of_the_program():
     for block in out.strip().split("\n\n"):
         head, *lines = block.splitlines()
         found = [re.fullmatch(r"(\S+(?: \S+)?) +(\d+) \|(@*) *\|", line).groups() for line in lines]
-        assert all(len(line) == 16 + 1 + 8 + 1 + 54 for line in lines)
+        assert all(len(line) == 16 + 8 + 1 + 54 for line in lines)
         assert int(found[0][1]) and int(found[-1][1]), "from the first to the last that isn't empty"
         most = max(int(count) for _, count, _ in found)
         assert all(len(bar) == 52 * int(count) // most for _, count, bar in found)

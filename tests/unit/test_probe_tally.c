@@ -95,11 +95,11 @@ static void test_many_keys_stay_apart(void **state)
 static void test_histogram_is_printed_as_bpftrace_prints_it(void **state)
 {
 	static const char expected[] =
-		"(..., 0)                2 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n"
-		"[0]                     0 |                                                    |\n"
-		"[1]                     0 |                                                    |\n"
-		"[2, 4)                  4 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n"
-		"[4, 8)                  1 |@@@@@@@@@@@@@                                       |\n";
+		"(..., 0)               2 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n"
+		"[0]                    0 |                                                    |\n"
+		"[1]                    0 |                                                    |\n"
+		"[2, 4)                 4 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n"
+		"[4, 8)                 1 |@@@@@@@@@@@@@                                       |\n";
 	uint64_t buckets[AGGREGATE_BUCKETS] = {[0] = 2, [3] = 4, [4] = 1};
 	struct output_opts opts = {};
 	char text[1024] = "";
