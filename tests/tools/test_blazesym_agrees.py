@@ -20,6 +20,7 @@ from tracing import BUILD, tool_path
 ADDRESSES = int(os.environ.get("TESTS_ADDRESSES", "10000"))
 SEED = 20261121
 TARGETS = Path(__file__).parent.parent / "targets"
+JVM = ["/usr/lib/jvm/java-*/lib/server/libjvm.so", "/usr/lib/jvm/*/lib/server/libjvm.so"]
 STUB = re.compile(r"@plt$")
 
 
@@ -287,13 +288,39 @@ def program(*patterns):
     ("libc", ["/lib/*-linux-gnu/libc.so.6"]),
     ("libstdc++", ["/usr/lib/*-linux-gnu/libstdc++.so.6"]),
     ("libstdc++ with DWARF", ["/usr/lib/*-linux-gnu/debug/libstdc++.so.6"]),
-    ("libjvm", ["/usr/lib/jvm/java-*/lib/server/libjvm.so", "/usr/lib/jvm/*/lib/server/libjvm.so"]),
+    ("libjvm", JVM),
     ("redis-server", ["/usr/bin/redis-server"]),
     ("python3.11", ["/usr/bin/python3.11"]),
 ])
 def test_installed_program_agrees(name, patterns):
     names, _ = compare(program(*patterns))
     assert names["named as by nm"] > 0
+
+
+# ---- names into places --------------------------------------------------------------------------
+
+
+def explain_missing(path, row):
+    address, size, kind, name = row
+    if not any(start <= address < start + length for start, length in code_sections(path)):
+        return "not code: nm takes a weak symbol without a type for it"
+    return "inner label of assembly: local, without type and size" if kind == "t" and not size else None
+
+
+@pytest.mark.parametrize("patterns", [["/lib/*-linux-gnu/libc.so.6"], ["/usr/bin/redis-server"], JVM,
+                                      ["/usr/bin/python3.11"]], ids=["libc", "redis-server", "libjvm", "python3.11"])
+def test_every_function_of_nm_is_found_where_it_is(patterns):
+    need("nm", "readelf")
+    path = program(*patterns)
+    lines = run(tool_path("blazesym-lite"), "-e", path, "--json", "--no-debug-files", "--find", "*").splitlines()
+    found = {(row["address"], row["name"]) for row in map(json.loads, lines)}
+    text = run("nm", "-S", "--defined-only", path) + run("nm", "-S", "--defined-only", "-D", path)
+    rows = [(int(m[1], 16), m[2], m[3], m[4].split("@")[0]) for m in
+            filter(None, map(re.compile(r"(\w+)(?: (\w{16}))? ([tTwWi]) (.*)").fullmatch, text.splitlines()))]
+    assert found <= {(row[0], row[3]) for row in rows}
+    missing = [row for row in rows if (row[0], row[3]) not in found]
+    assert not [row for row in missing if not explain_missing(path, row)]
+    assert len(missing) < len(found) / 100
 
 
 # ---- Rust and Go, compiled for the test ---------------------------------------------------------
