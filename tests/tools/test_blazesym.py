@@ -376,6 +376,69 @@ def test_inlined_copies_and_lines_are_places(inlined):
     assert {answer["name"] for answer in answers} == {"first", "second"}
 
 
+# Two blocks of `outer` hold the third instruction, as compilers write them; the second has `inner` there.
+OVERLAPPING = """
+	.text
+	.globl outer
+	.type outer, %function
+outer:
+	.skip 16, 0
+	.size outer, 16
+	.section .debug_abbrev, "", %progbits
+	.macro abbrev code, tag, children, attributes:vararg
+	.uleb128 \\code, \\tag
+	.byte \\children
+	.uleb128 \\attributes, 0, 0
+	.endm
+	abbrev 1, 0x11, 1, 0x03, 0x08, 0x11, 0x01, 0x12, 0x06
+	abbrev 2, 0x2e, 1, 0x03, 0x08, 0x11, 0x01, 0x12, 0x06
+	abbrev 3, 0x2e, 0, 0x03, 0x08, 0x20, 0x0b
+	abbrev 4, 0x0b, 0, 0x11, 0x01, 0x12, 0x06
+	abbrev 5, 0x0b, 1, 0x11, 0x01, 0x12, 0x06
+	abbrev 6, 0x1d, 0, 0x31, 0x13, 0x11, 0x01, 0x12, 0x06
+	.byte 0
+	.section .debug_info, "", %progbits
+start:	.4byte end - version
+version: .2byte 4
+	.4byte .debug_abbrev
+	.byte 8
+	.uleb128 1
+	.asciz "a.c"
+	.8byte outer
+	.4byte 16
+inner:	.uleb128 3
+	.asciz "inner"
+	.byte 3
+	.uleb128 2
+	.asciz "outer"
+	.8byte outer
+	.4byte 16
+	.uleb128 4
+	.8byte outer
+	.4byte 12
+	.uleb128 5
+	.8byte outer + 4
+	.4byte 8
+	.uleb128 6
+	.4byte inner - start
+	.8byte outer + 8
+	.4byte 4
+	.byte 0, 0, 0
+end:
+	.section .note.GNU-stack, "", %progbits
+"""
+
+
+def test_inlined_function_in_the_second_of_overlapping_blocks(tmp_path):
+    need("gcc")
+    (tmp_path / "blocks.s").write_text(OVERLAPPING)
+    output("gcc", "-nostdlib", "-no-pie", "-Wl,-e,outer", "-o", tmp_path / "blocks", tmp_path / "blocks.s")
+    at = symbol(tmp_path / "blocks", "outer")
+    answers = records("-e", tmp_path / "blocks", "-l", hex(at + 4), hex(at + 8), hex(at + 12))
+    assert [[frame["function"] for frame in answer["lines"]] for answer in answers] == [
+        ["outer"], ["inner", "outer"], ["outer"]]
+
+
 def test_separate_debug_file_is_used_if_its_checksum_is_right(inlined):
     need("objcopy", "strip")
     output("objcopy", "--remove-section=.note.gnu.build-id", inlined)
