@@ -12,10 +12,9 @@
 
 #include "lib/log.h"
 #include "lib/tool.h"
-#include "runtime/runtime_attach.h"
 #include "runtime/runtime_cost.h"
 #include "runtime/runtime_front.h"
-#include "runtime/runtime_watch.h"
+#include "runtime/runtime_session.h"
 #include "ustat.h"
 #include "ustat.skel.h"
 
@@ -63,8 +62,7 @@ struct env {
 	bool no_clear, debug, gc_time, per_thread;
 
 	struct ustat_bpf *skel;
-	struct runtime_attach attach;
-	struct runtime_watch *watch;
+	struct runtime_session session;
 	uint64_t last_ns, hit_ns, printed;
 	struct entry *before; /* what was read the last time, sorted by key */
 	size_t before_count;
@@ -220,7 +218,7 @@ static void row_fill(struct env *env, struct row *row, const struct entry *entry
 	row->gc_ns = now->gc_ns - before->gc_ns;
 	row->gc_max_ns = now->gc_interval == env->skel->bss->interval ? now->gc_max_ns : 0;
 	memcpy(row->comm, now->comm, sizeof(row->comm));
-	row->process = runtime_watch_find(env->watch, entry->key.pid);
+	row->process = runtime_watch_find(env->session.watch, entry->key.pid);
 	if (has_kernel_threads(row->process))
 		row->counts[USTAT_THREAD] += now->kernel_threads - before->kernel_threads;
 }
@@ -269,7 +267,7 @@ static ssize_t make_rows(struct env *env, const struct entry *entries, size_t co
 	struct entry idle = {};
 	struct row *rows;
 
-	processes = runtime_watch_processes(env->watch, &process_count);
+	processes = runtime_watch_processes(env->session.watch, &process_count);
 	rows = calloc(count + process_count + 1, sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;
@@ -494,8 +492,8 @@ static int show_interval(struct env *env, bool is_rest)
 
 	count = err = read_entries(bpf_map__fd(env->skel->maps.counts), &entries);
 	for (ssize_t i = 0; i < count; i++)
-		if (!runtime_watch_find(env->watch, entries[i].key.pid))
-			runtime_watch_look(env->watch, entries[i].key.pid);
+		if (!runtime_watch_find(env->session.watch, entries[i].key.pid))
+			runtime_watch_look(env->session.watch, entries[i].key.pid);
 	if (count >= 0)
 		err = make_rows(env, entries, count, &rows);
 	if (err >= 0) {
@@ -515,7 +513,7 @@ static int show_interval(struct env *env, bool is_rest)
 static int tick(void *ctx)
 {
 	struct env *env = ctx;
-	int err = runtime_watch_scan(env->watch);
+	int err = runtime_watch_scan(env->session.watch);
 
 	err = err ?: show_interval(env, false);
 	return err ?: env->count && ++env->printed >= env->count;
@@ -539,27 +537,24 @@ static int handle_process(void *ctx, const void *data, size_t size)
 	const struct ustat_process *process = data;
 	struct env *env = ctx;
 
-	return size < sizeof(*process) ? -EINVAL : runtime_watch_look(env->watch, process->pid);
+	return size < sizeof(*process) ? -EINVAL : runtime_watch_look(env->session.watch, process->pid);
 }
 
-static int found_image(void *ctx, struct runtime_image *image)
+static void found_image(void *ctx, const struct runtime_image *image)
 {
 	struct env *env = ctx;
-	int err;
+	unsigned int *events = &env->session.attach.events;
 
-	if (env->fields & 1u << USTAT_METHOD) {
-		env->attach.events &= ~(1u << RUNTIME_METHOD_ENTRY | 1u << RUNTIME_METHOD_RETURN |
-					1u << RUNTIME_METHOD_COUNT);
-		env->attach.events |= 1u << runtime_method_event(image);
-	}
-	err = runtime_attach_image(&env->attach, image);
-	return err < 0 ? err : 0;
+	if (!(env->fields & 1u << USTAT_METHOD))
+		return;
+	*events &= ~(1u << RUNTIME_METHOD_ENTRY | 1u << RUNTIME_METHOD_RETURN | 1u << RUNTIME_METHOD_COUNT);
+	*events |= 1u << runtime_method_event(image);
 }
 
 static void choose_programs(struct env *env)
 {
 	const struct ustat_bpf *skel = env->skel;
-	int *fds = env->attach.prog_fds;
+	int *fds = env->session.attach.prog_fds;
 
 	fds[RUNTIME_METHOD_ENTRY] = fds[RUNTIME_METHOD_RETURN] = fds[RUNTIME_METHOD_COUNT] =
 		bpf_program__fd(skel->progs.count_method);
@@ -570,28 +565,21 @@ static void choose_programs(struct env *env)
 	fds[RUNTIME_EXCEPTION] = bpf_program__fd(skel->progs.count_exception);
 	fds[RUNTIME_THREAD_START] = bpf_program__fd(skel->progs.count_thread);
 	fds[RUNTIME_ENABLER] = bpf_program__fd(skel->progs.nothing);
-	env->attach.part_fd = bpf_program__fd(skel->progs.gc_resume);
+	env->session.attach.part_fd = bpf_program__fd(skel->progs.gc_resume);
 	for (int i = 0; i < USTAT_FIELDS; i++)
 		if (env->fields & 1u << i)
-			env->attach.events |= 1u << columns[i].event;
+			env->session.attach.events |= 1u << columns[i].event;
 	if (env->gc_time)
-		env->attach.events |= 1u << RUNTIME_GC_BEGIN | 1u << RUNTIME_GC_END;
-	env->attach.pid = env->tool.options.pid;
-	env->attach.set = &env->tool.attached;
+		env->session.attach.events |= 1u << RUNTIME_GC_BEGIN | 1u << RUNTIME_GC_END;
 }
 
 static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
-	const struct runtime_watch_opts watch_opts = {
-		.langs = env->langs ?: runtime_front_lang_of_tool(program_invocation_short_name),
-		.pid = env->tool.options.pid, .found_image = found_image, .ctx = env,
-	};
 
 	if (env->debug)
 		log_init(2);
-	env->watch = runtime_watch_new(&watch_opts);
-	env->skel = env->watch ? ustat_bpf__open_opts(opts) : NULL;
+	env->skel = ustat_bpf__open_opts(opts);
 	if (!env->skel)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, env->skel);
@@ -599,23 +587,11 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	env->tool.buffer_bytes = 4096;
 	env->tool.interval_ns = env->interval_ns;
 	env->skel->rodata->per_thread = env->per_thread;
-	return runtime_attach_prepare(&env->attach, env->skel->obj);
-}
-
-/* One process was asked for: does it run any of the runtimes? */
-static int check_process(const struct env *env)
-{
-	const struct runtime_process *process;
-	pid_t pid = env->tool.options.pid;
-
-	if (!pid)
-		return 0;
-	process = runtime_watch_find(env->watch, pid);
-	if (process && process->uses_count)
-		return 0;
-	log_error("process %d maps no runtime of the languages asked for (a program or library that defines its functions)",
-		  pid);
-	return -ENOENT;
+	env->session.tool = &env->tool;
+	env->session.langs = env->langs;
+	env->session.found_image = found_image;
+	env->session.ctx = env;
+	return runtime_session_open(&env->session, env->skel->obj);
 }
 
 static int attach(void *ctx)
@@ -630,18 +606,12 @@ static int attach(void *ctx)
 	if (err)
 		return err;
 	choose_programs(env);
-	if (env->tool.options.command)
-		err = runtime_watch_add_program(env->watch, env->tool.options.command[0]);
-	err = err ?: runtime_watch_start(env->watch);
-	if (err == -ESRCH)
-		log_error("there is no process %d", env->tool.options.pid);
-	else if (err)
-		log_error("cannot look for language runtimes: %s", strerror(-err));
+	err = runtime_session_attach(&env->session);
 	if (env->tool.options.verbosity)
-		env->hit_ns = runtime_measure_hit_ns(&env->attach.features,
-						     env->attach.prog_fds[RUNTIME_ENABLER]);
+		env->hit_ns = runtime_measure_hit_ns(&env->session.attach.features,
+						     env->session.attach.prog_fds[RUNTIME_ENABLER]);
 	env->last_ns = timestamp_now();
-	return err ?: check_process(env);
+	return err;
 }
 
 static void close_all(void *ctx)
@@ -649,7 +619,7 @@ static void close_all(void *ctx)
 	struct env *env = ctx;
 
 	ustat_bpf__destroy(env->skel);
-	runtime_watch_free(env->watch);
+	runtime_session_close(&env->session);
 	free(env->before);
 	free(env->hints);
 }

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/* Ties the watch over processes to attaching. */
+#include "runtime/runtime_session.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "runtime/runtime_front.h"
+
+/* All runtimes of a usual system have some 150. */
+#define PLACES_MAX 1024
+
+static int found_image(void *ctx, struct runtime_image *image)
+{
+	struct runtime_session *session = ctx;
+	int err;
+
+	if (session->found_image)
+		session->found_image(session->ctx, image);
+	err = runtime_attach_image(&session->attach, image);
+	return err < 0 ? err : 0;
+}
+
+/* Before a place is attached to: the kernel side must know it then. */
+static int note_place(void *ctx, const struct runtime_image *image, const struct runtime_place *place,
+		      uint64_t cookie)
+{
+	struct runtime_session *session = ctx;
+	struct runtime_session_place *grown;
+	uint32_t index = cookie;
+
+	grown = reallocarray(session->attached, cookie + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	session->attached = grown;
+	grown[cookie] = (struct runtime_session_place){ image, place };
+	session->attached_count = cookie + 1;
+	if (!session->places)
+		return 0;
+	return bpf_map_update_elem(bpf_map__fd(session->places), &index, &place->spec, BPF_ANY);
+}
+
+/* Without cookies, a place is known by its address in each process. */
+static void found_process(void *ctx, const struct runtime_process *process)
+{
+	struct {
+		uint64_t ip;
+		uint32_t tgid, pad;
+	} key = { .tgid = process->pid };
+	struct runtime_session *session = ctx;
+
+	if (!session->ips || session->attach.features.cookie)
+		return;
+	for (uint32_t i = 0; i < session->attached_count; i++) {
+		for (int use = 0; use < process->uses_count; use++) {
+			if (process->uses[use].image != session->attached[i].image)
+				continue;
+			key.ip = session->attached[i].place->addr + process->uses[use].bias;
+			bpf_map_update_elem(bpf_map__fd(session->ips), &key, &i, BPF_ANY);
+		}
+	}
+}
+
+int runtime_session_open(struct runtime_session *session, struct bpf_object *obj)
+{
+	const struct runtime_watch_opts opts = {
+		.langs = session->langs ?: runtime_front_lang_of_tool(program_invocation_short_name),
+		.pid = session->tool->options.pid, .found_image = found_image,
+		.found_process = found_process, .ctx = session,
+	};
+	int err;
+
+	session->watch = runtime_watch_new(&opts);
+	if (!session->watch)
+		return tool_fail_open();
+	err = runtime_attach_prepare(&session->attach, obj);
+	if (!err && session->places)
+		err = bpf_map__set_max_entries(session->places, PLACES_MAX);
+	if (err)
+		log_libbpf_failure(err, "cannot prepare the BPF programs");
+	if (session->use_cookie)
+		*session->use_cookie = session->attach.features.cookie;
+	session->attach.set = &session->tool->attached;
+	session->attach.pid = opts.pid;
+	session->attach.place = note_place;
+	session->attach.ctx = session;
+	return err;
+}
+
+/* One process was asked for: does it run any of the runtimes? */
+static int check_process(const struct runtime_session *session, pid_t pid)
+{
+	const struct runtime_process *process = runtime_watch_find(session->watch, pid);
+
+	if (process && process->uses_count)
+		return 0;
+	log_error("process %d maps no runtime of the languages asked for (a program or library that defines its functions)",
+		  pid);
+	return -ENOENT;
+}
+
+int runtime_session_attach(struct runtime_session *session)
+{
+	const struct options *options = &session->tool->options;
+	int err = 0;
+
+	if (options->command)
+		err = runtime_watch_add_program(session->watch, options->command[0]);
+	err = err ?: runtime_watch_start(session->watch);
+	if (err == -ESRCH)
+		log_error("there is no process %d", options->pid);
+	else if (err)
+		log_error("cannot look for language runtimes: %s", strerror(-err));
+	else if (options->pid)
+		err = check_process(session, options->pid);
+	return err;
+}
+
+const struct runtime_session_place *runtime_session_place(const struct runtime_session *session, uint64_t cookie)
+{
+	return cookie < session->attached_count ? &session->attached[cookie] : NULL;
+}
+
+void runtime_session_parse_pid(struct tool *tool, struct argp_state *state, const char *arg)
+{
+	if (arg && tool->options.pid)
+		argp_error(state, "unexpected argument '%s'", arg);
+	else if (arg)
+		tool->options.pid = options_pid(state, "PID", arg);
+}
+
+void runtime_session_close(struct runtime_session *session)
+{
+	runtime_watch_free(session->watch);
+	free(session->attached);
+}

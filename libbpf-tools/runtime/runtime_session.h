@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * What the tools on the table of runtimes do alike around lib/tool.h: find the runtimes of the system, of a process or of
+ * COMMAND, attach a program an event, and go on finding.
+ */
+#ifndef RUNTIME_RUNTIME_SESSION_H
+#define RUNTIME_RUNTIME_SESSION_H
+
+#include "lib/tool.h"
+#include "runtime/runtime_attach.h"
+#include "runtime/runtime_watch.h"
+
+struct bpf_map;
+
+struct runtime_session {
+	/* Set before runtime_session_open(): */
+	struct tool *tool;
+	unsigned int langs; /* 0: as the tool's name says */
+	/* Told of an image before it is attached to: may change attach.events. NULL: not asked for. */
+	void (*found_image)(void *ctx, const struct runtime_image *image);
+	void *ctx;
+	/* With bpf/usdt_args.bpf.h; else NULL. */
+	struct bpf_map *places, *ips;
+	bool *use_cookie; /* &skel->rodata->usdt_use_cookie */
+
+	/* Set by it. The programs and events of attach are the tool's to set before runtime_session_attach(). */
+	struct runtime_attach attach;
+	struct runtime_watch *watch;
+	/* By cookie: what is attached to. */
+	struct runtime_session_place {
+		const struct runtime_image *image;
+		const struct runtime_place *place;
+	} *attached;
+	size_t attached_count;
+};
+
+/* In a tool's open(), once its skeleton is there. 0, or negative errno after the cause has been told. */
+int runtime_session_open(struct runtime_session *session, struct bpf_object *obj);
+
+/*
+ * In a tool's attach(). Fails, too, if the process asked for runs none of the languages. 0, or negative errno after the
+ * cause has been told.
+ */
+int runtime_session_attach(struct runtime_session *session);
+
+/* The place of a cookie, or NULL. */
+const struct runtime_session_place *runtime_session_place(const struct runtime_session *session, uint64_t cookie);
+
+/* An argument that isn't an option's: the process, which -p may have named already. */
+void runtime_session_parse_pid(struct tool *tool, struct argp_state *state, const char *arg);
+
+void runtime_session_close(struct runtime_session *session);
+
+#endif /* RUNTIME_RUNTIME_SESSION_H */
