@@ -35,20 +35,23 @@ struct {
 	__type(value, __u32);
 } usdt_ips SEC(".maps");
 
-static __always_inline const struct runtime_place_spec *usdt_place(struct pt_regs *ctx)
+/* Which place it is: its cookie; -1: none of those known. */
+static __always_inline __u32 usdt_place_number(struct pt_regs *ctx)
 {
 	struct usdt_ip key = {.ip = PT_REGS_IP(ctx), .tgid = bpf_get_current_pid_tgid() >> 32};
-	__u32 *found, index;
+	__u32 *found;
 
-	if (usdt_use_cookie) {
-		index = bpf_get_attach_cookie(ctx);
-	} else {
-		found = bpf_map_lookup_elem(&usdt_ips, &key);
-		if (!found)
-			return NULL;
-		index = *found;
-	}
-	return bpf_map_lookup_elem(&places, &index);
+	if (usdt_use_cookie)
+		return bpf_get_attach_cookie(ctx);
+	found = bpf_map_lookup_elem(&usdt_ips, &key);
+	return found ? *found : -1u;
+}
+
+static __always_inline const struct runtime_place_spec *usdt_place(struct pt_regs *ctx)
+{
+	__u32 number = usdt_place_number(ctx);
+
+	return bpf_map_lookup_elem(&places, &number);
 }
 
 /* The context's slots are read as memory: the verifier allows no variable offset into it. */

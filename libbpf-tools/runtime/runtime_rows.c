@@ -70,7 +70,7 @@ static const struct runtime_row perl_rows[] = {
 	  .values = { METHOD = OP(1) }, .note = "not when left by die" },
 	{ RUNTIME_METHOD_UNWIND, .symbol = "Perl_dounwind", .follow_jump = true,
 	  .reader = RUNTIME_READ_PERL_SUB, .values = { METHOD = OP(1), NUMBER = OP(2) } },
-	{ RUNTIME_OBJECT, .symbol = "Perl_sv_bless", .values = { CLASS = { 3, 3, 0, { 0, 0x20, 0 }, 0 } },
+	{ RUNTIME_OBJECT, .symbol = "Perl_sv_bless", .values = { CLASS = { 3, 2, 0, { 0, 0x20 }, 8 } },
 	  .note = "references blessed" },
 	{ RUNTIME_CLASS, .symbol = "Perl_pp_require" },
 	{ RUNTIME_EXCEPTION, .symbol = "Perl_die_unwind" },

@@ -52,6 +52,8 @@ static void found_process(void *ctx, const struct runtime_process *process)
 	} key = { .tgid = process->pid };
 	struct runtime_session *session = ctx;
 
+	if (session->found_process)
+		session->found_process(session->ctx, process);
 	if (!session->ips || session->attach.features.cookie)
 		return;
 	for (uint32_t i = 0; i < session->attached_count; i++) {

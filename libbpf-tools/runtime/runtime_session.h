@@ -18,6 +18,8 @@ struct runtime_session {
 	unsigned int langs; /* 0: as the tool's name says */
 	/* Told of an image before it is attached to: may change attach.events. NULL: not asked for. */
 	void (*found_image)(void *ctx, const struct runtime_image *image);
+	/* Told of a process that runs a runtime, once its places are attached to. NULL: not asked for. */
+	void (*found_process)(void *ctx, const struct runtime_process *process);
 	void *ctx;
 	/* With bpf/usdt_args.bpf.h; else NULL. */
 	struct bpf_map *places, *ips;

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* ugc, kernel side: a thread's collections, sent when they end. */
+#include "vmlinux.h"
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "ugc.h"
+
+#include "bpf/events.bpf.h"
+#include "bpf/filter.bpf.h"
+#include "bpf/usdt_args.bpf.h"
+
+const volatile __u64 min_ns = 0;
+
+/* Collections under way, by thread. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct ugc_event);
+} collections SEC(".maps");
+
+SEC("uprobe")
+int gc_begin(struct pt_regs *ctx)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	const struct runtime_place_spec *place;
+	struct ugc_event event = { .pid = pid_tgid >> 32, .tid = pid_tgid, .place = usdt_place_number(ctx) };
+	__u32 tid = pid_tgid;
+
+	if (!filter_allows_current())
+		return 0;
+	place = bpf_map_lookup_elem(&places, &event.place);
+	if (!place)
+		return 0;
+	event.has_number = !usdt_read(ctx, &place->args[RUNTIME_NUMBER], &event.number);
+	event.begin_ns = bpf_ktime_get_ns();
+	if (bpf_map_update_elem(&collections, &tid, &event, BPF_ANY))
+		events_count_lost(0);
+	return 0;
+}
+
+SEC("uprobe")
+int gc_end(struct pt_regs *ctx)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct ugc_event *begun = bpf_map_lookup_elem(&collections, &tid), event;
+
+	if (!begun)
+		return 0;
+	event = *begun;
+	bpf_map_delete_elem(&collections, &tid);
+	event.ns = bpf_ktime_get_ns() - event.begin_ns;
+	bpf_get_current_comm(event.comm, sizeof(event.comm));
+	if (event.ns >= min_ns)
+		events_send(ctx, &event, sizeof(event), 0);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

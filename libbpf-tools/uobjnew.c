@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * uobjnew: objects that language runtimes make, by class. See man/uobjnew.8.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/types.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "lib/tool.h"
+#include "runtime/runtime_front.h"
+#include "runtime/runtime_session.h"
+#include "uobjnew.h"
+#include "uobjnew.skel.h"
+
+struct env {
+	struct tool tool;
+	unsigned int langs;
+	uint64_t top_count, top_size, interval_ns;
+	struct uobjnew_bpf *skel;
+	struct runtime_session session;
+};
+
+struct row {
+	struct uobjnew_key key;
+	struct uobjnew_counts counts;
+};
+
+static const struct argp_option arguments[] = {
+	{ "language", 'l', "LANG", 0, "Only java, perl, php, python or ruby; may be repeated", 0 },
+	{ "top-count", 'C', "N", 0, "Only the N classes with the most objects", 0 },
+	{ "top-size", 'S', "N", 0, "Only the N classes with the most bytes", 0 },
+	{},
+};
+
+static error_t parse_argument(int key, char *arg, struct argp_state *state)
+{
+	struct env *env = state->input;
+
+	switch (key) {
+	case 'l':
+		env->langs |= runtime_front_parse_lang(state, arg);
+		return 0;
+	case 'C':
+		env->top_count = options_u64(state, "-C", arg, 1, UINT32_MAX);
+		return 0;
+	case 'S':
+		env->top_size = options_u64(state, "-S", arg, 1, UINT32_MAX);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num == 0 && !env->tool.options.pid)
+			runtime_session_parse_pid(&env->tool, state, arg);
+		else if (!env->interval_ns)
+			env->interval_ns = options_seconds(state, "interval", arg);
+		else
+			argp_error(state, "unexpected argument '%s'", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* ---- printing ---- */
+
+static int compare_objects(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->counts.objects != y->counts.objects)
+		return x->counts.objects < y->counts.objects ? -1 : 1;
+	return memcmp(&x->key, &y->key, sizeof(x->key));
+}
+
+static int compare_bytes(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->counts.bytes != y->counts.bytes)
+		return x->counts.bytes < y->counts.bytes ? -1 : 1;
+	return compare_objects(a, b);
+}
+
+/* For a place without a class, the kind of object in its probe's name: "ruby:array__create". */
+static void name_kind(const struct env *env, struct row *row)
+{
+	const struct runtime_session_place *place = runtime_session_place(&env->session, row->key.place);
+	const char *probe = place ? place->place->probe : "?", *colon = strchr(probe, ':');
+
+	if (*row->key.name || row->key.error)
+		return;
+	if (colon)
+		snprintf(row->key.name, sizeof(row->key.name), "%.*s", (int)strcspn(colon + 1, "_"), colon + 1);
+	else
+		snprintf(row->key.name, sizeof(row->key.name), "%s", probe);
+	row->key.place = 0;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct uobjnew_key));
+}
+
+/* Several places make objects of one kind. Returns how many rows are left. */
+static size_t merge_rows(struct row *rows, size_t count)
+{
+	size_t kept = 0;
+
+	if (count)
+		qsort(rows, count, sizeof(*rows), compare_keys);
+	for (size_t i = 0; i < count; i++) {
+		if (kept && !compare_keys(&rows[kept - 1], &rows[i])) {
+			rows[kept - 1].counts.objects += rows[i].counts.objects;
+			rows[kept - 1].counts.bytes += rows[i].counts.bytes;
+		} else {
+			rows[kept++] = rows[i];
+		}
+	}
+	return kept;
+}
+
+/* What the map holds, which is emptied. Returns how many, or -ENOMEM. */
+static ssize_t take_rows(struct env *env, struct row **result)
+{
+	int map_fd = bpf_map__fd(env->skel->maps.classes);
+	struct row *rows = NULL, *grown;
+	struct uobjnew_key key;
+	size_t count = 0;
+
+	while (!bpf_map_get_next_key(map_fd, NULL, &key)) {
+		grown = reallocarray(rows, count + 1, sizeof(*rows));
+		if (!grown) {
+			free(rows);
+			return -ENOMEM;
+		}
+		rows = grown;
+		rows[count].key = key;
+		/* What is made between these two is lost: kernels before 5.14 can't do both in one. */
+		if (!bpf_map_lookup_and_delete_elem(map_fd, &key, &rows[count].counts) ||
+		    (!bpf_map_lookup_elem(map_fd, &key, &rows[count].counts) &&
+		     !bpf_map_delete_elem(map_fd, &key)))
+			name_kind(env, &rows[count++]);
+		else
+			break;
+	}
+	count = merge_rows(rows, count);
+	if (count)
+		qsort(rows, count, sizeof(*rows), env->top_size ? compare_bytes : compare_objects);
+	*result = rows;
+	return count;
+}
+
+static int print_row(struct env *env, const struct row *row)
+{
+	size_t len = strnlen(row->key.name, sizeof(row->key.name));
+	struct output *out = env->tool.output;
+	const char *name = row->key.name;
+
+	if (output_is_json(out)) {
+		output_json_begin(out);
+		if (row->key.error)
+			output_json_error(out, "class", strerror(-row->key.error));
+		else
+			output_json_str(out, "class", name, len);
+		output_json_u64(out, "objects", row->counts.objects);
+		output_json_u64(out, "bytes", row->counts.bytes);
+		return output_end(out);
+	}
+	if (row->key.error)
+		output_printf(out, "%-40s", "?");
+	else
+		output_put_escaped(out, name, len, -40);
+	output_printf(out, " %10llu %12llu", (unsigned long long)row->counts.objects,
+		      (unsigned long long)row->counts.bytes);
+	return output_end(out);
+}
+
+static int print_table(struct env *env)
+{
+	uint64_t top = env->top_size ?: env->top_count;
+	struct row *rows = NULL;
+	ssize_t count = take_rows(env, &rows);
+	int err = count < 0 ? count : 0;
+
+	if (!output_is_json(env->tool.output)) {
+		output_printf(env->tool.output, "%-40s %10s %12s", "NAME/TYPE", "# ALLOCS", "# BYTES");
+		output_end_line(env->tool.output);
+	}
+	for (ssize_t i = top && (uint64_t)count > top ? count - (ssize_t)top : 0; i < count && !err; i++)
+		err = print_row(env, &rows[i]);
+	if (!output_is_json(env->tool.output))
+		output_end_line(env->tool.output);
+	free(rows);
+	return err;
+}
+
+static int tick(void *ctx)
+{
+	struct env *env = ctx;
+	int err = runtime_watch_scan(env->session.watch);
+
+	return err || !env->interval_ns ? err : print_table(env);
+}
+
+static void finish(void *ctx)
+{
+	struct env *env = ctx;
+
+	print_table(env);
+	if (env->skel->bss->dropped)
+		log_warn("%llu objects were not counted: more than %d classes",
+			 (unsigned long long)env->skel->bss->dropped, UOBJNEW_CLASSES_MAX);
+}
+
+/* ---- set-up ---- */
+
+static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
+{
+	struct env *env = ctx;
+	struct uobjnew_bpf *skel = uobjnew_bpf__open_opts(opts);
+
+	env->skel = skel;
+	if (!skel)
+		return tool_fail_open();
+	TOOL_OPENED(&env->tool, skel);
+	env->tool.filter = &skel->rodata->filter_config;
+	env->tool.interval_ns = env->interval_ns ?: 1000000000;
+	env->session = (struct runtime_session){
+		.tool = &env->tool, .langs = env->langs, .places = skel->maps.places,
+		.ips = skel->maps.usdt_ips, .use_cookie = &skel->rodata->usdt_use_cookie,
+	};
+	return runtime_session_open(&env->session, skel->obj);
+}
+
+/* An empty table of one process may have its reason. */
+static void explain(const struct env *env)
+{
+	const struct runtime_process *process = runtime_watch_find(env->session.watch, env->tool.options.pid);
+	const struct runtime_route *route;
+	bool is_silent;
+
+	for (int i = 0; process && i < process->uses_count; i++) {
+		route = &process->uses[i].image->routes[RUNTIME_OBJECT];
+		if (route->kind == RUNTIME_ROUTE_NONE)
+			log_warn("no objects are reported: %s", route->note);
+		else if (process->silent[i] & 1u << RUNTIME_OBJECT)
+			log_warn("no objects are reported: %s",
+				 runtime_explain(process->pid, &process->uses[i], RUNTIME_OBJECT, &is_silent));
+	}
+}
+
+static int attach(void *ctx)
+{
+	struct env *env = ctx;
+	struct runtime_attach *attach = &env->session.attach;
+	int err;
+
+	attach->events = 1u << RUNTIME_OBJECT;
+	attach->prog_fds[RUNTIME_OBJECT] = bpf_program__fd(env->skel->progs.object_made);
+	err = runtime_session_attach(&env->session);
+	if (!err && env->tool.options.pid)
+		explain(env);
+	return err;
+}
+
+static void close_all(void *ctx)
+{
+	struct env *env = ctx;
+
+	uobjnew_bpf__destroy(env->skel);
+	runtime_session_close(&env->session);
+}
+
+static const struct argp argp = {
+	.options = arguments, .parser = parse_argument, .args_doc = "[PID [INTERVAL]] [-- COMMAND [ARG...]]",
+	.doc = "Count objects that language runtimes make, by class: of all processes, one, or a command. A table is "
+	       "printed at the end, or every INTERVAL seconds.\v"
+	       "Examples:\n"
+	       "  uobjnew -C 10 1234 5      the ten most frequent classes of a process, every 5 s\n"
+	       "  uobjnew -- python3 a.py   a program from its start to its end\n\n"
+	       "Java tells of objects if it was started with -XX:+ExtendedDTraceProbes, and their bytes; others tell "
+	       "no bytes.",
+};
+
+static const char *const types[] = { "pt_regs", "user_pt_regs" };
+
+static const struct tool_spec spec = {
+	.options = { .argp = &argp, .common = OPTIONS_BASIC | OPTIONS_PROCESS, .letters = { [OPTIONS_PID] = 'p' } },
+	.types = types, .type_count = sizeof(types) / sizeof(types[0]),
+	.open = open_skeleton, .attach = attach, .tick = tick, .finish = finish, .close = close_all,
+};
+
+int main(int argc, char **argv)
+{
+	struct env env = {};
+
+	return tool_main(&spec, &env.tool, &env, argc, argv);
+}

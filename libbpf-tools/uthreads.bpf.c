@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* uthreads, kernel side: threads that language runtimes start and end. */
+#include "vmlinux.h"
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "uthreads.h"
+
+#include "bpf/events.bpf.h"
+#include "bpf/filter.bpf.h"
+#include "bpf/usdt_args.bpf.h"
+
+#define CLONE_THREAD 0x10000 /* include/uapi/linux/sched.h */
+
+/* Processes whose runtime has no place for its threads: the kernel tells. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u8);
+} kernel_told SEC(".maps");
+
+static __always_inline void read_name(struct pt_regs *ctx, const struct runtime_place_spec *place,
+				      struct uthreads_event *event)
+{
+	__u64 address, length;
+
+	if (usdt_read(ctx, &place->args[RUNTIME_METHOD_NAME], &address))
+		return;
+	if (usdt_read(ctx, &place->args[RUNTIME_METHOD_LEN], &length)) {
+		event->name_size = bpf_probe_read_user_str(event->name, sizeof(event->name), (void *)address);
+		return;
+	}
+	if (length > sizeof(event->name) - 1)
+		length = sizeof(event->name) - 1;
+	event->name_size = bpf_probe_read_user(event->name, length, (void *)address);
+	if (!event->name_size)
+		event->name_size = length + 1;
+}
+
+SEC("uprobe")
+int thread_event(struct pt_regs *ctx)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct uthreads_event event = { .ktime = bpf_ktime_get_ns(), .pid = pid_tgid >> 32, .tid = pid_tgid };
+	const struct runtime_place_spec *place;
+
+	if (!filter_allows_current())
+		return 0;
+	event.place = usdt_place_number(ctx);
+	place = bpf_map_lookup_elem(&places, &event.place);
+	if (!place)
+		return 0;
+	read_name(ctx, place, &event);
+	events_send(ctx, &event, sizeof(event), 0);
+	return 0;
+}
+
+/* task_newtask(task, clone_flags), in the thread that makes it. */
+SEC("raw_tp/task_newtask")
+int task_created(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct uthreads_event event = { .ktime = bpf_ktime_get_ns(),
+					.pid = bpf_get_current_pid_tgid() >> 32,
+					.place = UTHREADS_BY_KERNEL };
+	struct task_struct *task = (void *)ctx->args[0];
+
+	if (!(ctx->args[1] & CLONE_THREAD) || !filter_allows_current() ||
+	    !bpf_map_lookup_elem(&kernel_told, &event.pid))
+		return 0;
+	event.tid = BPF_CORE_READ(task, pid);
+	events_send(ctx, &event, sizeof(event), 0);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

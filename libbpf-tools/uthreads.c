@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * uthreads: threads that language runtimes start and end. See man/uthreads.8.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/types.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "lib/tool.h"
+#include "runtime/runtime_front.h"
+#include "runtime/runtime_session.h"
+#include "uthreads.h"
+#include "uthreads.skel.h"
+
+struct env {
+	struct tool tool;
+	unsigned int langs;
+	struct uthreads_bpf *skel;
+	struct runtime_session session;
+};
+
+static const struct argp_option arguments[] = {
+	{ "language", 'l', "LANG", 0, "Only java, node, perl, python, ruby or tcl; may be repeated", 0 },
+	{},
+};
+
+static error_t parse_argument(int key, char *arg, struct argp_state *state)
+{
+	struct env *env = state->input;
+
+	switch (key) {
+	case 'l':
+		env->langs |= runtime_front_parse_lang(state, arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		runtime_session_parse_pid(&env->tool, state, arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void print_header(void *ctx)
+{
+	struct env *env = ctx;
+
+	if (output_is_json(env->tool.output))
+		return;
+	output_printf(env->tool.output, "%-9s %-7s %-7s %-8s %-8s %s", "TIME", "PID", "TID", "LANGUAGE", "TYPE",
+		      "DESCRIPTION");
+	output_end_line(env->tool.output);
+}
+
+struct thread {
+	const char *lang, *type;
+	const char *name; /* NULL: none */
+};
+
+static int print_text(struct env *env, const struct uthreads_event *event, const struct thread *thread)
+{
+	struct output *out = env->tool.output;
+
+	output_printf(out, "%-9.3f %-7u %-7u %-8s %-8s ", timestamp_offset(&env->tool.start, event->ktime),
+		      event->pid, event->tid, thread->lang, thread->type);
+	if (event->name_size < 0)
+		output_puts(out, "?");
+	else if (thread->name)
+		output_put_cstr(out, thread->name, UTHREADS_NAME_SIZE, 0);
+	return output_end(out);
+}
+
+static int print_json(struct env *env, const struct uthreads_event *event, const struct thread *thread)
+{
+	struct output *out = env->tool.output;
+
+	output_json_begin(out);
+	output_json_seconds(out, "time", timestamp_wall_ns(event->ktime));
+	output_json_u64(out, "pid", event->pid);
+	output_json_u64(out, "tid", event->tid);
+	output_json_cstr(out, "language", thread->lang, SIZE_MAX);
+	output_json_cstr(out, "type", thread->type, SIZE_MAX);
+	if (event->name_size < 0)
+		output_json_error(out, "name", strerror(-event->name_size));
+	else if (thread->name)
+		output_json_cstr(out, "name", thread->name, UTHREADS_NAME_SIZE);
+	return output_end(out);
+}
+
+static int handle_event(void *ctx, const void *data, size_t size)
+{
+	const struct uthreads_event *event = data;
+	const struct runtime_session_place *place;
+	struct thread thread = { "ruby", "kernel", NULL };
+	struct env *env = ctx;
+
+	if (size < sizeof(*event))
+		return -EINVAL;
+	place = runtime_session_place(&env->session, event->place);
+	if (place) {
+		thread.lang = runtime_lang_name(place->image->lang);
+		thread.type = place->place->spec.event == RUNTIME_THREAD_STOP ? "stop" : "start";
+	} else if (event->place != UTHREADS_BY_KERNEL) {
+		return -EINVAL;
+	}
+	if (event->name_size > 0)
+		thread.name = event->name;
+	return output_is_json(env->tool.output) ? print_json(env, event, &thread) : print_text(env, event, &thread);
+}
+
+/* A process whose runtime has no place for its threads. */
+static void found_process(void *ctx, const struct runtime_process *process)
+{
+	struct env *env = ctx;
+	uint32_t pid = process->pid;
+	uint8_t yes = 1;
+
+	for (int i = 0; i < process->uses_count; i++)
+		if (process->uses[i].image->routes[RUNTIME_THREAD_START].kind == RUNTIME_ROUTE_KERNEL)
+			bpf_map_update_elem(bpf_map__fd(env->skel->maps.kernel_told), &pid, &yes, BPF_ANY);
+}
+
+static int tick(void *ctx)
+{
+	struct env *env = ctx;
+
+	return runtime_watch_scan(env->session.watch);
+}
+
+static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
+{
+	struct env *env = ctx;
+	struct uthreads_bpf *skel = uthreads_bpf__open_opts(opts);
+
+	env->skel = skel;
+	if (!skel)
+		return tool_fail_open();
+	TOOL_OPENED(&env->tool, skel);
+	TOOL_USES_EVENTS_AND_FILTER(&env->tool, skel);
+	/* A runtime's threads start soon after its library is there. */
+	env->tool.interval_ns = 200000000;
+	env->session = (struct runtime_session){
+		.tool = &env->tool, .langs = env->langs, .found_process = found_process, .ctx = env,
+		.places = skel->maps.places, .ips = skel->maps.usdt_ips,
+		.use_cookie = &skel->rodata->usdt_use_cookie,
+	};
+	return runtime_session_open(&env->session, skel->obj);
+}
+
+static int attach(void *ctx)
+{
+	struct env *env = ctx;
+	const struct tool_tracepoint point = { .prog = env->skel->progs.task_created, .name = "task_newtask" };
+	struct runtime_attach *attach = &env->session.attach;
+	int err = tool_attach_tracepoints(&env->tool, &point, 1);
+
+	attach->events = 1u << RUNTIME_THREAD_START | 1u << RUNTIME_THREAD_STOP;
+	attach->prog_fds[RUNTIME_THREAD_START] = bpf_program__fd(env->skel->progs.thread_event);
+	attach->prog_fds[RUNTIME_THREAD_STOP] = bpf_program__fd(env->skel->progs.thread_event);
+	return err ?: runtime_session_attach(&env->session);
+}
+
+static void close_all(void *ctx)
+{
+	struct env *env = ctx;
+
+	uthreads_bpf__destroy(env->skel);
+	runtime_session_close(&env->session);
+}
+
+static const struct argp argp = {
+	.options = arguments, .parser = parse_argument, .args_doc = "[PID] [-- COMMAND [ARG...]]",
+	.doc = "Show threads that language runtimes start and, in Java, end: of all processes, one, or a command.\v"
+	       "Examples:\n"
+	       "  uthreads -l java 1234     threads of a Java process, with their names\n"
+	       "  uthreads -- ruby app.rb   a program from its start to its end\n\n"
+	       "Type 'kernel' is a thread of a runtime that doesn't tell, as the kernel starts it: the runtime's own "
+	       "helpers too.",
+};
+
+static const char *const types[] = { "pt_regs", "user_pt_regs", "task_struct", "bpf_raw_tracepoint_args" };
+
+static const struct tool_spec spec = {
+	.options = { .argp = &argp, .common = OPTIONS_EVENTS | OPTIONS_PROCESS, .letters = { [OPTIONS_PID] = 'p' } },
+	.types = types, .type_count = sizeof(types) / sizeof(types[0]),
+	.open = open_skeleton, .attach = attach, .header = print_header, .handle = handle_event, .tick = tick,
+	.close = close_all,
+};
+
+int main(int argc, char **argv)
+{
+	struct env env = {};
+
+	return tool_main(&spec, &env.tool, &env, argc, argv);
+}
