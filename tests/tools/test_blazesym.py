@@ -222,18 +222,61 @@ def test_stub_of_a_library_function_is_named_at_plt():
         assert locate(process.pid, at + 4)["name"] == "lib_add@plt"
 
 
+@contextmanager
+def conversation(*args):
+    """A function that asks one running blazesym-lite address by address; and its pid."""
+    with subprocess.Popen([CLI, *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as process:
+        def ask(address):
+            process.stdin.write(f"{address:#x}\n")
+            process.stdin.flush()
+            return process.stdout.readline()
+        yield ask, process.pid
+
+
+def lib_add_of(library):
+    return ctypes.cast(ctypes.CDLL(str(library)).lib_add, ctypes.c_void_p).value
+
+
 def test_maps_are_read_anew_when_an_address_is_not_in_them(tmp_path):
     library = tmp_path / "late.so"
     shutil.copy(target_path("libadd.so"), library)
-    with subprocess.Popen([CLI, "-p", str(os.getpid())], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          text=True) as asked:
-        def ask(address):
-            asked.stdin.write(f"{address:#x}\n")
-            asked.stdin.flush()
-            return asked.stdout.readline()
+    with conversation("-p", os.getpid()) as (ask, _):
         assert "? (nothing is mapped there)" in ask(1)
-        loaded = ctypes.CDLL(str(library))
-        assert "lib_add+0x1 [" in ask(ctypes.cast(loaded.lib_add, ctypes.c_void_p).value + 1)
+        assert "lib_add+0x1 [" in ask(lib_add_of(library) + 1)
+
+
+def test_process_is_known_after_its_end():
+    with waiting(ADD) as process:
+        address = base(process.pid, "/add") + symbol(ADD, ADD_NUM)
+        with conversation("-p", process.pid) as (ask, _):
+            assert "? (nothing is mapped there)" in ask(1)
+            process.kill()
+            process.wait()
+            assert f"{ADD_NUM}+0x0 [" in ask(address)
+
+
+def test_file_that_changed_in_place_is_read_anew(tmp_path):
+    path = tmp_path / "changing"
+    shutil.copy(ADD, path)
+    with conversation("-e", path) as (ask, _):
+        assert f" {ADD_NUM}+0x0" in ask(symbol(ADD, ADD_NUM))
+        inode = path.stat().st_ino
+        path.write_bytes(target_path("useadd").read_bytes())
+        assert path.stat().st_ino == inode
+        assert " main+0x0" in ask(symbol(path, "main"))
+
+
+def test_files_kept_open_are_bounded(tmp_path):
+    libraries = [tmp_path / f"copy{i}.so" for i in range(80)]
+    for library in libraries:
+        shutil.copy(target_path("libadd.so"), library)
+    addresses = [lib_add_of(library) for library in libraries]
+    with conversation("-p", os.getpid()) as (ask, pid):
+        for library, address in 2 * list(zip(libraries, addresses)):
+            assert f" lib_add+0x0 [{library}]" in ask(address)
+        kept = {path for *_, path in mappings(pid) if path.startswith(str(tmp_path))}
+        assert 0 < len(kept) <= 64 + 1, "what was given up lives until the next address"
 
 
 def test_every_miss_has_its_reason():
@@ -454,6 +497,19 @@ def test_separate_debug_file_is_used_if_its_checksum_is_right(inlined):
     debug.write_bytes(debug.read_bytes() + b"changed")
     (answer,) = records("-e", inlined, "-l", hex(address))
     assert answer["name"] is None
+
+
+def test_mini_debug_info_names_static_functions(inlined):
+    need("objcopy", "strip", "xz")
+    address, mini = symbol(inlined, "first"), inlined.with_suffix(".mini")
+    output("objcopy", "-S", "--keep-symbol=first", inlined, mini)
+    output("xz", mini)
+    output("strip", inlined)
+    (answer,) = records("-e", inlined, hex(address))
+    assert answer["name"] is None
+    output("objcopy", "--add-section", f".gnu_debugdata={mini}.xz", inlined)
+    (answer,) = records("-e", inlined, hex(address))
+    assert answer["name"] == "first"
 
 
 def test_split_dwarf_is_read(tmp_path):
