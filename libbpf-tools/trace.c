@@ -63,6 +63,7 @@ struct trace {
 	struct events_maps maps;
 	int unreadable_fd, scratch_fd, cgroup_fd, cgroup_map_fd, overflow_fd;
 	int entry_fd, entry_missed_fd;	/* what returns know of their entries; -1: nothing */
+	unsigned int entry_most;	/* values */
 	int *aggregate_fds;	/* a probe's each; NULL: none */
 	struct probe_links links;
 	struct output *out;
@@ -534,6 +535,7 @@ static int open_entry_maps(struct trace *trace)
 			values = probe_entry_count(&trace->probes[i]);
 	if (!values)
 		return RUN_OK;
+	trace->entry_most = values;
 	trace->entry_fd = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "trace_entry", GENERATE_ENTRY_KEY_SIZE,
 					 8 * values, room, NULL);
 	trace->entry_missed_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "trace_missed", 4, 8,
@@ -587,6 +589,7 @@ static int attach_probes(struct trace *trace, struct run *run)
 		.overflow_fd = trace->overflow_fd,
 		.scratch_fd = trace->scratch_fd,
 		.entry_fd = trace->entry_fd,
+		.entry_most = trace->entry_most,
 		.entry_missed_fd = trace->entry_missed_fd,
 		.follow_fd = run_follow_map_fd(run),
 		.cgroup_fd = trace->cgroup_map_fd,

@@ -36,7 +36,8 @@ struct generate_opts {
 	 * faulted in and read again. Excludes use_perf and cgroup_fd, whose maps such programs can't have.
 	 */
 	bool sleepable;
-	int entry_fd;		/* LRU hash of GENERATE_ENTRY_KEY_SIZE to 8 bytes times entry_count or more */
+	int entry_fd;		/* LRU hash of GENERATE_ENTRY_KEY_SIZE to 8 bytes times entry_most */
+	unsigned int entry_most;	/* values: the most that any probe keeps; 0: as many as this one */
 	int entry_missed_fd;	/* as lost_fd: returns whose entry values were not there */
 	int follow_fd;		/* only threads in this map; -1: all */
 	int cgroup_fd;		/* only tasks under element 0 of this cgroup array; -1: all */

@@ -130,11 +130,15 @@ static int gen_key(struct generator *g, bool is_return, int failed)
 void generate_keep(struct generator *g)
 {
 	const struct checked *checked = g->record->checked;
-	int key = gen_key(g, false, g->drop), values = code_new_buffer(g->code, 8 * checked->entry_count);
+	unsigned int count = checked->entry_count, most = g->opts->entry_most > count ? g->opts->entry_most : count;
+	int key = gen_key(g, false, g->drop), values = code_new_buffer(g->code, 8 * most);
 	struct code *c = g->code;
 
 	g->fault = g->drop;
-	for (unsigned int i = 0; i < checked->entry_count; i++)
+	/* The map's values have room for the probe that keeps most. */
+	for (unsigned int i = count; i < most; i++)
+		code_store_imm(c, 8, BPF_REG_10, (int16_t)(values + 8 * (int)i), 0);
+	for (unsigned int i = 0; i < count; i++)
 		code_store(c, 8, BPF_REG_10, (int16_t)(values + 8 * (int)i), generate_value(g, checked->entry_values[i]));
 	code_comment(c, "keep them until the return");
 	code_mov_map_fd(c, BPF_REG_1, g->opts->entry_fd);

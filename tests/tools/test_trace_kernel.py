@@ -264,6 +264,18 @@ def test_return_of_kernel_function_knows_arguments_and_time(pattern, tmp_path):
 
 @kprobes
 @btf
+def test_fexit_keeps_the_time_beside_returns_that_keep_more(tmp_path):
+    """One map for all, as large as the one that keeps most wants it."""
+    _, rows, err = traced('r::vfs_write (count == 7771) "%d %d", retval, $latency > 0',
+                          'r::vfs_writ[e] (arg3 == 7773) "%d %d %d %d", arg3, arg1 > 0, arg2 > 0, $latency > 0',
+                          run=lambda: write_nested(tmp_path))
+    assert sorted(mine(rows)) == 5 * ["7771 1"] + 5 * ["7773 1 1 1"]
+    if "by fentry" in err or "by fexit" in err:
+        assert re.search(r"count == 7771.*by fexit", err)
+
+
+@kprobes
+@btf
 def test_kernel_function_without_a_format_prints_parameters_by_name(tmp_path):
     _, rows, _ = traced("p::vfs_write", "r::vfs_write", run=lambda: (tmp_path / "x").write_text("123"))
     messages = mine(rows)
