@@ -8,12 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lib/events.h"
-#include "lib/filter.h"
 #include "lib/log.h"
 #include "lib/options.h"
 #include "lib/run.h"
@@ -24,6 +21,7 @@
 #include "probe/dwarf.h"
 #include "probe/print.h"
 #include "probe/probe.h"
+#include "probe/whom.h"
 
 #define DEFAULT_STRING_SIZE 80
 #define MAX_STRING_SIZE 4096
@@ -35,24 +33,21 @@
 /* Keys of maps were at most MAX_BPF_STACK long once; and what they need beside stacks: a few values. */
 #define OLD_MAX_KEY 512
 #define KEY_ROOM 192
-/* The inode of /proc/PID/ns/pid in the initial PID namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h). */
-#define INITIAL_PIDNS 0xEFFFFFFCu
 
 static struct env {
 	struct options options;
-	pid_t tid;
-	int64_t uid;
+	struct whom whom;
 	uint32_t string_size;
-	bool include_self, show_offset, show_time, unix_time, show_cpu, dump, list;
+	bool show_offset, show_time, unix_time, show_cpu, dump, list;
 	bool kernel_stack, user_stack, show_address, add_up, binary;
 	enum aggregate aggregate;
 	const char *measure;
 	uint32_t max_keys;
 	uint64_t interval_ns, max_hits;
-	const char *cgroup, *name, *msg_filter;
+	const char *msg_filter;
 	const char **specs;
 	size_t spec_count;
-} env = {.uid = -1, .string_size = DEFAULT_STRING_SIZE};
+} env = {.whom.uid = -1, .string_size = DEFAULT_STRING_SIZE};
 
 /* The state of a run. */
 struct trace {
@@ -61,7 +56,8 @@ struct trace {
 	size_t probe_count;
 	uint32_t place_count;
 	struct events_maps maps;
-	int unreadable_fd, scratch_fd, cgroup_fd, cgroup_map_fd, overflow_fd;
+	int unreadable_fd, scratch_fd, overflow_fd;
+	struct whom_state whom;
 	int entry_fd, entry_missed_fd;	/* what returns know of their entries; -1: nothing */
 	unsigned int entry_most;	/* values */
 	int *aggregate_fds;	/* a probe's each; NULL: none */
@@ -115,15 +111,10 @@ static const char doc[] =
 	"  trace 't:syscalls:sys_enter_openat \"%s\", args->filename' -- ls\n"
 	"  trace -l 'p:c:*alloc*'                     which functions are there\n";
 
-enum { KEY_UID = 0x1000, KEY_DUMP, KEY_COUNT, KEY_SUM, KEY_HIST, KEY_INTERVAL, KEY_MAX_KEYS };
+enum { KEY_DUMP = 0x1000, KEY_COUNT, KEY_SUM, KEY_HIST, KEY_INTERVAL, KEY_MAX_KEYS };
 
 static const struct argp_option options[] = {
-	{"tid", 'L', "TID", 0, "Only this thread", 0},
-	{"uid", KEY_UID, "USER", 0, "Only this user, a name or number", 0},
-	{"name", 'n', "TEXT", 0, "Only processes whose name contains TEXT", 0},
 	{"msg-filter", 'f', "TEXT", 0, "Only lines whose message contains TEXT", 0},
-	{"cgroup-path", 'c', "PATH", 0, "Only tasks in this cgroup (v2) and those below it", 0},
-	{"include-self", 'S', NULL, 0, "Trace this very process too", 0},
 	{"string-size", 'Z', "BYTES", 0, "Most bytes of a string that are read and shown (default 80)", 0},
 	{"time", 'T', NULL, 0, "Show the time of day, TIME", 0},
 	{"timestamp", 't', NULL, 0, "Show seconds since the start, TIME", 0},
@@ -164,9 +155,8 @@ static void check_aggregate(struct argp_state *state)
 		argp_error(state, "-A and --count, --sum, --hist exclude each other");
 	if (adds && (env.show_time || env.show_offset))
 		argp_error(state, "what is added up has no time of its own to show with -T or -t");
-	if (env.aggregate && (env.show_cpu || env.name))
-		argp_error(state, "--count, --sum and --hist know no %s: use it as a value, $%s",
-			   env.name ? "-n" : "-C", env.name ? "comm" : "cpu");
+	if (env.aggregate && env.show_cpu)
+		argp_error(state, "--count, --sum and --hist know no -C: use it as a value, $cpu");
 	if (env.aggregate && env.options.max_events)
 		argp_error(state, "-M ends after so many lines; --count, --sum and --hist run until ^C or --duration");
 	if (!adds && (env.interval_ns || env.max_keys))
@@ -178,23 +168,8 @@ static void check_aggregate(struct argp_state *state)
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
-	case 'L':
-		env.tid = options_pid(state, "--tid", arg);
-		break;
-	case KEY_UID:
-		env.uid = options_uid(state, "--uid", arg);
-		break;
-	case 'n':
-		env.name = arg;
-		break;
 	case 'f':
 		env.msg_filter = arg;
-		break;
-	case 'c':
-		env.cgroup = arg;
-		break;
-	case 'S':
-		env.include_self = true;
 		break;
 	case 'Z':
 		env.string_size = options_u64(state, "--string-size", arg, 1, MAX_STRING_SIZE);
@@ -252,6 +227,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'I':
 		log_warn("-I %s is not needed and has no effect", arg);
 		break;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &env.whom;
+		break;
 	case ARGP_KEY_ARG:
 		if (env.spec_count == MAX_SPECS)
 			argp_error(state, "at most %d specs", MAX_SPECS);
@@ -301,7 +279,7 @@ static int compile_probes(struct trace *trace)
 {
 	bool wants_all = env.options.json && !env.add_up && !env.aggregate;
 	struct probe_opts opts = {
-		.pid = env.options.pid,
+		.pid = env.whom.pids[0],
 		.links = env.dump ? NULL : &trace->links.probes,
 		.record = {
 			.string_size = env.string_size,
@@ -316,6 +294,9 @@ static int compile_probes(struct trace *trace)
 		.binary = env.binary,
 	};
 	trace->types = opts.types = btf_types_new();
+	if (trace->types && whom_open(&trace->whom, &env.whom, trace->types))
+		return RUN_USAGE;
+	opts.predicate = trace->whom.predicate;
 
 	trace->probes = calloc(env.spec_count, sizeof(*trace->probes));
 	if (!trace->probes || !trace->types)
@@ -334,21 +315,6 @@ static int compile_probes(struct trace *trace)
 	return RUN_OK;
 }
 
-static void fill_filters(struct generate_opts *opts)
-{
-	struct stat st;
-
-	opts->tgid = env.options.pid;
-	opts->tid = env.tid;
-	opts->uid = env.uid;
-	opts->not_tgid = env.include_self ? 0 : getpid();
-	if (!stat("/proc/self/ns/pid", &st) && st.st_ino != INITIAL_PIDNS) {
-		/* The kernel's own encoding of a device number: MKDEV(), include/linux/kdev_t.h. */
-		opts->pidns_dev = (uint64_t)major(st.st_dev) << 20 | minor(st.st_dev);
-		opts->pidns_ino = st.st_ino;
-	}
-}
-
 static int dump_probes(struct trace *trace)
 {
 	/* Nothing is loaded: the numbers stand for maps. */
@@ -356,7 +322,7 @@ static int dump_probes(struct trace *trace)
 				     .scratch_fd = 5, .entry_fd = 6, .entry_missed_fd = 7, .overflow_fd = 8,
 				     .aggregate_fd = 9, .follow_fd = -1, .cgroup_fd = -1};
 
-	fill_filters(&opts);
+	whom_fill(&trace->whom, &opts);
 	for (size_t i = 0; i < trace->probe_count; i++) {
 		struct diag diag = {};
 		int err = probe_dump(&trace->probes[i], &opts, stdout, &diag);
@@ -395,7 +361,7 @@ static void print_params(const struct spec *spec, const struct probe_context *co
 static int list_places(void)
 {
 	struct target_opts opts = {
-		.pid = env.options.pid,
+		.pid = env.whom.pids[0],
 		.string_size = env.string_size,
 		.types = btf_types_new(),
 		.wants_types = env.options.verbosity,
@@ -435,27 +401,6 @@ static int list_places(void)
 }
 
 /* ---- maps ----------------------------------------------------------------------------------- */
-
-static int open_cgroup(struct trace *trace)
-{
-	uint32_t zero = 0;
-	int err;
-
-	trace->cgroup_fd = filter_cgroup_open(env.cgroup, NULL);
-	if (trace->cgroup_fd < 0) {
-		log_error("%s: %s%s", env.cgroup, strerror(-trace->cgroup_fd),
-			  trace->cgroup_fd == -EOPNOTSUPP ? ": not in a cgroup v2 hierarchy" : "");
-		return RUN_USAGE;
-	}
-	trace->cgroup_map_fd = bpf_map_create(BPF_MAP_TYPE_CGROUP_ARRAY, "trace_cgroup", 4, 4, 1, NULL);
-	err = trace->cgroup_map_fd < 0 ? trace->cgroup_map_fd
-				       : bpf_map_update_elem(trace->cgroup_map_fd, &zero, &trace->cgroup_fd, 0);
-	if (err) {
-		log_libbpf_failure(err, "cannot filter by cgroup");
-		return RUN_FAILED;
-	}
-	return RUN_OK;
-}
 
 static int open_aggregates(struct trace *trace)
 {
@@ -518,7 +463,7 @@ static int open_maps(struct trace *trace)
 		 trace->maps.buffer_bytes / 1024, scratch_size * GENERATE_SCRATCH_SLOTS);
 	if (env.aggregate && open_aggregates(trace))
 		return RUN_FAILED;
-	return env.cgroup ? open_cgroup(trace) : RUN_OK;
+	return RUN_OK;
 }
 
 /*
@@ -572,8 +517,7 @@ static void trace_close(struct trace *trace)
 	close_fd(trace->scratch_fd);
 	close_fd(trace->entry_fd);
 	close_fd(trace->entry_missed_fd);
-	close_fd(trace->cgroup_map_fd);
-	close_fd(trace->cgroup_fd);
+	whom_close(&trace->whom);
 }
 
 /* ---- running -------------------------------------------------------------------------------- */
@@ -592,11 +536,12 @@ static int attach_probes(struct trace *trace, struct run *run)
 		.entry_most = trace->entry_most,
 		.entry_missed_fd = trace->entry_missed_fd,
 		.follow_fd = run_follow_map_fd(run),
-		.cgroup_fd = trace->cgroup_map_fd,
 	};
 	struct attach_features features;
 
-	fill_filters(&opts);
+	if (whom_start(&trace->whom))
+		return RUN_FAILED;
+	whom_fill(&trace->whom, &opts);
 	attach_probe_features(&features);
 	for (size_t i = 0; i < trace->probe_count && !run_ending(run); i++) {
 		struct probe *probe = &trace->probes[i];
@@ -606,7 +551,7 @@ static int attach_probes(struct trace *trace, struct run *run)
 		opts.probe = (uint32_t)i;
 		if (trace->aggregate_fds)
 			opts.aggregate_fd = trace->aggregate_fds[i];
-		err = probe_attach(probe, &opts, &features, env.options.pid, &trace->links, &diag);
+		err = probe_attach(probe, &opts, &features, whom_pid(&env.whom), &trace->links, &diag);
 		if (err) {
 			report(env.specs[i], &diag, err);
 			return RUN_FAILED;
@@ -705,7 +650,6 @@ static struct print *new_print(const struct trace *trace)
 		.out = trace->out,
 		.probes = trace->probes,
 		.probe_count = trace->probe_count,
-		.name = env.name,
 		.msg_filter = env.msg_filter,
 		.time = env.show_time,
 		.offset = env.show_offset,
@@ -750,6 +694,7 @@ static int run_trace(struct trace *trace, struct run *run)
 		loop_opts.events = events;
 		status = run_loop(run, &loop_opts);
 		tell_unreadable(trace);
+		whom_tell(&trace->whom);
 	}
 	events_free(events);
 	return status;
@@ -757,20 +702,25 @@ static int run_trace(struct trace *trace, struct run *run)
 
 int main(int argc, char **argv)
 {
-	const struct argp argp = {options, parse_option, args_doc, doc, NULL, NULL, NULL};
+	const struct argp_child children[] = {{&whom_argp, 0, "Whom to look at:", 1}, {}};
+	const struct argp argp = {options, parse_option, args_doc, doc, children, NULL, NULL};
 	const struct options_spec spec = {
 		.argp = &argp,
-		.common = OPTIONS_EVENTS | OPTIONS_PROCESS,
-		.letters = {[OPTIONS_PID] = 'p', [OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_BUFFER_PAGES] = 'b'},
+		.common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
+		.letters = {[OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_BUFFER_PAGES] = 'b'},
 	};
-	struct trace trace = {.unreadable_fd = -1, .scratch_fd = -1, .overflow_fd = -1, .cgroup_fd = -1,
-			      .cgroup_map_fd = -1, .entry_fd = -1, .entry_missed_fd = -1};
+	struct trace trace = {.unreadable_fd = -1, .scratch_fd = -1, .overflow_fd = -1,
+			      .whom = {.cgroup_fd = -1, .cgroup_map_fd = -1}, .entry_fd = -1, .entry_missed_fd = -1};
 	const char *specs[MAX_SPECS];
 	struct run *run = NULL;
 	int status;
 
 	env.specs = specs;
 	options_parse(&spec, &env.options, argc, argv);
+	if (env.options.command && env.whom.pid_count) {
+		log_error("-p and -- COMMAND exclude each other");
+		return RUN_USAGE;
+	}
 	if (env.list)
 		return list_places();
 	if (env.add_up) {

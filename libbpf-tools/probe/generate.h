@@ -46,7 +46,9 @@ struct generate_opts {
 	uint32_t place;		/* what RECORD_PLACE is, if !place_is_cookie */
 	bool place_is_cookie;	/* RECORD_PLACE is bpf_get_attach_cookie() */
 	/* Filters. */
-	pid_t tgid;		/* only this process; 0: all */
+	const pid_t *tgids;	/* only these processes; none: all */
+	unsigned int tgid_count;
+	const char *name;	/* only threads with this in their name, at most 15 bytes; NULL: all */
 	pid_t tid;		/* only this thread; 0: all */
 	pid_t not_tgid;		/* not this process (ourselves); 0: none */
 	int64_t uid;		/* only this user; -1: all */

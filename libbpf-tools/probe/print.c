@@ -258,10 +258,8 @@ static int open_hit(struct print *print, const void *data, size_t size, struct h
 	return err ? err : record_format(&hit->view, print->names, &print->message);
 }
 
-static bool is_wanted(const struct print *print, const struct hit *hit)
+static bool is_wanted(const struct print *print)
 {
-	if (print->opts.name && !strstr(hit->view.comm, print->opts.name))
-		return false;
 	return !print->opts.msg_filter || strstr(print->message.text, print->opts.msg_filter);
 }
 
@@ -458,7 +456,7 @@ int print_record(void *ctx, const void *data, size_t size)
 		note_stacks(print, &hit.view);
 		return 0;
 	}
-	if (!is_wanted(print, &hit))
+	if (!is_wanted(print))
 		return 0;
 	if (print->opts.add_up)
 		return add_hit(print, &hit, data, size);

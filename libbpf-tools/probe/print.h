@@ -17,7 +17,6 @@ struct print_opts {
 	struct output *out;
 	struct probe *probes;		/* their places are numbered as in the records */
 	size_t probe_count;
-	const char *name;		/* only threads whose name contains it, or NULL */
 	const char *msg_filter;		/* only messages that contain it, or NULL */
 	/* Columns. */
 	bool time, offset, unix_time, cpu;

@@ -628,8 +628,11 @@ static void test_filters_let_through_what_they_should(void **state)
 
 	f->vm.uid_gid = 7ull << 32 | 3000000000u;
 	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1}), 1);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tgid = 4711}), 1);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tgid = 4712}), 0);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tgids = (pid_t[]){4711}, .tgid_count = 1}), 1);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tgids = (pid_t[]){4712}, .tgid_count = 1}), 0);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tgids = (pid_t[]){1, 4711, 5}, .tgid_count = 3}), 1);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tgids = (pid_t[]){1, 2, 4711}, .tgid_count = 3}), 1);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tgids = (pid_t[]){1, 2, 3}, .tgid_count = 3}), 0);
 	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tid = 4712}), 1);
 	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tid = 4711}), 0);
 	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .not_tgid = 4711}), 0);
@@ -637,6 +640,32 @@ static void test_filters_let_through_what_they_should(void **state)
 	assert_int_equal(passes(f, &(struct generate_opts){.uid = 3000000000u}), 1);
 	assert_int_equal(passes(f, &(struct generate_opts){.uid = 7}), 0);
 	assert_int_equal(passes(f, &(struct generate_opts){.uid = 0}), 0);
+}
+
+/* Every part of every name, and what is none. */
+static void test_name_filter_finds_the_text_anywhere(void **state)
+{
+	static const char *const names[] = {"a", "redis-server", "kworker/u8:3-ev", "0123456789abcde", "aaaaaaaaaaaaaab"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t len = strlen(names[i]);
+
+		f->vm.comm = names[i];
+		for (size_t start = 0; start < len; start++) {
+			for (size_t count = 1; start + count <= len; count++) {
+				char part[16] = "";
+
+				memcpy(part, names[i] + start, count);
+				assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .name = part}), 1);
+				part[count - 1] ^= 0x80;
+				assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .name = part}), 0);
+			}
+		}
+	}
+	f->vm.comm = "ab";
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .name = "abc"}), 0);
+	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .name = "abcdefghijklmno"}), 0);
 }
 
 static void test_builtins_have_their_values(void **state)
@@ -903,6 +932,7 @@ int main(void)
 		TEST(test_untyped_argument_is_as_wide_as_its_format),
 		TEST(test_declared_type_is_printed_whole),
 		TEST(test_filters_let_through_what_they_should),
+		TEST(test_name_filter_finds_the_text_anywhere),
 		TEST(test_builtins_have_their_values),
 		TEST(test_stacks_follow_the_strings_as_long_as_they_are),
 		TEST(test_caller_that_the_kernel_found_is_not_doubled),
