@@ -343,7 +343,8 @@ static int map_path(const struct process *process, const struct bsl_map *map, ch
 	int err = bsl_map_open_path(process->maps, map, path, PATH_MAX);
 	struct stat st;
 
-	if (err != -ESRCH)
+	/* of a zombie the root is not to be had any more: -ENOENT */
+	if (err != -ESRCH && err != -ENOENT)
 		return err;
 	if (process->root[0] || map->deleted || stat(map->path, &st) || st.st_ino != map->ino)
 		return -ENOENT;

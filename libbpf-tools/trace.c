@@ -15,10 +15,8 @@
 #include "lib/options.h"
 #include "lib/run.h"
 #include "lib/stack.h"
-#include "probe/arena.h"
 #include "probe/aggregate.h"
 #include "probe/btf.h"
-#include "probe/dwarf.h"
 #include "probe/print.h"
 #include "probe/probe.h"
 #include "probe/whom.h"
@@ -334,30 +332,6 @@ static int dump_probes(struct trace *trace)
 	return fflush(stdout) ? RUN_FAILED : RUN_OK;
 }
 
-static void print_members(const struct type *record)
-{
-	char text[256];
-
-	for (uint32_t i = 0; i < record->count; i++)
-		printf("    %s\n", type_declare(record->members[i].type, record->members[i].name, text,
-						sizeof(text)));
-}
-
-static void print_params(const struct spec *spec, const struct probe_context *context)
-{
-	const struct dwarf_variable *local;
-	char text[256];
-
-	for (unsigned int i = 0; i < context->param_count; i++)
-		printf("    %s\n", type_declare(context->params[i].type, context->params[i].name, text,
-						sizeof(text)));
-	for (unsigned int i = 0; spec->file && context->scope && (local = dwarf_scope_local(context->scope, i)); i++)
-		printf("    %s\n", type_declare(dwarf_variable_type(local), dwarf_variable_name(local), text,
-						sizeof(text)));
-	if (context->retval_type && !spec->file)
-		printf("    %s\n", type_declare(context->retval_type, "retval", text, sizeof(text)));
-}
-
 static int list_places(void)
 {
 	struct target_opts opts = {
@@ -369,26 +343,9 @@ static int list_places(void)
 	int status = opts.types ? RUN_OK : RUN_FAILED;
 
 	for (size_t i = 0; i < env.spec_count && !status; i++) {
-		struct arena *arena = arena_new();
-		struct target target = {};
 		struct diag diag = {};
-		struct spec *spec;
-		int err = arena ? parse_target(arena, env.specs[i], &spec, &diag) : -ENOMEM;
+		int err = target_list(env.specs[i], &opts, stdout, &diag);
 
-		if (!err)
-			err = target_resolve(spec, &opts, &target, &diag);
-		for (size_t p = 0; p < target.place_count && !err; p++) {
-			target_print_place(spec, &target, &target.places[p], stdout);
-			if (spec->kind == SPEC_USDT)
-				printf(" %s", target.contexts[target.places[p].context].usdt->args_text);
-			printf("\n");
-			if (spec->kind == SPEC_TRACEPOINT && env.options.verbosity)
-				print_members(target.contexts[target.places[p].context].record);
-			if (env.options.verbosity && target.contexts[target.places[p].context].has_params)
-				print_params(spec, &target.contexts[target.places[p].context]);
-		}
-		target_close(&target);
-		arena_free(arena);
 		if (err)
 			status = report(env.specs[i], &diag, err);
 	}
