@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/tracefs.h"
@@ -519,36 +520,45 @@ struct usdt_owner {
 	const struct spec *spec;
 	struct bsl_file *file;
 	char other[PATH_MAX];
+	struct stat program;
 };
 
 static int usdt_owner_found(const struct bsl_process_usdt *site, void *ctx)
 {
 	struct usdt_owner *owner = ctx;
 	struct bsl_file *file = owner->file;
+	bool is_program, is_new;
 
 	if (!site->usdt || !matches(owner->spec->category, site->usdt->provider) ||
 	    !matches(owner->spec->func, site->usdt->name))
 		return 0;
-	if (!*file->path) {
+	is_program = bsl_elf_dev(site->elf) == owner->program.st_dev &&
+		     bsl_elf_ino(site->elf) == owner->program.st_ino;
+	is_new = !*file->path || file->dev != bsl_elf_dev(site->elf) || file->ino != bsl_elf_ino(site->elf);
+	if (*file->path && is_new && !is_program) {
+		snprintf(owner->other, sizeof(owner->other), "%s", site->map->path);
+	} else if (is_new) {
 		snprintf(file->path, sizeof(file->path), "%s", site->path);
 		snprintf(file->display, sizeof(file->display), "%s", site->map->path);
 		file->dev = bsl_elf_dev(site->elf);
 		file->ino = bsl_elf_ino(site->elf);
-	} else if (file->dev != bsl_elf_dev(site->elf) || file->ino != bsl_elf_ino(site->elf)) {
-		snprintf(owner->other, sizeof(owner->other), "%s", site->map->path);
-		return 1;
 	}
-	return 0;
+	if (is_program)
+		*owner->other = '\0';
+	return is_program;
 }
 
 /*
- * `u::probe` of a process: in its program or any library, be it one that was made at run time and deleted
- * as soon as it was loaded, as libstapsdt does. 0 and no path: in none of them.
+ * `u::probe` of a process: in its program, else in any library, be it one that was made at run time and
+ * deleted as soon as it was loaded, as libstapsdt does. 0 and no path: in none of them.
  */
 static int resolve_usdt_owner(const struct spec *spec, pid_t pid, struct target *target, struct diag *diag)
 {
 	struct usdt_owner owner = {.spec = spec, .file = &target->file};
+	char path[64];
 
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	stat(path, &owner.program);
 	bsl_process_usdt_each(pid, usdt_owner_found, &owner);
 	if (!*owner.other)
 		return 0;

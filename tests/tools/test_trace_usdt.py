@@ -67,3 +67,13 @@ def test_provider_chooses_among_libraries(tmp_path):
         assert status != 0
         assert "mine-Xy12Za.so" in err and "yours-Xy12Za.so" in err and "name one of them" in err
         assert fired(process, "u::yours:fired") == [f"{i} text {i}" for i in range(3)]
+
+
+def test_program_comes_before_its_libraries(tmp_path):
+    """python3 has probes of its own."""
+    if "function__entry" not in run_tool("blazesym-lite", "-e", sys.executable, "--usdt")[1]:
+        pytest.skip("this python has no USDT probes")
+    with program(tmp_path, "mine") as process:
+        status, out, err = run_tool("trace", "-p", process.pid, "-l", "u::*")
+        assert status == 0, err
+        assert "function__entry" in out and "fired" not in out
