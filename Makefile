@@ -216,6 +216,7 @@ $(BUILD)/bench/%: $(OBJ)/dynamic/tests/bench/%.o $(OBJ)/dynamic/libshared.a
 bench: all targets $(BUILD)/bench/floor $(BUILD)/bench/symbols
 	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/bench.py
 	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/symbols.py
+	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/snoop.py
 
 -include tests/vm/vm.mk
 
