@@ -60,7 +60,7 @@ static struct expr *to_scalar(struct checker *c, const struct expr *written, str
 		return decay(c, written, e);
 	case TYPE_FLOAT:
 		return check_fail(c, written->pos,
-				  "%s is of type %s: floating-point values can't be used", text,
+				  "%s is of type %s: floating-point values can't be computed with, only printed with %%O", text,
 				  e->type->name);
 	case TYPE_STRUCT:
 		return check_fail(c, written->pos, "%s is a whole %s: take one of its fields", text,

@@ -123,6 +123,23 @@ static struct expr *follow(struct checker *c, struct expr *e)
 	return check_new_deref(c, e->pos, e, 0, target);
 }
 
+/* An event's record begins with a word that is the kernel's own, in place of the fields that all events have. */
+static const struct type *event_fields(struct checker *c, const struct type *record)
+{
+	struct type *type = arena_alloc(c->arena, sizeof(*type));
+	uint32_t count, first = 0;
+	const struct type_member *members = type_members(record, &count);
+
+	if (!type)
+		return NULL;
+	while (first < count && members[first].offset < 8)
+		first++;
+	*type = *record;
+	type->members = members + first;
+	type->count = count - first;
+	return type;
+}
+
 int check_object_field(struct checker *c, struct field *field, const struct expr *arg,
 		       struct checked *checked, unsigned int most)
 {
@@ -132,10 +149,17 @@ int check_object_field(struct checker *c, struct field *field, const struct expr
 
 	if (e && (e->type->is_data_loc || (e->kind == EXPR_NAME && e->var->where == VAR_COMM)))
 		e = check_string(c, arg, "%O");
-	else if (e && type_is_scalar(e->type))
-		e = follow(c, check_value(c, arg) ?: e);
+	else if (e && e->type->kind == TYPE_POINTER)
+		e = follow(c, e);
+	if (e && e->type->kind == TYPE_POINTER && e->type->space == SPACE_CTX)
+		e = check_value(c, arg);	/* which says what is wrong */
 	if (!e || c->diag->text[0])
 		return -EINVAL;
+	if (e->kind == EXPR_DEREF && e->type == c->context->record) {
+		e->type = event_fields(c, e->type);
+		if (!e->type)
+			return -ENOMEM;
+	}
 	field->expr = e;
 	if (type_is_scalar(e->type) || e->type->is_data_loc)
 		return 0;

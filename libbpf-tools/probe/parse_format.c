@@ -136,7 +136,7 @@ static int unknown_conversion(struct format_reader *r, struct field *field)
 				  "'%.*s' is not complete (write %%%% for a percent sign)", len, text);
 	if (strchr("eEfFgGaA", r->text[r->at]))
 		return diag_error(r->diag, field->pos,
-				  "'%.*s': floating-point values can't be printed; there are "
+				  "'%.*s': floating-point values are printed with %%O; there are "
 				  "d i u x X o c p s T K U O", len + 1, text);
 	return diag_error(r->diag, field->pos, "'%.*s' is not a conversion; there are "
 			  "d i u x X o c p s T K U O, and %%%% for a percent sign", len + 1, text);

@@ -598,7 +598,7 @@ static void test_errors(void **state)
 		{TYPED, "t:a:b (args->whole->id)",
 		 "args->whole is a structure, not a pointer to one (did you mean 'args->whole.id'?)", 21},
 		{TYPED, "t:a:b (args->whole.f)",
-		 "args->whole.f is of type float: floating-point values can't be used", 20},
+		 "args->whole.f is of type float: floating-point values can't be computed with, only printed with %O", 20},
 		{TYPED, "t:a:b (&args->whole.f3)",
 		 "args->whole.f3 is a bit-field, which has no address", 8},
 		{TYPED, "t:a:b (sizeof args->whole.f3)", "a bit-field has no size in bytes", 8},

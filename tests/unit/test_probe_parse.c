@@ -416,7 +416,7 @@ static const struct bad_row bad_specs[] = {
 	{"p:c:f \"a%\"", 9, "'%' is not complete (write %% for a percent sign)"},
 	{"p:c:f \"a%-5l\"", 9, "'%-5l' is not complete (write %% for a percent sign)"},
 	{"p:c:f \"%f\"", 8,
-	 "'%f': floating-point values can't be printed; there are d i u x X o c p s T K U O"},
+	 "'%f': floating-point values are printed with %O; there are d i u x X o c p s T K U O"},
 	{"p:c:f \"%q\"", 8, "'%q' is not a conversion; there are d i u x X o c p s T K U O, and %% for a "
 			    "percent sign"},
 	{"p:c:f \"%*d\"", 9, "a width can't be given by an argument; only the length in %.*s can"},
