@@ -58,8 +58,9 @@ say = @printf '  %-8s %s\n'
 MAKEFLAGS += --no-print-directory
 endif
 
-# trace generates all its programs: it has no kernel half.
-TOOLS    := trace $(foreach t,$(patsubst libbpf-tools/%.bpf.c,%,$(wildcard libbpf-tools/*.bpf.c)),$(if \
+# trace generates all its programs, tplist needs none: they have no kernel half.
+PLAIN    := trace tplist
+TOOLS    := $(PLAIN) $(foreach t,$(patsubst libbpf-tools/%.bpf.c,%,$(wildcard libbpf-tools/*.bpf.c)),$(if \
 	$(wildcard libbpf-tools/$(t).c),$(t)))
 BSL_SRC  := $(filter-out blazesym-lite/cli.c,$(wildcard blazesym-lite/*.c))
 # lib, probe, and the parts of the tools that have several.
@@ -140,7 +141,7 @@ endif
 define tool_rules # tool
 $(OBJ)/dynamic/libbpf-tools/$(1).o $(OBJ)/$(ARCH)/libbpf-tools/$(1).o: $(BUILD)/skel/$(ARCH)/$(1).skel.h
 endef
-$(foreach t,$(filter-out trace,$(TOOLS)),$(eval $(call tool_rules,$(t))))
+$(foreach t,$(filter-out $(PLAIN),$(TOOLS)),$(eval $(call tool_rules,$(t))))
 
 main_obj = $(1)/$(if $(filter blazesym-lite,$(2)),blazesym-lite/cli,libbpf-tools/$(2)).o
 

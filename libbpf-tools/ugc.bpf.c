@@ -22,8 +22,7 @@ struct {
 	__type(value, struct ugc_event);
 } collections SEC(".maps");
 
-SEC("uprobe")
-int gc_begin(struct pt_regs *ctx)
+static __always_inline int begin(struct pt_regs *ctx)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	const struct runtime_place_spec *place;
@@ -43,6 +42,25 @@ int gc_begin(struct pt_regs *ctx)
 }
 
 SEC("uprobe")
+int gc_begin(struct pt_regs *ctx)
+{
+	return begin(ctx);
+}
+
+/* A part of a collection: of the one under way, or by itself, later. */
+SEC("uprobe")
+int gc_resume(struct pt_regs *ctx)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct ugc_event *begun = bpf_map_lookup_elem(&collections, &tid);
+
+	if (!begun)
+		return begin(ctx);
+	begun->parts++;
+	return 0;
+}
+
+SEC("uprobe")
 int gc_end(struct pt_regs *ctx)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
@@ -50,6 +68,10 @@ int gc_end(struct pt_regs *ctx)
 
 	if (!begun)
 		return 0;
+	if (begun->parts) {
+		begun->parts--;
+		return 0;
+	}
 	event = *begun;
 	bpf_map_delete_elem(&collections, &tid);
 	event.ns = bpf_ktime_get_ns() - event.begin_ns;

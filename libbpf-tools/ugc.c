@@ -166,7 +166,7 @@ static int attach(void *ctx)
 	attach->events = 1u << RUNTIME_GC_BEGIN | 1u << RUNTIME_GC_END;
 	attach->prog_fds[RUNTIME_GC_BEGIN] = bpf_program__fd(env->skel->progs.gc_begin);
 	attach->prog_fds[RUNTIME_GC_END] = bpf_program__fd(env->skel->progs.gc_end);
-	attach->part_fd = bpf_program__fd(env->skel->progs.gc_begin);
+	attach->part_fd = bpf_program__fd(env->skel->progs.gc_resume);
 	return runtime_session_attach(&env->session);
 }
 

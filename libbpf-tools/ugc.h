@@ -12,6 +12,7 @@ struct ugc_event {
 	__u32 place;	/* cookie of the place that it began at */
 	__u32 has_number;
 	char comm[16];
+	__u64 parts;	/* under way within it */
 };
 
 #endif /* UGC_H */

@@ -30,13 +30,18 @@ struct {
 	__type(value, struct ustat_counts);
 } counts SEC(".maps");
 
-/* Collections under way, by thread: when they began. */
+struct collection {
+	__u64 begin_ns;
+	__u64 parts; /* under way within it */
+};
+
+/* Collections under way, by thread. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct collection);
 } collections SEC(".maps");
 
 static __always_inline struct ustat_key current_key(void)
@@ -114,9 +119,9 @@ int count_thread(void *ctx)
 static __always_inline void note_collection(void)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	__u64 now = bpf_ktime_get_ns();
+	struct collection fresh = { .begin_ns = bpf_ktime_get_ns() };
 
-	bpf_map_update_elem(&collections, &tid, &now, BPF_ANY);
+	bpf_map_update_elem(&collections, &tid, &fresh, BPF_ANY);
 }
 
 SEC("uprobe")
@@ -128,11 +133,16 @@ int gc_begin(void *ctx)
 	return count(ctx, USTAT_GC);
 }
 
-/* One more pause of a collection that has been counted. */
+/* A part of a collection that has been counted: of the one under way, or by itself, later. */
 SEC("uprobe")
 int gc_resume(void *ctx)
 {
-	if (filter_allows_current())
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct collection *begun = bpf_map_lookup_elem(&collections, &tid);
+
+	if (begun)
+		begun->parts++;
+	else if (filter_allows_current())
 		note_collection();
 	return 0;
 }
@@ -141,12 +151,17 @@ SEC("uprobe")
 int gc_end(void *ctx)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	__u64 *begin = bpf_map_lookup_elem(&collections, &tid), ns;
+	struct collection *begun = bpf_map_lookup_elem(&collections, &tid);
 	struct ustat_counts *found;
+	__u64 ns;
 
-	if (!begin)
+	if (!begun)
 		return 0;
-	ns = bpf_ktime_get_ns() - *begin;
+	if (begun->parts) {
+		begun->parts--;
+		return 0;
+	}
+	ns = bpf_ktime_get_ns() - begun->begin_ns;
 	bpf_map_delete_elem(&collections, &tid);
 	found = current_counts(ctx);
 	if (!found)
