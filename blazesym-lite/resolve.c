@@ -313,7 +313,7 @@ static int command_take(struct lookup *lookup, const char *search)
 
 static int name_fail(struct lookup *lookup, bool library, const char *search)
 {
-	char process[64] = "", libraries[256] = "", commands[PATH_MAX] = "";
+	char process[64] = "", libraries[256] = "", commands[PATH_MAX] = "", here[256] = "";
 
 	if (lookup->why)
 		return lookup_fail(lookup, lookup->why,
@@ -331,8 +331,10 @@ static int name_fail(struct lookup *lookup, bool library, const char *search)
 			  lookup->pid ? " mapped or" : "", library_dirs[0], search ? ";" : "");
 	if (search)
 		io_format(commands, sizeof(commands), " no command in PATH=%s", search);
-	return lookup_fail(lookup, -ENOENT, "'%s' not found%s%s%s", lookup->name,
-			   process[0] ? process : ":", libraries, commands);
+	if (!access(lookup->name, F_OK))
+		io_format(here, sizeof(here), "; did you mean the file ./%s?", lookup->name);
+	return lookup_fail(lookup, -ENOENT, "'%s' not found%s%s%s%s", lookup->name,
+			   process[0] ? process : ":", libraries, commands, here);
 }
 
 static int name_take(struct lookup *lookup, unsigned int flags)

@@ -628,6 +628,13 @@ def test_failure_exits_1_with_the_cause(args, cause):
     assert cause in err
 
 
+def test_name_without_a_slash_is_no_file_of_here_but_says_so(tmp_path):
+    shutil.copy(ADD, tmp_path / "prog-of-mine")
+    status, _, err = run_tool("blazesym-lite", "-e", "prog-of-mine", "1", cwd=tmp_path)
+    assert status == 1
+    assert err.endswith("did you mean the file ./prog-of-mine?\n")
+
+
 def test_full_disk_is_an_error():
     with open("/dev/full", "w") as full:
         done = subprocess.run([CLI, "-e", "c", "0x1"], stdout=full, stderr=subprocess.PIPE, text=True)
