@@ -194,7 +194,8 @@ static void put_location_json(uint64_t addr, const struct bsl_location *location
 	else
 		put_field("reason", bsl_reason_text(location->reason));
 	put_field("module", location->module);
-	printf(",\"elf_address\":%llu", (unsigned long long)location->addr);
+	if (location->addr || location->name)
+		printf(",\"elf_address\":%llu", (unsigned long long)location->addr);
 	if (env.flags & BSL_SYMBOLIZE_LINES) {
 		fputs(",\"lines\":[", stdout);
 		for (unsigned int i = 0; i < location->nr_lines; i++) {
