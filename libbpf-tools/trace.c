@@ -522,7 +522,11 @@ static int attach_probes(struct trace *trace, struct run *run)
 
 static void detach(void *ctx)
 {
-	probe_links_close(&((struct trace *)ctx)->links);
+	struct trace *trace = ctx;
+
+	for (size_t i = 0; i < trace->probe_count; i++)
+		probe_note_missed(&trace->probes[i], &trace->links);
+	probe_links_close(&trace->links);
 }
 
 static const char *probe_name(void *ctx, uint32_t probe)
@@ -554,6 +558,9 @@ static void tell_unreadable(const struct trace *trace)
 		if (unseen)
 			log_warn("'%s': %llu return%s without values of the entry, which was before the trace's start or had to make room for others",
 				 env.specs[i], (unsigned long long)unseen, unseen == 1 ? "" : "s");
+		if (trace->probes[i].links_missed)
+			log_warn("'%s': the kernel missed %llu hits: too many calls were open at a time for its return probes, or it was in another probe",
+				 env.specs[i], (unsigned long long)trace->probes[i].links_missed);
 		if (missed)
 			log_warn("'%s': the kernel left out %llu hit%s, as a BPF program was running on that CPU already",
 				 env.specs[i], (unsigned long long)missed, missed == 1 ? "" : "s");

@@ -105,6 +105,18 @@ struct attach_kprobe_opts {
 int attach_kprobes(struct attach_set *set, int prog_fd, const struct attach_kprobe_opts *opts,
 		   size_t *attached);
 
+/*
+ * Do several functions have this name, of which fentry takes the first without a word? Asks by a probe at an offset that no
+ * function has: kernels that look (b022f0c7e404, 6.6 and stable ones) tell that first. Others, and without kprobes: false.
+ */
+bool attach_is_ambiguous(const char *name);
+
+/*
+ * Hits that links [first, end) of the set have missed: more calls open at a time than a kprobe's return probes are kept for, or a
+ * kprobe hit within another. Kernels tell it from 6.7 on; 0 before.
+ */
+uint64_t attach_set_missed(const struct attach_set *set, size_t first, size_t end);
+
 /* Attach a program that was loaded for one function's fentry or fexit. 0 or negative errno. */
 int attach_tracing(struct attach_set *set, int prog_fd);
 

@@ -485,28 +485,42 @@ static int attach_context(struct attachment *at, unsigned int context, size_t *i
 	return attach_places(at, &group);
 }
 
-int probe_attach(struct probe *probe, const struct generate_opts *generate,
-		 const struct attach_features *features, pid_t attach_pid, struct probe_links *links,
-		 struct diag *diag)
+static int attach_contexts(struct attachment *at)
 {
-	struct attachment at = {probe, generate, features, attach_pid, links, diag};
+	struct probe *probe = at->probe;
 	const struct target *target = &probe->target;
 	size_t most = target->place_count > target->entry_count ? target->place_count : target->entry_count;
 	size_t *indices;
 	int err = 0;
 
-	if (target->how == TARGET_KERNEL)
-		return probe_attach_kernel(&at);
 	indices = calloc(most, sizeof(*indices));
 	if (!indices)
 		return -ENOMEM;
 	for (unsigned int c = 0; c < target->context_count; c++) {
-		int one = attach_context(&at, c, indices);
+		int one = attach_context(at, c, indices);
 
 		err = err ?: one;
 	}
 	free(indices);
 	return probe->attached ? 0 : err;
+}
+
+int probe_attach(struct probe *probe, const struct generate_opts *generate,
+		 const struct attach_features *features, pid_t attach_pid, struct probe_links *links,
+		 struct diag *diag)
+{
+	struct attachment at = {probe, generate, features, attach_pid, links, diag};
+	int err;
+
+	probe->first_link = links->probes.count;
+	err = probe->target.how == TARGET_KERNEL ? probe_attach_kernel(&at) : attach_contexts(&at);
+	probe->end_link = links->probes.count;
+	return err;
+}
+
+void probe_note_missed(struct probe *probe, const struct probe_links *links)
+{
+	probe->links_missed = attach_set_missed(&links->probes, probe->first_link, probe->end_link);
 }
 
 static void dump_expressions(const struct checked *checked, FILE *file)

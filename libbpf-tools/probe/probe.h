@@ -26,6 +26,8 @@ struct probe {
 	int *prog_fds;			/* loaded programs */
 	size_t prog_count;
 	size_t attached;		/* places attached to */
+	size_t first_link, end_link;	/* its own among the links of all probes */
+	uint64_t links_missed;		/* see probe_note_missed() */
 };
 
 struct probe_opts {
@@ -62,6 +64,12 @@ void probe_links_close(struct probe_links *links);
 int probe_attach(struct probe *probe, const struct generate_opts *generate,
 		 const struct attach_features *features, pid_t attach_pid, struct probe_links *links,
 		 struct diag *diag);
+
+/*
+ * Ask the links what they missed, before they are closed: hits for which the kernel had no return probe left, as too many calls
+ * were open, or that were within another kprobe's.
+ */
+void probe_note_missed(struct probe *probe, const struct probe_links *links);
 
 /*
  * Hits that the kernel left out since a BPF program was running on that CPU already (counted from Linux 5.12 on,

@@ -87,7 +87,7 @@ struct same_name {
 	const struct attach_kprobe_opts *opts;
 	struct attach_set *links;
 	int prog_fd;
-	size_t count;
+	size_t found, count;
 	int err;
 };
 
@@ -101,9 +101,10 @@ static int attach_same_name(const struct bsl_kernel_symbol *sym, void *ctx)
 	function.addr = sym->addr;
 	opts.functions = &function;
 	opts.count = 1;
-	same->err = attach_kprobes(same->links, same->prog_fd, &opts, &attached);
+	same->err = attach_kprobes(same->links, same->prog_fd, &opts, &attached) ?: same->err;
 	same->count += attached;
-	return same->err;
+	same->found++;
+	return 0;
 }
 
 /* Static functions of one name in several files: all are meant. */
@@ -117,9 +118,12 @@ static int attach_all_of_name(struct attachment *at, struct attach_set *links, i
 		return -EADDRNOTAVAIL;
 	bsl_kernel_find_symbols(kernel, opts->functions[0].name, 0, attach_same_name, &same);
 	bsl_kernel_close(kernel);
-	if (!same.err && same.count)
+	if (same.count && same.count < same.found)
+		log_warn("'%s': %zu functions have this name, %zu of them can't be probed: %s", at->probe->spec->text,
+			 same.found, same.found - same.count, strerror(-same.err));
+	else if (same.count)
 		log_info("%s: %zu functions have this name", at->probe->spec->text, same.count);
-	return same.count || same.err ? same.err : -EADDRNOTAVAIL;
+	return same.count ? 0 : same.err ?: -EADDRNOTAVAIL;
 }
 
 /* One by one, so that one that can't be probed doesn't hide the others. *done: how many it was. */
@@ -230,7 +234,10 @@ int probe_attach_kernel(struct attachment *at)
 	struct diag refusal = {};
 	int err;
 
-	if (probe->tracing_checked) {
+	if (probe->tracing_checked && attach_is_ambiguous(probe->spec->func)) {
+		log_info("%s: not by %s, which would take but one of several functions of this name",
+			 probe->spec->text, probe->spec->kind == SPEC_RETURN ? "fexit" : "fentry");
+	} else if (probe->tracing_checked) {
 		if (!attach_by_tracing(at, &refusal))
 			return 0;
 		log_info("%s: not by %s: %s", probe->spec->text,

@@ -7,11 +7,13 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tracing import Tool, run_tool
+from tracing import PATIENCE, Tool, run_tool
 
 KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe/type")
 BTF = Path("/sys/kernel/btf/vmlinux")
@@ -272,6 +274,48 @@ def test_fexit_keeps_the_time_beside_returns_that_keep_more(tmp_path):
     assert sorted(mine(rows)) == 5 * ["7771 1"] + 5 * ["7773 1 1 1"]
     if "by fentry" in err or "by fexit" in err:
         assert re.search(r"count == 7771.*by fexit", err)
+
+
+@kprobes
+def test_returns_that_the_kernel_has_no_probe_for_are_told():
+    """A kprobe keeps room for few calls at a time; of the others it counts what it missed."""
+    count = 64
+    sleeps = [threading.Thread(target=time.sleep, args=[1 + PATIENCE / 30]) for _ in range(count)]
+
+    def run():
+        for thread in sleeps:
+            thread.start()
+        for thread in sleeps:
+            thread.join()
+
+    _, rows, err = traced('r::hrtimer_nanoslee[p] "%d", retval', run=run, options=["-p", str(os.getpid())])
+    missed = re.search(r"the kernel missed (\d+) hits: too many calls", err)
+    if not missed and len(rows) < count:
+        pytest.skip("this kernel doesn't tell what return probes missed (before 6.7)")
+    assert len(rows) + int(missed[1] if missed else 0) >= count, err
+
+
+def names_of_several():
+    """Names that the kernel's static functions share, with how many functions have them."""
+    probed = set(line.split()[0] for line in Path("/sys/kernel/tracing/available_filter_functions").open())
+    names = Counter(line.split()[2] for line in Path("/proc/kallsyms").open() if line.split()[1] in "tT")
+    return {name: count for name, count in names.items() if count > 1 and name in probed}
+
+
+@kprobes
+@btf
+def test_all_functions_of_one_name_are_probed_not_just_the_first():
+    names = names_of_several()
+    for name in ("state_show", "type_show", "size_show", "c_start", "c_stop", "s_stop", "m_stop", "t_stop"):
+        _, parameters, _ = run_tool("trace", "-l", "-v", f"p::{name}")
+        if name in names and "    " in parameters:
+            break
+    else:
+        pytest.skip("no two functions of this kernel have one name and known parameters")
+    with Tool("trace", f"p::{name}") as trace:
+        _, err = trace.stop()
+    found = re.search(r": (\d+) functions have this name", err)
+    assert found and int(found[1]) == names[name], err
 
 
 @kprobes
