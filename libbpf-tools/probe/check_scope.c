@@ -34,6 +34,9 @@ struct expr *check_scope_name(struct checker *c, const struct expr *e)
 	if (!strcmp(e->text, "retval") || !strcmp(e->text, "$retval"))
 		return c->spec->kind == SPEC_RETURN && dwarf_scope_retval(scope)->kind == TYPE_STRUCT
 			       ? check_result(c, e->text, e->pos) : NULL;
+	if (check_argument_number(e->text, &number) && dwarf_scope_is_inlined(scope) && !c->spec->file)
+		return check_fail(c, e->pos, "'%s' is in no register of its own: %s was inlined here; its parameters can be had by name",
+				  e->text, c->spec->func);
 	/* argN is a register as it is, whatever is known of parameters: BCC's users count on that. */
 	if (e->text[0] == '$' || check_argument_number(e->text, &number))
 		return NULL;

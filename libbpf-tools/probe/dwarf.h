@@ -29,14 +29,17 @@ void dwarf_types_free(struct dwarf_types *types);
 struct dwarf_scope;
 
 /*
- * What is seen from an ELF virtual address: the names of the function that the symbol table knows there,
- * or with `innermost` of the one inlined there and of the blocks around. Lives as long as the types.
+ * What is seen from an ELF virtual address: the names of the function that the symbol table knows there (inlined:
+ * NULL), of the innermost one inlined there (""), or of the inlined one of that name. Lives as long as the types.
  * 0, -ENOENT: DWARF knows no function there; -ENOMEM.
  */
-int dwarf_scope_new(struct dwarf_types *types, uint64_t addr, bool innermost, struct dwarf_scope **scope);
+int dwarf_scope_new(struct dwarf_types *types, uint64_t addr, const char *inlined, struct dwarf_scope **scope);
 
 /* The function's name in the source; where it was inlined, of the inlined one. "" if it has none. */
 const char *dwarf_scope_name(const struct dwarf_scope *scope);
+
+/* Is it an inlined one, with no place of its own that is called and returned from? */
+bool dwarf_scope_is_inlined(const struct dwarf_scope *scope);
 
 /* A parameter, a local variable, or one of the program's. */
 struct dwarf_variable;

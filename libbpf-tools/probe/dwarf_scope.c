@@ -188,8 +188,22 @@ static bool is_at_entry(struct dwarf_scope *scope)
 	       (scope->addr == entry + 4 && is_landing_pad(scope->types->elf, entry));
 }
 
+/* Is it the inlined function that is meant, by any of its names? */
+static bool is_meant(Dwarf_Die *die, const char *inlined)
+{
+	Dwarf_Attribute attr;
+	const char *name = dwarf_diename(die);
+	const char *linkage = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attr));
+	const char *last = inlined;
+
+	/* Of a::b::f DWARF has f, in namespaces. */
+	for (const char *at = inlined; (at = strstr(at, "::")); at += 2)
+		last = at + 2;
+	return !*inlined || (name && !strcmp(name, last)) || (linkage && !strcmp(linkage, inlined));
+}
+
 /* The innermost function of the chain that counts, and the blocks in it. */
-static int scope_fill(struct dwarf_scope *scope, struct chain *chain, bool innermost)
+static int scope_fill(struct dwarf_scope *scope, struct chain *chain, const char *inlined)
 {
 	struct dwarf_variable **end = &scope->locals;
 	unsigned int function = 0, last = 0;
@@ -198,7 +212,8 @@ static int scope_fill(struct dwarf_scope *scope, struct chain *chain, bool inner
 	for (unsigned int i = 0; i < chain->nr; i++) {
 		int tag = dwarf_tag(&chain->dies[i]);
 
-		if (tag == DW_TAG_subprogram || (innermost && tag == DW_TAG_inlined_subroutine))
+		if (tag == DW_TAG_subprogram || (inlined && tag == DW_TAG_inlined_subroutine &&
+						 is_meant(&chain->dies[i], inlined)))
 			function = i;
 		if (tag == DW_TAG_subprogram)
 			scope->frame = chain->dies[i];
@@ -216,7 +231,7 @@ static int scope_fill(struct dwarf_scope *scope, struct chain *chain, bool inner
 	return err;
 }
 
-int dwarf_scope_new(struct dwarf_types *types, uint64_t addr, bool innermost, struct dwarf_scope **scope)
+int dwarf_scope_new(struct dwarf_types *types, uint64_t addr, const char *inlined, struct dwarf_scope **scope)
 {
 	struct dwarf_scope *made = arena_alloc(types->arena, sizeof(*made));
 	struct chain chain = {};
@@ -231,7 +246,7 @@ int dwarf_scope_new(struct dwarf_types *types, uint64_t addr, bool innermost, st
 	    dwarf_tag(&chain.dies[0]) != DW_TAG_subprogram)
 		return -ENOENT;
 	made->language = dwarf_language(&made->unit);
-	if (scope_fill(made, &chain, innermost))
+	if (scope_fill(made, &chain, inlined))
 		return -ENOMEM;
 	made->is_entry = is_at_entry(made);
 	*scope = made;
@@ -243,6 +258,11 @@ const char *dwarf_scope_name(const struct dwarf_scope *scope)
 	Dwarf_Die function = scope->function;
 
 	return dwarf_diename(&function) ?: "";
+}
+
+bool dwarf_scope_is_inlined(const struct dwarf_scope *scope)
+{
+	return scope->function.addr != scope->frame.addr;
 }
 
 static const struct dwarf_variable *nth(const struct dwarf_variable *variable, unsigned int i)

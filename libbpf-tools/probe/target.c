@@ -233,6 +233,10 @@ static int resolve_functions(const struct spec *spec, const struct target_opts *
 		return -EINVAL;
 	if (found < 0 && found != -ENODATA)
 		return found;
+	if (!target->place_count && !search.ifuncs)
+		found = target_resolve_inlined(spec, flags, target, diag);
+	if (found < 0 && found != -ENODATA)
+		return found;
 	if (!target->place_count)
 		return no_function(spec, target, search.ifuncs, found, diag);
 	target->place_count = drop_aliases(target->places, target->place_count);

@@ -64,6 +64,34 @@ int target_resolve_line(const struct spec *spec, struct target *target, struct d
 	return 0;
 }
 
+/* ---- inlined functions ---------------------------------------------------------------------- */
+
+static int add_inlined(const struct bsl_dwarf_place *found, void *ctx)
+{
+	struct line_search *search = ctx;
+	struct target_place place = {.offset = found->offset, .name = search->spec->func};
+
+	return found->offset == UINT64_MAX ? 0 : target_add_place(search->target, &place);
+}
+
+int target_resolve_inlined(const struct spec *spec, unsigned int flags, struct target *target, struct diag *diag)
+{
+	struct line_search search = {spec, target};
+	int found;
+
+	if (spec->is_pattern || spec->offset)
+		return 0;
+	found = bsl_elf_find_inlined(target->elf, spec->func, flags, add_inlined, &search);
+	if (found <= 0 || !target->place_count)
+		return found;
+	if (spec->kind == SPEC_RETURN)
+		return diag_error(diag, spec->func_pos, "%s was inlined wherever it is called, and has no return: p: probes where it begins",
+				  spec->func);
+	target->is_inlined = true;
+	log_info("%s: %s was inlined, at %zu places", spec->text, spec->func, target->place_count);
+	return found;
+}
+
 /* ---- contexts ------------------------------------------------------------------------------- */
 
 static bool is_register(const char *name)
@@ -133,12 +161,13 @@ static int add_scope(const struct spec *spec, struct target *target, const struc
 {
 	struct probe_context context = *plain;
 	const struct target_place *entry = target->ret_sites ? entry_of(target, place) : NULL;
+	const char *inlined = target->is_inlined ? spec->func : spec->file ? "" : NULL;
 	struct dwarf_scope *scope;
 	uint64_t addr;
 	int err = bsl_elf_offset_to_addr(target->elf, entry ? entry->offset : place->offset, &addr);
 
 	if (!err)
-		err = dwarf_scope_new(target->dwarf, addr, spec->file != NULL, &scope);
+		err = dwarf_scope_new(target->dwarf, addr, inlined, &scope);
 	if (err == -ENOENT && *shared) {
 		place->context = *shared - 1;
 		return 0;
@@ -179,7 +208,7 @@ int target_add_contexts(const struct spec *spec, const struct target_opts *opts,
 	struct probe_context context = *plain;
 	int err;
 
-	if (!opts->wants_types && !spec_wants(spec))
+	if (!opts->wants_types && !target->is_inlined && !spec_wants(spec))
 		return target_add_context(target, plain);
 	if ((target->ret_sites ? target->entry_count : target->place_count) > MAX_TYPED_PLACES) {
 		log_info("%s: these are too many functions to look at the parameters of each", spec->text);

@@ -165,6 +165,17 @@ def test_locals_at_a_line():
 
 
 @BUILDS
+def test_a_function_that_was_inlined_everywhere_is_probed_where_it_was(server):
+    _, seen = traced(server, 'p:check_tag (n == 1) "%s %d", tag, n')
+    assert seen == ["tag 1"] * ROUNDS
+    spec = f"{target_path(server)}:check_tag"
+    status, _, err = run_tool("trace", f'p:{spec} "%d", arg1')
+    assert status == 2 and "check_tag was inlined here" in err
+    status, _, err = run_tool("trace", f"r:{spec}")
+    assert status == 2 and "has no return" in err
+
+
+@BUILDS
 def test_what_has_no_place_is_told_with_the_reason(server):
     target = target_path(server)
     for spec, column, text in (
