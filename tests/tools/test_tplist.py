@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 
+from runtimes import needs
 from tracing import run_tool, target_path
 
 
@@ -30,13 +31,15 @@ def test_verbose_shows_places_and_arguments():
     assert len(re.findall(r"^    location #\d+ 0x[0-9a-f]+, \d+ arguments: ", out, re.MULTILINE)) == sites
 
 
+@needs("python3.11")
 def test_probes_of_a_process_name_its_files():
-    process = subprocess.Popen([target_path("usdt")], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    status, out, _ = run_tool("tplist", "-p", process.pid)
-    process.kill()
-    process.communicate()
+    process = subprocess.Popen(["/usr/bin/python3.11", "-c", "print(1, flush=True); input()"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    status, out, _ = run_tool("tplist", "-p", process.pid, "python:*")
+    process.communicate(b"\n")
     assert status == 0
-    assert {line.split()[0] for line in out.splitlines()} >= {str(target_path("usdt"))}
+    assert set(out.splitlines()) == {f"/usr/bin/python3.11 {p}" for p in readelf_probes("/usr/bin/python3.11")}
 
 
 def test_tracepoints_and_their_fields():
