@@ -217,10 +217,10 @@ int main(int argc, char **argv)
 					  .doc = "Show programs being executed, with their arguments." };
 	static const char *const types[] = { "task_struct", "mm_struct", "linux_binprm", "css_set",
 					     "cgroup", "kernfs_node", "fs_struct", "vfsmount",
-					     "mount", "dentry" };
+					     "mount", "dentry", "nsproxy", "mnt_namespace" };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
-			     .common = OPTIONS_EVENTS | OPTIONS_FILTER,
+			     .common = OPTIONS_EVENTS | OPTIONS_CORE_FILTER,
 			     .letters = { [OPTIONS_PID] = 'p',
 					  [OPTIONS_UID] = 'u',
 					  [OPTIONS_CGROUP] = 'c',

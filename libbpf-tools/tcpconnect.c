@@ -503,10 +503,11 @@ int main(int argc, char **argv)
 					  .args_doc = "[-- COMMAND [ARG...]]",
 					  .doc = "Show TCP connections being attempted, and their results." };
 	static const char *const types[] = { "task_struct", "files_struct", "fdtable", "file",
-					     "inode", "socket", "sock", "inet_sock", "net" };
+					     "inode", "socket", "sock", "inet_sock", "net",
+					     "nsproxy", "mnt_namespace" };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
-			     .common = OPTIONS_EVENTS | OPTIONS_FILTER,
+			     .common = OPTIONS_EVENTS | OPTIONS_CORE_FILTER,
 			     .letters = { [OPTIONS_PID] = 'p', [OPTIONS_UID] = 'u' } },
 		.types = types,
 		.type_count = sizeof(types) / sizeof(types[0]),

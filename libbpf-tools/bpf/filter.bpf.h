@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The filters that tools have in common: process, thread, user, followed command, control group.
+ * The filters that tools have in common: process, thread, user, followed command, control groups, and
+ * in a tool with CO-RE (whose types then include nsproxy and mnt_namespace) mount namespaces.
  * filter_config is read-only data: the verifier drops the tests of what isn't asked for.
  */
 #ifndef BPF_FILTER_BPF_H
@@ -26,6 +27,48 @@ struct {
 	__type(value, __u32);
 } filter_cgroup SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u64);
+} filter_cgroupmap SEC(".maps");
+
+static __always_inline bool filter_allows_cgroup(void)
+{
+	__u64 id = bpf_get_current_cgroup_id();
+
+	return bpf_map_lookup_elem(&filter_cgroupmap, &id);
+}
+
+#ifdef __BPF_CORE_READ_H__
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u64);
+} filter_mntnsmap SEC(".maps");
+
+/* vmlinux.h only names it. */
+struct mnt_namespace___filter {
+	struct ns_common ns;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool filter_allows_mntns(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct mnt_namespace___filter *mntns = (void *)BPF_CORE_READ(task, nsproxy, mnt_ns);
+	__u64 inode = BPF_CORE_READ(mntns, ns.inum);
+
+	return bpf_map_lookup_elem(&filter_mntnsmap, &inode);
+}
+#else
+static __always_inline bool filter_allows_mntns(void)
+{
+	return true;
+}
+#endif
+
 /* Is the current task one of those to be traced? */
 static __always_inline bool filter_allows_current(void)
 {
@@ -45,7 +88,9 @@ static __always_inline bool filter_allows_current(void)
 		return false;
 	if (filter_config.cgroup && bpf_current_task_under_cgroup(&filter_cgroup, 0) != 1)
 		return false;
-	return true;
+	if (filter_config.cgroupmap && !filter_allows_cgroup())
+		return false;
+	return !filter_config.mntnsmap || filter_allows_mntns();
 }
 
 #endif /* BPF_FILTER_BPF_H */

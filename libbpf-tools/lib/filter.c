@@ -77,6 +77,36 @@ static int filter_prepare_cgroup(struct bpf_map *map, const char *path)
 	return err;
 }
 
+/* A map that somebody has pinned, in place of the object's own, which isn't created without a path. */
+static int filter_prepare_pinned(const struct bpf_object *obj, const char *name, const char *path,
+				 __u32 *is_used)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	int fd, err;
+
+	*is_used = path != NULL;
+	if (!path)
+		return map ? bpf_map__set_autocreate(map, false) : 0;
+	fd = bpf_obj_get(path);
+	err = fd < 0 ? fd : bpf_map_get_info_by_fd(fd, &info, &len);
+	if (err) {
+		log_error("cannot use the BPF map '%s': %s", path, strerror(-err));
+	} else if (!map || info.key_size != sizeof(uint64_t) ||
+		   (info.type != BPF_MAP_TYPE_HASH && info.type != BPF_MAP_TYPE_LRU_HASH)) {
+		err = -EINVAL;
+		log_error("cannot use the BPF map '%s': it is not a hash map with keys of 8 bytes", path);
+	} else {
+		err = bpf_map__reuse_fd(map, fd);
+		if (err)
+			log_libbpf_failure(err, "cannot use the BPF map '%s'", path);
+	}
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 int filter_prepare_object(struct bpf_object *obj, struct filter_config *config,
 			  const struct options *options, int follow_map_fd)
 {
@@ -95,6 +125,8 @@ int filter_prepare_object(struct bpf_object *obj, struct filter_config *config,
 			       bpf_map__set_autocreate(follow, false);
 	if (err)
 		log_libbpf_failure(err, "cannot follow processes");
+	err = err ?: filter_prepare_pinned(obj, "filter_cgroupmap", options->cgroupmap, &config->cgroupmap);
+	err = err ?: filter_prepare_pinned(obj, "filter_mntnsmap", options->mntnsmap, &config->mntnsmap);
 	if (!err && options->cgroup)
 		return filter_prepare_cgroup(cgroup, options->cgroup);
 	return err ?: bpf_map__set_autocreate(cgroup, false);

@@ -63,6 +63,12 @@ static const struct {
 	[OPTIONS_CGROUP] = { .name = "cgroup",
 			     .arg = "PATH",
 			     .doc = "Trace only the control group (version 2) at PATH, and those below" },
+	[OPTIONS_CGROUPMAP] = { .name = "cgroupmap",
+				.arg = "PATH",
+				.doc = "Trace only control groups whose ids are in the BPF map pinned at PATH" },
+	[OPTIONS_MNTNSMAP] = { .name = "mntnsmap",
+			       .arg = "PATH",
+			       .doc = "Trace only mount namespaces whose inodes are in the BPF map pinned at PATH" },
 };
 
 bool options_switch_on(const struct options_switch *switches, size_t count, int key)
@@ -280,6 +286,12 @@ static error_t options_apply(enum options_common option, char *arg, struct argp_
 		return 0;
 	case OPTIONS_CGROUP:
 		options->cgroup = arg;
+		return 0;
+	case OPTIONS_CGROUPMAP:
+		options->cgroupmap = arg;
+		return 0;
+	case OPTIONS_MNTNSMAP:
+		options->mntnsmap = arg;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -30,6 +30,8 @@ enum options_common {
 	OPTIONS_COMMAND,      /* -- COMMAND [ARG...] after the tool's own arguments */
 	OPTIONS_UID,	      /* --uid USER */
 	OPTIONS_CGROUP,	      /* --cgroup PATH */
+	OPTIONS_CGROUPMAP,    /* --cgroupmap PATH */
+	OPTIONS_MNTNSMAP,     /* --mntnsmap PATH */
 	OPTIONS_COMMON_COUNT,
 };
 
@@ -45,7 +47,11 @@ enum options_common {
 /* What a tool that can be pointed at one process, running or yet to be started, has. */
 #define OPTIONS_PROCESS (OPTIONS_BIT(OPTIONS_PID) | OPTIONS_BIT(OPTIONS_COMMAND))
 /* What a tool whose programs ask filter_allows_current() (bpf/filter.bpf.h) has. */
-#define OPTIONS_FILTER (OPTIONS_PROCESS | OPTIONS_BIT(OPTIONS_UID) | OPTIONS_BIT(OPTIONS_CGROUP))
+#define OPTIONS_FILTER                                                                           \
+	(OPTIONS_PROCESS | OPTIONS_BIT(OPTIONS_UID) | OPTIONS_BIT(OPTIONS_CGROUP) | \
+	 OPTIONS_BIT(OPTIONS_CGROUPMAP))
+/* And with CO-RE. */
+#define OPTIONS_CORE_FILTER (OPTIONS_FILTER | OPTIONS_BIT(OPTIONS_MNTNSMAP))
 
 enum options_transport {
 	OPTIONS_TRANSPORT_AUTO, /* ring buffer where the kernel has it, else perf buffer */
@@ -64,6 +70,7 @@ struct options {
 	pid_t pid;	       /* 0: all processes */
 	uid_t uid;	       /* OPTIONS_ANY_UID (set by options_parse()): all users */
 	const char *cgroup;    /* path of a directory; NULL: all; borrowed from main's argv */
+	const char *cgroupmap, *mntnsmap; /* paths of pinned hash maps; NULL: all; borrowed, too */
 	uint32_t buffer_pages; /* 0: the tool's default */
 	enum options_transport transport;
 	uint64_t start_ns; /* CLOCK_MONOTONIC when options_parse() was called: "armed ... ms" */

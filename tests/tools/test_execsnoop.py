@@ -342,6 +342,46 @@ def test_a_control_group_is_filtered_and_named(folder):
     assert status == 1 and "/no/such/group" in err
 
 
+@pytest.fixture
+def pins(tmp_path):
+    """A BPF file system, to pin maps in."""
+    if not shutil.which("bpftool", path="/usr/sbin:/usr/bin"):
+        pytest.skip("needs bpftool")
+    pins = tmp_path / "pins"
+    pins.mkdir()
+    subprocess.run(["mount", "-t", "bpf", "bpf", str(pins)], check=True)
+    yield pins
+    subprocess.run(["umount", str(pins)], check=True)
+
+
+def bpftool(*args):
+    subprocess.run(["bpftool", *map(str, args)], check=True, capture_output=True,
+                   env={**os.environ, "PATH": "/usr/sbin:/usr/bin:/bin"})
+
+
+@pytest.mark.parametrize("option", ["--cgroupmap", "--mntnsmap"])
+def test_only_what_is_in_a_pinned_map_is_shown(folder, pins, option):
+    path, calls = pins / "chosen", [(os.execv, str(folder / "prog"), ["prog"])]
+    bpftool("map", "create", path, "type", "hash", "key", 8, "value", 8, "entries", 8, "name", "chosen")
+    assert record_calls(calls, option, path)[0][0] is None
+    if option == "--mntnsmap":
+        key = os.stat("/proc/self/ns/mnt").st_ino
+    else:
+        key = record_calls(calls)[0][0]["cgroup_id"]
+    bpftool("map", "update", "pinned", path, "key", *key.to_bytes(8, "little"), "value", *bytes(8))
+    assert record_calls(calls, option, path)[0][0]["ret"] == 0
+
+
+def test_maps_that_cannot_be_filters_are_told(pins):
+    for option in ("--cgroupmap", "--mntnsmap"):
+        status, _, err = run_tool("execsnoop", option, pins / "absent")
+        assert status == 1 and "absent" in err
+        bpftool("map", "create", pins / "narrow", "type", "hash", "key", 4, "value", 4, "entries", 1, "name", "n")
+        status, _, err = run_tool("execsnoop", option, pins / "narrow")
+        assert status == 1 and "keys of 8 bytes" in err
+        (pins / "narrow").unlink()
+
+
 def test_a_call_that_the_kernel_gave_up_too_late_is_shown(folder):
     """An image that can't be set up kills its process: the arguments are gone with the caller's memory."""
     image = bytearray((folder / "prog").read_bytes())
