@@ -218,6 +218,7 @@ bench: all targets $(BUILD)/bench/floor $(BUILD)/bench/symbols
 	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/bench.py
 	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/symbols.py
 	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/snoop.py
+	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/redis.py
 
 -include tests/vm/vm.mk
 

@@ -2,15 +2,17 @@
 """What looking costs a saturated server: the throughput that redis-benchmark reaches, with and without
 pipelining, while nothing looks, an empty uprobe sits on call() (the floor), redis-cmd shows, filters
 or counts its commands, and MONITOR does. Prints a table of ratios; all in one run, rounds interleaved,
-medians. Beside the throughput stands the server's own processor time a command, which other load on
-the machine disturbs less. BENCH_COMMANDS and BENCH_ROUNDS set its length."""
+medians. Beside the throughput stands the processor time a command, the server's own and the looker's,
+which other load on the machine disturbs less. BENCH_COMMANDS and BENCH_ROUNDS set its length."""
 import ctypes
 import os
+import shutil
 import statistics
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
@@ -19,7 +21,8 @@ from tracing import tool_path  # noqa: E402
 
 COMMANDS = int(os.environ.get("BENCH_COMMANDS", "200000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
-DEPTHS = (1, 16)
+DEPTHS = (1, 4, 16, 64)
+DEEP = 16  # of which the processor time is told
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 BPF_PROG_LOAD, BPF_LINK_CREATE = 5, 28
@@ -65,6 +68,9 @@ class EmptyProbes:
         offset = next(int(line.split()[0], 16) for line in symbols.splitlines() if line.endswith(" T call"))
         self.probes = [EmptyProbe(exe, offset, is_return) for is_return in (False, True)[:1 + with_return]]
 
+    def settle(self):
+        pass
+
     def close(self):
         for probe in self.probes:
             probe.close()
@@ -79,6 +85,14 @@ class Command:
         while not os.fstat(self.out.fileno()).st_size and b"armed" not in self.text():
             if self.process.poll() is not None:
                 sys.exit(f"{argv}: {self.text().decode()}")
+            time.sleep(0.01)
+
+    def settle(self):
+        """Wait until it has written all it will."""
+        size = -1
+        while size != os.fstat(self.out.fileno()).st_size:
+            size = os.fstat(self.out.fileno()).st_size
+            time.sleep(0.15)
 
     def text(self):
         return os.pread(self.err.fileno(), 1 << 20, 0)
@@ -108,46 +122,60 @@ WAYS = [
 ]
 
 
-def server_seconds(server):
-    fields = Path(f"/proc/{server.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def seconds(process):
+    """The processor time it has had."""
+    return int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
 
 
-def measure(server, depth):
-    """(commands a second, microseconds of the server's processor a command)"""
-    count = COMMANDS * (4 if depth > 1 else 1)
-    before = server_seconds(server)
+def measure(server, depth, looker):
+    """(commands a second, microseconds of the server's processor a command, of the looker's)"""
+    count = COMMANDS * (1 if depth == 1 else 4)
+    processes = [server.pid] + ([looker.process.pid] if hasattr(looker, "process") else [])
+    before = [seconds(process) for process in processes]
     out = subprocess.run(["redis-benchmark", "-p", str(server.port), "-n", str(count), "-c", "50",
                           "-P", str(depth), "-r", "100000", "-d", "32", "--csv", "-t", "set,get"],
                          capture_output=True, text=True, check=True).stdout
     rates = [float(line.split('","')[1].strip('"')) for line in out.splitlines()[-2:]]
-    return statistics.harmonic_mean(rates), (server_seconds(server) - before) / (2 * count) * 1e6
+    if looker:
+        looker.settle()
+    used = [(seconds(process) - was) / (2 * count) * 1e6 for process, was in zip(processes, before)]
+    return statistics.harmonic_mean(rates), used[0], used[1] if len(used) > 1 else 0
 
 
-def main():
+def run():
+    """{(way, depth): [a measurement a round]}, {(way, depth): what it said it lost}"""
     runs, losses = {}, {}
     with Server() as server:
         for depth in DEPTHS:
             for _ in range(ROUNDS):
                 for name, start in WAYS:
                     looker = start(server)
-                    runs.setdefault((name, depth), []).append(measure(server, depth))
+                    runs.setdefault((name, depth), []).append(measure(server, depth, looker))
                     if looker:
                         looker.close()
                         losses[name, depth] = getattr(looker, "lost", "")
-    print("| looking at the server | " +
-          " | ".join(f"-P {d}: commands/s | kept | server us/command" for d in DEPTHS) + " |")
-    print("| --- |" + " ---: | ---: | ---: |" * len(DEPTHS))
+    return runs, losses
+
+
+def main():
+    if not shutil.which("redis-benchmark"):
+        print("redis-benchmark is not installed: redis-cmd isn't measured")
+        return
+    runs, losses = run()
+    print("| looking at the server | " + " | ".join(f"kept, -P {depth}" for depth in DEPTHS) +
+          f" | server us a command, -P {DEEP} | looker us |")
+    print("| --- |" + " ---: |" * (len(DEPTHS) + 2))
     for name, _ in WAYS:
-        row = f"| {name} "
-        for depth in DEPTHS:
-            rates, costs = zip(*runs[name, depth])
-            kept = statistics.median(rate / alone for rate, (alone, _) in zip(rates, runs["nothing", depth]))
-            row += f"| {statistics.median(rates):,.0f} | {kept:.2f} | {statistics.median(costs):.2f} "
-        print(row + "|")
+        kept = [statistics.median(rate / alone for (rate, _, _), (alone, _, _) in
+                                  zip(runs[name, depth], runs[WAYS[0][0], depth])) for depth in DEPTHS]
+        _, servers, lookers = zip(*runs[name, DEEP])
+        print(f"| {name} | " + " | ".join(f"{share:.2f}" for share in kept) +
+              f" | {statistics.median(servers):.2f} | {statistics.median(lookers):.2f} |")
+    print("\nCommands a second while nothing looks: " + ", ".join(
+        f"{statistics.median(rate for rate, _, _ in runs[WAYS[0][0], depth]):,.0f} with -P {depth}" for depth in DEPTHS))
     for (name, depth), lost in losses.items():
         if lost:
-            print(f"\n{name}, -P {depth}: {lost}")
+            print(f"{name}, -P {depth}: {lost}")
 
 
 main()

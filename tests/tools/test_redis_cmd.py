@@ -10,6 +10,7 @@ import re
 import shutil
 import socket
 import ssl
+import statistics
 import subprocess
 import time
 
@@ -19,7 +20,7 @@ import redis_servers
 from redis_servers import Client, Error, Server
 from tracing import PATIENCE, Tool, json_lines, run_tool, wait_until
 
-COMMANDS = int(os.environ.get("REDIS_CMD_COMMANDS", "5000"))
+COMMANDS = int(os.environ.get("REDIS_CMD_COMMANDS") or int(os.environ.get("TESTS_HITS", "200000")) // 40)
 BUILDS = [None] + (list(redis_servers.BUILDS) if os.environ.get("REDIS_CMD_BUILDS") == "all" else [])
 
 pytestmark = pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")
@@ -195,7 +196,8 @@ def test_filters(server, client):
     assert shown("-x", "any") == ["LPUSH"]
     assert shown("-x", "OOM,WRONGTYPE") == ["LPUSH"]
     assert shown("-x", "OOM") == []
-    assert shown("-m", "3000") == ["EVAL"]
+    slowest = max(row["latency_us"] for row in traced(server, client, commands)[0])
+    assert shown("-m", int(slowest / 2)) == ["EVAL"]
     assert shown("-d", "2") == ["GET"]
     assert len(shown("--client", client.address)) == len(commands) + 1
     assert shown("--client", "nobody") == []
@@ -217,13 +219,13 @@ def test_latencies_agree_with_slowlog(server, client):
     client.call("CONFIG", "SET", "slowlog-log-slower-than", "0")
     client.call("SLOWLOG", "RESET")
     script = "local t=0 for i=1,tonumber(ARGV[1]) do t=t+i end return t"
-    rows, _ = traced(server, client, [["EVAL", script, "0", str(n)] for n in
-                                      [100000, 1000000, 3000000, 200000, 2000000]])
+    rows, _ = traced(server, client, [["EVAL", script, "0", str(n)] for n in range(200000, 2000000, 200000)])
     logged = {entry[3][3].decode(): entry[2] for entry in client.call("SLOWLOG", "GET", "100")
               if entry[3][0] == b"EVAL"}
     client.call("CONFIG", "SET", "slowlog-log-slower-than", "10000")
-    for row in rows:
-        assert abs(row["latency_us"] - logged[row["args"][2]]) < 200 + 0.1 * row["latency_us"]
+    # Either measures the other's interruptions now and then, hence the median.
+    differences = [abs(row["latency_us"] / logged[row["args"][2]] - 1) for row in rows]
+    assert len(rows) == 9 and statistics.median(differences) < 0.05, differences
 
 
 def test_statistics_count_every_call(server, client):
