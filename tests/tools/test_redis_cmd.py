@@ -324,10 +324,9 @@ def test_several_servers_are_told_apart_and_found_by_themselves():
 
 def test_a_stripped_executable_behind_a_symbolic_link_is_found(tmp_path):
     """As Debian has it: redis-server is a link to redis-check-rdb, without .symtab."""
-    sections = subprocess.run(["readelf", "-SW", shutil.which("redis-server")], capture_output=True, text=True).stdout
     executable = tmp_path / "redis-check-rdb"
     shutil.copy(os.path.realpath(shutil.which("redis-server")), executable)
-    if " .symtab " in sections:
+    if shutil.which("strip"):
         subprocess.run(["strip", executable], check=True)
     (tmp_path / "redis-server").symlink_to(executable)
     with Server(None, executable=tmp_path / "redis-server") as server, Tool("redis-cmd", "--json") as tool:
@@ -342,6 +341,8 @@ def test_a_server_in_a_container_is_found_by_its_own_file():
     inside = "mount -t tmpfs none /mnt && cp $(readlink -f \"$0\") /mnt/redis-inside && ip link set lo up 2>&- ; " \
         "exec /mnt/redis-inside \"$@\""
     wrapper = ["unshare", "--mount", "--pid", "--net", "--fork", "--mount-proc", "sh", "-c", inside]
+    if not shutil.which("mount"):
+        pytest.skip("mount is not installed")
     if subprocess.run([*wrapper[:-1], "true"], capture_output=True).returncode:
         pytest.skip("unshare is not allowed to make namespaces")
     with Server(None, wrapper=wrapper) as server, Tool("redis-cmd", "--json", "-p", server.pid) as tool:
