@@ -364,8 +364,8 @@ static void find_places(struct bsl_elf *elf, struct redis_places *places)
 		.time_out = place_of(elf, "replyToBlockedClientTimedOut"),
 		.accept = place_of(elf, "anetTcpAccept"),
 		.accept_unix = place_of(elf, "anetUnixAccept"),
-		/* Since 6.2, a ready-made error passes afterErrorReply() as others do. */
-		.reply = place_of(elf, "addReplyErrorObject") ? 0 : place_of(elf, "addReply"),
+		/* Since 6.2, which counts them, all errors pass afterErrorReply(), ready-made ones too. */
+		.reply = place_of(elf, "incrementErrorCount") ? 0 : place_of(elf, "addReply"),
 		.reexecutes = place_of(elf, "unblockClientOnTimeout") != 0,
 	};
 }

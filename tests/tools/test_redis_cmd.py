@@ -293,22 +293,33 @@ def test_a_process_that_is_no_server_is_refused():
     assert run_tool("redis-cmd", "--top", "--stats")[0] == 2
 
 
-@pytest.mark.parametrize("daemonize", ["no", "yes"])
-def test_a_server_started_later_is_attached_at_once(tmp_path, daemonize):
+def echoes(rows, pids):
+    return [(row["pid"], row["args"]) for row in rows if row["pid"] in pids and row["command"] == "ECHO"]
+
+
+def test_a_server_started_later_is_attached_at_once():
     """Looking for servers twice a second would miss its first commands."""
-    with start(None) as installed, Tool("redis-cmd", "--json") as tool:
-        pids = []
+    pids = []
+    with Tool("redis-cmd", "--json") as tool:
         for i in range(3):
-            pid_file = tmp_path / f"pid{i}"
-            with Server(None, "--daemonize", daemonize, "--pidfile", pid_file) as server, Client(server) as client:
+            with Server(None) as server, Client(server) as client:
                 client.call("ECHO", f"first of {i}")
-                pids.append(server.pid if daemonize == "no" else int(pid_file.read_text()))
-                if daemonize == "yes":
-                    client.send("SHUTDOWN", "NOSAVE")
-                    client.file.read()
+                pids.append(server.pid)
         rows, _ = finish(tool)
-    ours = [(row["pid"], row["args"]) for row in rows if row["pid"] in pids and row["command"] == "ECHO"]
-    assert ours == [(pid, [f"first of {i}"]) for i, pid in enumerate(pids)]
+    assert echoes(rows, pids) == [(pid, [f"first of {i}"]) for i, pid in enumerate(pids)]
+
+
+def test_a_server_that_goes_into_the_background_is_attached_when_somebody_connects(tmp_path):
+    """Its process has executed nothing: it is known by the executable of another server."""
+    with start(None), Tool("redis-cmd", "--json") as tool:
+        with Server(None, "--daemonize", "yes", "--pidfile", tmp_path / "pid") as server, Client(server) as client:
+            pid = int((tmp_path / "pid").read_text())
+            tool.wait_stderr(f"process {pid} is traced")
+            client.call("ECHO", "here")
+            client.send("SHUTDOWN", "NOSAVE")
+            client.file.read()
+        rows, _ = finish(tool)
+    assert echoes(rows, [pid]) == [(pid, ["here"])]
 
 
 def test_several_servers_are_told_apart_and_found_by_themselves():
@@ -336,10 +347,10 @@ def test_a_stripped_executable_behind_a_symbolic_link_is_found(tmp_path):
     assert [argv(row) for row in rows if row["pid"] == server.pid] == [[b"ECHO", b"here"]]
 
 
-def test_a_server_in_a_container_is_found_by_its_own_file():
+def test_a_server_in_a_container_is_found_by_its_own_file(tmp_path):
     """Namespaces of its own for processes, mounts and network; its executable is on none of our file systems."""
-    inside = "mount -t tmpfs none /mnt && cp $(readlink -f \"$0\") /mnt/redis-inside && ip link set lo up 2>&- ; " \
-        "exec /mnt/redis-inside \"$@\""
+    inside = f"mount -t tmpfs none {tmp_path} && cp $(readlink -f \"$0\") {tmp_path}/redis-inside && " \
+        f"exec {tmp_path}/redis-inside \"$@\""
     wrapper = ["unshare", "--mount", "--pid", "--net", "--fork", "--mount-proc", "sh", "-c", inside]
     if not shutil.which("mount"):
         pytest.skip("mount is not installed")
