@@ -40,16 +40,56 @@ void generate_recall(struct generator *g);
 
 /* ---- generate_expr.c ---- */
 
-/* Look through all expressions for what they need in common: the stack's string buffer. */
-void generate_prepare(struct generator *g);
 /* Go on if the expression is true, jump to if_false if it isn't, to g->fault if it has no value. */
 void generate_branch(struct generator *g, const struct expr *expr, int if_false);
-/* Evaluate a field and store it into the record. */
-void generate_field(struct generator *g, const struct record_field *field, unsigned int index);
-/* Put the stacks that the record has behind its strings. */
-void generate_stacks(struct generator *g);
 /* The value of an expression, in a virtual register. */
 int generate_value(struct generator *g, const struct expr *expr);
+/* Extend the low `size` bytes of a virtual register to 64 bits. */
+void generate_extend(struct generator *g, int v, unsigned int size, bool is_signed);
+
+/* ---- generate_read.c ---- */
+
+/*
+ * A read of memory into the stack or the record. In a sleepable program user memory gets a second chance:
+ * bpf_copy_from_user() may fault pages in, so it touches the first and the last byte that is wanted, and what it
+ * copies is thrown away.
+ */
+struct read {
+	int helper;
+	enum type_space space;
+	int dst, dst_offset;	/* register and what is added to it */
+	int size, size_imm;	/* register, or -1 and a constant */
+	int addr;		/* register */
+	uint32_t most;		/* bytes that size can be */
+	bool is_str;		/* the helper returns a length, else 0 */
+};
+
+/* Goes on if it has read, with what the helper returned in `result`; else jumps to g->fault. */
+void generate_read(struct generator *g, const struct read *read, int result);
+int generate_read_helper(enum type_space space);
+int generate_read_str_helper(enum type_space space);
+/* The 1, 2, 4 or 8 bytes at the address in `addr`, of a space other than SPACE_CTX, in a virtual register. */
+int generate_load(struct generator *g, int addr, unsigned int size, bool is_signed, enum type_space space);
+/* Leave the expression: `why` it has no value. */
+void generate_fault(struct generator *g, int why);
+/* Is this address the context plus a constant? */
+bool generate_context_offset(const struct expr *e, int64_t *offset);
+/* An address within the context in a virtual register, as a number that the read helpers take. */
+int generate_context_address(struct generator *g, int64_t offset);
+
+/* ---- generate_string.c ---- */
+
+/* Look through all expressions for what they need in common: the stack's string buffer. */
+void generate_prepare(struct generator *g);
+/* STRCMP and STRNCMP: go on if equal, jump to `differs` if not. */
+void generate_strcmp(struct generator *g, const struct expr *expr, int differs);
+/* Evaluate a field and store it into the record. */
+void generate_field(struct generator *g, const struct record_field *field, unsigned int index);
+
+/* ---- generate_stack.c ---- */
+
+/* Put the stacks that the record has behind its strings. */
+void generate_stacks(struct generator *g);
 
 /* ---- generate_aggregate.c ---- */
 
