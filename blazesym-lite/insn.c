@@ -78,6 +78,7 @@ struct insn {
 	size_t at;		/* what has been read */
 	bool prefix66, prefix67, rex_w;
 	bool is_ret;
+	uint8_t jump;	/* bytes of the displacement that ends it; 0: it is no direct jump */
 };
 
 static bool byte_take(struct insn *insn, uint8_t *byte)
@@ -145,6 +146,8 @@ static int escape_take(struct insn *insn)
 
 	if (!byte_take(insn, &opcode))
 		return -ENODATA;
+	if (opcode >= 0x80 && opcode <= 0x8f)
+		insn->jump = 4;
 	if (opcode != 0x38 && opcode != 0x3a)
 		return x86_map2[opcode];
 	insn->at++;
@@ -170,6 +173,12 @@ static int opcode_take(struct insn *insn)
 		break;
 	case 0xc2: case 0xc3:
 		insn->is_ret = true;
+		break;
+	case 0x70 ... 0x7f: case 0xe0 ... 0xe3: case 0xeb:
+		insn->jump = 1;
+		break;
+	case 0xe9:
+		insn->jump = 4;
 		break;
 	}
 	return x86_map1[opcode];
@@ -273,4 +282,36 @@ int bsl_elf_ret_sites(const struct bsl_elf *elf, uint64_t addr, uint64_t size,
 		}
 	}
 	return nr;
+}
+
+/* Where a jump of `len` bytes at code + at goes to, relative to code. */
+static int64_t jump_target(const uint8_t *code, uint64_t at, int len, const struct insn *insn)
+{
+	const uint8_t *end = code + at + len;
+	int32_t far;
+
+	if (insn->jump == 1)
+		return (int64_t)at + len + (int8_t)end[-1];
+	memcpy(&far, end - sizeof(far), sizeof(far));
+	return (int64_t)at + len + far;
+}
+
+int bsl_elf_entry_skip(const struct bsl_elf *elf, uint64_t addr, uint64_t size)
+{
+	static const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	const uint8_t *code = bsl_elf_machine(elf) == EM_X86_64 ? bsl_elf_data(elf, addr, size) : NULL;
+	int len;
+
+	if (!code || size <= sizeof(endbr64) || memcmp(code, endbr64, sizeof(endbr64)))
+		return 0;
+	for (uint64_t at = sizeof(endbr64); at < size; at += len) {
+		struct insn insn = { .code = code + at, .size = size - at };
+
+		len = x86_decode(&insn);
+		if (len <= 0)
+			return 0;
+		if (insn.jump && jump_target(code, at, len, &insn) == sizeof(endbr64))
+			return 0;
+	}
+	return sizeof(endbr64);
 }

@@ -266,6 +266,13 @@ int bsl_x86_insn_length(const uint8_t *code, size_t size);
 int bsl_elf_ret_sites(const struct bsl_elf *elf, uint64_t addr, uint64_t size,
 		      int (*fn)(uint64_t offset, void *ctx), void *ctx);
 
+/*
+ * How many bytes further a function's entry can be probed just as well: 4 where it begins with endbr64, which the kernel
+ * must single-step at a probe, as long as nothing in the function jumps there (a loop would be hit each time around). 0:
+ * it is best probed where it begins; so it is if its `size` bytes can't be decoded, and on other machines.
+ */
+int bsl_elf_entry_skip(const struct bsl_elf *elf, uint64_t addr, uint64_t size);
+
 /* ---- names that compilers made -------------------------------------------------------------- */
 
 enum {

@@ -146,6 +146,8 @@ static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 		return -ENOMEM;
 	if (search->target->ret_sites)
 		return add_ret_sites(search, sym, place.name);
+	if (!spec->offset)
+		place.skip = (unsigned int)bsl_elf_entry_skip(search->target->elf, sym->addr, sym->size);
 	return target_add_place(search->target, &place);
 }
 

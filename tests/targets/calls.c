@@ -44,6 +44,27 @@ NOINLINE int call_slow(int ms)
 	return -ms;
 }
 
+#ifdef __x86_64__
+/* As compilers of newer distributions begin each function; the second one jumps behind that, as a loop would. */
+int call_guarded(int n);
+int call_looping(int n);
+
+__asm__(".text\n"
+	".globl call_guarded, call_looping\n"
+	".type call_guarded, @function\n"
+	"call_guarded: endbr64\n"
+	"	lea 1(%rdi), %eax\n"
+	"	ret\n"
+	".size call_guarded, . - call_guarded\n"
+	".type call_looping, @function\n"
+	"call_looping: endbr64\n"
+	"0:	dec %edi\n"
+	"	jns 0b\n"
+	"	mov %edi, %eax\n"
+	"	ret\n"
+	".size call_looping, . - call_looping\n");
+#endif
+
 static void *run_left(void *n)
 {
 	call_left((int)(long)n);
@@ -78,5 +99,9 @@ int main(int argc, char **argv)
 		}
 	}
 	printf("call_slow 20 = %d\n", call_slow(20));
+#ifdef __x86_64__
+	printf("call_guarded 7 = %d\n", call_guarded(7));
+	printf("call_looping 5 = %d\n", call_looping(5));
+#endif
 	return 0;
 }

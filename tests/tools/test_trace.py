@@ -100,6 +100,17 @@ def test_returns_of_go_functions_know_strings():
     assert sorted(seen) == sorted(f"name {i} = {len(str(i)) + 5}" for i in range(12))
 
 
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="endbr64 is an instruction of x86_64")
+@pytest.mark.parametrize("function, said", [("call_guarded", True), ("call_looping", False)])
+def test_probe_is_put_behind_endbr64_unless_a_loop_goes_there(function, said):
+    with Tool("trace", f'p:{CALLS}:{function} "%d", arg1', f'r:{CALLS}:{function} "%d = %d", arg1, retval') as trace:
+        log = run_target("calls")
+        out, err = trace.stop()
+    call = logged(log, function)
+    assert messages(out) == [call[0].split()[0]] + call
+    assert ("behind the endbr64" in err) == said
+
+
 def test_calls_left_by_longjmp_or_thread_exit_do_not_change_later_ones():
     log, seen, _ = traced(f'r:{CALLS}:call_left(int n) (n >= 0) "%d = %d", n, retval', target="calls", args=[20])
     assert seen == logged(log, "call_left")

@@ -67,6 +67,55 @@ static void test_x86_lengths(void **state)
 	}
 }
 
+static int skip_of(int machine, const char *code, size_t size)
+{
+	static struct image image;
+	struct bsl_elf *elf;
+	int skip;
+
+	image_build(&image, NULL, 0);
+	((Elf64_Ehdr *)image.data)->e_machine = machine;
+	memcpy(image.data + IMAGE_TEXT + 0x20, code, size);
+	assert_int_equal(bsl_elf_open_mem(image.data, image.size, &elf), 0);
+	skip = bsl_elf_entry_skip(elf, IMAGE_BASE + 0x20, size);
+	bsl_elf_close(elf);
+	return skip;
+}
+
+static void test_endbr64_is_skipped_unless_something_jumps_behind_it(void **state)
+{
+#define ENDBR "\xf3\x0f\x1e\xfa"
+	static const struct {
+		const char *bytes;
+		size_t size;
+		int skip;
+	} rows[] = {
+		{ ENDBR "\x55\xc3", 6, 4 },
+		{ "\x55\xc3", 2, 0 },
+		{ ENDBR, 4, 0 },
+		/* jmp, jne, loop, jrcxz, far ones: back behind it, or elsewhere */
+		{ ENDBR "\x90\xeb\xfd", 7, 0 },
+		{ ENDBR "\x90\xeb\xfc", 7, 4 },
+		{ ENDBR "\x90\x75\xfd\xc3", 8, 0 },
+		{ ENDBR "\xe2\xfe\xc3", 7, 0 },
+		{ ENDBR "\xe3\xfe\xc3", 7, 0 },
+		{ ENDBR "\x90\xe9\xfa\xff\xff\xff", 10, 0 },
+		{ ENDBR "\x90\x0f\x84\xf9\xff\xff\xff\xc3", 12, 0 },
+		{ ENDBR "\x90\x0f\x84\x00\x00\x00\x00\xc3", 12, 4 },
+		/* a call to it would be a call of the function */
+		{ ENDBR "\x90\xe8\xfa\xff\xff\xff\xc3", 11, 4 },
+		/* not to be decoded to the end */
+		{ ENDBR "\x90\x06", 6, 0 },
+		{ ENDBR "\xe9\xfa", 6, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (skip_of(EM_X86_64, rows[i].bytes, rows[i].size) != rows[i].skip)
+			fail_msg("row %zu", i);
+	assert_int_equal(skip_of(EM_AARCH64, rows[0].bytes, rows[0].size), 0);
+}
+
 struct sites {
 	uint64_t offsets[4];
 	int nr;
@@ -136,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_x86_lengths),
+		cmocka_unit_test(test_endbr64_is_skipped_unless_something_jumps_behind_it),
 		cmocka_unit_test(test_x86_returns_are_instructions_not_bytes),
 		cmocka_unit_test(test_arm64_returns),
 	};
