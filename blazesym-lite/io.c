@@ -96,8 +96,13 @@ int io_root(pid_t pid, char root[static IO_ROOT_SIZE])
 		return -ESRCH;
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
 	snprintf(root, IO_ROOT_SIZE, "/proc/%d/root", pid);
-	if (same_inode(path, "/proc/self/ns/mnt") && same_inode(root, "/proc/self/root"))
+	if (same_inode(path, "/proc/self/ns/mnt") && same_inode(root, "/proc/self/root")) {
 		root[0] = '\0';
+	} else if (access(root, F_OK) && errno == ENOENT) {
+		/* one that is ending is there still, but has no root any more */
+		root[0] = '\0';
+		return -ESRCH;
+	}
 	return 0;
 }
 

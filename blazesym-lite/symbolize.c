@@ -522,6 +522,30 @@ int bsl_symbolize_process(struct bsl_symbolizer *symbolizer, pid_t pid, const ui
 	return 0;
 }
 
+int bsl_symbolize_maps(struct bsl_symbolizer *symbolizer, const struct bsl_maps *maps,
+		       const uint64_t *addrs, size_t n, struct bsl_location *locations)
+{
+	struct process process = { .pid = maps->pid, .maps = (struct bsl_maps *)maps };
+
+	garbage_free(symbolizer);
+	process.file_ids = calloc(maps->nr + 1, sizeof(*process.file_ids));
+	if (!process.file_ids)
+		return -ENOMEM;
+	io_root(maps->pid, process.root);
+	for (size_t i = 0; i < n; i++) {
+		const struct bsl_map *map = bsl_maps_find(maps, addrs[i]);
+
+		memset(&locations[i], 0, sizeof(locations[i]));
+		if (map)
+			map_locate(symbolizer, &process, map, addrs[i], &locations[i]);
+		else
+			locations[i].reason = BSL_NOT_MAPPED;
+	}
+	garbage_add(symbolizer, process.perf, release_perf_map);
+	free(process.file_ids);
+	return 0;
+}
+
 int bsl_symbolizer_note_process(struct bsl_symbolizer *symbolizer, pid_t pid)
 {
 	garbage_free(symbolizer);

@@ -15,6 +15,7 @@
 #include "lib/options.h"
 #include "lib/run.h"
 #include "lib/stack.h"
+#include "lib/timestamp.h"
 #include "probe/aggregate.h"
 #include "probe/btf.h"
 #include "probe/print.h"
@@ -28,6 +29,7 @@
 #define OPEN_CALLS 16384
 #define OPEN_CALLS_PER_CPU 256
 #define MAX_KEYS (1u << 20)
+#define TICK_NS 100000000ull
 /* Keys of maps were at most MAX_BPF_STACK long once; and what they need beside stacks: a few values. */
 #define OLD_MAX_KEY 512
 #define KEY_ROOM 192
@@ -62,6 +64,7 @@ struct trace {
 	struct probe_links links;
 	struct output *out;
 	struct print *print;
+	uint64_t next_summary;	/* CLOCK_MONOTONIC ns */
 };
 
 static const char args_doc[] = "SPEC [SPEC...]\n-l SPEC";
@@ -597,6 +600,18 @@ static int summarize(void *ctx)
 	return print_summary(trace->print, trace->aggregate_fds);
 }
 
+static int tick(void *ctx)
+{
+	struct trace *trace = ctx;
+	uint64_t now = timestamp_now();
+
+	print_update(trace->print);
+	if (!env.interval_ns || now < trace->next_summary)
+		return 0;
+	trace->next_summary += env.interval_ns * ((now - trace->next_summary) / env.interval_ns + 1);
+	return summarize(trace);
+}
+
 static void finish(void *ctx)
 {
 	struct trace *trace = ctx;
@@ -632,7 +647,7 @@ static int run_trace(struct trace *trace, struct run *run)
 {
 	struct events_opts events_opts = {.maps = &trace->maps, .handle = print_record};
 	struct run_loop_opts loop_opts = {.detach = detach, .finish = finish, .probe_name = probe_name,
-					  .interval_ns = env.interval_ns, .tick = summarize, .ctx = trace};
+					  .interval_ns = TICK_NS, .tick = tick, .ctx = trace};
 	struct events *events;
 	int status = open_maps(trace);
 
@@ -656,6 +671,7 @@ static int run_trace(struct trace *trace, struct run *run)
 			print_header(trace->print);
 		output_flush(trace->out);
 		loop_opts.events = events;
+		trace->next_summary = timestamp_now() + env.interval_ns;
 		status = run_loop(run, &loop_opts);
 		tell_unreadable(trace);
 		whom_tell(&trace->whom);

@@ -527,6 +527,13 @@ int bsl_symbolize_process(struct bsl_symbolizer *symbolizer, pid_t pid, const ui
 /* Keeps a process's maps now, for when it will have ended by the time its addresses come. */
 int bsl_symbolizer_note_process(struct bsl_symbolizer *symbolizer, pid_t pid);
 
+/*
+ * The same by mappings that were seen when the process, maps->pid, made them: it may have ended. Modules' names are the maps'
+ * own strings.
+ */
+int bsl_symbolize_maps(struct bsl_symbolizer *symbolizer, const struct bsl_maps *maps,
+		       const uint64_t *addrs, size_t n, struct bsl_location *locations);
+
 /* Addresses of an ELF file, or with offsets set, positions in it. */
 int bsl_symbolize_elf(struct bsl_symbolizer *symbolizer, const char *path, bool offsets,
 		      const uint64_t *addrs, size_t n, struct bsl_location *locations);

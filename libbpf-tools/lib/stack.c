@@ -11,12 +11,14 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "lib/mappings.h"
 #include "lib/output.h"
 
 #define REASONS (BSL_NO_MEMORY + 1)
 
 struct stack_names {
 	struct bsl_symbolizer *symbolizer;	/* NULL until needed */
+	struct mappings *mappings;		/* NULL: not watched */
 	struct bsl_location *locations;		/* of the stack being printed */
 	uint64_t *addrs;
 	size_t room;
@@ -45,9 +47,23 @@ void stack_names_free(struct stack_names *names)
 	if (!names)
 		return;
 	bsl_symbolizer_free(names->symbolizer);
+	mappings_free(names->mappings);
 	free(names->locations);
 	free(names->addrs);
 	free(names);
+}
+
+void stack_names_watch(struct stack_names *names)
+{
+	names->mappings = mappings_new();
+	if (!names->mappings)
+		log_info("stacks of processes that end soon will have no names: %s", strerror(errno));
+}
+
+void stack_names_update(struct stack_names *names)
+{
+	if (names->mappings)
+		mappings_drain(names->mappings);
 }
 
 static int names_reserve(struct stack_names *names, size_t count)
@@ -80,6 +96,42 @@ static bool is_tracer(const struct bsl_location *location)
 	return location->module && !strcmp(location->module, "[bpf]");
 }
 
+static size_t count_unknown(const struct stack_names *names, size_t count)
+{
+	size_t unknown = 0;
+
+	for (size_t i = 0; i < count; i++)
+		unknown += !names->locations[i].name;
+	return unknown;
+}
+
+/*
+ * By what the process maps now; where that leaves something open, as it has ended or executed another program since, by what it
+ * was seen to map, if that says more.
+ */
+static int find_in_process(struct stack_names *names, const struct stack *stack)
+{
+	const struct bsl_maps *seen;
+	size_t unknown;
+	int err = bsl_symbolize_process(names->symbolizer, stack->tgid, names->addrs, stack->count,
+					names->locations);
+
+	if (err || !names->mappings)
+		return err;
+	unknown = count_unknown(names, stack->count);
+	if (!unknown)
+		return 0;
+	mappings_drain(names->mappings);
+	seen = mappings_of(names->mappings, stack->tgid);
+	if (!seen)
+		return 0;
+	err = bsl_symbolize_maps(names->symbolizer, seen, names->addrs, stack->count, names->locations);
+	if (err || count_unknown(names, stack->count) <= unknown)
+		return err;
+	return bsl_symbolize_process(names->symbolizer, stack->tgid, names->addrs, stack->count,
+				     names->locations);
+}
+
 /*
  * names->locations of the stack's frames, from *first on. A return address belongs to the call before it, so that one
  * less is looked up; offsets are those of the address itself. 0 or -1: out of memory.
@@ -96,8 +148,7 @@ static int names_find(struct stack_names *names, const struct stack *stack, size
 		before = i > 0 || !stack->first_is_exact;
 		names->addrs[i] = stack->addrs[i] - before;
 	}
-	err = stack->tgid ? bsl_symbolize_process(names->symbolizer, stack->tgid, names->addrs,
-						  stack->count, names->locations)
+	err = stack->tgid ? find_in_process(names, stack)
 			  : bsl_symbolize_kernel(names->symbolizer, names->addrs, stack->count,
 						 names->locations);
 	if (err)

@@ -28,6 +28,14 @@ struct stack_names;
 struct stack_names *stack_names_new(void);
 void stack_names_free(struct stack_names *names);
 
+/*
+ * See what processes map from now on, so that stacks of those that end soon have names. Where the kernel doesn't let us, they don't.
+ * Costs a perf event a CPU.
+ */
+void stack_names_watch(struct stack_names *names);
+/* Take what was seen: now and then, every 100 ms or so. */
+void stack_names_update(struct stack_names *names);
+
 /* One recorded stack, innermost frame first. */
 struct stack {
 	pid_t tgid;		/* whose addresses they are; 0: the kernel's */

@@ -74,6 +74,21 @@ static int number_places(struct print *print)
 	return 0;
 }
 
+/* Does any record have addresses in a process? */
+static bool wants_processes(const struct print_opts *opts)
+{
+	for (size_t i = 0; i < opts->probe_count; i++)
+		for (unsigned int c = 0; c < opts->probes[i].target.context_count; c++)
+			if (record_is_of_process(&opts->probes[i].records[c]))
+				return true;
+	return false;
+}
+
+void print_update(struct print *print)
+{
+	stack_names_update(print->names);
+}
+
 struct print *print_new(const struct print_opts *opts)
 {
 	struct print *print = calloc(1, sizeof(*print));
@@ -92,6 +107,8 @@ struct print *print_new(const struct print_opts *opts)
 	for (size_t i = 0; i < opts->probe_count; i++)
 		for (unsigned int c = 0; c < opts->probes[i].target.context_count; c++)
 			print->has_format |= opts->probes[i].checked[c]->spec->has_format;
+	if (wants_processes(opts))
+		stack_names_watch(print->names);
 	timestamp_start(&print->clock);
 	return print;
 }

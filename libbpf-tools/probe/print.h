@@ -32,6 +32,9 @@ void print_free(struct print *print);
 
 void print_header(struct print *print);
 
+/* To be called every 100 ms or so: keeps up with what processes map, where that is needed for stacks. */
+void print_update(struct print *print);
+
 /* A record as received, for struct events_opts: 0, what output_end() returned, or a negative errno. */
 int print_record(void *print, const void *data, size_t size);
 

@@ -12,6 +12,8 @@ long right(int key);
 int down(int depth);
 int ask(int fd);
 
+static const char *const volatile names[] = {"apple", "pear", "a \"fig\"\n"};
+
 NOINLINE long inner(int key, const char *name, long size)
 {
 	return key + size + name[0];
@@ -19,7 +21,6 @@ NOINLINE long inner(int key, const char *name, long size)
 
 NOINLINE long left(int key)
 {
-	static const char *const names[] = {"apple", "pear", "a \"fig\"\n"};
 	long result = inner(key, names[key % 3], 100 * (key % 3) - 50) + 1;
 
 	printf("inner %d %ld left\n", key % 3, 100L * (key % 3) - 50);
@@ -54,6 +55,9 @@ int main(int argc, char **argv)
 {
 	long rounds = target_count(argc, argv, 1, 1), depth = target_count(argc, argv, 2, 1), result = 0;
 
+	/* In memory from now on: not every kernel's probes can fault a page in. */
+	for (int i = 0; i < 3; i++)
+		result += names[i][0];
 	for (int i = 0; i < rounds; i++)
 		result += left(i) + (i % 2 ? right(i) : 0);
 	result += down((int)depth) + ask(-77);
