@@ -88,37 +88,40 @@ static __always_inline struct thread *thread_get(void)
 	return bpf_map_lookup_elem(&threads, &tid);
 }
 
-/* The frame at a depth counted from 1; NULL: there is no room for one. */
+/*
+ * The frame at a depth counted from 1; NULL: there is no room for one. What the compiler knows of an index, or checks and
+ * then loads anew, the verifier doesn't: hence a mask, and a pointer that only can be tested itself.
+ */
 static __always_inline struct frame *frame_at(struct thread *thread, __u32 depth)
 {
+	struct frame *frame = NULL;
 	__u32 index = depth - 1;
 
-	/* Else the compiler finds out what this gives, or computes the address first, and the verifier doesn't follow. */
 	asm volatile("" : "+r"(index));
-	if (index >= UFLOW_FRAMES)
-		return NULL;
-	asm volatile("" : "+r"(index));
-	return &thread->frames[index];
+	if (index < UFLOW_FRAMES) {
+		asm volatile("" : "+r"(index));
+		frame = &thread->frames[index & (UFLOW_FRAMES - 1)];
+	}
+	asm volatile("" : "+r"(frame));
+	return frame;
 }
 
-/* Forget the frames whose level is higher. True if there were any. */
+/* Forget the frames whose level is higher: levels rise, so they are found by halving. True if there were any. */
 static __always_inline bool leave_above(struct thread *thread, __u32 level)
 {
-	__u32 depth = thread->depth;
+	__u32 kept = 0, depth = thread->depth;
 	struct frame *frame;
 
-	if (depth > UFLOW_FRAMES && thread->frames[UFLOW_FRAMES - 1].level <= level)
-		return false;
-	for (int i = 0; i <= UFLOW_FRAMES; i++) {
-		frame = frame_at(thread, thread->depth);
-		if (frame && frame->level <= level)
-			break;
-		if (!thread->depth)
-			break;
-		/* At first, those that there was no room for. */
-		thread->depth = frame ? thread->depth - 1 : UFLOW_FRAMES;
+	for (__u32 step = UFLOW_FRAMES; step; step /= 2) {
+		frame = frame_at(thread, kept + step);
+		if (frame && kept + step <= depth && frame->level <= level)
+			kept += step;
 	}
-	return thread->depth != depth;
+	/* Of frames that there was no room for, nothing is known. */
+	if (kept == UFLOW_FRAMES || kept == depth)
+		return false;
+	thread->depth = kept;
+	return true;
 }
 
 /* ---- records -------------------------------------------------------------------------------- */
@@ -151,6 +154,8 @@ static __always_inline __s16 read_string(char *data, __u32 *at, __u64 address, _
 
 	if (start > UFLOW_NAME_SIZE * 2)
 		return -EFAULT;
+	asm volatile("" : "+r"(start));
+	start &= UFLOW_NAME_SIZE * 4 - 1;
 	if (len < 0) {
 		got = bpf_probe_read_user_str(data + start, size, (void *)address);
 		if (got <= 0)
@@ -159,6 +164,8 @@ static __always_inline __s16 read_string(char *data, __u32 *at, __u64 address, _
 	} else {
 		__u32 wanted = len < size ? len : size - 1;
 
+		asm volatile("" : "+r"(wanted));
+		wanted &= UFLOW_FILE_SIZE - 1;
 		if (bpf_probe_read_user(data + start, wanted, (void *)address))
 			return -EFAULT;
 		got = wanted;
@@ -238,6 +245,7 @@ static __always_inline bool has_prefix(const char *data, __u32 at, __s16 len,
 	if (len < (__s32)prefix_len || at > UFLOW_NAME_SIZE)
 		return false;
 	asm volatile("" : "+r"(at));
+	at &= 2 * UFLOW_NAME_SIZE - 1;
 	for (__u32 i = 0; i < UFLOW_PREFIX_SIZE && i < prefix_len; i++) {
 		if (data[at + i] != prefix[i])
 			return false;
@@ -303,13 +311,6 @@ static __always_inline void tell_plain(struct pt_regs *ctx, struct thread *threa
 	tell(ctx, thread, event, 0);
 }
 
-/* Frames of a higher level have been left, by an exception or a jump. */
-static __always_inline void unwind(struct pt_regs *ctx, struct thread *thread, __u32 level)
-{
-	if (leave_above(thread, level))
-		tell_plain(ctx, thread, UFLOW_UNWIND);
-}
-
 /* At most seven bytes of a string, as a little-endian number: cheap to compare. */
 static __always_inline __u64 read_short(struct pt_regs *ctx, const struct usdt_arg *arg)
 {
@@ -353,10 +354,6 @@ static __always_inline void enter(struct pt_regs *ctx, const struct runtime_plac
 	struct uflow_event *event;
 	int strings;
 
-	if (is_perl_xs(ctx, spec))
-		return;
-	if (level)
-		unwind(ctx, thread, level - 1);
 	caller = frame_at(thread, thread->depth);
 	frame = frame_at(thread, ++thread->depth);
 	if (frame) {
@@ -399,8 +396,6 @@ static __always_inline void leave(struct pt_regs *ctx, const struct runtime_plac
 	struct frame *frame;
 	int strings = 0;
 
-	if (level)
-		unwind(ctx, thread, level);
 	frame = frame_at(thread, thread->depth);
 	/* Not the frame of a method. */
 	if (level && thread->depth <= UFLOW_FRAMES && (!frame || frame->level != level))
@@ -451,7 +446,12 @@ int method(struct pt_regs *ctx)
 	thread = thread_get();
 	if (!thread)
 		return 0;
+	if (spec->event == RUNTIME_METHOD_ENTRY && is_perl_xs(ctx, spec))
+		return 0;
 	level = read_level(ctx, spec);
+	/* Frames of a higher level, of the same one at an entry, have been left by an exception or a jump. */
+	if (level && leave_above(thread, level - (spec->event == RUNTIME_METHOD_ENTRY)))
+		tell_plain(ctx, thread, UFLOW_UNWIND);
 	switch (spec->event) {
 	case RUNTIME_METHOD_ENTRY:
 		enter(ctx, spec, thread, level);
@@ -459,13 +459,10 @@ int method(struct pt_regs *ctx)
 	case RUNTIME_METHOD_RETURN:
 		leave(ctx, spec, thread, level);
 		break;
-	case RUNTIME_METHOD_UNWIND:
-		unwind(ctx, thread, level);
-		break;
 	case RUNTIME_EXCEPTION:
 		raise(ctx, thread);
 		break;
-	default: /* attached for its semaphore only */
+	default: /* RUNTIME_METHOD_UNWIND: done. Others are attached for their semaphores only. */
 		break;
 	}
 	return 0;

@@ -452,8 +452,8 @@ static int check_runtime(const struct env *env)
 	}
 	log_info("process %d: %s, %s, by %s", env->tool.options.pid, runtime_lang_name(image->lang),
 		 image->display, kinds[entry->kind]);
-	if (advice)
-		log_warn("%s", advice);
+	if (advice || entry->note)
+		log_warn("%s", advice ?: entry->note);
 	return 0;
 }
 

@@ -126,6 +126,7 @@ struct resolution {
 	const struct runtime_desc *desc;
 	const struct runtime_row *row;
 	uint64_t ref_ctr_offset; /* for an enabler */
+	uint64_t version;	 /* 0: not known */
 };
 
 static struct runtime_place *place_add(struct resolution *res, const struct bsl_usdt *usdt)
@@ -303,6 +304,25 @@ static int resolve_row(struct resolution *res)
 	return err == -ENOMEM ? err : 0;
 }
 
+static int read_version(const struct bsl_symbol *sym, void *ctx)
+{
+	struct resolution *res = ctx;
+	uint8_t size = res->desc->version.size;
+	const void *data = bsl_elf_data(res->elf, sym->addr, size);
+
+	if (data)
+		memcpy(&res->version, data, size);
+	res->version >>= res->desc->version.shift;
+	return 1;
+}
+
+static bool is_for_version(const struct resolution *res)
+{
+	const uint16_t *versions = res->row->versions;
+
+	return !versions[1] || (res->version >= versions[0] && res->version <= versions[1]);
+}
+
 /* Has the event a row of a lower rank that gave places? */
 static bool is_outranked(const struct resolution *res, uint8_t found_rank)
 {
@@ -350,9 +370,12 @@ static int image_resolve(struct resolution *res)
 	size_t before;
 	int err;
 
+	if (res->desc->version.symbol)
+		bsl_elf_find_symbols(res->elf, res->desc->version.symbol, BSL_FIND_ONLY_OBJECTS,
+				     read_version, res);
 	for (size_t i = 0; i < res->desc->count; i++) {
 		res->row = &res->desc->rows[i];
-		if (is_outranked(res, ranks[res->row->event]))
+		if (is_outranked(res, ranks[res->row->event]) || !is_for_version(res))
 			continue;
 		before = res->image->count;
 		err = resolve_row(res);

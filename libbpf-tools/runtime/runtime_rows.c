@@ -63,7 +63,7 @@ static const struct runtime_row node_rows[] = {
 /* cv.h, gv.h, hv.h; see usdt_perl_sub() for the names. */
 static const struct runtime_row perl_rows[] = {
 	{ RUNTIME_METHOD_ENTRY, .symbol = "Perl_pp_entersub", .reader = RUNTIME_READ_PERL_SUB,
-	  .values = { METHOD = OP(1) }, .note = "XS subs too, which have no return" },
+	  .values = { METHOD = OP(1) } },
 	{ RUNTIME_METHOD_RETURN, .symbol = "Perl_pp_leavesub", .reader = RUNTIME_READ_PERL_SUB,
 	  .values = { METHOD = OP(1) } },
 	{ RUNTIME_METHOD_RETURN, .symbol = "Perl_pp_leavesublv", .reader = RUNTIME_READ_PERL_SUB,
@@ -92,6 +92,12 @@ static const struct runtime_row php_rows[] = {
 	{ RUNTIME_EXCEPTION, .symbol = "zend_throw_exception_internal" },
 };
 
+/* 3.12, 3.13: _PyInterpreterFrame's code at 0; PyCodeObject's names; PyASCIIObject's text at 40. */
+#define PYTHON_FRAME_VERSIONS 0x030c, 0x030d
+#define PYTHON_FRAME .versions = { PYTHON_FRAME_VERSIONS }, .values = {                     \
+	FILE_NAME = { 2, 2, 0, { 0, 112 }, 40 }, METHOD = { 2, 2, 0, { 0, 128 }, 40 }, \
+	LINE = { 2, 2, 4, { 0, 68 }, 0 } }
+
 /* Include/pydtrace.d; PyTypeObject.tp_name at 24. */
 static const struct runtime_row python_rows[] = {
 	{ RUNTIME_METHOD_ENTRY, .usdt = "python:function__entry",
@@ -100,11 +106,16 @@ static const struct runtime_row python_rows[] = {
 	{ RUNTIME_ENABLER, .usdt = "python:line", .symbol = "Py_FrozenMain" },
 	{ RUNTIME_METHOD_RETURN, .usdt = "python:function__return",
 	  .values = { FILE_NAME = OP(1), METHOD = OP(2), LINE = OP(3) } },
-	/* 3.13: _PyInterpreterFrame.f_executable at 0; PyCodeObject's names; PyASCIIObject's text at 40. */
-	{ RUNTIME_METHOD_RETURN, .rank = 1, .symbol = "_PyEval_FrameClearAndPop",
-	  .note = "functions and generators, when left",
-	  .values = { FILE_NAME = { 2, 2, 0, { 0, 112 }, 40 }, METHOD = { 2, 2, 0, { 0, 128 }, 40 },
-		      LINE = { 2, 2, 4, { 0, 68 }, 0 } } },
+	/*
+	 * Calls that Python code makes stay within _PyEval_EvalFrameDefault(), unless sys.activate_stack_trampoline() or -X perf
+	 * gives each its own.
+	 */
+	{ RUNTIME_METHOD_ENTRY, .rank = 1, .symbol = "_PyEval_EvalFrameDefault", PYTHON_FRAME,
+	  .note = "calls made by C code, such as a thread's first or a module's; all, if python runs with -X perf" },
+	{ RUNTIME_METHOD_RETURN, .rank = 1, .symbol = "_PyEval_EvalFrameDefault", .is_return = true,
+	  .versions = { PYTHON_FRAME_VERSIONS } },
+	{ RUNTIME_METHOD_COUNT, .symbol = "_PyEval_FrameClearAndPop", PYTHON_FRAME,
+	  .note = "functions and generators, when left" },
 	{ RUNTIME_GC_BEGIN, .usdt = "python:gc__start", .values = { NUMBER = OP(1) } },
 	{ RUNTIME_GC_BEGIN, .rank = 1, .symbol = "PyGC_Collect",
 	  .note = "collections asked for from C; automatic ones are not seen" },
@@ -202,6 +213,7 @@ const struct runtime_desc runtime_descs[RUNTIME_LANGS] = {
 		"perl", "perl_parse", { "libperl.so*" },
 		{ "/usr/bin/perl", "/usr/lib/*/libperl.so.*" }, ROWS(perl),
 		.missing = {
+			[RUNTIME_METHOD_ENTRY] = "it doesn't export Perl_pp_entersub, as Debian's did up to Perl 5.36",
 			[RUNTIME_GC_BEGIN] = "Perl frees by reference counts",
 			[RUNTIME_GC_END] = "Perl frees by reference counts",
 		},
@@ -213,6 +225,7 @@ const struct runtime_desc runtime_descs[RUNTIME_LANGS] = {
 			{ METHOD_BITS, "zend_dtrace_enabled", "start php with USE_ZEND_DTRACE=1 in its environment" },
 		},
 		.missing = {
+			[RUNTIME_METHOD_ENTRY] = "it was built without DTrace probes, as Debian's from 8.4 on",
 			[RUNTIME_THREAD_START] = "PHP starts no threads",
 		},
 	},
@@ -220,6 +233,7 @@ const struct runtime_desc runtime_descs[RUNTIME_LANGS] = {
 		"python", "PyEval_EvalCode", { "libpython*.so*" },
 		{ "/usr/bin/python3.[0-9]", "/usr/bin/python3.[0-9][0-9]", "/usr/local/bin/python3.[0-9]*[0-9]",
 		  "/usr/lib/*/libpython3*.so.*" }, ROWS(python),
+		.version = { "Py_Version", 4, 16 },
 	},
 	[RUNTIME_RUBY] = {
 		"ruby", "ruby_run_node", { "libruby*.so*" },

@@ -26,6 +26,8 @@ struct runtime_row {
 	/* Compilers split a function: its file's other functions call the second part, which it jumps to itself. */
 	bool follow_jump;
 	uint8_t reader; /* enum runtime_reader */
+	/* Where structures' offsets matter: the first and the last version that the row is for, as desc.version has it. */
+	uint16_t versions[2];
 	const char *usdt;   /* "provider:name"; with symbol too: its semaphore on that symbol's place */
 	const char *symbol; /* of a function; may be a pattern */
 	struct runtime_value values[RUNTIME_ROLES];
@@ -50,6 +52,11 @@ struct runtime_desc {
 	bool has_kernel_threads; /* without a row for their start: the kernel tells */
 	struct runtime_switch switches[RUNTIME_SWITCHES_MAX]; /* of USDT routes */
 	const char *missing[RUNTIME_EVENTS]; /* why, when no row of an event is found; NULL: see runtime.c */
+	/* Read-only data with the version: a number of size bytes, to be shifted right first; or NULL. */
+	struct {
+		const char *symbol;
+		uint8_t size, shift;
+	} version;
 };
 
 extern const struct runtime_desc runtime_descs[RUNTIME_LANGS];

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import runtimes
 from tracing import BUILD, PATIENCE, Tool, json_lines, run_tool, tool_path
 
 TARGETS = Path(__file__).resolve().parent.parent / "targets"
@@ -119,6 +120,28 @@ def test_uflow_shows_the_known_tree_with_recursion_and_exceptions(language):
     lines = tree(records, "work")
     assert lines[:len(WORK.split())] == WORK.strip("\n").split("\n")
     assert all(a["time"] <= b["time"] for a, b in zip(records, records[1:]))
+
+
+@runtimes.needs_debian13("python3.13")
+def test_uflow_shows_python_without_probes_when_it_runs_with_trampolines():
+    command = runtimes.debian13(["python3", "-X", "perf", str(TARGETS / "flow.py")], "python3.13")
+    with Program("python", command=command) as program:
+        with Tool("uflow", "--json", program.pid) as tool:
+            program.work()
+            out, err = tool.stop()
+    records, lost = json_lines(out)
+    assert lost == 0 and "-X perf" in err
+    assert tree(records, "work") == WORK.strip("\n").split("\n")
+    fact = next(r for r in records if r["method"] == "fact")
+    assert fact["file"] == "/work/flow.py" and "def fact" in (TARGETS / "flow.py").read_text().splitlines()[fact["line"] - 1]
+
+
+@runtimes.needs_debian13("php8.4")
+def test_uflow_names_what_php_without_probes_lacks():
+    command = runtimes.debian13(["php", str(TARGETS / "flow.php")], "php8.4")
+    with Program("php", command=command) as program:
+        status, out, err = run_tool("uflow", program.pid)
+    assert status == 1 and "built without DTrace probes" in err and not out
 
 
 @pytest.mark.parametrize("language", ["java", "perl", "python", "ruby"])
@@ -235,9 +258,11 @@ def test_uflow_tells_where_events_were_lost():
             out, err = tool.wait()
     records, lost = json_lines(out)
     events = [r for r in records if r["event"] not in ("lost", "unwound")]
-    # With the calls in in_thread(), and the returns from main() and the module, which began before.
-    assert lost > 0 and len(events) + lost == 2 * (len(WORK.split()) + 1 + 2 * calls) + 2
-    assert sum(r["events"] for r in records if r["event"] == "lost") == lost
+    # With the calls in in_thread(), and the returns from main() and the module, which began before. The record of the
+    # thread's end, which is shown to nobody, may be lost as well.
+    expected = 2 * (len(WORK.split()) + 1 + 2 * calls) + 2
+    assert lost > 0 and len(events) + lost in (expected, expected + 1)
+    assert lost - sum(r["events"] for r in records if r["event"] == "lost") in (0, 1)
     assert "lost" in err
 
 
