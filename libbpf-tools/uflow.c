@@ -452,6 +452,9 @@ static int check_runtime(const struct env *env)
 	}
 	log_info("process %d: %s, %s, by %s", env->tool.options.pid, runtime_lang_name(image->lang),
 		 image->display, kinds[entry->kind]);
+	/* A switch that could be looked at is on, then. */
+	if (image->switch_addrs[0])
+		advice = NULL;
 	if (advice || entry->note)
 		log_warn("%s", advice ?: entry->note);
 	return 0;

@@ -262,10 +262,10 @@ const char *runtime_explain(pid_t pid, const struct runtime_use *use, enum runti
 		s = &runtime_descs[image->lang].switches[i];
 		if (!(s->events & 1u << event))
 			continue;
-		if (!s->symbol || !image->switch_addrs[i])
-			return s->note;
-		*is_silent = !read_switch(pid, image->switch_addrs[i] + use->bias);
-		return *is_silent ? s->note : NULL;
+		if (s->symbol)
+			*is_silent = image->switch_addrs[i] &&
+				     !read_switch(pid, image->switch_addrs[i] + use->bias);
+		return s->note;
 	}
 	return NULL;
 }
