@@ -3,6 +3,7 @@
 threads included."""
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -254,6 +255,8 @@ def test_uflow_tells_where_events_were_lost():
             tool.process.send_signal(signal.SIGSTOP)
             program.work()
             tool.process.send_signal(signal.SIGCONT)
+            # It has made room again once it writes.
+            assert select.select([tool.process.stdout], [], [], PATIENCE)[0]
             program.end()
             out, err = tool.wait()
     records, lost = json_lines(out)
