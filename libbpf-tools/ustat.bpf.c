@@ -16,6 +16,7 @@
 #define CLONE_THREAD 0x10000 /* include/uapi/linux/sched.h */
 
 const volatile bool per_thread = false;
+const volatile bool use_cookie = false;
 
 /* Of user space's output: increases each time. */
 __u32 interval = 0;
@@ -66,6 +67,7 @@ static __always_inline struct ustat_counts *current_counts(void *ctx)
 
 	if (found)
 		return found;
+	fresh.place = use_cookie ? bpf_get_attach_cookie(ctx) : USTAT_NO_PLACE;
 	bpf_get_current_comm(fresh.comm, sizeof(fresh.comm));
 	if (!bpf_map_update_elem(&counts, &key, &fresh, BPF_NOEXIST))
 		send_process(ctx);

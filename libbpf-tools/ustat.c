@@ -43,6 +43,9 @@ struct entry {
 struct row {
 	struct ustat_key key;
 	const struct runtime_process *process; /* NULL: ended before it was looked at */
+	/* What it runs, as seen in its maps; or by the place that was hit first. */
+	const struct runtime_image *images[RUNTIME_USES_MAX];
+	int image_count;
 	uint64_t counts[USTAT_FIELDS];
 	uint64_t gc_ns, gc_max_ns;
 	char comm[16];
@@ -194,10 +197,21 @@ static ssize_t read_entries(int map_fd, struct entry **result)
 	return count;
 }
 
-static bool has_kernel_threads(const struct runtime_process *process)
+static void row_find_images(const struct env *env, struct row *row, uint32_t cookie)
 {
-	for (int i = 0; process && i < process->uses_count; i++)
-		if (process->uses[i].image->routes[RUNTIME_THREAD_START].kind == RUNTIME_ROUTE_KERNEL)
+	const struct runtime_session_place *place = runtime_session_place(&env->session, cookie);
+
+	row->process = runtime_watch_find(env->session.watch, row->key.pid);
+	for (int i = 0; row->process && i < row->process->uses_count; i++)
+		row->images[row->image_count++] = row->process->uses[i].image;
+	if (!row->image_count && place)
+		row->images[row->image_count++] = place->image;
+}
+
+static bool has_kernel_threads(const struct row *row)
+{
+	for (int i = 0; i < row->image_count; i++)
+		if (row->images[i]->routes[RUNTIME_THREAD_START].kind == RUNTIME_ROUTE_KERNEL)
 			return true;
 	return false;
 }
@@ -218,8 +232,8 @@ static void row_fill(struct env *env, struct row *row, const struct entry *entry
 	row->gc_ns = now->gc_ns - before->gc_ns;
 	row->gc_max_ns = now->gc_interval == env->skel->bss->interval ? now->gc_max_ns : 0;
 	memcpy(row->comm, now->comm, sizeof(row->comm));
-	row->process = runtime_watch_find(env->session.watch, entry->key.pid);
-	if (has_kernel_threads(row->process))
+	row_find_images(env, row, now->place);
+	if (has_kernel_threads(row))
 		row->counts[USTAT_THREAD] += now->kernel_threads - before->kernel_threads;
 }
 
@@ -264,7 +278,7 @@ static ssize_t make_rows(struct env *env, const struct entry *entries, size_t co
 {
 	const struct runtime_process *processes;
 	size_t process_count, rows_count = 0;
-	struct entry idle = {};
+	struct entry idle = { .counts.place = USTAT_NO_PLACE };
 	struct row *rows;
 
 	processes = runtime_watch_processes(env->session.watch, &process_count);
@@ -294,19 +308,19 @@ static const char *explain_cell(const struct row *row, enum ustat_field field,
 				const struct runtime_use **silent)
 {
 	const struct runtime_process *process = row->process;
-	const struct runtime_use *use;
+	const struct runtime_image *image;
 	const char *why = NULL;
 	enum runtime_event event;
 	bool is_silent;
 
-	for (int i = 0; process && i < process->uses_count && !row->counts[field]; i++) {
-		use = &process->uses[i];
-		event = field == USTAT_METHOD ? runtime_method_event(use->image) : columns[field].event;
-		if (use->image->routes[event].kind == RUNTIME_ROUTE_NONE) {
-			why = use->image->routes[event].note;
-		} else if (process->silent[i] & 1u << event) {
-			why = runtime_explain(process->pid, use, event, &is_silent) ?: "not switched on";
-			*silent = use;
+	for (int i = 0; i < row->image_count && !row->counts[field]; i++) {
+		image = row->images[i];
+		event = field == USTAT_METHOD ? runtime_method_event(image) : columns[field].event;
+		if (image->routes[event].kind == RUNTIME_ROUTE_NONE) {
+			why = image->routes[event].note;
+		} else if (process && i < process->uses_count && process->silent[i] & 1u << event) {
+			why = runtime_explain(process->pid, &process->uses[i], event, &is_silent) ?: "not switched on";
+			*silent = &process->uses[i];
 		} else {
 			return NULL;
 		}
@@ -406,8 +420,8 @@ static int print_row_text(struct env *env, const struct row *row, double seconds
 static void print_langs_json(struct output *out, const struct row *row)
 {
 	output_json_array_begin(out, "languages");
-	for (int i = 0; row->process && i < row->process->uses_count; i++)
-		output_json_cstr(out, NULL, runtime_lang_name(row->process->uses[i].image->lang), SIZE_MAX);
+	for (int i = 0; i < row->image_count; i++)
+		output_json_cstr(out, NULL, runtime_lang_name(row->images[i]->lang), SIZE_MAX);
 	output_json_array_end(out);
 }
 
@@ -576,6 +590,7 @@ static void choose_programs(struct env *env)
 static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
+	int err;
 
 	if (env->debug)
 		log_init(2);
@@ -591,7 +606,9 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	env->session.langs = env->langs;
 	env->session.found_image = found_image;
 	env->session.ctx = env;
-	return runtime_session_open(&env->session, env->skel->obj);
+	err = runtime_session_open(&env->session, env->skel->obj);
+	env->skel->rodata->use_cookie = env->session.attach.features.cookie;
+	return err;
 }
 
 static int attach(void *ctx)

@@ -14,6 +14,7 @@ enum ustat_field {
 };
 
 #define USTAT_PROCESSES_MAX 16384
+#define USTAT_NO_PLACE (-1u) /* kernels without cookies */
 
 struct ustat_key {
 	__u32 pid;
@@ -26,6 +27,7 @@ struct ustat_counts {
 	__u64 gc_ns;	      /* in collections, all together */
 	__u64 gc_max_ns;      /* the longest that ended in interval gc_interval */
 	__u32 gc_interval;
+	__u32 place;	      /* cookie of the first place that was hit */
 	char comm[16];	      /* when first seen */
 };
 

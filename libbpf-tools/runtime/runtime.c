@@ -251,25 +251,41 @@ static int note_site(const struct bsl_usdt *usdt, void *ctx)
 	return 0;
 }
 
-static int add_guards(struct resolution *res)
+/* Places that have no symbol, by their addresses. */
+static int add_addresses(struct resolution *res, const uint64_t *addrs, int count)
 {
-	struct sites sites = { .name = res->row->usdt };
-	uint64_t guards[SITES_MAX], offset;
 	struct runtime_place *place;
-	int count;
+	uint64_t offset;
 
-	bsl_elf_usdt_each(res->elf, note_site, &sites);
-	count = runtime_find_guards(res->elf, sites.sema_addr, sites.addrs, sites.count, guards);
 	for (int i = 0; i < count; i++) {
-		if (bsl_elf_addr_to_offset(res->elf, guards[i], &offset))
+		if (bsl_elf_addr_to_offset(res->elf, addrs[i], &offset))
 			continue;
 		place = place_add(res, NULL);
 		if (!place)
 			return -ENOMEM;
 		place->offset = offset;
-		place->addr = guards[i];
+		place->addr = addrs[i];
 	}
 	return 0;
+}
+
+static int add_guards(struct resolution *res)
+{
+	struct sites sites = { .name = res->row->usdt };
+	uint64_t guards[SITES_MAX];
+	int count;
+
+	bsl_elf_usdt_each(res->elf, note_site, &sites);
+	count = runtime_find_guards(res->elf, sites.sema_addr, sites.addrs, sites.count, guards);
+	return add_addresses(res, guards, count);
+}
+
+static int add_handlers(struct resolution *res)
+{
+	uint64_t handlers[RUNTIME_HANDLERS_MAX];
+	int count = runtime_find_php_handlers(res->elf, res->image->path, res->row->php_opcode, handlers);
+
+	return add_addresses(res, handlers, count);
 }
 
 static int note_semaphore(const struct bsl_usdt *usdt, void *ctx)
@@ -288,6 +304,8 @@ static int resolve_row(struct resolution *res)
 	int err = 0;
 
 	res->ref_ctr_offset = 0;
+	if (row->php_opcode)
+		return add_handlers(res);
 	if (row->is_guard) {
 		err = add_guards(res);
 	} else if (row->usdt && row->symbol) {

@@ -12,14 +12,8 @@
 #define LOOK_AHEAD 6	 /* instructions between loading the semaphore's address and the branch */
 #define COLD_BYTES 0x60 /* from where the branch goes to the site itself */
 
-struct code {
-	const uint8_t *bytes;
-	uint64_t addr;
-	size_t size;
-};
-
-/* All of the segment around an address: grown until the file has no more of it. */
-static int find_code(const struct bsl_elf *elf, uint64_t addr, struct code *code)
+/* Grown until the file has no more of it. */
+int runtime_code_around(const struct bsl_elf *elf, uint64_t addr, struct runtime_code *code)
 {
 	uint64_t low = addr, high = addr + 1;
 
@@ -29,7 +23,7 @@ static int find_code(const struct bsl_elf *elf, uint64_t addr, struct code *code
 		while (bsl_elf_data(elf, low, high - low + step))
 			high += step;
 	}
-	*code = (struct code){ bsl_elf_data(elf, low, high - low), low, high - low };
+	*code = (struct runtime_code){ bsl_elf_data(elf, low, high - low), low, high - low };
 	return code->bytes ? 0 : -ENOENT;
 }
 
@@ -45,7 +39,7 @@ static int32_t read_s32(const uint8_t *bytes)
  * At a conditional jump that is taken, or not, when the counter is not zero: where that leads. 0: it
  * is no such jump. jne, je: Intel SDM volume 2, Jcc.
  */
-static uint64_t cold_address(const struct code *code, size_t at, int length)
+static uint64_t cold_address(const struct runtime_code *code, size_t at, int length)
 {
 	const uint8_t *insn = code->bytes + at;
 	uint64_t next = code->addr + at + length;
@@ -68,7 +62,7 @@ static bool is_compare(const uint8_t *insn, int length)
 }
 
 /* The branch that follows an instruction which names the semaphore, if there is one and it guards the site. */
-static int follow(const struct code *code, size_t at, const uint64_t *sites, size_t count, uint64_t *guard)
+static int follow(const struct runtime_code *code, size_t at, const uint64_t *sites, size_t count, uint64_t *guard)
 {
 	bool compared = false;
 	uint64_t cold;
@@ -93,7 +87,7 @@ static int follow(const struct code *code, size_t at, const uint64_t *sites, siz
 }
 
 /* Where an instruction begins whose operand, at byte `at`, is a distance from its end; 0: nowhere. */
-static size_t instruction_before(const struct code *code, size_t at)
+static size_t instruction_before(const struct runtime_code *code, size_t at)
 {
 	const uint8_t *operand = code->bytes + at;
 
@@ -111,13 +105,13 @@ static size_t instruction_before(const struct code *code, size_t at)
 int runtime_find_guards(const struct bsl_elf *elf, uint64_t sema_addr, const uint64_t *sites, size_t count,
 			uint64_t *guards)
 {
-	struct code code;
+	struct runtime_code code;
 	size_t begin, found = 0;
 	int length, err;
 
 	if (bsl_elf_machine(elf) != EM_X86_64)
 		return -ENOTSUP;
-	err = count ? find_code(elf, sites[0], &code) : -ENOENT;
+	err = count ? runtime_code_around(elf, sites[0], &code) : -ENOENT;
 	for (size_t at = 3; !err && at + 4 <= code.size && found < count; at++) {
 		begin = instruction_before(&code, at);
 		if (!begin)

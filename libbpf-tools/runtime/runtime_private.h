@@ -16,6 +16,25 @@ int runtime_image_open(const char *path, const char *display, unsigned int langs
 		       struct runtime_image **image);
 struct bsl_elf;
 
+/* A file's code in memory. */
+struct runtime_code {
+	const uint8_t *bytes;
+	uint64_t addr; /* ELF virtual address */
+	size_t size;
+};
+
+/* All of the segment around an address: 0, or -ENOENT. The bytes are the ELF handle's. */
+int runtime_code_around(const struct bsl_elf *elf, uint64_t addr, struct runtime_code *code);
+
+#define RUNTIME_HANDLERS_MAX 32
+
+/*
+ * Addresses of all that PHP jumps to for an opcode (a ZEND_ number of zend_vm_opcodes.h). Returns how many, -ENOTSUP on
+ * machines other than x86_64, -ENOENT if this build's tables aren't where gcc's are.
+ */
+int runtime_find_php_handlers(struct bsl_elf *elf, const char *path, unsigned int opcode,
+			      uint64_t handlers[RUNTIME_HANDLERS_MAX]);
+
 /*
  * The guards (see runtime_guard.c) of a probe's sites: addresses, at most one a site, of the branches on its semaphore.
  * Returns how many were found; -ENOTSUP on machines other than x86_64, -ENOENT.

@@ -78,11 +78,15 @@ static const struct runtime_row perl_rows[] = {
 };
 
 /* Zend/zend_dtrace.d; zend_class_entry.name at 8, zend_string.val at 24. */
+#define ZEND_RETURN 62 /* zend_vm_opcodes.h, since PHP 5.0 */
+
 static const struct runtime_row php_rows[] = {
 	{ RUNTIME_METHOD_ENTRY, .usdt = "php:function__entry",
 	  .values = { METHOD = OP(1), FILE_NAME = OP(2), LINE = OP(3), CLASS = OP(4) } },
 	{ RUNTIME_METHOD_RETURN, .usdt = "php:function__return",
 	  .values = { METHOD = OP(1), FILE_NAME = OP(2), LINE = OP(3), CLASS = OP(4) } },
+	{ RUNTIME_METHOD_COUNT, .php_opcode = ZEND_RETURN, .symbol = "ZEND_RETURN",
+	  .note = "when they return; not when left by an exception" },
 	{ RUNTIME_GC_BEGIN, .symbol = "zend_gc_collect_cycles" },
 	{ RUNTIME_GC_END, .symbol = "zend_gc_collect_cycles", .is_return = true },
 	{ RUNTIME_OBJECT, .symbol = "zend_objects_new",

@@ -25,6 +25,7 @@ struct runtime_row {
 	bool is_guard;	/* of usdt: not at its sites, but where they are passed by; see runtime_guard.c */
 	/* Compilers split a function: its file's other functions call the second part, which it jumps to itself. */
 	bool follow_jump;
+	uint8_t php_opcode; /* instead of a symbol: where PHP executes this one; see runtime_php.c */
 	uint8_t reader; /* enum runtime_reader */
 	/* Where structures' offsets matter: the first and the last version that the row is for, as desc.version has it. */
 	uint16_t versions[2];

@@ -31,7 +31,7 @@ ROWS = [
     ("Python 3.11", "call", "method", 300000, "python3.11", PYTHON, "f()", [], {}),
     ("Python 3.11", "object", "objnew", 300000, "python3.11", PYTHON, "T()", [], {}),
     ("Ruby 3.1", "call (C)", "method", 300000, "ruby", RUBY, "i.to_s", [], {}),
-    ("PHP 8.2", "call", "method", 300000, "php8.2", PHP, "f()", [], {"USE_ZEND_DTRACE": "1"}),
+    ("PHP 8.2", "call", "method", 300000, "php8.2", PHP, "f()", [], {}),
     ("PHP 8.2", "object", "objnew", 300000, "php8.2", PHP, "new T", [], {}),
     ("Perl", "call", "method", 300000, "perl", PERL, "f();", [], {}),
     ("Tcl", "call", "method", 300000, "tclsh", TCL, "f", [], {}),

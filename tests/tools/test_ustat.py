@@ -90,10 +90,10 @@ def test_ruby_is_not_crashed_by_method_counts():
 
 @needs("php8.2")
 def test_php_counts_equal_the_programs(tmp_path):
-    # An exception is an object; an included file is called as a function.
-    env = {"USE_ZEND_DTRACE": "1"}
-    assert difference("php", runtimes.php(tmp_path, 1), runtimes.php(tmp_path, 2), env=env) == {
-        "methods": 1000 + 50 + 1 + 3, "objects": 300 + 50, "exceptions": 50, "gcs": 7, "classes": 3}
+    # An exception is an object; an included file is called as a function. Functions count when they return:
+    # those that raise don't.
+    assert difference("php", runtimes.php(tmp_path, 1), runtimes.php(tmp_path, 2)) == {
+        "methods": 1000 + 1 + 3, "objects": 300 + 50, "exceptions": 50, "gcs": 7, "classes": 3}
 
 
 @needs("perl")
@@ -135,7 +135,8 @@ def test_java_methods_objects_and_threads_equal_the_programs():
     flag = "-XX:+ExtendedDTraceProbes"
     found = difference("java", runtimes.java(0, 0, 1001, 101, flag), runtimes.java(0, 0, 2235, 668, flag))
     # A constructor is a method: Thing's and Object's.
-    assert found["methods"] - 1234 == 2 * 567 and found["objects"] == 567
+    # The virtual machine's own threads do something, too, not always the same.
+    assert found["objects"] == 567 and abs(found["methods"] - 1234 - 2 * 567) < 50
     assert difference("java", runtimes.java(0, 1), runtimes.java(0, 5))["threads"] == 4
 
 
@@ -156,8 +157,7 @@ def test_php_without_usdt_is_counted(tmp_path):
     holder = runtimes.hold_debian13("php8.4")
     found = difference("php", less, more)
     end(holder)
-    assert found["gcs"] == 7 and found["objects"] == 350 and found["exceptions"] == 50
-    assert found["classes"] == 3
+    assert found == {"methods": 1000 + 1 + 3, "objects": 300 + 50, "exceptions": 50, "gcs": 7, "classes": 3}
 
 
 @runtimes.needs_debian13("ruby3.3")
@@ -167,13 +167,6 @@ def test_a_build_without_probes_says_what_it_lacks():
     _, out, _ = run_tool("ustat", "--json", "-l", "ruby", "0.2", "--", *command)
     record = json_lines(out)[0][0]
     assert record["methods"] is None and "neither a USDT probe nor" in record["methods_error"]
-
-
-@needs("php8.2")
-def test_php_without_its_switch_says_what_to_do(tmp_path):
-    counts, err = count("php", runtimes.php(tmp_path, 1))
-    assert "methods" not in counts and counts["exceptions"] == 50
-    assert "USE_ZEND_DTRACE=1" in err
 
 
 @needs("java", "javac")
