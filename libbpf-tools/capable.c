@@ -2,12 +2,12 @@
 /*
  * capable: the kernel's checks of capabilities, and who needed which. See man/capable.8.
  */
-#include <blazesym-lite.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/log.h"
+#include "lib/stack.h"
 #include "lib/tool.h"
 #include "capable.h"
 #include "capable.skel.h"
@@ -42,7 +42,7 @@ struct env {
 	bool kernel_stack, user_stack, extra;
 	enum capable_unique unique;
 	struct capable_bpf *skel;
-	struct bsl_symbolizer *symbolizer;
+	struct stack_names *names;
 };
 
 enum { KEY_UNIQUE = 256 };
@@ -108,103 +108,35 @@ static void print_header(void *ctx)
 	output_end_line(out);
 }
 
-/* Names for a stack; false: out of memory. Return addresses belong to the call before them. */
-static bool symbolize(struct env *env, const struct capable_event *event, bool user, size_t count,
-		      uint64_t *addresses, struct bsl_location *locations)
-{
-	const __u64 *source = event->addresses;
-	size_t i;
-
-	if (user && event->kernel_size > 0)
-		source += event->kernel_size / sizeof(*source);
-	for (i = 0; i < count; i++)
-		addresses[i] = source[i] - (i > 0);
-	if (!user)
-		return !bsl_symbolize_kernel(env->symbolizer, addresses, count, locations);
-	return !bsl_symbolize_process(env->symbolizer, event->pid, addresses, count, locations);
-}
-
-static void print_frame_text(struct output *out, uint64_t address,
-			     const struct bsl_location *location)
-{
-	const char *module = location->module;
-
-	output_puts(out, "        ");
-	if (location->name) {
-		output_put_cstr(out, location->name, SIZE_MAX, 0);
-		output_printf(out, "+0x%llx", (unsigned long long)location->offset);
-	} else {
-		output_printf(out, "0x%llx (%s)", (unsigned long long)address,
-			      bsl_reason_text(location->reason));
-	}
-	if (module && *module == '[') {
-		output_puts(out, " ");
-		output_put_cstr(out, module, SIZE_MAX, 0);
-	} else if (module) {
-		output_puts(out, " [");
-		output_put_cstr(out, module, SIZE_MAX, 0);
-		output_puts(out, "]");
-	}
-	output_end_line(out);
-}
-
-static void print_frame_json(struct output *out, uint64_t address,
-			     const struct bsl_location *location)
-{
-	output_json_object_begin(out, NULL);
-	output_json_u64(out, "address", address);
-	if (location->name) {
-		output_json_cstr(out, "symbol", location->name, SIZE_MAX);
-		output_json_u64(out, "offset", location->offset);
-	} else {
-		output_json_error(out, "symbol", bsl_reason_text(location->reason));
-	}
-	if (location->module)
-		output_json_cstr(out, "module", location->module, SIZE_MAX);
-	output_json_object_end(out);
-}
-
 /* size: of the stack in bytes, or why there is none. */
-static void print_stack(struct env *env, const struct capable_event *event, bool user, int32_t size)
+static void print_stack(struct env *env, const struct stack *frames, int32_t size)
 {
-	const char *key = user ? "user_stack" : "kernel_stack";
-	struct bsl_location locations[CAPABLE_STACK_MAX];
-	size_t i, count = size > 0 ? size / sizeof(uint64_t) : 0;
-	uint64_t addresses[CAPABLE_STACK_MAX];
-	struct output *out = env->tool.output;
-	const char *error = NULL;
+	struct stack stack = *frames;
 
 	if (size < 0)
-		error = strerrorname_np(-size);
-	else if (!symbolize(env, event, user, count, addresses, locations))
-		error = "out of memory";
-	if (error && output_is_json(out)) {
-		output_json_error(out, key, error);
-		return;
-	}
-	if (error) {
-		output_printf(out, "        ? (no %s stack: %s)", user ? "user" : "kernel", error);
-		output_end_line(out);
-		return;
-	}
-	if (output_is_json(out))
-		output_json_array_begin(out, key);
-	for (i = 0; i < count; i++) {
-		if (output_is_json(out))
-			print_frame_json(out, addresses[i], &locations[i]);
-		else
-			print_frame_text(out, addresses[i], &locations[i]);
-	}
-	if (output_is_json(out))
-		output_json_array_end(out);
+		stack.err = -size;
+	else
+		stack.count = size / sizeof(*stack.addrs);
+	stack.is_cut = stack.count == CAPABLE_STACK_MAX;
+	stack.first_is_exact = true;
+	if (output_is_json(env->tool.output))
+		stack_json(env->names, &stack, stack.tgid ? "user_stack" : "kernel_stack", env->tool.output);
+	else
+		stack_print(env->names, &stack, false, env->tool.output);
 }
 
 static void print_stacks(struct env *env, const struct capable_event *event)
 {
+	struct stack stack = { .addrs = (const uint64_t *)event->addresses };
+
+	stack_names_update(env->names);
 	if (env->kernel_stack)
-		print_stack(env, event, false, event->kernel_size);
+		print_stack(env, &stack, event->kernel_size);
+	if (event->kernel_size > 0)
+		stack.addrs += event->kernel_size / sizeof(*stack.addrs);
+	stack.tgid = event->pid;
 	if (env->user_stack)
-		print_stack(env, event, true, event->user_size);
+		print_stack(env, &stack, event->user_size);
 }
 
 static int print_text(struct env *env, const struct capable_event *event)
@@ -317,10 +249,13 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	skel->rodata->with_kernel_stack = env->kernel_stack;
 	skel->rodata->with_user_stack = env->user_stack;
 	skel->rodata->unique = env->unique;
-	if (bsl_symbolizer_new(0, &env->symbolizer)) {
+	env->names = stack_names_new();
+	if (!env->names) {
 		log_error("out of memory");
 		return -ENOMEM;
 	}
+	if (env->user_stack)
+		stack_names_watch(env->names);
 	return bpf_map__set_autocreate(skel->maps.seen, env->unique != CAPABLE_NOT_UNIQUE);
 }
 
@@ -329,7 +264,9 @@ static void close_object(void *ctx)
 	struct env *env = ctx;
 
 	capable_bpf__destroy(env->skel);
-	bsl_symbolizer_free(env->symbolizer);
+	if (env->names)
+		stack_tell_unknown(env->names);
+	stack_names_free(env->names);
 }
 
 int main(int argc, char **argv)

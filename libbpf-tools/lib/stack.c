@@ -88,12 +88,14 @@ static int names_reserve(struct stack_names *names, size_t count)
 }
 
 /*
- * The kernel's own stack, seen from a tracing program, begins with the frames of that program and of the trampoline
- * that called it.
+ * The kernel's own stack, seen from a tracing program, begins with the frames of that program and of what called it: a
+ * trampoline, or kernel/trace/bpf_trace.c.
  */
 static bool is_tracer(const struct bsl_location *location)
 {
-	return location->module && !strcmp(location->module, "[bpf]");
+	return location->module &&
+	       (!strcmp(location->module, "[bpf]") ||
+		(location->name && !strncmp(location->name, "bpf_trace_run", strlen("bpf_trace_run"))));
 }
 
 static size_t count_unknown(const struct stack_names *names, size_t count)
