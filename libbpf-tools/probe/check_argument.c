@@ -27,7 +27,6 @@ struct parts {
 
 /* How far the registers and the stack are used up. */
 struct passing {
-	const struct checker *c;
 	int machine;
 	bool is_go, is_rust;
 	bool is_result;		/* not a parameter but what the function returns */
@@ -310,15 +309,20 @@ static struct expr *register_argument(struct checker *c, const struct passing *p
 	return pieces;
 }
 
+static struct passing passing_of(const struct checker *c, bool is_result)
+{
+	return (struct passing){
+		.machine = c->context->machine,
+		.is_go = c->context->is_go,
+		.is_rust = dwarf_language_is_rust(c->context->scope->language),
+		.is_result = is_result,
+	};
+}
+
 struct expr *check_argument(struct checker *c, const struct dwarf_variable *variable, int pos)
 {
 	const struct dwarf_scope *scope = c->context->scope;
-	struct passing p = {
-		.c = c,
-		.machine = c->context->machine,
-		.is_go = c->context->is_go,
-		.is_rust = dwarf_language_is_rust(scope->language),
-	};
+	struct passing p = passing_of(c, false);
 	struct argument argument = {};
 
 	p.integers = has_hidden_first(&p, scope);
@@ -342,13 +346,7 @@ struct expr *check_argument(struct checker *c, const struct dwarf_variable *vari
 struct expr *check_result(struct checker *c, const char *name, int pos)
 {
 	const struct dwarf_scope *scope = c->context->scope;
-	struct passing p = {
-		.c = c,
-		.machine = c->context->machine,
-		.is_go = c->context->is_go,
-		.is_rust = dwarf_language_is_rust(scope->language),
-		.is_result = true,
-	};
+	struct passing p = passing_of(c, true);
 	struct argument argument = pass_result(&p, scope->retval, is_by_reference(&scope->function));
 
 	if (argument.where == ARGUMENT_REGISTERS)
