@@ -185,7 +185,7 @@ static bool print_stacks(struct print *print, const struct record_view *view)
 
 static void print_func(struct print *print, const struct hit *hit)
 {
-	const char *name = hit->place->name;
+	const char *name = hit->place->title ?: hit->place->name;
 
 	output_put_escaped(print->opts.out, name, strlen(name), -16);
 	output_puts(print->opts.out, " ");
@@ -234,7 +234,7 @@ static int json_values(struct print *print, const struct hit *hit)
 	struct output *out = print->opts.out;
 	int err = 0;
 
-	output_json_cstr(out, "func", hit->place->name, SIZE_MAX);
+	output_json_cstr(out, "func", hit->place->title ?: hit->place->name, SIZE_MAX);
 	output_json_cstr(out, "spec", hit->probe->spec->text, SIZE_MAX);
 	if (hit->view.record->checked->spec->has_format) {
 		output_json_str(out, "message", print->message.text, print->message.len);

@@ -124,6 +124,16 @@ static bool is_fragment(const struct bsl_symbol *sym)
 	return sym->clone && (!strncmp(sym->clone, ".cold", 5) || !strncmp(sym->clone, ".part", 5));
 }
 
+/* app::add, of _ZN3app3addEii; NULL: it isn't mangled. */
+static const char *demangled(struct arena *arena, const char *name)
+{
+	char *plain = bsl_demangle(name, BSL_DEMANGLE_NO_PARAMS), *copy;
+
+	copy = plain ? arena_strndup(arena, plain, strlen(plain)) : NULL;
+	free(plain);
+	return copy;
+}
+
 static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 {
 	struct symbol_search *search = ctx;
@@ -144,6 +154,7 @@ static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 	place.name = arena_strndup(spec->arena, sym->name, strlen(sym->name));
 	if (!place.name)
 		return -ENOMEM;
+	place.title = demangled(spec->arena, sym->name);
 	if (search->target->ret_sites)
 		return add_ret_sites(search, sym, place.name);
 	if (!spec->offset)

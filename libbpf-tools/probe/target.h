@@ -15,7 +15,8 @@
 #include "probe/check.h"
 
 struct target_place {
-	const char *name;	/* for the FUNC column: function, USDT probe or event */
+	const char *name;	/* function, USDT probe or event, as its file has it */
+	const char *title;	/* for the FUNC column: the same without a compiler's mangling; NULL: the name */
 	const char *provider;	/* USDT provider, tracepoint category; else NULL */
 	uint64_t offset;	/* in the file; of a kernel function: from its start */
 	unsigned int skip;	/* bytes from there that are best left out, see bsl_elf_entry_skip() */

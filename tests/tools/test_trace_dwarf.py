@@ -228,6 +228,8 @@ def of_other_language(target, spec):
         log = run_target(target, ROUNDS)
         out, err = trace.stop()
     assert trace.status == 0, err
+    functions = {line.split(None, 4)[3] for line in out.splitlines()[1:]}
+    assert functions == {re.match(r"[pr]:{}:([^ ]+)", spec)[1]}
     return log, [line.split(None, 4)[4] for line in out.splitlines()[1:]]
 
 
