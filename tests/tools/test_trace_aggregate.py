@@ -25,12 +25,12 @@ def added_up(*args, rounds=20):
     return calls, out, err
 
 
-def rows(out, columns=1):
+def rows(out, columns=1, funcs=frozenset(["inner", "site"])):
     """{message: numbers} of a table, and that it is sorted."""
     lines = [line.split(None, columns + 1) for line in out.splitlines()[1:]]
     first = [int(line[0]) for line in lines]
     assert first == sorted(first, reverse=True)
-    assert {line[columns] for line in lines} <= {"inner", "site"}
+    assert {line[columns] for line in lines} <= funcs
     return {line[columns + 1] if len(line) > columns + 1 else "": tuple(map(int, line[:columns]))
             for line in lines}
 
@@ -103,6 +103,14 @@ def test_stacks_of_a_process_that_has_ended_keep_their_names():
             time.sleep(0.5)  # a new key wakes the consumer, which looks every 100 ms anyway
         out, _ = trace.stop()
     assert "left+0x" in out and "main+0x" in out
+
+
+def test_no_hit_of_several_threads_is_missed():
+    hits = target_path("hits")
+    with Tool("trace", "--count", f'p:{hits}:hit_a "%d", arg1 & 3') as trace:
+        run_target("hits", 20000, 4)
+        out, _ = trace.stop()
+    assert rows(out, funcs={"hit_a"}) == {str(key): (5000,) for key in range(4)}
 
 
 def test_json_has_counts_sums_and_buckets():
