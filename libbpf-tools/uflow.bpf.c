@@ -21,6 +21,9 @@
 
 const volatile struct uflow_config config = {};
 
+/* Set by user space, together with the program's flag: it may wait for a page of a string. */
+const volatile bool is_sleepable = false;
+
 enum told {
 	TOLD_UNWANTED,
 	TOLD, /* user space knows of the call */
@@ -145,6 +148,14 @@ static __always_inline void begin(struct uflow_event *event, struct thread *thre
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
 }
 
+/* A constant that nobody has looked at yet may not be in memory: have it fetched. */
+static __always_inline bool fault_in(__u64 address)
+{
+	__u8 byte;
+
+	return is_sleepable && !bpf_copy_from_user(&byte, sizeof(byte), (void *)address);
+}
+
 /* Read a string to data + *at. len: its length, or negative: it ends with a NUL. */
 static __always_inline __s16 read_string(char *data, __u32 *at, __u64 address, __s64 len,
 					 __u32 size)
@@ -158,6 +169,8 @@ static __always_inline __s16 read_string(char *data, __u32 *at, __u64 address, _
 	start &= UFLOW_NAME_SIZE * 4 - 1;
 	if (len < 0) {
 		got = bpf_probe_read_user_str(data + start, size, (void *)address);
+		if (got <= 0 && fault_in(address))
+			got = bpf_probe_read_user_str(data + start, size, (void *)address);
 		if (got <= 0)
 			return -EFAULT;
 		got--;

@@ -493,6 +493,9 @@ static int configure(struct env *env)
 		memcpy(config->method_prefix, env->method_prefix,
 		       config->method_len = strlen(env->method_prefix));
 	skel->rodata->usdt_use_cookie = env->features.cookie;
+	skel->rodata->is_sleepable = env->features.sleepable;
+	if (env->features.sleepable)
+		bpf_program__set_flags(skel->progs.method, BPF_F_SLEEPABLE);
 	if (env->features.uprobe_multi)
 		bpf_program__set_expected_attach_type(skel->progs.method, ATTACH_TYPE_UPROBE_MULTI);
 	err = bpf_map__set_max_entries(skel->maps.places, env->use.image->count);
