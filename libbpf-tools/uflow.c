@@ -34,10 +34,11 @@ enum {
 	KEY_MAX_DEPTH,
 	KEY_CALL_TREE,
 	KEY_FOLDED,
+	KEY_METHODS,
 	KEY_C_METHODS,
 };
 
-enum mode { MODE_ROWS, MODE_TREE, MODE_FOLDED };
+enum mode { MODE_ROWS, MODE_TREE, MODE_METHODS, MODE_FOLDED };
 
 struct env {
 	struct tool tool;
@@ -71,6 +72,7 @@ static const struct argp_option arguments[] = {
 	{ "threads", 'T', NULL, 0, "Name the thread; a call tree for each", 1 },
 	{ "call-tree", KEY_CALL_TREE, NULL, 0, "Print no calls but, at the end, the tree of them "
 					       "with their number and time", 2 },
+	{ "methods", KEY_METHODS, NULL, 0, "The same for each method, whoever called it", 2 },
 	{ "folded", KEY_FOLDED, NULL, 0, "Print no calls but, at the end, a line for each stack "
 					 "with its own nanoseconds, for flamegraph.pl", 2 },
 	{},
@@ -86,6 +88,8 @@ static const char doc[] =
 	"  uflow --max-depth 3 1234       the outer calls only\n"
 	"  uflow --call-tree --duration 10 1234\n"
 	"                                 who calls what, how often, how long\n"
+	"  uflow --methods --duration 10 1234\n"
+	"                                 which methods take the time\n"
 	"  uflow --folded --duration 10 1234 | flamegraph.pl --countname ns > flow.svg\n"
 	"\n"
 	"Java must have been started with -XX:+ExtendedDTraceProbes, PHP with USE_ZEND_DTRACE=1 in "
@@ -104,7 +108,7 @@ static const char *parse_prefix(const struct argp_state *state, const char *name
 static void set_mode(struct env *env, const struct argp_state *state, enum mode mode)
 {
 	if (env->mode != MODE_ROWS && env->mode != mode)
-		argp_error(state, "--call-tree and --folded exclude each other");
+		argp_error(state, "--call-tree, --methods and --folded exclude each other");
 	env->mode = mode;
 }
 
@@ -145,6 +149,9 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	case KEY_CALL_TREE:
 		set_mode(env, state, MODE_TREE);
 		return 0;
+	case KEY_METHODS:
+		set_mode(env, state, MODE_METHODS);
+		return 0;
 	case KEY_FOLDED:
 		set_mode(env, state, MODE_FOLDED);
 		return 0;
@@ -174,9 +181,15 @@ static void print_row(struct env *env, const struct flow_thread *thread, struct 
 	env->result = flow_print_row(&env->print, row);
 }
 
-static void count_call(struct flow_node *node, uint64_t total_ns, uint64_t inner_ns)
+/* A call of a node has ended. One within another call of the same method is a part of that one's time. */
+static void count_call(const struct flow_thread *thread, uint32_t id, struct flow_node *node,
+		       uint64_t total_ns, uint64_t inner_ns)
 {
-	node->total_ns += total_ns;
+	bool is_inner = false;
+
+	for (uint32_t i = 0; i < thread->count; i++)
+		is_inner |= thread->frames[i].node == id;
+	node->total_ns += is_inner ? 0 : total_ns;
 	node->self_ns += total_ns > inner_ns ? total_ns - inner_ns : 0;
 }
 
@@ -195,7 +208,8 @@ static void frame_ended(void *ctx, struct flow_thread *thread, const struct flow
 	if (end == FLOW_LOST)
 		return;
 	row.latency_ns = time - frame->entered;
-	count_call(node, row.latency_ns, frame->inner_ns);
+	if (env->mode != MODE_ROWS)
+		count_call(thread, frame->node, node, row.latency_ns, frame->inner_ns);
 	if (end != FLOW_OPEN)
 		print_row(env, thread, &row);
 }
@@ -251,14 +265,14 @@ static int thread_root(struct env *env, struct flow_thread *thread, uint32_t *ro
 	return 0;
 }
 
-/* The node for a call that a thread makes now: below its caller's, or in a list of functions if all we print is rows. */
+/* The node for a call that a thread makes now: below its caller's, or in a list of functions if callers don't matter. */
 static int find_node(struct env *env, struct flow_thread *thread,
 		     const struct flow_function *function, uint32_t *node)
 {
 	uint32_t parent;
 	int err = thread_root(env, thread, &parent);
 
-	if (!err && env->mode != MODE_ROWS && thread->count)
+	if (!err && (env->mode == MODE_TREE || env->mode == MODE_FOLDED) && thread->count)
 		parent = thread->frames[thread->count - 1].node;
 	return err ?: flow_tree_child(env->tree, parent, function, node);
 }
@@ -303,7 +317,7 @@ static int handle_return_only(struct env *env, struct flow_thread *thread,
 	if (err)
 		return err;
 	flow_tree_node(env->tree, node)->calls++;
-	count_call(flow_tree_node(env->tree, node), row.latency_ns, 0);
+	count_call(thread, node, flow_tree_node(env->tree, node), row.latency_ns, 0);
 	if (thread->count)
 		thread->frames[thread->count - 1].inner_ns += row.latency_ns;
 	return 0;
@@ -382,7 +396,7 @@ static void finish(void *ctx)
 		return;
 	if (flow_tree_sort(env->tree))
 		log_warn("no memory for sorting");
-	if (env->mode == MODE_TREE)
+	if (env->mode != MODE_FOLDED)
 		flow_print_tree(&env->print, env->tree);
 	else
 		flow_print_folded(&env->print, env->tree);

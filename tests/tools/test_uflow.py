@@ -234,6 +234,16 @@ def test_uflow_call_tree_counts_calls_and_time():
         n["method"] for n in sorted((n for n in nodes if n["depth"] == 2), key=lambda n: -n["total_us"])]
 
 
+def test_uflow_methods_count_recursive_time_once():
+    out, _ = trace("python", "--methods", "-C", TARGETS, "--json", json=False)
+    methods = {node["method"]: node for node in json_lines(out)[0]}
+    assert {name: node["calls"] for name, node in methods.items()} == {
+        "work": 1, "fact": 3, "guarded": 1, "deep": 3, "leaf": 2}
+    assert all(node["callers"] == [] for node in methods.values())
+    assert methods["fact"]["self_us"] == pytest.approx(methods["fact"]["total_us"], abs=0.01)
+    assert methods["work"]["total_us"] == pytest.approx(sum(n["self_us"] for n in methods.values()), abs=0.01)
+
+
 def test_uflow_call_tree_of_each_thread():
     out, pid = trace("python", "--call-tree", "-T", "-M", "outer", args=["threads"], json=False)
     rows = [line.split(maxsplit=3) for line in out.splitlines()[1:]]
