@@ -109,22 +109,37 @@ static __always_inline struct frame *frame_at(struct thread *thread, __u32 depth
 	return frame;
 }
 
-/* Forget the frames whose level is higher: levels rise, so they are found by halving. True if there were any. */
-static __always_inline bool leave_above(struct thread *thread, __u32 level)
-{
-	__u32 kept = 0, depth = thread->depth;
-	struct frame *frame;
+#define STRIDE 32 /* its square: UFLOW_FRAMES */
 
-	for (__u32 step = UFLOW_FRAMES; step; step /= 2) {
-		frame = frame_at(thread, kept + step);
-		if (frame && kept + step <= depth && frame->level <= level)
-			kept += step;
-	}
+/* Is there a frame at that depth, with a level not higher than this? */
+static __always_inline bool is_kept(struct thread *thread, __u32 depth, __u32 level)
+{
+	struct frame *frame = frame_at(thread, depth);
+
+	return frame && depth <= thread->depth && frame->level <= level;
+}
+
+/*
+ * Forget the current thread's frames whose level is higher. Levels rise: strides, then steps; halving would be
+ * 1024 ways for the verifier. Not 0 if there were any. Global, to be verified once.
+ */
+__noinline int leave_above(__u32 level)
+{
+	__u32 tid = bpf_get_current_pid_tgid(), kept = 0;
+	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+
 	/* Of frames that there was no room for, nothing is known. */
-	if (kept == UFLOW_FRAMES || kept == depth)
-		return false;
+	if (!thread || is_kept(thread, thread->depth, level) ||
+	    (thread->depth > UFLOW_FRAMES && is_kept(thread, UFLOW_FRAMES, level)))
+		return 0;
+	for (int i = 0; i < STRIDE && is_kept(thread, kept + STRIDE, level); i++)
+		kept += STRIDE;
+	for (int i = 0; i < STRIDE && is_kept(thread, kept + 1, level); i++)
+		kept++;
+	if (kept == thread->depth)
+		return 0;
 	thread->depth = kept;
-	return true;
+	return 1;
 }
 
 /* ---- records -------------------------------------------------------------------------------- */
@@ -463,7 +478,7 @@ int method(struct pt_regs *ctx)
 		return 0;
 	level = read_level(ctx, spec);
 	/* Frames of a higher level, of the same one at an entry, have been left by an exception or a jump. */
-	if (level && leave_above(thread, level - (spec->event == RUNTIME_METHOD_ENTRY)))
+	if (level && leave_above(level - (spec->event == RUNTIME_METHOD_ENTRY)))
 		tell_plain(ctx, thread, UFLOW_UNWIND);
 	switch (spec->event) {
 	case RUNTIME_METHOD_ENTRY:
