@@ -510,6 +510,29 @@ bool bsl_elf_is_go(const struct bsl_elf *elf)
 	return false;
 }
 
+static bool section_has_string(const struct bsl_elf *elf, const char *section, const char *string)
+{
+	const Elf64_Shdr *shdr = elf_section_by_name(elf, section);
+	size_t size;
+	const uint8_t *data = shdr ? elf_section_data(elf, shdr, &size) : NULL;
+
+	return data && memmem(data, size, string, strlen(string) + 1);
+}
+
+bool bsl_elf_has_exceptions(const struct bsl_elf *elf)
+{
+	static const char *const names[] = {
+		"__cxa_throw", "__gxx_personality_v0", "_Unwind_Resume", "rust_eh_personality",
+	};
+
+	if (!elf_section_by_name(elf, ".gcc_except_table"))
+		return false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (section_has_string(elf, ".dynstr", names[i]) || section_has_string(elf, ".strtab", names[i]))
+			return true;
+	return false;
+}
+
 int bsl_elf_addr_to_offset(const struct bsl_elf *elf, uint64_t addr, uint64_t *offset)
 {
 	if (elf->ehdr.e_type == ET_REL) {

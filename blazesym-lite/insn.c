@@ -79,6 +79,8 @@ struct insn {
 	bool prefix66, prefix67, rex_w;
 	bool is_ret;
 	uint8_t jump;	/* bytes of the displacement that ends it; 0: it is no direct jump */
+	bool is_always;	/* the jump */
+	bool is_indirect;	/* a jump by register or memory */
 };
 
 static bool byte_take(struct insn *insn, uint8_t *byte)
@@ -176,9 +178,15 @@ static int opcode_take(struct insn *insn)
 		break;
 	case 0x70 ... 0x7f: case 0xe0 ... 0xe3: case 0xeb:
 		insn->jump = 1;
+		insn->is_always = opcode == 0xeb;
 		break;
 	case 0xe9:
 		insn->jump = 4;
+		insn->is_always = true;
+		break;
+	case 0xff:
+		/* /4 and /5 of the group */
+		insn->is_indirect = insn->at < insn->size && (insn->code[insn->at] & 0x30) == 0x20;
 		break;
 	}
 	return x86_map1[opcode];
@@ -314,4 +322,51 @@ int bsl_elf_entry_skip(const struct bsl_elf *elf, uint64_t addr, uint64_t size)
 			return 0;
 	}
 	return sizeof(endbr64);
+}
+
+/* Does the instruction of arm64 leave [0, size) of its function for good? */
+static bool arm64_is_tail_jump(const uint8_t *code, uint64_t at, uint64_t size)
+{
+	int64_t target;
+	uint32_t word;
+
+	memcpy(&word, code + at, sizeof(word));
+	if ((word & 0xfc000000) == 0x14000000) {
+		/* b: 26 bits, of words */
+		target = (int64_t)at + ((int32_t)(word << 6) >> 4);
+		return target < 0 || target >= (int64_t)size;
+	}
+	/* br, braa and the like */
+	return (word & 0xfffffc1f) == 0xd61f0000 || (word & 0xfefff800) == 0xd61f0800;
+}
+
+static bool x86_is_tail_jump(const uint8_t *code, uint64_t at, uint64_t size, int len, const struct insn *insn)
+{
+	int64_t target;
+
+	if (!insn->is_always)
+		return insn->is_indirect;
+	target = jump_target(code, at, len, insn);
+	return target < 0 || target >= (int64_t)size;
+}
+
+int bsl_elf_tail_jumps(const struct bsl_elf *elf, uint64_t addr, uint64_t size)
+{
+	int machine = bsl_elf_machine(elf), nr = 0, len;
+	const uint8_t *code = bsl_elf_data(elf, addr, size);
+
+	if (machine != EM_X86_64 && machine != EM_AARCH64)
+		return -ENOTSUP;
+	if (!code || !size)
+		return -ENOENT;
+	for (uint64_t at = 0; at < size; at += len) {
+		struct insn insn = { .code = code + at, .size = size - at };
+
+		len = machine == EM_X86_64 ? x86_decode(&insn) : 4;
+		if (len <= 0 || (uint64_t)len > size - at)
+			return -EINVAL;
+		nr += machine == EM_X86_64 ? x86_is_tail_jump(code, at, size, len, &insn)
+					   : arm64_is_tail_jump(code, at, size);
+	}
+	return nr;
 }

@@ -87,6 +87,13 @@ const uint8_t *bsl_elf_build_id(const struct bsl_elf *elf, size_t *len);
 bool bsl_elf_is_go(const struct bsl_elf *elf);
 
 /*
+ * Do exceptions pass through this file's functions, C++'s or Rust's panics? The unwinder takes the return address that a
+ * uretprobe has put in the place of the real one for the end of the stack, and the program ends. By .gcc_except_table and
+ * the names of what raises and handles them, imported or its own (these are gone from a stripped static program).
+ */
+bool bsl_elf_has_exceptions(const struct bsl_elf *elf);
+
+/*
  * Address <-> offset by the PT_LOAD segments.
  * -ENOENT when no segment holds it, or when the address has no byte in the file (.bss).
  */
@@ -265,6 +272,13 @@ int bsl_x86_insn_length(const uint8_t *code, size_t size);
  */
 int bsl_elf_ret_sites(const struct bsl_elf *elf, uint64_t addr, uint64_t size,
 		      int (*fn)(uint64_t offset, void *ctx), void *ctx);
+
+/*
+ * Jumps that may leave a function for another one in its last act (tail calls), which then returns in its place: direct ones out of
+ * its bytes, and indirect ones (a switch's table can't be told from a call). Conditional ones lead to the cold part that
+ * the compiler split off, not to other functions. Their number, or a negative errno as bsl_elf_ret_sites().
+ */
+int bsl_elf_tail_jumps(const struct bsl_elf *elf, uint64_t addr, uint64_t size);
 
 /*
  * How many bytes further a function's entry can be probed just as well: 4 where it begins with endbr64, which the kernel

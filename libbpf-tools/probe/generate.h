@@ -13,6 +13,7 @@
 /* By what a return finds what was kept at its call's entry. */
 enum generate_frame {
 	GENERATE_FRAME_STACK,	/* registers: the stack pointer */
+	GENERATE_FRAME_SITE,	/* registers at a RET instruction: the same, before that has popped anything */
 	GENERATE_FRAME_GO,	/* registers: goroutine, and its stack pointer relative to where the stack ends */
 	GENERATE_FRAME_CONTEXT,	/* fentry and fexit: their context is the same one, on the function's stack */
 	GENERATE_FRAME_NONE,	/* system calls: a thread makes one at a time */

@@ -87,7 +87,7 @@ static int gen_frame(struct generator *g, const struct machine *m, bool is_retur
 		return v;
 	default:
 		v = load_register(g, m->stack_pointer);
-		if (is_return && m->return_size)
+		if (is_return && m->return_size && g->opts->frame == GENERATE_FRAME_STACK)
 			code_alu_imm(c, BPF_ADD, true, v, -m->return_size);
 		return v;
 	}
@@ -116,7 +116,10 @@ static int gen_key(struct generator *g, bool is_return, int failed)
 	code_mov(c, thread, BPF_REG_0);
 	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_OWNER), thread);
 	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_FRAME), gen_frame(g, m, is_return));
-	if (g->opts->place_is_cookie) {
+	if (g->opts->frame == GENERATE_FRAME_SITE) {
+		/* As Go's. None of these functions ends in another, so that no two have one frame. */
+		code_mov_imm(c, place, g->opts->probe);
+	} else if (g->opts->place_is_cookie) {
 		code_mov(c, BPF_REG_1, g->ctx);
 		code_call(c, BPF_FUNC_get_attach_cookie, 1);
 		code_mov(c, place, BPF_REG_0);

@@ -336,7 +336,8 @@ static struct generate_opts group_opts(const struct probe *probe, const struct g
 
 	generate.is_entry = group->is_entry;
 	generate.frame = !is_file ? GENERATE_FRAME_NONE :
-			 probe->target.ret_sites ? GENERATE_FRAME_GO : GENERATE_FRAME_STACK;
+			 !probe->target.ret_sites ? GENERATE_FRAME_STACK :
+			 probe->target.contexts[0].is_go ? GENERATE_FRAME_GO : GENERATE_FRAME_SITE;
 	generate.sleepable = is_file && !group->is_entry && features->sleepable &&
 			     !generate.use_perf && generate.cgroup_fd < 0 &&
 			     generate_reads_user(&probe->records[group->context]);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/log.h"
 #include "lib/tracefs.h"
 #include "probe/arena.h"
 #include "probe/dwarf.h"
@@ -114,7 +115,7 @@ static int add_ret_sites(struct symbol_search *search, const struct bsl_symbol *
 	if (found == 0)
 		return diag_error(search->diag, search->spec->func_pos, "%s has no return instruction: it ends in other functions, or never", name);
 	return diag_error(search->diag, search->spec->func_pos,
-			  "the return instructions of %s cannot be found (%s), and a return probe would crash a Go program",
+			  "the return instructions of %s cannot be found (%s), and a return probe would crash the program",
 			  name, strerror(-found));
 }
 
@@ -132,6 +133,48 @@ static const char *demangled(struct arena *arena, const char *name)
 	copy = plain ? arena_strndup(arena, plain, strlen(plain)) : NULL;
 	free(plain);
 	return copy;
+}
+
+/* Functions that may end in another one, which returns for them. */
+struct tail_search {
+	const struct bsl_elf *elf;
+	bool any;		/* is there any function at all? */
+	char name[256];		/* of the first that may; "" if none may */
+};
+
+static int note_tail_jumps(const struct bsl_symbol *sym, void *ctx)
+{
+	struct tail_search *search = ctx;
+
+	if (sym->type == BSL_SYM_IFUNC || sym->offset == UINT64_MAX || is_fragment(sym))
+		return 0;
+	search->any = true;
+	if (!bsl_elf_tail_jumps(search->elf, sym->addr, sym->size))
+		return 0;
+	snprintf(search->name, sizeof(search->name), "%s", sym->name);
+	return 1;
+}
+
+/*
+ * A return probe ends the program when an exception passes through the function. Probes on its RET instructions
+ * don't, but see only calls that end there: where a function may end in another one, what users expect of r: is
+ * kept, and the danger told.
+ */
+static bool wants_ret_sites(const struct spec *spec, unsigned int flags, struct bsl_elf *elf)
+{
+	struct tail_search search = {.elf = elf};
+
+	if (spec->kind != SPEC_RETURN || spec->has_addr || spec->file)
+		return false;
+	if (bsl_elf_is_go(elf))
+		return true;
+	if (!bsl_elf_has_exceptions(elf))
+		return false;
+	bsl_elf_find_symbols(elf, spec->func, flags, note_tail_jumps, &search);
+	if (search.name[0])
+		log_warn("'%s': an exception that is thrown through %s while its return is probed ends the program; return instructions can't be probed instead, as it may end in another function",
+			 spec->text, search.name);
+	return search.any && !search.name[0];
 }
 
 static int add_symbol(const struct bsl_symbol *sym, void *ctx)
@@ -229,7 +272,7 @@ static int resolve_functions(const struct spec *spec, const struct target_opts *
 	/* Only names that cannot be a linker's are looked for among the demangled ones, which costs time. */
 	if (strstr(spec->func, "::"))
 		flags |= BSL_FIND_DEMANGLED;
-	target->ret_sites = spec->kind == SPEC_RETURN && bsl_elf_is_go(target->elf);
+	target->ret_sites = wants_ret_sites(spec, flags, target->elf);
 	if (spec->file) {
 		target_load_debug(opts, target);
 		return target_resolve_line(spec, target, diag);

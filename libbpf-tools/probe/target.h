@@ -59,7 +59,7 @@ struct target {
 	struct probe_context *contexts;
 	unsigned int context_count;
 	bool is_inlined;	/* the places are where the function was inlined into others */
-	bool ret_sites;		/* r: on a Go function: the places are its RET instructions, to be probed like entries */
+	bool ret_sites;		/* r: where return probes would hurt: the places are RET instructions, to be probed like entries */
 	struct target_place *entries;	/* ret_sites: the functions' entries */
 	size_t entry_count, entry_size;
 };

@@ -30,6 +30,19 @@ NOINLINE std::size_t Greeter::greet(const std::string &name) const
 	return name.size();
 }
 
+NOINLINE int even(int i)
+{
+	if (i % 2)
+		throw std::runtime_error("odd");
+	return i;
+}
+
+/* An exception of the other one passes through it. */
+NOINLINE int through(int i)
+{
+	return even(i) + 1;
+}
+
 NOINLINE void fail(int i)
 {
 	if (i % 2)
@@ -50,6 +63,11 @@ int main(int argc, char **argv)
 		std::printf("app::add(double, double) = %g\n", app::add(i + 0.5, 1.0));
 		std::printf("app::twice<long>(long) %d = %ld\n", i, app::twice(static_cast<long>(i)));
 		std::printf("app::Greeter::greet %s = %zu\n", name.c_str(), app::Greeter().greet(name));
+		try {
+			std::printf("app::through %d = %d\n", i, app::through(i));
+		} catch (const std::exception &) {
+			std::printf("throw St13runtime_error\n");
+		}
 		try {
 			app::fail(i);
 		} catch (const std::exception &) {

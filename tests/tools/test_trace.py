@@ -111,6 +111,14 @@ def test_probe_is_put_behind_endbr64_unless_a_loop_goes_there(function, said):
     assert ("behind the endbr64" in err) == said
 
 
+def test_exception_through_a_function_whose_return_is_probed_harms_nothing():
+    if not target_path("throw").exists():
+        pytest.skip("g++ is missing")
+    log, seen, _ = traced(f'r:{target_path("throw")}:app::through "%d = %d", i, retval', target="throw", args=[9])
+    assert seen == logged(log, "app::through")
+    assert len(seen) == 5 and len(logged(log, "throw")) == 4 + 9
+
+
 def test_calls_left_by_longjmp_or_thread_exit_do_not_change_later_ones():
     log, seen, _ = traced(f'r:{CALLS}:call_left(int n) (n >= 0) "%d = %d", n, retval', target="calls", args=[20])
     assert seen == logged(log, "call_left")

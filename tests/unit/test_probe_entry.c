@@ -229,6 +229,18 @@ static void test_context_or_nothing_can_be_the_frame(void **state)
 	assert_string_equal(leave(f, 0x1000, 0), "5");
 }
 
+static void test_return_instructions_have_the_frame_of_the_entry(void **state)
+{
+	struct fixture *f = *state;
+
+	compile(f, "r:c:f \"%d = %d\", arg1, retval", GENERATE_FRAME_SITE);
+	enter(f, 0x7000, 1);
+	enter(f, 0x6000, 2);
+	/* Nothing has been popped yet. */
+	assert_string_equal(leave(f, 0x6000 - 8, 20), "2 = 20");
+	assert_string_equal(leave(f, 0x7000 - 8, 10), "1 = 10");
+}
+
 /* The goroutine goes on in another thread, and its stack has moved in between. */
 static void test_goroutines_are_followed_when_they_move(void **state)
 {
@@ -259,6 +271,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_predicate_and_latency_take_what_was_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_a_format_result_and_time_are_printed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_context_or_nothing_can_be_the_frame, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_return_instructions_have_the_frame_of_the_entry, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_goroutines_are_followed_when_they_move, setup, teardown),
 	};
 
