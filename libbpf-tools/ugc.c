@@ -9,14 +9,12 @@
 
 #include "lib/log.h"
 #include "lib/tool.h"
-#include "runtime/runtime_front.h"
 #include "runtime/runtime_session.h"
 #include "ugc.h"
 #include "ugc.skel.h"
 
 struct env {
 	struct tool tool;
-	unsigned int langs;
 	bool milliseconds;
 	uint64_t min_ns;
 	const char *filter;
@@ -37,9 +35,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	struct env *env = state->input;
 
 	switch (key) {
-	case 'l':
-		env->langs |= runtime_front_parse_lang(state, arg);
-		return 0;
 	case 'm':
 		env->milliseconds = true;
 		return 0;
@@ -49,11 +44,8 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	case 'F':
 		env->filter = arg;
 		return 0;
-	case ARGP_KEY_ARG:
-		runtime_session_parse_pid(&env->tool, state, arg);
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return runtime_session_parse(&env->session, key, arg, state);
 	}
 }
 
@@ -135,7 +127,7 @@ static int tick(void *ctx)
 {
 	struct env *env = ctx;
 
-	return runtime_watch_scan(env->session.watch);
+	return runtime_session_tick(&env->session);
 }
 
 static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
@@ -150,11 +142,7 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	TOOL_USES_EVENTS_AND_FILTER(&env->tool, skel);
 	env->tool.interval_ns = 1000000000;
 	skel->rodata->min_ns = env->min_ns;
-	env->session.tool = &env->tool;
-	env->session.langs = env->langs;
-	env->session.places = skel->maps.places;
-	env->session.ips = skel->maps.usdt_ips;
-	env->session.use_cookie = &skel->rodata->usdt_use_cookie;
+	RUNTIME_SESSION_USES_ARGS(&env->session, skel);
 	return runtime_session_open(&env->session, skel->obj);
 }
 
@@ -199,7 +187,7 @@ static const struct tool_spec spec = {
 
 int main(int argc, char **argv)
 {
-	struct env env = {};
+	struct env env = { .session.tool = &env.tool };
 
 	return tool_main(&spec, &env.tool, &env, argc, argv);
 }

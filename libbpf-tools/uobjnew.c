@@ -11,14 +11,12 @@
 
 #include "lib/log.h"
 #include "lib/tool.h"
-#include "runtime/runtime_front.h"
 #include "runtime/runtime_session.h"
 #include "uobjnew.h"
 #include "uobjnew.skel.h"
 
 struct env {
 	struct tool tool;
-	unsigned int langs;
 	uint64_t top_count, top_size, interval_ns;
 	struct uobjnew_bpf *skel;
 	struct runtime_session session;
@@ -41,9 +39,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	struct env *env = state->input;
 
 	switch (key) {
-	case 'l':
-		env->langs |= runtime_front_parse_lang(state, arg);
-		return 0;
 	case 'C':
 		env->top_count = options_u64(state, "-C", arg, 1, UINT32_MAX);
 		return 0;
@@ -51,15 +46,12 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		env->top_size = options_u64(state, "-S", arg, 1, UINT32_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
-		if (state->arg_num == 0 && !env->tool.options.pid)
-			runtime_session_parse_pid(&env->tool, state, arg);
-		else if (!env->interval_ns)
-			env->interval_ns = options_seconds(state, "interval", arg);
-		else
-			argp_error(state, "unexpected argument '%s'", arg);
+		if (!env->tool.options.pid || env->interval_ns)
+			return runtime_session_parse(&env->session, key, arg, state);
+		env->interval_ns = options_seconds(state, "interval", arg);
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return runtime_session_parse(&env->session, key, arg, state);
 	}
 }
 
@@ -199,7 +191,7 @@ static int print_table(struct env *env)
 static int tick(void *ctx)
 {
 	struct env *env = ctx;
-	int err = runtime_watch_scan(env->session.watch);
+	int err = runtime_session_tick(&env->session);
 
 	return err || !env->interval_ns ? err : print_table(env);
 }
@@ -227,10 +219,7 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	TOOL_OPENED(&env->tool, skel);
 	env->tool.filter = &skel->rodata->filter_config;
 	env->tool.interval_ns = env->interval_ns ?: 1000000000;
-	env->session = (struct runtime_session){
-		.tool = &env->tool, .langs = env->langs, .places = skel->maps.places,
-		.ips = skel->maps.usdt_ips, .use_cookie = &skel->rodata->usdt_use_cookie,
-	};
+	RUNTIME_SESSION_USES_ARGS(&env->session, skel);
 	return runtime_session_open(&env->session, skel->obj);
 }
 
@@ -294,7 +283,7 @@ static const struct tool_spec spec = {
 
 int main(int argc, char **argv)
 {
-	struct env env = {};
+	struct env env = { .session.tool = &env.tool };
 
 	return tool_main(&spec, &env.tool, &env, argc, argv);
 }

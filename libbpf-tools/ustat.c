@@ -13,7 +13,6 @@
 #include "lib/log.h"
 #include "lib/tool.h"
 #include "runtime/runtime_cost.h"
-#include "runtime/runtime_front.h"
 #include "runtime/runtime_session.h"
 #include "ustat.h"
 #include "ustat.skel.h"
@@ -59,7 +58,7 @@ struct hint {
 
 struct env {
 	struct tool tool;
-	unsigned int langs, fields; /* 1 << which */
+	unsigned int fields; /* 1 << enum ustat_field: which */
 	int sort;		    /* enum ustat_field, or -1: by all together */
 	uint64_t max_rows, interval_ns, count;
 	bool no_clear, debug, gc_time, per_thread;
@@ -124,9 +123,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	struct env *env = state->input;
 
 	switch (key) {
-	case 'l':
-		env->langs |= runtime_front_parse_lang(state, arg);
-		return 0;
 	case 'C':
 		env->no_clear = true;
 		return 0;
@@ -157,7 +153,7 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 			argp_error(state, "unexpected argument '%s'", arg);
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return runtime_session_parse(&env->session, key, arg, state);
 	}
 }
 
@@ -527,7 +523,7 @@ static int show_interval(struct env *env, bool is_rest)
 static int tick(void *ctx)
 {
 	struct env *env = ctx;
-	int err = runtime_watch_scan(env->session.watch);
+	int err = runtime_session_tick(&env->session);
 
 	err = err ?: show_interval(env, false);
 	return err ?: env->count && ++env->printed >= env->count;
@@ -602,8 +598,6 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	env->tool.buffer_bytes = 4096;
 	env->tool.interval_ns = env->interval_ns;
 	env->skel->rodata->per_thread = env->per_thread;
-	env->session.tool = &env->tool;
-	env->session.langs = env->langs;
 	env->session.found_image = found_image;
 	env->session.ctx = env;
 	err = runtime_session_open(&env->session, env->skel->obj);
@@ -664,7 +658,7 @@ static const struct tool_spec spec = {
 
 int main(int argc, char **argv)
 {
-	struct env env = { .sort = -1, .max_rows = 20, .interval_ns = 1000000000,
+	struct env env = { .session.tool = &env.tool, .sort = -1, .max_rows = 20, .interval_ns = 1000000000,
 			   .fields = (1u << USTAT_FIELDS) - 1 };
 
 	return tool_main(&spec, &env.tool, &env, argc, argv);

@@ -9,14 +9,12 @@
 
 #include "lib/log.h"
 #include "lib/tool.h"
-#include "runtime/runtime_front.h"
 #include "runtime/runtime_session.h"
 #include "uthreads.h"
 #include "uthreads.skel.h"
 
 struct env {
 	struct tool tool;
-	unsigned int langs;
 	struct uthreads_bpf *skel;
 	struct runtime_session session;
 };
@@ -30,16 +28,7 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
 
-	switch (key) {
-	case 'l':
-		env->langs |= runtime_front_parse_lang(state, arg);
-		return 0;
-	case ARGP_KEY_ARG:
-		runtime_session_parse_pid(&env->tool, state, arg);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	return runtime_session_parse(&env->session, key, arg, state);
 }
 
 static void print_header(void *ctx)
@@ -125,7 +114,7 @@ static int tick(void *ctx)
 {
 	struct env *env = ctx;
 
-	return runtime_watch_scan(env->session.watch);
+	return runtime_session_tick(&env->session);
 }
 
 static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
@@ -140,11 +129,9 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	TOOL_USES_EVENTS_AND_FILTER(&env->tool, skel);
 	/* A runtime's threads start soon after its library is there. */
 	env->tool.interval_ns = 200000000;
-	env->session = (struct runtime_session){
-		.tool = &env->tool, .langs = env->langs, .found_process = found_process, .ctx = env,
-		.places = skel->maps.places, .ips = skel->maps.usdt_ips,
-		.use_cookie = &skel->rodata->usdt_use_cookie,
-	};
+	env->session.found_process = found_process;
+	env->session.ctx = env;
+	RUNTIME_SESSION_USES_ARGS(&env->session, skel);
 	return runtime_session_open(&env->session, skel->obj);
 }
 
@@ -190,7 +177,7 @@ static const struct tool_spec spec = {
 
 int main(int argc, char **argv)
 {
-	struct env env = {};
+	struct env env = { .session.tool = &env.tool };
 
 	return tool_main(&spec, &env.tool, &env, argc, argv);
 }

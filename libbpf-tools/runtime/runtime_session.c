@@ -126,12 +126,27 @@ const struct runtime_session_place *runtime_session_place(const struct runtime_s
 	return cookie < session->attached_count ? &session->attached[cookie] : NULL;
 }
 
-void runtime_session_parse_pid(struct tool *tool, struct argp_state *state, const char *arg)
+error_t runtime_session_parse(struct runtime_session *session, int key, char *arg, struct argp_state *state)
 {
-	if (arg && tool->options.pid)
-		argp_error(state, "unexpected argument '%s'", arg);
-	else if (arg)
-		tool->options.pid = options_pid(state, "PID", arg);
+	pid_t *pid = &session->tool->options.pid;
+
+	switch (key) {
+	case 'l':
+		session->langs |= runtime_front_parse_lang(state, arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (*pid)
+			argp_error(state, "unexpected argument '%s'", arg);
+		*pid = options_pid(state, "PID", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int runtime_session_tick(struct runtime_session *session)
+{
+	return runtime_watch_scan(session->watch);
 }
 
 void runtime_session_close(struct runtime_session *session)

@@ -48,8 +48,22 @@ int runtime_session_attach(struct runtime_session *session);
 /* The place of a cookie, or NULL. */
 const struct runtime_session_place *runtime_session_place(const struct runtime_session *session, uint64_t cookie);
 
-/* An argument that isn't an option's: the process, which -p may have named already. */
-void runtime_session_parse_pid(struct tool *tool, struct argp_state *state, const char *arg);
+/*
+ * The command line that these tools have in common, as the default of their parser: -l, and the process, which -p may have named
+ * already. session->tool must be set.
+ */
+error_t runtime_session_parse(struct runtime_session *session, int key, char *arg, struct argp_state *state);
+
+/* A tick that does no more than to go on finding. 0 or negative errno. */
+int runtime_session_tick(struct runtime_session *session);
+
+/* With bpf/usdt_args.bpf.h, before runtime_session_open(). */
+#define RUNTIME_SESSION_USES_ARGS(session, skel)                           \
+	do {                                                               \
+		(session)->places = (skel)->maps.places;                   \
+		(session)->ips = (skel)->maps.usdt_ips;                    \
+		(session)->use_cookie = &(skel)->rodata->usdt_use_cookie; \
+	} while (0)
 
 void runtime_session_close(struct runtime_session *session);
 
