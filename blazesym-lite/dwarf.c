@@ -6,10 +6,11 @@
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "elf_file.h"
 #include "io.h"
@@ -36,6 +37,7 @@ struct unit_index {
 struct dwarf_state {
 	void *copy;	/* of a file that isn't mapped by us */
 	Elf *elf;
+	char path[PATH_MAX];	/* of elf, as libdw knows it; "" if it doesn't */
 	Dwarf *dwarf;	/* NULL: there is none */
 	Elf *frames_elf;	/* of the file itself, for its .eh_frame, once asked for */
 	Dwarf_CFI *frames;
@@ -109,22 +111,31 @@ static bool sizes_credible(const struct bsl_elf *elf)
 }
 
 /*
- * The file's bytes for libelf, which writes over section headers when it decompresses: our mapping
- * is private, so nothing of that reaches the file, and we have read the headers before.
+ * The file for libelf, which writes over section headers when it decompresses, so not our bytes. By
+ * its descriptor libdw knows where it lies, and with it the files of split DWARF.
  */
-static char *bytes_writable(const struct bsl_elf *elf, struct dwarf_state *state)
+static Elf *libelf_open(const struct bsl_elf *elf, struct dwarf_state *state)
 {
-	if (elf->mapped)
-		return mprotect((void *)elf->data, elf->size, PROT_READ | PROT_WRITE) ?
-		       NULL : (char *)elf->data;
+	elf_version(EV_CURRENT);
+	if (elf->fd >= 0)
+		return elf_begin(elf->fd, ELF_C_READ_MMAP_PRIVATE, NULL);
 	state->copy = malloc(elf->size);
-	return state->copy ? memcpy(state->copy, elf->data, elf->size) : NULL;
+	return state->copy ? elf_memory(memcpy(state->copy, elf->data, elf->size), elf->size) : NULL;
+}
+
+static void link_read(int fd, char path[static PATH_MAX])
+{
+	char link[64];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, PATH_MAX - 1);
+	path[len < 0 ? 0 : len] = '\0';
 }
 
 static int state_open(struct bsl_elf *elf)
 {
 	const struct bsl_elf *source = elf->debug && has_dwarf(elf->debug) ? elf->debug : elf;
-	char *bytes;
 
 	elf->dwarf = calloc(1, sizeof(*elf->dwarf));
 	if (!elf->dwarf)
@@ -133,13 +144,12 @@ static int state_open(struct bsl_elf *elf)
 	/* addresses in relocatable files are not what their DWARF says before relocation */
 	if (!has_dwarf(source) || source->ehdr.e_type == ET_REL || !sizes_credible(source))
 		return 0;
-	bytes = bytes_writable(source, elf->dwarf);
-	if (!bytes)
+	elf->dwarf->elf = libelf_open(source, elf->dwarf);
+	if (!elf->dwarf->elf)
 		return -ENOMEM;
-	elf_version(EV_CURRENT);
-	elf->dwarf->elf = elf_memory(bytes, source->size);
-	if (elf->dwarf->elf)
-		elf->dwarf->dwarf = dwarf_begin_elf(elf->dwarf->elf, DWARF_C_READ, NULL);
+	elf->dwarf->dwarf = dwarf_begin_elf(elf->dwarf->elf, DWARF_C_READ, NULL);
+	if (source->fd >= 0)
+		link_read(source->fd, elf->dwarf->path);
 	return 0;
 }
 
@@ -152,22 +162,16 @@ static const char *string_attr(Dwarf_Die *die, unsigned int name)
 	return dwarf_formstring(dwarf_attr(die, name, &attr));
 }
 
-/* The .dwo file of a skeleton unit: libdw would open whatever it names, a FIFO, a bomb. */
-static bool split_file_credible(Dwarf_Die *skeleton)
+/* libdw opens whatever bears the name, a FIFO, a bomb. What isn't there does no harm. */
+static bool is_harmless(const char *path)
 {
-	const char *name = string_attr(skeleton, DW_AT_dwo_name), *dir;
-	char path[PATH_MAX];
 	struct bsl_elf *elf;
-	struct stat st;
 	bool credible;
+	struct stat st;
 
-	if (!name)
-		name = string_attr(skeleton, DW_AT_GNU_dwo_name);
-	dir = string_attr(skeleton, DW_AT_comp_dir);
-	if (!name || (*name != '/' && (!dir || *dir != '/')))
-		return false;
-	if (!io_format(path, sizeof(path), "%s%s%s", *name == '/' ? "" : dir, *name == '/' ? "" : "/",
-		       name) || stat(path, &st) || !S_ISREG(st.st_mode) || bsl_elf_open(path, &elf))
+	if (stat(path, &st))
+		return true;
+	if (!S_ISREG(st.st_mode) || bsl_elf_open(path, &elf))
 		return false;
 	credible = sizes_credible(elf);
 	bsl_elf_close(elf);
@@ -175,17 +179,42 @@ static bool split_file_credible(Dwarf_Die *skeleton)
 }
 
 /*
- * The entry below which a unit's functions are: its own, or with -gsplit-dwarf that of the unit in
- * the .dwo file where the compiler left it, if it is still there. Lines stay in `unit`.
+ * True if libdw may look for the file that a skeleton unit names: in the package beside the program
+ * (PROGRAM.dwp), else beside it or where the compiler wrote it, as __libdw_find_split_unit() does.
  */
-static Dwarf_Die unit_code(Dwarf_Die *unit)
+static bool split_is_harmless(const struct dwarf_state *state, Dwarf_Die *skeleton)
+{
+	const char *name = string_attr(skeleton, DW_AT_dwo_name), *slash = strrchr(state->path, '/');
+	const char *dir = string_attr(skeleton, DW_AT_comp_dir);
+	int len = slash ? slash - state->path + 1 : 0;
+	char path[PATH_MAX];
+
+	if (!name)
+		name = string_attr(skeleton, DW_AT_GNU_dwo_name);
+	if (!name || !io_format(path, sizeof(path), "%s.dwp", state->path) || !is_harmless(path))
+		return false;
+	if (*name == '/')
+		return is_harmless(name);
+	if (!io_format(path, sizeof(path), "%.*s%s", len, state->path, name) || !is_harmless(path))
+		return false;
+	if (dir && *dir == '/')
+		len = 0;
+	return !dir || (io_format(path, sizeof(path), "%.*s%s/%s", len, state->path, dir, name) &&
+			is_harmless(path));
+}
+
+/*
+ * The entry below which a unit's functions are: its own, or with -gsplit-dwarf that of the unit in
+ * another file, if that is found. Lines stay in `unit`.
+ */
+static Dwarf_Die unit_code(const struct dwarf_state *state, Dwarf_Die *unit)
 {
 	Dwarf_Die self = *unit, split;
 	uint8_t type;
 
 	/* before libdw is asked for the file: it looks for it only then */
 	if (dwarf_cu_info(unit->cu, NULL, &type, NULL, NULL, NULL, NULL, NULL) ||
-	    type != DW_UT_skeleton || !split_file_credible(unit) ||
+	    type != DW_UT_skeleton || !split_is_harmless(state, unit) ||
 	    dwarf_cu_info(unit->cu, NULL, &type, NULL, &split, NULL, NULL, NULL) || !dwarf_tag(&split))
 		return self;
 	return split;
@@ -339,7 +368,7 @@ static struct unit_index *unit_index_get(struct dwarf_state *state, Dwarf_Die *u
 	index = calloc(1, sizeof(*index));
 	if (!index)
 		return NULL;
-	index->code = unit_code(unit);
+	index->code = unit_code(state, unit);
 	if (functions_collect(index, &index->code, 0)) {
 		unit_index_free(index);
 		return NULL;
@@ -586,7 +615,7 @@ int bsl_elf_find_inlined(struct bsl_elf *elf, const char *name, unsigned int fla
 	while (!err && !search.stopped &&
 	       !dwarf_get_units(elf->dwarf->dwarf, unit, &unit, NULL, NULL, &search.unit, NULL)) {
 		search.last = 0;
-		search.unit = unit_code(&search.unit);
+		search.unit = unit_code(elf->dwarf, &search.unit);
 		err = children_search(&search, &search.unit, NULL, 0);
 	}
 	return err ? err : search.nr;

@@ -307,6 +307,7 @@ int bsl_elf_open_mem(const void *data, size_t size, struct bsl_elf **out)
 		return -ENOMEM;
 	elf->data = data;
 	elf->size = size;
+	elf->fd = -1;
 	err = headers_read(elf);
 	if (err) {
 		bsl_elf_close(elf);
@@ -337,6 +338,7 @@ int bsl_elf_open_fd(int fd, struct bsl_elf **out)
 		return err;
 	}
 	(*out)->mapped = true;
+	(*out)->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	(*out)->dev = st.st_dev;
 	(*out)->ino = st.st_ino;
 	return 0;
@@ -375,6 +377,8 @@ void bsl_elf_close(struct bsl_elf *elf)
 	free(elf->made_symtab);
 	if (elf->mapped)
 		munmap((void *)elf->data, elf->size);
+	if (elf->fd >= 0)
+		close(elf->fd);
 	free(elf->phdrs);
 	free(elf->shdrs);
 	free(elf);

@@ -34,7 +34,8 @@ struct symbol_index;
 struct bsl_elf {
 	const uint8_t *data;
 	size_t size;
-	bool mapped;			/* data is ours to munmap() */
+	bool mapped;			/* data is ours to munmap(), from: */
+	int fd;				/* -1 if the bytes are somebody's memory */
 	bool is64;
 	dev_t dev;
 	ino_t ino;

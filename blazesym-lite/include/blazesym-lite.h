@@ -212,8 +212,8 @@ struct bsl_line {
  * The source positions of an address, by DWARF, innermost first: what was inlined there, then the
  * function it all was compiled into. Fills up to n of lines[]; returns how many there are to be had
  * (maybe more than n), -ENODATA when the file has no DWARF, -ENOENT when it says nothing of the
- * address, -ENOMEM. Split DWARF is read from the .dwo files where the compiler left them; without
- * these, and from packages (.dwp), there are lines, but no inlined functions.
+ * address, -ENOMEM. Split DWARF is read from PATH.dwp, from .dwo files beside the file or where
+ * the compiler left them; without these there are lines, but no inlined functions.
  */
 int bsl_elf_lines(struct bsl_elf *elf, uint64_t addr, struct bsl_line *lines, size_t n);
 

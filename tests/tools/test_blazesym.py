@@ -30,7 +30,8 @@ def need(*commands):
 
 
 def output(*command):
-    return subprocess.run([str(c) for c in command], capture_output=True, text=True, check=True).stdout
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True, check=True,
+                          timeout=4 * PATIENCE).stdout
 
 
 def bsl(*args, status=0):
@@ -512,15 +513,41 @@ def test_mini_debug_info_names_static_functions(inlined):
     assert answer["name"] == "first"
 
 
-def test_split_dwarf_is_read(tmp_path):
+@pytest.mark.parametrize("kept", ["where it was made", "beside the program", "in a package", "nowhere"])
+def test_split_dwarf_is_read(tmp_path, kept):
+    need("gcc", "dwp")
+    made, here = tmp_path / "made", tmp_path / "here"
+    made.mkdir()
+    here.mkdir()
+    (made / "split.c").write_text(INLINED)
+    # binutils' dwp knows no newer version
+    version = "-gdwarf-4" if kept == "in a package" else "-g"
+    subprocess.run(["gcc", "-O2", version, "-gsplit-dwarf", "-c", "split.c"], cwd=made, check=True)
+    output("gcc", "-o", here / "split", made / "split.o")
+    if kept == "beside the program":
+        shutil.move(made / "split.dwo", here / "split.dwo")
+    elif kept == "in a package":
+        output("dwp", "-o", here / "split.dwp", made / "split.dwo")
+    if kept != "where it was made":
+        (made / "split.dwo").unlink(missing_ok=True)
+    (answer,) = records("-e", here / "split", "-l", hex(symbol(here / "split", "first") + 1))
+    assert answer["lines"][-1]["function"] == "first" and answer["lines"][-1]["file"].endswith("split.c")
+    if kept == "nowhere":
+        assert fails("-e", here / "split", "-l", "--find", "twice")[0] == 1
+    else:
+        assert len(records("-e", here / "split", "-l", "--find", "twice")) == 3
+
+
+def test_split_dwarf_in_a_fifo_does_not_hang(tmp_path):
     need("gcc")
     (tmp_path / "split.c").write_text(INLINED)
     subprocess.run(["gcc", "-O2", "-g", "-gsplit-dwarf", "-o", "split", "split.c"], cwd=tmp_path, check=True)
-    assert list(tmp_path.glob("*.dwo"))
-    rows = records("-e", tmp_path / "split", "-l", "--find", "twice")
-    assert len(rows) == 3
-    (answer,) = records("-e", tmp_path / "split", "-l", hex(rows[0]["address"]))
-    assert answer["lines"][0]["function"] == "twice"
+    (dwo,) = tmp_path.glob("*.dwo")
+    dwo.unlink()
+    os.mkfifo(dwo)
+    os.mkfifo(tmp_path / "split.dwp")
+    (answer,) = records("-e", tmp_path / "split", "-l", hex(symbol(tmp_path / "split", "first")))
+    assert [frame["function"] for frame in answer["lines"]] == ["first"]
 
 
 def test_finding_a_name_reads_little_of_a_large_program(tmp_path):
