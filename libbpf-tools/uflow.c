@@ -563,7 +563,8 @@ static int describe_place(const struct env *env, uint32_t index)
 	struct {
 		__u64 ip;
 		__u32 tgid, pad;
-	} key = { .ip = place->addr + env->use.bias, .tgid = env->tool.options.pid };
+	} key = { .ip = place->is_return ? USDT_IP_RETURN : place->addr + env->use.bias,
+		  .tgid = env->tool.options.pid };
 	int err;
 
 	err = bpf_map_update_elem(bpf_map__fd(skel->maps.places), &index, &place->spec, 0);

@@ -55,6 +55,7 @@ enum usdt_arg_kind {
 };
 
 #define USDT_NO_REG 0xffff
+#define USDT_IP_RETURN 0 /* in place of the address, see usdt_ips */
 #define USDT_STEPS 4
 
 /*

@@ -26,7 +26,7 @@ struct usdt_ip {
 	__u32 pad;
 };
 
-/* Only filled without cookies: the index of a place that isn't a return probe. */
+/* Only filled without cookies: the index of a place; for the one return probe that a process may have: USDT_IP_RETURN. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
@@ -44,6 +44,11 @@ static __always_inline __u32 usdt_place_number(struct pt_regs *ctx)
 	if (usdt_use_cookie)
 		return bpf_get_attach_cookie(ctx);
 	found = bpf_map_lookup_elem(&usdt_ips, &key);
+	if (!found) {
+		/* At a return probe the address is where the function returns to. */
+		key.ip = USDT_IP_RETURN;
+		found = bpf_map_lookup_elem(&usdt_ips, &key);
+	}
 	return found ? *found : -1u;
 }
 
