@@ -7,6 +7,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -190,15 +191,32 @@ static int open_group(struct whom_state *state, const char *path, struct btf_typ
 	return state->cgroup_fd < 0 ? state->cgroup_fd : 0;
 }
 
+/* A filter that nothing can pass is a mistake. */
+static int check_ids(const struct whom *whom)
+{
+	pid_t ids[WHOM_MAX_PIDS + 2] = {whom->tid, whom->ppid};
+	unsigned int count = 2;
+
+	for (unsigned int i = 0; i < whom->pid_count; i++)
+		ids[count++] = whom->pids[i];
+	for (unsigned int i = 0; i < count; i++) {
+		if (!ids[i] || !kill(ids[i], 0) || errno != ESRCH)
+			continue;
+		log_error("there is no %s %d", i ? "process" : "thread", ids[i]);
+		return -ESRCH;
+	}
+	return 0;
+}
+
 /* ---- the life of it ------------------------------------------------------------------------- */
 
 int whom_open(struct whom_state *state, const struct whom *whom, struct btf_types *types)
 {
 	char path[PATH_MAX];
-	int err = 0;
+	int err = check_ids(whom);
 
 	*state = (struct whom_state){.whom = whom, .cgroup_fd = -1, .cgroup_map_fd = -1};
-	if (whom->ppid)
+	if (!err && whom->ppid)
 		err = test_parent(state);
 	if (!err && whom->container)
 		err = find_container(whom->container, path);

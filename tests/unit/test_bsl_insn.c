@@ -67,19 +67,27 @@ static void test_x86_lengths(void **state)
 	}
 }
 
-static int skip_of(int machine, const char *code, size_t size)
+/* A file with this code alone, at IMAGE_BASE + 0x20. */
+static struct bsl_elf *elf_of(int machine, const void *code, size_t size)
 {
 	static struct image image;
 	struct bsl_elf *elf;
-	int skip;
 
 	image_build(&image, NULL, 0);
 	((Elf64_Ehdr *)image.data)->e_machine = machine;
 	memcpy(image.data + IMAGE_TEXT + 0x20, code, size);
 	assert_int_equal(bsl_elf_open_mem(image.data, image.size, &elf), 0);
-	skip = bsl_elf_entry_skip(elf, IMAGE_BASE + 0x20, size);
+	return elf;
+}
+
+static int asked_of(int (*ask)(const struct bsl_elf *elf, uint64_t addr, uint64_t size), int machine,
+		    const void *code, size_t size)
+{
+	struct bsl_elf *elf = elf_of(machine, code, size);
+	int answer = ask(elf, IMAGE_BASE + 0x20, size);
+
 	bsl_elf_close(elf);
-	return skip;
+	return answer;
 }
 
 static void test_endbr64_is_skipped_unless_something_jumps_behind_it(void **state)
@@ -111,24 +119,9 @@ static void test_endbr64_is_skipped_unless_something_jumps_behind_it(void **stat
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (skip_of(EM_X86_64, rows[i].bytes, rows[i].size) != rows[i].skip)
+		if (asked_of(bsl_elf_entry_skip, EM_X86_64, rows[i].bytes, rows[i].size) != rows[i].skip)
 			fail_msg("row %zu", i);
-	assert_int_equal(skip_of(EM_AARCH64, rows[0].bytes, rows[0].size), 0);
-}
-
-static int tail_jumps_of(int machine, const void *code, size_t size)
-{
-	static struct image image;
-	struct bsl_elf *elf;
-	int nr;
-
-	image_build(&image, NULL, 0);
-	((Elf64_Ehdr *)image.data)->e_machine = machine;
-	memcpy(image.data + IMAGE_TEXT + 0x20, code, size);
-	assert_int_equal(bsl_elf_open_mem(image.data, image.size, &elf), 0);
-	nr = bsl_elf_tail_jumps(elf, IMAGE_BASE + 0x20, size);
-	bsl_elf_close(elf);
-	return nr;
+	assert_int_equal(asked_of(bsl_elf_entry_skip, EM_AARCH64, rows[0].bytes, rows[0].size), 0);
 }
 
 static void test_tail_jumps_are_those_that_leave_for_good(void **state)
@@ -159,13 +152,13 @@ static void test_tail_jumps_are_those_that_leave_for_good(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (tail_jumps_of(EM_X86_64, rows[i].bytes, rows[i].size) != rows[i].nr)
+		if (asked_of(bsl_elf_tail_jumps, EM_X86_64, rows[i].bytes, rows[i].size) != rows[i].nr)
 			fail_msg("row %zu", i);
-	assert_int_equal(tail_jumps_of(EM_AARCH64, within, sizeof(within)), 0);
-	assert_int_equal(tail_jumps_of(EM_AARCH64, behind, sizeof(behind)), 1);
-	assert_int_equal(tail_jumps_of(EM_AARCH64, before, sizeof(before)), 1);
-	assert_int_equal(tail_jumps_of(EM_AARCH64, indirect, sizeof(indirect)), 1);
-	assert_int_equal(tail_jumps_of(EM_AARCH64, call, sizeof(call)), 0);
+	assert_int_equal(asked_of(bsl_elf_tail_jumps, EM_AARCH64, within, sizeof(within)), 0);
+	assert_int_equal(asked_of(bsl_elf_tail_jumps, EM_AARCH64, behind, sizeof(behind)), 1);
+	assert_int_equal(asked_of(bsl_elf_tail_jumps, EM_AARCH64, before, sizeof(before)), 1);
+	assert_int_equal(asked_of(bsl_elf_tail_jumps, EM_AARCH64, indirect, sizeof(indirect)), 1);
+	assert_int_equal(asked_of(bsl_elf_tail_jumps, EM_AARCH64, call, sizeof(call)), 0);
 }
 
 struct sites {
@@ -183,15 +176,10 @@ static int take(uint64_t offset, void *ctx)
 
 static int sites_of(int machine, const void *code, size_t size, struct sites *sites)
 {
-	static struct image image;
-	struct bsl_elf *elf;
+	struct bsl_elf *elf = elf_of(machine, code, size);
 	int ret;
 
 	memset(sites, 0, sizeof(*sites));
-	image_build(&image, NULL, 0);
-	((Elf64_Ehdr *)image.data)->e_machine = machine;
-	memcpy(image.data + IMAGE_TEXT + 0x20, code, size);
-	assert_int_equal(bsl_elf_open_mem(image.data, image.size, &elf), 0);
 	ret = bsl_elf_ret_sites(elf, IMAGE_BASE + 0x20, size, take, sites);
 	bsl_elf_close(elf);
 	return ret;
