@@ -30,9 +30,9 @@ extern "C" {
 /* ---- ELF files ------------------------------------------------------------------------------ */
 
 /*
- * An open ELF file, mapped read-only. Opening reads the file header and the program and section
- * headers only; symbols are looked at when asked for, and an index is built only for questions
- * that need one (address -> symbol).
+ * An open ELF file, mapped read-only; it keeps a descriptor. Opening reads the file header and the
+ * program and section headers only; symbols are looked at when asked for, and an index is built
+ * only for questions that need one (address -> symbol).
  */
 struct bsl_elf;
 
@@ -52,7 +52,7 @@ enum bsl_elf_type {
  */
 int bsl_elf_open(const char *path, struct bsl_elf **elf);
 
-/* The same for an open file descriptor, which is only borrowed: the caller closes it. */
+/* The same for an open file descriptor, which is duplicated: the caller closes its own. */
 int bsl_elf_open_fd(int fd, struct bsl_elf **elf);
 
 /* The same for a file's bytes in memory (a vDSO image, tests), borrowed until bsl_elf_close(). */
