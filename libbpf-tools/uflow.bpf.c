@@ -12,7 +12,7 @@
 
 #include "uflow.h"
 
-#define EVENTS_SCRATCH_SIZE 1024
+#define EVENTS_SCRATCH_SIZE 2048
 #include "bpf/events.bpf.h"
 #include "bpf/usdt_args.bpf.h"
 

@@ -232,7 +232,12 @@ static int read_function(const struct uflow_event *event, size_t size,
 		}
 		/* PHP has an empty class around functions. */
 		if (event->lens[i])
-			*texts[i] = (struct flow_text){ .text = at, .len = event->lens[i] };
+			*texts[i] = (struct flow_text){
+				.text = at,
+				.len = event->lens[i],
+				.is_cut = event->lens[i] == (i == UFLOW_FILE ? UFLOW_FILE_SIZE
+									     : UFLOW_NAME_SIZE) - 1
+			};
 		at += event->lens[i];
 	}
 	/* Not having a class or a file is no error. */
@@ -489,6 +494,12 @@ static int count_threads(pid_t pid)
 	return count;
 }
 
+/* Only that process needs to pay, where the kernel knows what a process is. Else 0: all. */
+static pid_t attach_pid(const struct env *env)
+{
+	return env->features.uprobe_multi && !env->features.uprobe_multi_pid ? 0 : env->tool.options.pid;
+}
+
 /* Both runtimes and kernels have their own ways: set up for these. 0 or negative errno. */
 static int configure(struct env *env)
 {
@@ -498,7 +509,7 @@ static int configure(struct env *env)
 	int err;
 
 	attach_probe_features(&env->features);
-	config->pid = env->tool.options.pid;
+	config->pid = attach_pid(env) ? 0 : env->tool.options.pid;
 	config->max_depth = env->max_depth;
 	if (env->class_prefix)
 		memcpy(config->class_prefix, env->class_prefix,
@@ -584,9 +595,7 @@ static int attach_places(struct env *env, bool entries, bool is_return)
 		.is_return = is_return,
 		.use_multi = env->features.uprobe_multi,
 		.use_cookie = env->features.cookie,
-		/* Other processes needn't pay for it, where the kernel knows what a process is. */
-		.pid = env->features.uprobe_multi && !env->features.uprobe_multi_pid
-			       ? 0 : env->tool.options.pid,
+		.pid = attach_pid(env),
 	};
 	size_t attached;
 	int err = places ? 0 : -ENOMEM;

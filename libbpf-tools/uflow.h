@@ -5,7 +5,7 @@
 #ifndef UFLOW_H
 #define UFLOW_H
 
-#define UFLOW_NAME_SIZE	  128 /* of a class or method, with its NUL; a longer one is cut */
+#define UFLOW_NAME_SIZE	  256 /* of a class or method, with its NUL; a longer one is cut */
 #define UFLOW_FILE_SIZE	  256
 #define UFLOW_FRAMES	  1024 /* of a thread whose times are kept; deeper ones are only counted */
 #define UFLOW_PREFIX_SIZE 64

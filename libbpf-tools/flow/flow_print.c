@@ -20,18 +20,23 @@ static void put_indent(struct output *out, uint32_t depth)
 		output_printf(out, "%*s", depth ? 2 * (int)(depth - 1) : 0, "");
 }
 
+static void put_text(struct output *out, const struct flow_text *text)
+{
+	if (!text->text)
+		output_puts(out, "?");
+	else
+		output_put_escaped(out, text->text, text->len, 0);
+	if (text->is_cut)
+		output_puts(out, "...");
+}
+
 static void put_name(struct output *out, const struct flow_function *function)
 {
-	if (function->class_name.error)
-		output_puts(out, "?.");
-	else if (function->class_name.len) {
-		output_put_escaped(out, function->class_name.text, function->class_name.len, 0);
+	if (function->class_name.text || function->class_name.error) {
+		put_text(out, &function->class_name);
 		output_puts(out, ".");
 	}
-	if (function->method.text)
-		output_put_escaped(out, function->method.text, function->method.len, 0);
-	else
-		output_puts(out, "?");
+	put_text(out, &function->method);
 }
 
 /* The last part of the file's name, and the line. */
@@ -51,10 +56,15 @@ static void put_place(struct output *out, const struct flow_function *function)
 
 static void json_text(struct output *out, const char *key, const struct flow_text *text)
 {
+	char cut_key[32];
+
+	snprintf(cut_key, sizeof(cut_key), "%s_truncated", key);
 	if (text->text)
 		output_json_str(out, key, text->text, text->len);
 	else if (text->error)
 		output_json_error(out, key, strerrorname_np(-text->error) ?: "unknown error");
+	if (text->is_cut)
+		output_json_bool(out, cut_key, true);
 }
 
 static void json_function(struct output *out, const struct flow_function *function)

@@ -114,7 +114,7 @@ static int copy_text(struct flow_text *to, const struct flow_text *from)
 {
 	char *text;
 
-	to->error = from->error;
+	*to = (struct flow_text){ .error = from->error, .is_cut = from->is_cut };
 	if (!from->text)
 		return 0;
 	text = malloc(from->len + 1);
@@ -122,7 +122,8 @@ static int copy_text(struct flow_text *to, const struct flow_text *from)
 		return -ENOMEM;
 	memcpy(text, from->text, from->len);
 	text[from->len] = 0;
-	*to = (struct flow_text){ .text = text, .len = from->len };
+	to->text = text;
+	to->len = from->len;
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #ifndef FLOW_TREE_H
 #define FLOW_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@
 struct flow_text {
 	const char *text; /* NULL: there is none, or it isn't known */
 	size_t len;
+	bool is_cut; /* there was more of it */
 	int error; /* a negative errno, why it isn't known; 0: there is none */
 };
 

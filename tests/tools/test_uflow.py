@@ -207,6 +207,27 @@ def test_uflow_tells_places_and_classes():
     assert "class" not in leaf
 
 
+def test_uflow_marks_names_that_it_cut(tmp_path):
+    long_name, fitting = "f" * 300, "g" * 254
+    script = tmp_path / "long.py"
+    script.write_text(f"""import sys
+def {long_name}(): pass
+def {fitting}(): pass
+print("ready", flush=True)
+sys.stdin.readline()
+{long_name}()
+{fitting}()
+print("done", flush=True)
+sys.stdin.readline()
+""")
+    with Program("python", command=["/usr/bin/python3", script]) as program:
+        with Tool("uflow", "--json", "-C", tmp_path, program.pid) as tool:
+            program.work()
+            records, _ = json_lines(tool.stop()[0])
+    names = [(r["method"], r.get("method_truncated")) for r in records if r["event"] == "enter"]
+    assert names == [("f" * 255, True), (fitting, None)]
+
+
 def test_uflow_filters_keep_the_true_depth():
     whole, _ = json_lines(trace("python")[0])
     depths = {r["depth"] for r in whole if r["method"] == "deep"}
