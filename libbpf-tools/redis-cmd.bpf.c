@@ -115,7 +115,7 @@ static __always_inline struct redis_frame *frame_enter(struct redis_state *serve
 	/* A call whose return was not seen: the stack has been unwound below it. */
 	if (*parent && (sp >= (*parent)->sp ||
 			(*parent)->event.tid != (__u32)bpf_get_current_pid_tgid())) {
-		server->depth = 0;
+		server->depth = server->too_deep = 0;
 		*parent = NULL;
 	}
 	frame = frame_at(server, server->depth);

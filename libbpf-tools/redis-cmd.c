@@ -210,32 +210,14 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-static void find_error(struct redis_shown *shown)
-{
-	const struct redis_row *row = shown->row;
-	struct redis_command other;
-
-	shown->error[0] = 0;
-	if (shown->command.error.data) {
-		redis_error_text(&shown->command.error, shown->error, sizeof(shown->error));
-	} else if (row->error_event &&
-		   !redis_command_parse(&other, row->error_event, row->error_size) &&
-		   other.error.data) {
-		redis_error_text(&other.error, shown->error, sizeof(shown->error));
-	}
-}
-
 static int print_row(struct env *env, const struct redis_row *row)
 {
 	const struct redis_event *event = row->event;
 	struct redis_server *server = redis_servers_find(&env->servers, event->pid);
 	struct redis_shown *shown = &env->shown;
 
-	if (!server || redis_command_parse(&shown->command, event, row->size))
+	if (!server || redis_shown_set(shown, row))
 		return 0;
-	shown->row = row;
-	redis_command_mark_secrets(&shown->command);
-	find_error(shown);
 	shown->client = redis_servers_client(&env->servers, server, event->client_id, event->fd,
 					     event->user);
 	return redis_filter_matches(&env->filter, shown) ? redis_print_row(&env->print, shown) : 0;
@@ -310,34 +292,17 @@ static void check_counted(struct env *env)
 
 /* ---- records -------------------------------------------------------------------------------- */
 
-static int note_connection(struct redis_server *server, const void *data, size_t size)
-{
-	struct redis_command command;
-	const struct redis_arg *host = &command.args[0], *port = &command.args[1];
-	char text[REDIS_ADDRESS_SIZE] = "unix";
-	int len;
-
-	if (redis_command_parse(&command, data, size))
-		return -EINVAL;
-	len = command.count == 2 ? strnlen(host->data, host->kept) : 0;
-	if (command.count == 2 && !len)
-		text[0] = 0; /* it could not be read: the socket is asked, then */
-	else if (command.count == 2 && memchr(host->data, ':', len))
-		snprintf(text, sizeof(text), "[%.*s]:%.5s", len, host->data, port->data);
-	else if (command.count == 2)
-		snprintf(text, sizeof(text), "%.*s:%.5s", len, host->data, port->data);
-	return redis_server_note_connection(server, command.event->fd, text);
-}
-
 static int look_at(struct env *env, pid_t pid)
 {
 	int err = redis_servers_look_at(&env->servers, pid, &env->scan);
 
-	if (env->port && !redis_servers_find(&env->servers, pid)) {
+	if (redis_servers_find(&env->servers, pid))
+		log_info("process %d was found as it begins", pid);
+	if (err > 0) {
 		env->late_pid = pid;
 		env->late_until = timestamp_now() + LATE_NS;
 	}
-	return err;
+	return err < 0 ? err : 0;
 }
 
 static int handle_event(void *ctx, const void *data, size_t size)
@@ -352,7 +317,7 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	if (event->kind == REDIS_STARTED || event->kind == REDIS_STRANGER)
 		return event->kind == REDIS_STARTED || !server ? look_at(env, event->pid) : 0;
 	if (server && event->kind == REDIS_ACCEPTED)
-		return note_connection(server, data, size);
+		return redis_server_note_connection(server, data, size);
 	if (!server || !is_trusted(env, server, data, size))
 		return 0;
 	return redis_rows_add(env->row_queue, event, sizeof(*event) + event->data_len,

@@ -11,6 +11,33 @@
 #include "lib/timestamp.h"
 #include "redis/redis_server.h"
 
+static void find_error(struct redis_shown *shown)
+{
+	const struct redis_row *row = shown->row;
+	struct redis_command other;
+
+	shown->error[0] = 0;
+	if (shown->command.error.data) {
+		redis_error_text(&shown->command.error, shown->error, sizeof(shown->error));
+	} else if (row->error_event &&
+		   !redis_command_parse(&other, row->error_event, row->error_size) &&
+		   other.error.data) {
+		redis_error_text(&other.error, shown->error, sizeof(shown->error));
+	}
+}
+
+int redis_shown_set(struct redis_shown *shown, const struct redis_row *row)
+{
+	int err = redis_command_parse(&shown->command, row->event, row->size);
+
+	if (err)
+		return err;
+	shown->row = row;
+	redis_command_mark_secrets(&shown->command);
+	find_error(shown);
+	return 0;
+}
+
 /* Room for an argument in quotes; NULL without memory. */
 static char *make_room(struct redis_print *print, size_t len)
 {

@@ -36,6 +36,9 @@ struct redis_shown {
 };
 
 /* The columns' names; nothing with JSON. */
+/* All but the client, from a row, which is borrowed. 0 or -EINVAL. */
+int redis_shown_set(struct redis_shown *shown, const struct redis_row *row);
+
 void redis_print_header(const struct redis_print *print);
 /* 0, 1 or negative errno: output_end(). */
 int redis_print_row(struct redis_print *print, const struct redis_shown *shown);

@@ -23,6 +23,7 @@
 #include <blazesym-lite.h>
 
 #include "lib/log.h"
+#include "redis/redis_command.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
@@ -271,6 +272,7 @@ struct redis_server *redis_servers_find(struct redis_servers *servers, pid_t pid
 	return NULL;
 }
 
+/* 0, 1: it may be a server, but doesn't listen on the port wanted, or negative errno. */
 static int look_at(struct redis_servers *servers, pid_t pid, const struct redis_servers_opts *opts)
 {
 	struct redis_server *server = redis_servers_find(servers, pid);
@@ -284,7 +286,7 @@ static int look_at(struct redis_servers *servers, pid_t pid, const struct redis_
 	if (!opts->pid && !is_likely_server(pid))
 		return 0;
 	if (opts->port && !is_listening(pid, opts->port))
-		return 0;
+		return 1;
 	return add_server(servers, pid, opts);
 }
 
@@ -331,7 +333,7 @@ int redis_servers_scan(struct redis_servers *servers, const struct redis_servers
 		return -errno;
 	for (size_t i = 0; i < servers->count; i++)
 		servers->servers[i]->is_seen = false;
-	while (!err && (entry = readdir(dir))) {
+	while (err >= 0 && (entry = readdir(dir))) {
 		char *end;
 		long pid = strtol(entry->d_name, &end, 10);
 
@@ -340,7 +342,7 @@ int redis_servers_scan(struct redis_servers *servers, const struct redis_servers
 	}
 	closedir(dir);
 	drop_gone(servers, opts);
-	return err;
+	return err < 0 ? err : 0;
 }
 
 void redis_servers_free(struct redis_servers *servers)
@@ -451,7 +453,7 @@ const struct redis_client *redis_servers_client(struct redis_servers *servers,
 /* More than any server is allowed to have. */
 #define DESCRIPTORS_MAX (1 << 20)
 
-int redis_server_note_connection(struct redis_server *server, int fd, const char *address)
+static int note_address(struct redis_server *server, int fd, const char *address)
 {
 	size_t count = server->peer_count ? server->peer_count : 64;
 	void *grown;
@@ -471,4 +473,23 @@ int redis_server_note_connection(struct redis_server *server, int fd, const char
 	}
 	snprintf(server->peers[fd], sizeof(*server->peers), "%s", address);
 	return 0;
+}
+
+int redis_server_note_connection(struct redis_server *server, const void *data, size_t size)
+{
+	struct redis_command command;
+	const struct redis_arg *host = &command.args[0], *port = &command.args[1];
+	char text[REDIS_ADDRESS_SIZE] = "unix";
+	int len;
+
+	if (redis_command_parse(&command, data, size))
+		return -EINVAL;
+	len = command.count == 2 ? strnlen(host->data, host->kept) : 0;
+	if (command.count == 2 && !len)
+		text[0] = 0; /* it could not be read: the socket is asked, then */
+	else if (command.count == 2 && memchr(host->data, ':', len))
+		snprintf(text, sizeof(text), "[%.*s]:%.5s", len, host->data, port->data);
+	else if (command.count == 2)
+		snprintf(text, sizeof(text), "%.*s:%.5s", len, host->data, port->data);
+	return note_address(server, command.event->fd, text);
 }

@@ -59,7 +59,10 @@ struct redis_servers_opts {
 
 /* Look for servers that have started or ended since the last call. 0 or negative errno. */
 int redis_servers_scan(struct redis_servers *servers, const struct redis_servers_opts *opts);
-/* A process has begun, or become another program: is it a server? 0 or negative errno. */
+/*
+ * A process has begun, or become another program: is it a server? 0, 1 if it may become one of those
+ * wanted as it doesn't listen on opts->port yet, or negative errno.
+ */
 int redis_servers_look_at(struct redis_servers *servers, pid_t pid,
 			  const struct redis_servers_opts *opts);
 struct redis_server *redis_servers_find(struct redis_servers *servers, pid_t pid);
@@ -82,7 +85,10 @@ const struct redis_client *redis_servers_client(struct redis_servers *servers,
 						struct redis_server *server, uint64_t id,
 						int fd, uint64_t user);
 
-/* A server has accepted a connection as this descriptor, for the next new client on it. 0 or -ENOMEM. */
-int redis_server_note_connection(struct redis_server *server, int fd, const char *address);
+/*
+ * A server has accepted a connection: a record of kind REDIS_ACCEPTED, for the next new client on its
+ * descriptor. 0, -EINVAL or -ENOMEM.
+ */
+int redis_server_note_connection(struct redis_server *server, const void *data, size_t size);
 
 #endif /* REDIS_SERVER_H */

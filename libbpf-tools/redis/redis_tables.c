@@ -109,20 +109,30 @@ static int by_total(const void *a, const void *b)
 	return left->total_ns < right->total_ns ? 1 : left->total_ns > right->total_ns ? -1 : 0;
 }
 
+/* Times of calls; there are none if all were rejected. */
+static void put_times(struct output *out, const struct redis_stat *stat)
+{
+	if (!stat->calls) {
+		output_printf(out, " %9s %9s %9s %11s", "-", "-", "-", "-");
+		return;
+	}
+	output_printf(out, " %9.1f %9.1f %9.1f %11.1f", stat->total_ns / 1e3 / stat->calls,
+		      redis_stat_percentile(stat, 0.5) / 1e3,
+		      redis_stat_percentile(stat, 0.99) / 1e3, stat->max_ns / 1e3);
+}
+
 static int print_stat(const struct redis_tables_opts *opts, const struct redis_stat_key *key,
 		      const struct redis_stat *stat)
 {
-	double mean = stat->calls ? stat->total_ns / 1e3 / stat->calls : 0;
 	struct output *out = opts->output;
 
 	if (!output_is_json(out)) {
 		output_printf(out, "%-7u ", key->pid);
 		output_put_cstr(out, key->name, sizeof(key->name), -16);
-		output_printf(out, " %10.0f %7llu %9.1f %9.1f %9.1f %11.1f %10.1f",
-			      per_second(stat->calls, opts), (unsigned long long)stat->errors, mean,
-			      redis_stat_percentile(stat, 0.5) / 1e3,
-			      redis_stat_percentile(stat, 0.99) / 1e3, stat->max_ns / 1e3,
-			      per_second(stat->bytes, opts) / 1024);
+		output_printf(out, " %10.0f %7llu", per_second(stat->calls, opts),
+			      (unsigned long long)stat->errors);
+		put_times(out, stat);
+		output_printf(out, " %10.1f", per_second(stat->bytes, opts) / 1024);
 		return output_end(out);
 	}
 	output_json_begin(out);
@@ -132,10 +142,12 @@ static int print_stat(const struct redis_tables_opts *opts, const struct redis_s
 	output_json_cstr(out, "command", key->name, sizeof(key->name));
 	output_json_u64(out, "calls", stat->calls);
 	output_json_u64(out, "errors", stat->errors);
-	output_json_double(out, "mean_us", mean);
-	output_json_double(out, "p50_us", redis_stat_percentile(stat, 0.5) / 1e3);
-	output_json_double(out, "p99_us", redis_stat_percentile(stat, 0.99) / 1e3);
-	output_json_double(out, "max_us", stat->max_ns / 1e3);
+	if (stat->calls) {
+		output_json_double(out, "mean_us", stat->total_ns / 1e3 / stat->calls);
+		output_json_double(out, "p50_us", redis_stat_percentile(stat, 0.5) / 1e3);
+		output_json_double(out, "p99_us", redis_stat_percentile(stat, 0.99) / 1e3);
+		output_json_double(out, "max_us", stat->max_ns / 1e3);
+	}
 	output_json_u64(out, "bytes", stat->bytes);
 	return output_end(out);
 }
