@@ -86,8 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (dwarf_types_new(elf, &types))
 		goto cleanup;
-	for (uint64_t addr = 0x250; addr < 0x310; addr += 4) {
-		if (dwarf_scope_new(types, addr, addr & 4 ? "" : NULL, &input.scope))
+	for (uint64_t addr = 0x250; addr < 0x310; addr += 8) {
+		if (dwarf_scope_new(types, addr, addr & 8 ? "" : NULL, &input.scope))
 			continue;
 		print_as(&input, dwarf_scope_retval(input.scope));
 		for (unsigned int i = 0; i < 16 && (variable = dwarf_scope_param(input.scope, i)); i++)

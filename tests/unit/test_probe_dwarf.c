@@ -7,13 +7,17 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include <blazesym-lite.h>
 
+#include "probe/arena.h"
+#include "probe/check.h"
 #include "probe/dwarf.h"
+#include "probe/parse.h"
 
 enum sample_state { SAMPLE_OPEN = 3, SAMPLE_SHUT = -2 };
 
@@ -169,6 +173,56 @@ static void test_types_by_name(void **state)
 	assert_ptr_equal(dwarf_scope_type(scope, "struct sample", 13), dwarf_scope_type(scope, "struct sample", 13));
 }
 
+/* "" or the error of printing an expression at the function's entry. */
+static void check(const char *expression, char *text, size_t size)
+{
+	const struct probe_context context = {
+		.kind = SPEC_ENTRY,
+		.machine = bsl_host_machine(),
+		.scope = scope,
+		.is_relocatable = bsl_elf_type(elf) != BSL_ELF_EXEC,
+		.has_params = true,
+		.retval_type = dwarf_scope_retval(scope),
+		.string_size = 80,
+	};
+	struct arena *arena = arena_new();
+	struct checked *checked;
+	struct diag diag = {};
+	struct spec *spec;
+
+	snprintf(text, size, "p:x:sample_function \"%%O\", %s", expression);
+	assert_int_equal(parse_spec(arena, text, &spec, &diag), 0);
+	check_spec(spec, &context, &checked, &diag);
+	snprintf(text, size, "%s", diag.text);
+	arena_free(arena);
+}
+
+static void test_expressions_with_the_names_of_the_program(void **state)
+{
+	static const char *const good[] = {
+		"sample->name", "*sample", "sample", "sample->points[1][2].y", "&sample->points[1]", "small",
+		"sample_global", "SAMPLE_OPEN == sample->state", "sizeof(struct sample)", "sizeof(*sample->next)",
+		"((struct sample *)arg1)->high", "(enum sample_state)3", "sample->next->next->bytes[2]", "arg1 + 1",
+	};
+	static const char *const bad[][2] = {
+		{"sample->nam", "'nam' is not a field of struct sample (did you mean 'name'?)"},
+		{"sample.name", "sample is a pointer (did you mean 'sample->name'?)"},
+		{"sampel", "'sampel' is not a parameter of sample_function"},
+		{"sample->other->x", "struct sample_incomplete is not known: there is no type information to find its field 'x'"},
+	};
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		check(good[i], text, sizeof(text));
+		assert_string_equal(text, "");
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		check(bad[i][0], text, sizeof(text));
+		assert_string_equal(text, bad[i][1]);
+	}
+}
+
 static void test_places_without_a_function(void **state)
 {
 	struct dwarf_scope *nowhere;
@@ -185,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_members_are_where_the_compiler_put_them),
 		cmocka_unit_test(test_enumerations),
 		cmocka_unit_test(test_types_by_name),
+		cmocka_unit_test(test_expressions_with_the_names_of_the_program),
 		cmocka_unit_test(test_places_without_a_function),
 	};
 
