@@ -460,6 +460,14 @@ int bsl_elf_dwarf(struct bsl_elf *elf, Dwarf **dwarf, Dwarf_CFI **cfi)
 	return 0;
 }
 
+void bsl_elf_split_unit(struct bsl_elf *elf, void *unit)
+{
+	Dwarf_Die *die = unit;
+
+	if (!dwarf_open(elf))
+		*die = unit_code(elf->dwarf, die);
+}
+
 static void line_add(struct bsl_line *lines, size_t n, size_t i, struct bsl_line *line,
 		     Dwarf_Die *die)
 {

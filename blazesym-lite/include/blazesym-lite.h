@@ -255,6 +255,12 @@ struct Dwarf;
 struct Dwarf_CFI_s;
 int bsl_elf_dwarf(struct bsl_elf *elf, struct Dwarf **dwarf, struct Dwarf_CFI_s **cfi);
 
+/*
+ * Where the compiler split a unit's DWARF off (-gsplit-dwarf): makes of the Dwarf_Die of its skeleton the one of the
+ * unit in the other file, if that is there and can be opened without harm. Others stay what they are.
+ */
+void bsl_elf_split_unit(struct bsl_elf *elf, void *unit);
+
 /* ---- instructions --------------------------------------------------------------------------- */
 
 /*

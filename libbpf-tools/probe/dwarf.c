@@ -101,9 +101,11 @@ int dwarf_search(struct dwarf_types *types, Dwarf_Die *first, dwarf_entry_fn fn,
 	Dwarf_CU *at = NULL;
 	Dwarf_Die unit;
 
-	while (!err && !dwarf_get_units(types->dwarf, at, &at, NULL, NULL, &unit, NULL))
+	while (!err && !dwarf_get_units(types->dwarf, at, &at, NULL, NULL, &unit, NULL)) {
+		bsl_elf_split_unit(types->elf, &unit);
 		if (unit.addr != first->addr)
 			err = search_children(&unit, fn, ctx, 0);
+	}
 	return err;
 }
 

@@ -241,9 +241,10 @@ int dwarf_scope_new(struct dwarf_types *types, uint64_t addr, const char *inline
 		return -ENOMEM;
 	made->types = types;
 	made->addr = addr;
-	if (!dwarf_addrdie(types->dwarf, addr, &made->unit) ||
-	    !chain_find(&chain, &made->unit, addr, 0) ||
-	    dwarf_tag(&chain.dies[0]) != DW_TAG_subprogram)
+	if (!dwarf_addrdie(types->dwarf, addr, &made->unit))
+		return -ENOENT;
+	bsl_elf_split_unit(types->elf, &made->unit);
+	if (!chain_find(&chain, &made->unit, addr, 0) || dwarf_tag(&chain.dies[0]) != DW_TAG_subprogram)
 		return -ENOENT;
 	made->language = dwarf_language(&made->unit);
 	if (scope_fill(made, &chain, inlined))

@@ -38,3 +38,10 @@ TARGET_EXTRA += $(TARGET_O0)
 $(TARGET_O0): $(BUILD)/targets/%-O0: tests/targets/%.c tests/targets/target.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) -D_GNU_SOURCE -O0 -g $< -o $@
+
+# ... and it may lie in another file.
+TARGET_SPLIT := $(BUILD)/targets/server-split
+TARGET_EXTRA += $(TARGET_SPLIT)
+$(TARGET_SPLIT): $(BUILD)/targets/%-split: tests/targets/%.c tests/targets/target.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -O2 -g -gsplit-dwarf $< -o $@

@@ -201,6 +201,15 @@ def test_lists_parameters_with_their_types(server):
     assert [line.strip() for line in out.splitlines()[1:]] == ["struct request *req", "int depth", "int retval"]
 
 
+def test_split_dwarf_is_found():
+    log, seen = traced("server-split", 'p:handle (depth == 1) "%s %d %d", req->path, req->len, req->method')
+    assert seen == [line.split(" = ")[0] for line in logged(log, "handle")]
+    log, seen = traced("server-split", f'p:server.c:{line_of("second")} "%d", twice')
+    assert seen == logged(log, "end")
+    _, seen = traced("server-split", 'p:sum_big "%s", latest->next->path')
+    assert seen == ["/next"] * ROUNDS
+
+
 def test_a_written_signature_wins():
     _, seen = traced("server", 'p:handle(long r, short n) (n == 1) "%d %d", sizeof(n), r != 0')
     assert seen == ["2 1"] * ROUNDS
