@@ -93,6 +93,12 @@ static int gen_frame(struct generator *g, const struct machine *m, bool is_retur
 	}
 }
 
+/* A function's RET instructions are several places: the probe is the place, by a number that no place has. */
+static uint64_t probe_as_place(const struct generator *g)
+{
+	return 1ull << 32 | g->opts->probe;
+}
+
 /* The key of this call, on the stack; jumps to failed if it can't be told. */
 static int gen_key(struct generator *g, bool is_return, int failed)
 {
@@ -103,9 +109,8 @@ static int gen_key(struct generator *g, bool is_return, int failed)
 	if (g->record->checked->context->machine == EM_AARCH64)
 		m++;
 	if (g->opts->frame == GENERATE_FRAME_GO) {
-		/* Its returns are several places: let the probe itself be the place. */
 		gen_go_key(g, m, key, failed);
-		code_mov_imm(c, place, g->opts->probe);
+		code_mov_imm(c, place, probe_as_place(g));
 		code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_PLACE), place);
 		return key;
 	}
@@ -117,8 +122,8 @@ static int gen_key(struct generator *g, bool is_return, int failed)
 	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_OWNER), thread);
 	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_FRAME), gen_frame(g, m, is_return));
 	if (g->opts->frame == GENERATE_FRAME_SITE) {
-		/* As Go's. None of these functions ends in another, so that no two have one frame. */
-		code_mov_imm(c, place, g->opts->probe);
+		/* None of these functions ends in another, so that no two have one frame. */
+		code_mov_imm(c, place, probe_as_place(g));
 	} else if (g->opts->place_is_cookie) {
 		code_mov(c, BPF_REG_1, g->ctx);
 		code_call(c, BPF_FUNC_get_attach_cookie, 1);
