@@ -30,7 +30,8 @@
 /* The map of values kept at entries: 24 bytes to at most 64. */
 struct vm_kept {
 	int used;
-	unsigned char key[24], value[64];
+	_Alignas(8) unsigned char key[24];
+	_Alignas(8) unsigned char value[64];
 };
 
 struct vm {
@@ -39,10 +40,10 @@ struct vm {
 	int submitted;
 	uint64_t lost[8], unreadable[8], overflow[8];
 	/* The aggregate's map: max_keys at most. */
-	unsigned char keys[VM_MAX_KEYS][VM_MAX_KEY];
+	_Alignas(8) unsigned char keys[VM_MAX_KEYS][VM_MAX_KEY];
 	uint64_t values[VM_MAX_KEYS][66];
 	uint32_t key_size, key_count, max_keys;
-	unsigned char scratch[3][16384];
+	_Alignas(8) unsigned char scratch[3][16384];
 	uint32_t waiting;
 	int wakeups;
 	int ring_full;
@@ -178,7 +179,7 @@ static int64_t vm_get_stack(struct vm *vm, void *buf, size_t size, uint64_t flag
 
 static uint64_t vm_call(struct vm *vm, int helper, const uint64_t *r)
 {
-	static unsigned char spare[8];
+	static _Alignas(8) unsigned char spare[8];
 
 	switch (helper) {
 	case BPF_FUNC_map_lookup_elem:
