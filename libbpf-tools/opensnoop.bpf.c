@@ -97,7 +97,9 @@ static __always_inline int record(struct exit_context *ctx, __u32 tid, struct pe
 	return 0;
 }
 
-static __always_inline int leave(struct exit_context *ctx)
+/* For all of the calls. */
+SEC("tracepoint")
+int leave_call(struct exit_context *ctx)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct pending *pending;
@@ -109,24 +111,6 @@ static __always_inline int leave(struct exit_context *ctx)
 		record(ctx, tid, pending);
 	bpf_map_delete_elem(&pendings, &tid);
 	return 0;
-}
-
-SEC("tracepoint/syscalls/sys_exit_open")
-int leave_open(struct exit_context *ctx)
-{
-	return leave(ctx);
-}
-
-SEC("tracepoint/syscalls/sys_exit_openat")
-int leave_openat(struct exit_context *ctx)
-{
-	return leave(ctx);
-}
-
-SEC("tracepoint/syscalls/sys_exit_openat2")
-int leave_openat2(struct exit_context *ctx)
-{
-	return leave(ctx);
 }
 
 char LICENSE[] SEC("license") = "GPL";

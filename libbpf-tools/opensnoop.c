@@ -201,9 +201,9 @@ static int attach_calls(void *ctx)
 	struct env *env = ctx;
 	const struct opensnoop_bpf *skel = env->skel;
 	const struct tool_tracepoint calls[] = {
-		{ skel->progs.leave_open, "syscalls", "sys_exit_open", true },
-		{ skel->progs.leave_openat, "syscalls", "sys_exit_openat", true },
-		{ skel->progs.leave_openat2, "syscalls", "sys_exit_openat2", true },
+		{ skel->progs.leave_call, "syscalls", "sys_exit_open", true },
+		{ skel->progs.leave_call, "syscalls", "sys_exit_openat", true },
+		{ skel->progs.leave_call, "syscalls", "sys_exit_openat2", true },
 		{ skel->progs.enter_open, "syscalls", "sys_enter_open", true },
 		{ skel->progs.enter_openat, "syscalls", "sys_enter_openat", true },
 		{ skel->progs.enter_openat2, "syscalls", "sys_enter_openat2", true },

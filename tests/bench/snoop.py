@@ -196,7 +196,7 @@ def storm():
         return target("execs", EXECS, 4, folder)
 
 
-CONNECTING = "import socket\nwhile True: socket.socket().connect_ex(('127.0.0.1', 1))"
+CONNECTING = "import socket, time\nwhile True: socket.socket().connect_ex(('127.0.0.1', 1)); time.sleep(0.001)"
 LOADS = {
     "execsnoop": (Load(["sh", "-c", "while :; do /bin/true; done"], rb"\strue\s", storm), seen_execs,
                   {"": ["-x"], "libbpf-tools": ["-x", "--max-args", "60"],
