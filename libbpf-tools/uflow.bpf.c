@@ -184,11 +184,13 @@ static __always_inline __s16 read_string(char *data, __u32 *at, __u64 address, _
 	start &= UFLOW_NAME_SIZE * 4 - 1;
 	if (len < 0) {
 		got = bpf_probe_read_user_str(data + start, size, (void *)address);
-		if (got <= 0 && fault_in(address))
+		if (got < 0 && fault_in(address))
 			got = bpf_probe_read_user_str(data + start, size, (void *)address);
-		if (got <= 0)
+		if (got < 0)
 			return -EFAULT;
-		got--;
+		/* Of an empty string older kernels don't count the NUL. */
+		if (got)
+			got--;
 	} else {
 		__u32 wanted = len < size ? len : size - 1;
 
@@ -198,8 +200,8 @@ static __always_inline __s16 read_string(char *data, __u32 *at, __u64 address, _
 			return -EFAULT;
 		got = wanted;
 	}
-	if (got >= size)
-		return -EFAULT;
+	asm volatile("" : "+r"(got));
+	got &= UFLOW_FILE_SIZE - 1;
 	*at = start + got;
 	return got;
 }
