@@ -373,7 +373,8 @@ static struct unit_index *unit_index_get(struct dwarf_state *state, Dwarf_Die *u
 		unit_index_free(index);
 		return NULL;
 	}
-	qsort(index->ranges, index->nr, sizeof(*index->ranges), range_compare);
+	if (index->nr)
+		qsort(index->ranges, index->nr, sizeof(*index->ranges), range_compare);
 	index->unit = offset;
 	index->next = state->units;
 	return state->units = index;
