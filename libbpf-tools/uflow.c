@@ -72,7 +72,8 @@ static const struct argp_option arguments[] = {
 	{ "threads", 'T', NULL, 0, "Name the thread; a call tree for each", 1 },
 	{ "call-tree", KEY_CALL_TREE, NULL, 0, "Print no calls but, at the end, the tree of them "
 					       "with their number and time", 2 },
-	{ "methods", KEY_METHODS, NULL, 0, "The same for each method, whoever called it", 2 },
+	{ "methods", KEY_METHODS, NULL, 0, "Print no calls but, at the end, a list of the "
+					   "methods with their number of calls and time", 2 },
 	{ "folded", KEY_FOLDED, NULL, 0, "Print no calls but, at the end, a line for each stack "
 					 "with its own nanoseconds, for flamegraph.pl", 2 },
 	{},
