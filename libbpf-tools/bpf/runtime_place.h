@@ -89,4 +89,13 @@ struct runtime_place_spec {
 	struct usdt_arg args[RUNTIME_ROLES];
 };
 
+/* Without cookies, a place is known by where it is. */
+struct usdt_ip {
+	__u64 ip;	/* run-time address of the place; with tgid 0: the USDT_IP_IN_PAGE part of it, in any process */
+	__u32 tgid;
+	__u32 pad;
+};
+
+#define USDT_IP_IN_PAGE 0xfff
+
 #endif /* BPF_RUNTIME_PLACE_H */

@@ -20,12 +20,6 @@ struct {
 	__type(value, struct runtime_place_spec);
 } places SEC(".maps");
 
-struct usdt_ip {
-	__u64 ip;	/* run-time address of the place */
-	__u32 tgid;
-	__u32 pad;
-};
-
 /* Only filled without cookies: the index of a place; for the one return probe that a process may have: USDT_IP_RETURN. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -47,6 +41,12 @@ static __always_inline __u32 usdt_place_number(struct pt_regs *ctx)
 	if (!found) {
 		/* At a return probe the address is where the function returns to. */
 		key.ip = USDT_IP_RETURN;
+		found = bpf_map_lookup_elem(&usdt_ips, &key);
+	}
+	if (!found) {
+		/* A process that user space hasn't seen yet: pages keep the lower bits, if these are one place's alone. */
+		key.ip = PT_REGS_IP(ctx) & USDT_IP_IN_PAGE;
+		key.tgid = 0;
 		found = bpf_map_lookup_elem(&usdt_ips, &key);
 	}
 	return found ? *found : -1u;

@@ -76,7 +76,7 @@ static int attach_alike(struct runtime_attach *attach, const struct runtime_imag
 		/* A perf event's process is a thread: there the program filters. */
 		.pid = attach->features.uprobe_multi_pid ? attach->pid : 0,
 	};
-	size_t attached;
+	size_t attached = 0;
 	int err = 0, fd;
 
 	if (!places)

@@ -24,6 +24,19 @@ static int found_image(void *ctx, struct runtime_image *image)
 	return err < 0 ? err : 0;
 }
 
+/* Without cookies, for processes that are hit before they are found. Two places at once are none. */
+static void note_place_in_page(const struct runtime_session *session, const struct runtime_place *place,
+			       uint32_t index)
+{
+	const struct usdt_ip key = { .ip = place->addr & USDT_IP_IN_PAGE };
+	const uint32_t none = -1;
+
+	if (!session->ips || session->attach.features.cookie || place->is_return)
+		return;
+	if (bpf_map_update_elem(bpf_map__fd(session->ips), &key, &index, BPF_NOEXIST))
+		bpf_map_update_elem(bpf_map__fd(session->ips), &key, &none, BPF_ANY);
+}
+
 /* Before a place is attached to: the kernel side must know it then. */
 static int note_place(void *ctx, const struct runtime_image *image, const struct runtime_place *place,
 		      uint64_t cookie)
@@ -40,16 +53,14 @@ static int note_place(void *ctx, const struct runtime_image *image, const struct
 	session->attached_count = cookie + 1;
 	if (!session->places)
 		return 0;
+	note_place_in_page(session, place, index);
 	return bpf_map_update_elem(bpf_map__fd(session->places), &index, &place->spec, BPF_ANY);
 }
 
 /* Without cookies, a place is known by its address in each process. */
 static void found_process(void *ctx, const struct runtime_process *process)
 {
-	struct {
-		uint64_t ip;
-		uint32_t tgid, pad;
-	} key = { .tgid = process->pid };
+	struct usdt_ip key = { .tgid = process->pid };
 	struct runtime_session *session = ctx;
 
 	if (session->found_process)
@@ -58,7 +69,8 @@ static void found_process(void *ctx, const struct runtime_process *process)
 		return;
 	for (uint32_t i = 0; i < session->attached_count; i++) {
 		for (int use = 0; use < process->uses_count; use++) {
-			if (process->uses[use].image != session->attached[i].image)
+			if (process->uses[use].image != session->attached[i].image ||
+			    session->attached[i].place->is_return)
 				continue;
 			key.ip = session->attached[i].place->addr + process->uses[use].bias;
 			bpf_map_update_elem(bpf_map__fd(session->ips), &key, &i, BPF_ANY);

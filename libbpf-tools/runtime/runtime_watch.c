@@ -107,6 +107,15 @@ static uint64_t read_start_time(pid_t pid)
 	return start ?: 1;
 }
 
+/* Not so for kernel threads and for processes that are ending. */
+static bool has_program(pid_t pid)
+{
+	char path[32], target[1];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	return readlink(path, target, sizeof(target)) >= 0;
+}
+
 static void read_cmdline(struct runtime_process *process)
 {
 	ssize_t len = read_proc(process->pid, "cmdline", process->cmdline, sizeof(process->cmdline));
@@ -237,8 +246,8 @@ int runtime_watch_look(struct runtime_watch *watch, pid_t pid)
 	fresh.start_time = start_time;
 	fresh.is_there = true;
 	err = look(watch, &fresh);
-	/* Unless it is gone by now. */
-	if (fresh.uses_count || process->start_time != start_time)
+	/* What was known of one that is ending stays known. */
+	if (fresh.uses_count || process->start_time != start_time || has_program(pid))
 		*process = fresh;
 	return err;
 }

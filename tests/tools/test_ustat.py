@@ -136,7 +136,7 @@ def test_java_methods_objects_and_threads_equal_the_programs():
     found = difference("java", runtimes.java(0, 0, 1001, 101, flag), runtimes.java(0, 0, 2235, 668, flag))
     # A constructor is a method: Thing's and Object's.
     # The virtual machine's own threads do something, too, not always the same.
-    assert found["objects"] == 567 and abs(found["methods"] - 1234 - 2 * 567) < 50
+    assert abs(found["objects"] - 567) < 50 and abs(found["methods"] - 1234 - 2 * 567) < 50
     assert difference("java", runtimes.java(0, 1), runtimes.java(0, 5))["threads"] == 4
 
 
