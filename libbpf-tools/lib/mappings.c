@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * A dummy perf event a CPU, whose side band tells of mmap and fork; records as in linux/perf_event.h, enum perf_event_type.
+ * A dummy perf event a CPU, whose side band tells of mmap and fork; records as in
+ * linux/perf_event.h, enum perf_event_type.
  */
 #include "lib/mappings.h"
 
@@ -175,7 +176,10 @@ static void take_fork(struct mappings *mappings, const struct fork_record *recor
 	if (record->pid == record->ppid)
 		return;		/* a thread */
 	process = process_slot(mappings, (pid_t)record->pid, true);
-	/* Its own mappings may have been read first, from another CPU's ring; older ones were another process's. */
+	/*
+	 * Its own mappings may have been read first, from another CPU's ring; older ones were
+	 * another process's.
+	 */
 	if (process->count && process->mappings[0].time < record->time) {
 		process_clear(process);
 		process->pid = (pid_t)record->pid;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * What all processes map as code, seen when they do it: /proc/PID/maps is gone as soon as a process ends, which short-lived
- * ones have done before their stacks are looked at. The kernel tells by perf events, as it does perf-record(1).
+ * What all processes map as code, seen when they do it: /proc/PID/maps is gone as soon as a process
+ * ends, which short-lived ones have done before their stacks are looked at. The kernel tells by
+ * perf events, as it does perf-record(1).
  */
 #ifndef LIB_MAPPINGS_H
 #define LIB_MAPPINGS_H
@@ -19,8 +20,9 @@ void mappings_free(struct mappings *mappings);
 void mappings_drain(struct mappings *mappings);
 
 /*
- * The code that a process has mapped since then, and what it got from its parent; of places mapped several times (by
- * exec) the last. It may have ended: the last few thousand processes are kept. NULL: nothing is known. Valid until the next call.
+ * The code that a process has mapped since then, and what it got from its parent; of places mapped
+ * several times (by exec) the last. It may have ended: the last few thousand processes are kept.
+ * NULL: nothing is known. Valid until the next call.
  */
 const struct bsl_maps *mappings_of(struct mappings *mappings, pid_t pid);
 

@@ -15,6 +15,8 @@
 #include "lib/output.h"
 
 #define REASONS (BSL_NO_MEMORY + 1)
+/* A program and its trampoline, which older kernels' kallsyms doesn't name. */
+#define MAX_TRACER_FRAMES 4
 
 struct stack_names {
 	struct bsl_symbolizer *symbolizer;	/* NULL until needed */
@@ -88,8 +90,8 @@ static int names_reserve(struct stack_names *names, size_t count)
 }
 
 /*
- * The kernel's own stack, seen from a tracing program, begins with the frames of that program and of what called it: a
- * trampoline, or kernel/trace/bpf_trace.c.
+ * The kernel's own stack, seen from a tracing program, begins with the frames of that program and
+ * of what called it: a trampoline, or kernel/trace/bpf_trace.c.
  */
 static bool is_tracer(const struct bsl_location *location)
 {
@@ -108,8 +110,8 @@ static size_t count_unknown(const struct stack_names *names, size_t count)
 }
 
 /*
- * By what the process maps now; where that leaves something open, as it has ended or executed another program since, by what it
- * was seen to map, if that says more.
+ * By what the process maps now; where that leaves something open, as it has ended or executed
+ * another program since, by what it was seen to map, if that says more.
  */
 static int find_in_process(struct stack_names *names, const struct stack *stack)
 {
@@ -134,9 +136,25 @@ static int find_in_process(struct stack_names *names, const struct stack *stack)
 				     names->locations);
 }
 
+/* The first frame that isn't the tracer's: at the latest the one of the function that was probed. */
+static size_t first_frame(const struct stack_names *names, const struct stack *stack)
+{
+	size_t first = 0;
+
+	if (stack->tgid)
+		return 0;
+	for (size_t i = 0; stack->function && i < stack->count && i < MAX_TRACER_FRAMES; i++)
+		if (names->locations[i].name && !strcmp(names->locations[i].name, stack->function))
+			return i;
+	while (first < stack->count && is_tracer(&names->locations[first]))
+		first++;
+	return first;
+}
+
 /*
- * names->locations of the stack's frames, from *first on. A return address belongs to the call before it, so that one
- * less is looked up; offsets are those of the address itself. 0 or -1: out of memory.
+ * names->locations of the stack's frames, from *first on. A return address belongs to the call
+ * before it, so that one less is looked up; offsets are those of the address itself. 0 or -1: out
+ * of memory.
  */
 static int names_find(struct stack_names *names, const struct stack *stack, size_t *first)
 {
@@ -157,8 +175,7 @@ static int names_find(struct stack_names *names, const struct stack *stack, size
 		return -1;
 	for (size_t i = 0; i < stack->count; i++)
 		names->locations[i].offset += stack->addrs[i] - names->addrs[i];
-	while (!stack->tgid && *first < stack->count && is_tracer(&names->locations[*first]))
-		++*first;
+	*first = first_frame(names, stack);
 	return 0;
 }
 

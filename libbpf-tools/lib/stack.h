@@ -12,12 +12,15 @@
 
 struct output;
 
-/* The most frames that are recorded: the kernel's default limit, PERF_MAX_STACK_DEPTH of linux/perf_event.h. */
+/*
+ * The most frames that are recorded: the kernel's default limit, PERF_MAX_STACK_DEPTH of
+ * linux/perf_event.h.
+ */
 #define STACK_MAX_DEPTH 127
 
 /*
- * How deep a stack the kernel walks (sysctl kernel.perf_event_max_stack), at most STACK_MAX_DEPTH: a stack of that
- * many frames may have been cut.
+ * How deep a stack the kernel walks (sysctl kernel.perf_event_max_stack), at most STACK_MAX_DEPTH:
+ * a stack of that many frames may have been cut.
  */
 unsigned int stack_depth(void);
 
@@ -29,8 +32,8 @@ struct stack_names *stack_names_new(void);
 void stack_names_free(struct stack_names *names);
 
 /*
- * See what processes map from now on, so that stacks of those that end soon have names. Where the kernel doesn't let us, they don't.
- * Costs a perf event a CPU.
+ * See what processes map from now on, so that stacks of those that end soon have names. Where the
+ * kernel doesn't let us, they don't. Costs a perf event a CPU.
  */
 void stack_names_watch(struct stack_names *names);
 /* Take what was seen: now and then, every 100 ms or so. */
@@ -42,31 +45,41 @@ struct stack {
 	const uint64_t *addrs;
 	size_t count;
 	bool is_cut;		/* there may be more frames than were recorded */
-	/* The first address is that of an instruction (a probe's), not of a return into its caller. */
+	/*
+	 * The first address is that of an instruction (a probe's), not of a return into its caller.
+	 */
 	bool first_is_exact;
+	/* The function that was probed, or NULL: frames before it are the tracer's own. */
+	const char *function;
 	int err;		/* errno if it could not be recorded: then it has no frames */
 };
 
-/* Look the names up now and forget them: what they come from is then kept, though the process may end. */
+/*
+ * Look the names up now and forget them: what they come from is then kept, though the process may
+ * end.
+ */
 void stack_note(struct stack_names *names, const struct stack *stack);
 
 /*
- * A line a frame, as BCC prints them: 8 blanks, the address if wanted (%16x), symbol+0xoffset [module]; then a line for what
- * is not there. A frame without a name is [unknown], and counted: stack_tell_unknown().
+ * A line a frame, as BCC prints them: 8 blanks, the address if wanted (%16x), symbol+0xoffset
+ * [module]; then a line for what is not there. A frame without a name is [unknown], and counted:
+ * stack_tell_unknown().
  */
 void stack_print(struct stack_names *names, const struct stack *stack, bool addresses,
 		 struct output *out);
 
 /*
- * A member of the object being written: "key":[{"address":A,"symbol":"s","offset":O,"module":"m"},...], innermost first;
- * symbol is null and symbol_error says why where there is no name; "key_cut":true if there may be more frames. A stack that
- * couldn't be recorded is null, and "key_error" says why.
+ * A member of the object being written:
+ * "key":[{"address":A,"symbol":"s","offset":O,"module":"m"},...], innermost first; symbol is null
+ * and symbol_error says why where there is no name; "key_cut":true if there may be more frames. A
+ * stack that couldn't be recorded is null, and "key_error" says why.
  */
 void stack_json(struct stack_names *names, const struct stack *stack, const char *key,
 		struct output *out);
 
 /*
- * One address as "symbol+0xoffset", with " [module]" if it is a process's (BCC's %K and %U). Returns buf.
+ * One address as "symbol+0xoffset", with " [module]" if it is a process's (BCC's %K and %U).
+ * Returns buf.
  */
 const char *stack_symbol(struct stack_names *names, pid_t tgid, uint64_t addr, char *buf, size_t size);
 

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * Counting in the kernel: the record, put together in scratch memory, is the key of a map (probe/aggregate.h) whose value is
- * added to. Behind it the scratch slot has a value that nobody writes to: the zeros that a new key starts with.
+ * Counting in the kernel: the record, put together in scratch memory, is the key of a map
+ * (probe/aggregate.h) whose value is added to. Behind it the scratch slot has a value that nobody
+ * writes to: the zeros that a new key starts with.
  */
 #include <errno.h>
 
 #include "probe/aggregate.h"
 #include "probe/generate_private.h"
 
-/* Clear what comes behind the fixed part: reading from address 0 fails, and then the helper clears its buffer. */
+/*
+ * Clear what comes behind the fixed part: reading from address 0 fails, and then the helper clears
+ * its buffer.
+ */
 void generate_clear_key(struct generator *g)
 {
 	struct code *c = g->code;
@@ -34,7 +38,10 @@ static void gen_lookup(struct generator *g, int value)
 	code_mov(c, value, BPF_REG_0);
 }
 
-/* A new key; where its values are addresses in a process, the consumer is told, to look names up while it lives. */
+/*
+ * A new key; where its values are addresses in a process, the consumer is told, to look names up
+ * while it lives.
+ */
 static void gen_add_key(struct generator *g, int value, int full)
 {
 	struct code *c = g->code;

@@ -8,8 +8,8 @@
 #include "probe/generate_private.h"
 
 /*
- * Where the function that was just entered will return to: on top of the stack, or in the link register. The helper
- * leaves a zero if it can't be read.
+ * Where the function that was just entered will return to: on top of the stack, or in the link
+ * register. The helper leaves a zero if it can't be read.
  */
 static void gen_caller(struct generator *g)
 {

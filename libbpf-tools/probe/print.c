@@ -164,7 +164,7 @@ static void print_time(struct print *print, const struct record_view *view)
 }
 
 /* True if there was one to print. */
-static bool print_stacks(struct print *print, const struct record_view *view)
+static bool print_stacks(struct print *print, const struct hit *hit)
 {
 	static const char *const keys[] = {"kernel_stack", "user_stack"};
 	uint64_t addrs[STACK_MAX_DEPTH + 1];
@@ -172,9 +172,10 @@ static bool print_stacks(struct print *print, const struct record_view *view)
 	bool any = false;
 
 	for (enum record_stack i = 0; i < RECORD_STACKS; i++) {
-		if (record_stack(view, i, addrs, &stack))
+		if (record_stack(&hit->view, i, addrs, &stack))
 			continue;
 		any = true;
+		stack.function = hit->place->name;
 		if (print->is_json)
 			stack_json(print->names, &stack, keys[i], print->opts.out);
 		else
@@ -214,7 +215,7 @@ static int print_text(struct print *print, const struct hit *hit)
 
 	print_row(print, hit);
 	end = output_end(print->opts.out);
-	if (end >= 0 && print_stacks(print, &hit->view))
+	if (end >= 0 && print_stacks(print, hit))
 		output_end_line(print->opts.out);
 	return end;
 }
@@ -241,7 +242,7 @@ static int json_values(struct print *print, const struct hit *hit)
 		err = record_json(&hit->view, print->names, out);
 	}
 	if (!err)
-		print_stacks(print, &hit->view);
+		print_stacks(print, hit);
 	return err;
 }
 
@@ -385,7 +386,7 @@ static int text_added_up(struct print *print, const struct hit *hit, const uint6
 
 	print_row(print, hit);
 	end = output_end(out);
-	print_stacks(print, &hit->view);
+	print_stacks(print, hit);
 	output_printf(out, "-->COUNT %llu", (unsigned long long)values[0]);
 	output_end_line(out);
 	output_end_line(out);
@@ -411,7 +412,7 @@ static int text_total(struct print *print, const struct hit *hit, const uint64_t
 	}
 	print_func(print, hit);
 	end = output_end(out);
-	if (print_stacks(print, &hit->view) && !is_hist)
+	if (print_stacks(print, hit) && !is_hist)
 		output_end_line(out);
 	if (is_hist) {
 		aggregate_print_hist(values, out);

@@ -22,7 +22,7 @@ struct print_opts {
 	bool time, offset, unix_time, cpu;
 	bool addresses;			/* in stacks */
 	enum aggregate aggregate;	/* made by the programs, in the probes' maps */
-	bool add_up;			/* count equal records here and print them with the summary, as BCC's -A does */
+	bool add_up;			/* count equal records, to be printed by print_summary(): -A */
 	uint64_t max_hits;		/* with add_up: end after so many; 0: never */
 };
 
@@ -32,15 +32,20 @@ void print_free(struct print *print);
 
 void print_header(struct print *print);
 
-/* To be called every 100 ms or so: keeps up with what processes map, where that is needed for stacks. */
+/*
+ * To be called every 100 ms or so: keeps up with what processes map, where that is needed for
+ * stacks.
+ */
 void print_update(struct print *print);
 
-/* A record as received, for struct events_opts: 0, what output_end() returned, or a negative errno. */
+/*
+ * A record as received, for struct events_opts: 0, what output_end() returned, or a negative errno.
+ */
 int print_record(void *print, const void *data, size_t size);
 
 /*
- * What was added up since the last summary, the most first. map_fds: of each probe's aggregate; NULL with add_up. 0, or as
- * print_record().
+ * What was added up since the last summary, the most first. map_fds: of each probe's aggregate;
+ * NULL with add_up. 0, or as print_record().
  */
 int print_summary(struct print *print, const int *map_fds);
 

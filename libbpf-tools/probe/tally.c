@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * Open addressing over an array of rows, each one block of memory: header, values, values as last told, key.
+ * Open addressing over an array of rows, each one block of memory: header, values, values as last
+ * told, key.
  */
 #include "probe/tally.h"
 

@@ -27,8 +27,9 @@ struct tally_row {
 };
 
 /*
- * The rows that have changed since the last call, the highest rank first (equal ones by their keys), with by how much their values
- * grew since then: valid until the next call. Returns their number, or -ENOMEM.
+ * The rows that have changed since the last call, the highest rank first (equal ones by their
+ * keys), with by how much their values grew since then: valid until the next call. Returns their
+ * number, or -ENOMEM.
  */
 int tally_changes(struct tally *tally, int64_t (*rank)(const uint64_t *values),
 		  const struct tally_row **rows);

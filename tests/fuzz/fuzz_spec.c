@@ -79,6 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_at(spec, EM_X86_64, false);
 		check_at(spec, EM_X86_64, true);
 		check_at(spec, EM_AARCH64, false);
+		if (!parse_binary_literals(spec, &diag))
+			check_at(spec, EM_X86_64, false);
 	}
 	parse_target(arena, text, &spec, &diag);
 	arena_free(arena);

@@ -245,7 +245,8 @@ def test_exported_function_of_a_library_by_its_path():
     path = re.search(r"libtinfo\S* => (\S+)", ldd).group(1)
     result, _, lines, _ = traced(f'r:{path}:curses_version "Version=%s", retval',
                                  run=lambda: subprocess.check_output(["tput", "-V"], text=True))
-    assert messages(lines, "curses_version") == [f"Version={result.strip()}"]
+    # "?" where uprobes can't wait for a page that isn't in memory (before Linux 6.0).
+    assert messages(lines, "curses_version") in ([f"Version={result.strip()}"], ["Version=?"])
 
 
 MAIN = r"""
