@@ -60,15 +60,18 @@ static const struct runtime_row node_rows[] = {
 	  .note = "worker threads" },
 };
 
+/* Of usdt_perl_level(): 5.36. */
+#define PERL_CONTEXTS .versions = { 36, 36 }
+
 /* cv.h, gv.h, hv.h; see usdt_perl_sub() for the names. */
 static const struct runtime_row perl_rows[] = {
 	{ RUNTIME_METHOD_ENTRY, .symbol = "Perl_pp_entersub", .reader = RUNTIME_READ_PERL_SUB,
 	  .values = { METHOD = OP(1) } },
-	{ RUNTIME_METHOD_RETURN, .symbol = "Perl_pp_leavesub", .reader = RUNTIME_READ_PERL_SUB,
+	{ RUNTIME_METHOD_RETURN, .symbol = "Perl_pp_leavesub", PERL_CONTEXTS, .reader = RUNTIME_READ_PERL_SUB,
 	  .values = { METHOD = OP(1) } },
-	{ RUNTIME_METHOD_RETURN, .symbol = "Perl_pp_leavesublv", .reader = RUNTIME_READ_PERL_SUB,
+	{ RUNTIME_METHOD_RETURN, .symbol = "Perl_pp_leavesublv", PERL_CONTEXTS, .reader = RUNTIME_READ_PERL_SUB,
 	  .values = { METHOD = OP(1) }, .note = "not when left by die" },
-	{ RUNTIME_METHOD_UNWIND, .symbol = "Perl_dounwind", .follow_jump = true,
+	{ RUNTIME_METHOD_UNWIND, .symbol = "Perl_dounwind", PERL_CONTEXTS, .follow_jump = true,
 	  .reader = RUNTIME_READ_PERL_SUB, .values = { METHOD = OP(1), NUMBER = OP(2) } },
 	{ RUNTIME_OBJECT, .symbol = "Perl_sv_bless", .values = { CLASS = { 3, 2, 0, { 0, 0x20 }, 8 } },
 	  .note = "references blessed" },
@@ -216,7 +219,9 @@ const struct runtime_desc runtime_descs[RUNTIME_LANGS] = {
 	[RUNTIME_PERL] = {
 		"perl", "perl_parse", { "libperl.so*" },
 		{ "/usr/bin/perl", "/usr/lib/*/libperl.so.*" }, ROWS(perl),
+		.version = { "PL_version", 1, 0 },
 		.missing = {
+			[RUNTIME_METHOD_RETURN] = "how it nests calls is known of Perl 5.36 only",
 			[RUNTIME_METHOD_ENTRY] = "it doesn't export Perl_pp_entersub, as Debian's did up to Perl 5.36",
 			[RUNTIME_GC_BEGIN] = "Perl frees by reference counts",
 			[RUNTIME_GC_END] = "Perl frees by reference counts",
