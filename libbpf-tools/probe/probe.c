@@ -71,8 +71,8 @@ static void drop_context(struct probe *probe, unsigned int context, const struct
 
 	for (size_t i = 0; i < target->place_count; i++)
 		if (target->places[i].context == context)
-			log_warn("'%s' is not probed at %s, 0x%llx in the file: %s", probe->spec->text,
-				 target->places[i].name, (unsigned long long)target->places[i].offset, diag->text);
+			log_info("%s: not at %s, 0x%llx in the file: %s", probe->spec->text, target->places[i].name,
+				 (unsigned long long)target->places[i].offset, diag->text);
 	target->place_count = drop_places(target->places, target->place_count, context);
 	target->entry_count = drop_places(target->entries, target->entry_count, context);
 	target->context_count--;
@@ -82,7 +82,8 @@ static void drop_context(struct probe *probe, unsigned int context, const struct
 
 static int check_contexts(struct probe *probe, const struct probe_opts *opts, struct diag *diag)
 {
-	struct diag first = {};
+	size_t all = probe->target.place_count;
+	struct diag first = {}, why;
 
 	for (unsigned int i = 0; i < probe->target.context_count;) {
 		int err = check_context(probe, &probe->target.contexts[i], opts, &probe->checked[i],
@@ -94,15 +95,19 @@ static int check_contexts(struct probe *probe, const struct probe_opts *opts, st
 		}
 		if (err != -EINVAL || probe->target.how != TARGET_FILE)
 			return err;
+		why = *diag;
+		*diag = (struct diag){};
 		if (!first.text[0])
-			first = *diag;
+			first = why;
 		if (probe->target.context_count == 1) {
 			*diag = first;
 			return err;
 		}
-		drop_context(probe, i, diag);
-		*diag = (struct diag){};
+		drop_context(probe, i, &why);
 	}
+	if (first.text[0])
+		log_warn("'%s' is probed at %zu of %zu places, since at the others not everything is known: %s",
+			 probe->spec->text, probe->target.place_count, all, first.text);
 	return 0;
 }
 

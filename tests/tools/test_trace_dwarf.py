@@ -176,6 +176,16 @@ def test_a_function_that_was_inlined_everywhere_is_probed_where_it_was(server):
 
 
 @BUILDS
+def test_functions_of_a_pattern_that_lack_a_name_are_left_out_and_told(server):
+    with Tool("trace", f'p:{target_path(server)}:s[uc]* "%d", factor + 0 * a.x') as trace:
+        log = run_target(server, ROUNDS)
+        out, err = trace.stop()
+    assert {line.split()[3] for line in out.splitlines()[1:]} == {"sum_points"}
+    assert re.search(r"is probed at 1 of \d+ places, since at the others not everything is known: ", err)
+    assert logged(log, "sum_big")
+
+
+@BUILDS
 def test_what_has_no_place_is_told_with_the_reason(server):
     target = target_path(server)
     for spec, column, text in (
