@@ -361,6 +361,19 @@ cut:
 }
 
 #define ARGS_STEPS_MAX (EXECSNOOP_ARGS_MAX + 1 + EXECSNOOP_ARGS_SIZE / (EXECSNOOP_PIECE_SIZE - 1))
+/* In two loops, as the verifier walks through all of each. */
+#define ARGS_STEPS 24
+
+__noinline int walk_some_args(__u32 slot)
+{
+	int i;
+
+	for (i = 0; i < ARGS_STEPS; i++) {
+		if (walk_args(slot))
+			return 1;
+	}
+	return 0;
+}
 
 static __always_inline __u64 add_old_args(struct scratch *scratch, const struct pending *pending,
 					  __u64 offset)
@@ -375,7 +388,7 @@ static __always_inline __u64 add_old_args(struct scratch *scratch, const struct 
 	scratch->start = offset;
 	scratch->argv = pending->argv;
 	scratch->arg = 0;
-	for (i = 0; i < ARGS_STEPS_MAX && !walk_args(slot); i++)
+	for (i = 0; i <= ARGS_STEPS_MAX / ARGS_STEPS && !walk_some_args(slot); i++)
 		;
 	if (event->args_len > EXECSNOOP_ARGS_SIZE) {
 		event->args_len = EXECSNOOP_ARGS_SIZE;
