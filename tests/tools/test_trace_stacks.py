@@ -191,6 +191,8 @@ def test_kernel_function_is_the_first_frame_and_its_system_call_the_last(spec):
         kernel = names([frame for frame in frames if frame.endswith("]") and "[kernel]" in frame])
         if not spec.startswith("r:"):
             assert kernel[0] == func
+        if spec.startswith("r:") and len(kernel) < 2:
+            pytest.skip("this kernel's unwinder does not pass a return's trampoline (before Linux 5.15)")
         assert any("sys_write" in name for name in kernel)
         assert re.match(SYSCALL_ENTRY, kernel[-1])
         assert not any("[bpf]" in frame for frame in frames)
