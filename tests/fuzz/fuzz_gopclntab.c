@@ -3,18 +3,19 @@
  * Any bytes as the .gopclntab of a Go program: put into an ELF file that has nothing else, at an
  * address that its text base can point into.
  */
-#include <elf.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <blazesym-lite.h>
 
+#include "elf_image.h"
+
 #define BASE 0x400000
 
 struct file {
 	Elf64_Ehdr ehdr;
-	Elf64_Phdr phdr;
+	Elf64_Phdr phdrs[1];
 	Elf64_Shdr shdrs[3];
 	char names[32];
 };
@@ -28,17 +29,8 @@ static int symbol_read(const struct bsl_symbol *sym, void *ctx)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct file head = {
-		.ehdr = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB },
-			  .e_type = ET_EXEC,
-			  .e_machine = EM_X86_64,
-			  .e_phoff = offsetof(struct file, phdr),
-			  .e_phnum = 1,
-			  .e_phentsize = sizeof(Elf64_Phdr),
-			  .e_shoff = offsetof(struct file, shdrs),
-			  .e_shnum = 3,
-			  .e_shentsize = sizeof(Elf64_Shdr),
-			  .e_shstrndx = 1 },
-		.phdr = { .p_type = PT_LOAD,
+		.ehdr = ELF_IMAGE_HEADER(struct file, 1, 3),
+		.phdrs[0] = { .p_type = PT_LOAD,
 			  .p_flags = PF_R | PF_X,
 			  .p_vaddr = BASE,
 			  .p_filesz = sizeof(head) + size,

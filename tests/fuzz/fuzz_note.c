@@ -3,12 +3,13 @@
  * Any bytes as the notes of a file: those of its PT_NOTE segment, where the build id is, and those
  * of .note.stapsdt, where USDT sites are.
  */
-#include <elf.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <blazesym-lite.h>
+
+#include "elf_image.h"
 
 #define BASE 0x400000
 
@@ -31,16 +32,7 @@ static int usdt_read(const struct bsl_usdt *usdt, void *ctx)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct file head = {
-		.ehdr = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB },
-			  .e_type = ET_EXEC,
-			  .e_machine = EM_X86_64,
-			  .e_phoff = offsetof(struct file, phdrs),
-			  .e_phnum = 2,
-			  .e_phentsize = sizeof(Elf64_Phdr),
-			  .e_shoff = offsetof(struct file, shdrs),
-			  .e_shnum = 4,
-			  .e_shentsize = sizeof(Elf64_Shdr),
-			  .e_shstrndx = 1 },
+		.ehdr = ELF_IMAGE_HEADER(struct file, 2, 4),
 		.phdrs = { { .p_type = PT_LOAD,
 			     .p_flags = PF_R | PF_X,
 			     .p_vaddr = BASE,
