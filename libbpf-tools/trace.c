@@ -442,7 +442,7 @@ static int open_entry_maps(struct trace *trace)
 		return RUN_OK;
 	trace->entry_most = values;
 	trace->entry_fd = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "trace_entry", GENERATE_ENTRY_KEY_SIZE,
-					 8 * values, room, NULL);
+					 generate_entry_size(values), room, NULL);
 	trace->entry_missed_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "trace_missed", 4, 8,
 						trace->probe_count, NULL);
 	if (trace->entry_fd < 0 || trace->entry_missed_fd < 0) {

@@ -37,7 +37,7 @@ struct generate_opts {
 	 * faulted in and read again. Excludes use_perf and cgroup_fd, whose maps such programs can't have.
 	 */
 	bool sleepable;
-	int entry_fd;		/* LRU hash of GENERATE_ENTRY_KEY_SIZE to 8 bytes times entry_most */
+	int entry_fd;		/* LRU hash of GENERATE_ENTRY_KEY_SIZE to generate_entry_size(entry_most) bytes */
 	unsigned int entry_most;	/* values: the most that any probe keeps; 0: as many as this one */
 	int entry_missed_fd;	/* as lost_fd: returns whose entry values were not there */
 	int follow_fd;		/* only threads in this map; -1: all */
@@ -59,6 +59,8 @@ struct generate_opts {
 
 #define GENERATE_ENTRY_KEY_SIZE 24
 #define GENERATE_SCRATCH_SLOTS 3
+/* Value size of the map of entries' values, for `count` of them. */
+uint32_t generate_entry_size(unsigned int count);
 /* Value size of the scratch map for a record: a lock word, then the record, then an aggregate's first value. */
 uint32_t generate_scratch_size(const struct record *record);
 /* True if this record is put together in scratch memory (it has strings or stacks or is a key, or there is no ring buffer). */

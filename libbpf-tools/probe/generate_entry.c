@@ -19,6 +19,11 @@
 #define KEY_FRAME 8
 #define KEY_PLACE 16
 
+uint32_t generate_entry_size(unsigned int count)
+{
+	return 8 * (1 + count);
+}
+
 _Static_assert(KEY_PLACE + 8 == GENERATE_ENTRY_KEY_SIZE, "the key's parts are all of it");
 
 /* offsetof(g, stack.hi): "stack describes the actual stack memory", first in g (src/runtime/runtime2.go). */
@@ -34,6 +39,10 @@ static const struct machine {
 	{EM_X86_64, 7, 14, 8},
 	{EM_AARCH64, 31, 28, 0},
 };
+
+/* A value is { u64 valid; u64 kept[] }. */
+#define VALUE_VALID 0
+#define VALUE_KEPT 8
 
 static int load_register(struct generator *g, int reg)
 {
@@ -135,36 +144,62 @@ static int gen_key(struct generator *g, bool is_return, int failed)
 	return key;
 }
 
+/* The map refused, as a lock could not be had at once: what an earlier call left under this key needs none. */
+static void gen_keep_in_place(struct generator *g, int key, int values, unsigned int size)
+{
+	struct code *c = g->code;
+	int kept = code_new_vreg(c);
+
+	code_comment(c, "in the place of what was left there");
+	code_mov_map_fd(c, BPF_REG_1, g->opts->entry_fd);
+	pass_buffer(g, BPF_REG_2, key);
+	code_call(c, BPF_FUNC_map_lookup_elem, 2);
+	code_mov(c, kept, BPF_REG_0);
+	code_jump_if_imm(c, BPF_JEQ, kept, 0, g->drop);
+	for (unsigned int at = 0; at < size; at += 8) {
+		int v = code_new_vreg(c);
+
+		code_load(c, 8, v, BPF_REG_10, (int16_t)(values + (int)at));
+		code_store(c, 8, kept, (int16_t)at, v);
+	}
+}
+
 void generate_keep(struct generator *g)
 {
 	const struct checked *checked = g->record->checked;
 	unsigned int count = checked->entry_count, most = g->opts->entry_most > count ? g->opts->entry_most : count;
-	int key = gen_key(g, false, g->drop), values = code_new_buffer(g->code, 8 * most);
+	unsigned int size = generate_entry_size(most);
+	int key = gen_key(g, false, g->drop), values = code_new_buffer(g->code, size);
 	struct code *c = g->code;
 
 	g->fault = g->drop;
+	code_store_imm(c, 8, BPF_REG_10, (int16_t)(values + VALUE_VALID), 1);
 	/* The map's values have room for the probe that keeps most. */
 	for (unsigned int i = count; i < most; i++)
-		code_store_imm(c, 8, BPF_REG_10, (int16_t)(values + 8 * (int)i), 0);
+		code_store_imm(c, 8, BPF_REG_10, (int16_t)(values + VALUE_KEPT + 8 * (int)i), 0);
 	for (unsigned int i = 0; i < count; i++)
-		code_store(c, 8, BPF_REG_10, (int16_t)(values + 8 * (int)i), generate_value(g, checked->entry_values[i]));
+		code_store(c, 8, BPF_REG_10, (int16_t)(values + VALUE_KEPT + 8 * (int)i),
+			   generate_value(g, checked->entry_values[i]));
 	code_comment(c, "keep them until the return");
 	code_mov_map_fd(c, BPF_REG_1, g->opts->entry_fd);
 	pass_buffer(g, BPF_REG_2, key);
 	pass_buffer(g, BPF_REG_3, values);
 	code_mov_imm(c, BPF_REG_4, BPF_ANY);
 	code_call(c, BPF_FUNC_map_update_elem, 4);
+	code_jump_if_imm(c, BPF_JEQ, BPF_REG_0, 0, g->drop);
+	gen_keep_in_place(g, key, values, generate_entry_size(count));
 }
 
 /*
- * Copied, since the map may use the place of what was deleted for another call at once; and deleted, so that nobody takes
- * it for another call's.
+ * Copied, since the map may use the place of what was deleted for another call at once. Marked as taken, so that nobody takes
+ * it for another call's even if the map can't delete it, as a lock could not be had.
  */
 void generate_recall(struct generator *g)
 {
 	unsigned int count = g->record->checked->entry_count;
 	struct code *c = g->code;
-	int missing = code_new_label(c), end = code_new_label(c), kept = code_new_vreg(c), key;
+	int missing = code_new_label(c), end = code_new_label(c), kept = code_new_vreg(c);
+	int valid = code_new_vreg(c), key;
 
 	g->entry_values = code_new_buffer(c, 8 * count);
 	g->entry_found = code_new_vreg(c);
@@ -177,10 +212,13 @@ void generate_recall(struct generator *g)
 	code_call(c, BPF_FUNC_map_lookup_elem, 2);
 	code_mov(c, kept, BPF_REG_0);
 	code_jump_if_imm(c, BPF_JEQ, kept, 0, missing);
+	code_load(c, 8, valid, kept, VALUE_VALID);
+	code_jump_if_imm(c, BPF_JEQ, valid, 0, missing);
+	code_store_imm(c, 8, kept, VALUE_VALID, 0);
 	for (unsigned int i = 0; i < count; i++) {
 		int v = code_new_vreg(c);
 
-		code_load(c, 8, v, kept, (int16_t)(8 * i));
+		code_load(c, 8, v, kept, (int16_t)(VALUE_KEPT + 8 * i));
 		code_store(c, 8, BPF_REG_10, (int16_t)(g->entry_values + 8 * (int)i), v);
 	}
 	code_mov_map_fd(c, BPF_REG_1, g->opts->entry_fd);

@@ -51,6 +51,7 @@ struct vm {
 	uint64_t now;			/* 0: some time */
 	struct vm_kept kept[16];
 	unsigned int kept_size;		/* of a value */
+	int kept_busy;			/* updates and deletions fail, as a lock is not to be had */
 	uint64_t entry_missed[8];
 	uint32_t cpu;
 	const char *comm;
@@ -119,6 +120,8 @@ static uint64_t vm_update(struct vm *vm, const uint64_t *r)
 	for (int i = 0; i < 16 && !kept; i++)
 		if (!vm->kept[i].used)
 			kept = &vm->kept[i];
+	if (vm->kept_busy)
+		return (uint64_t)-EBUSY;
 	if (!kept)
 		return (uint64_t)-E2BIG;
 	kept->used = 1;
@@ -133,6 +136,8 @@ static uint64_t vm_delete(struct vm *vm, const uint64_t *r)
 
 	if (r[1] != VM_ENTRY_FD || !kept)
 		return (uint64_t)-ENOENT;
+	if (vm->kept_busy)
+		return (uint64_t)-EBUSY;
 	/* As in the kernel somebody else may have it at once. */
 	memset(kept, 0xee, sizeof(*kept));
 	kept->used = 0;

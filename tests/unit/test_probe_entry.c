@@ -81,7 +81,7 @@ static void compile(struct fixture *f, const char *text, enum generate_frame fra
 		err = generate_program(&f->record, &opts, &f->entry, &diag);
 	if (err)
 		fail_msg("%s: %s", text, diag.text);
-	f->vm.kept_size = 8 * checked->entry_count;
+	f->vm.kept_size = generate_entry_size(checked->entry_count);
 }
 
 static void run(struct fixture *f, const struct code_program *program, struct regs *regs)
@@ -180,6 +180,24 @@ static void test_return_without_an_entry_is_marked_and_counted(void **state)
 	assert_int_equal(f->vm.entry_missed[3], 3);
 }
 
+static void test_map_that_is_busy_never_gives_values_of_another_call(void **state)
+{
+	struct fixture *f = *state;
+
+	compile(f, "r:c:f \"%d = %d\", arg1, retval", GENERATE_FRAME_STACK);
+	enter(f, 0x7000, 1);
+	f->vm.kept_busy = 1;
+	assert_string_equal(leave(f, 0x7000, 10), "1 = 10");
+	/* It is still there. */
+	assert_int_equal(count_kept(f), 1);
+	assert_string_equal(leave(f, 0x7000, 10), "? = 10");
+	enter(f, 0x7000, 2);
+	assert_string_equal(leave(f, 0x7000, 20), "2 = 20");
+	enter(f, 0x6000, 3);
+	assert_string_equal(leave(f, 0x6000, 30), "? = 30");
+	assert_int_equal(f->vm.entry_missed[3], 2);
+}
+
 static void test_predicate_and_latency_take_what_was_kept(void **state)
 {
 	struct fixture *f = *state;
@@ -268,6 +286,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_threads_on_the_same_addresses_are_told_apart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_call_left_by_a_jump_does_not_poison_the_next, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_return_without_an_entry_is_marked_and_counted, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_map_that_is_busy_never_gives_values_of_another_call, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_predicate_and_latency_take_what_was_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_a_format_result_and_time_are_printed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_context_or_nothing_can_be_the_frame, setup, teardown),
