@@ -115,7 +115,7 @@ static bool expr_wants(const struct expr *e)
 /* Only who uses names or types pays for reading them. */
 static bool spec_wants(const struct spec *spec)
 {
-	bool wants = expr_wants(spec->predicate) || (!spec->has_format && !spec->has_signature);
+	bool wants = expr_wants(spec->predicate) || expr_wants(spec->measure) || (!spec->has_format && !spec->has_signature);
 
 	for (unsigned int i = 0; i < spec->arg_count && !wants; i++)
 		wants = expr_wants(spec->args[i]);
@@ -211,7 +211,10 @@ int target_add_contexts(const struct spec *spec, const struct target_opts *opts,
 	if (!opts->wants_types && !target->is_inlined && !spec_wants(spec))
 		return target_add_context(target, plain);
 	if ((target->ret_sites ? target->entry_count : target->place_count) > MAX_TYPED_PLACES) {
-		log_info("%s: these are too many functions to look at the parameters of each", spec->text);
+		/* Who didn't ask for a name misses nothing. */
+		(spec->has_format || spec->predicate ? log_warn : log_info)(
+			"'%s': of more than %d functions the parameters and types aren't looked at; a closer pattern can use them",
+			spec->text, MAX_TYPED_PLACES);
 		return target_add_context(target, plain);
 	}
 	target_load_debug(opts, target);

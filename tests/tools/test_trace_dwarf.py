@@ -140,6 +140,14 @@ def test_structures_that_are_returned(server):
 
 
 @BUILDS
+def test_sums_of_what_dwarf_knows_by_name(server):
+    with Tool("trace", "--sum", "req->len", f'p:{target_path(server)}:handle (depth == 1) "%O", req->method') as trace:
+        run_target(server, ROUNDS)
+        out, _ = trace.stop()
+    assert {line.split()[-1]: line.split()[0] for line in out.splitlines()[1:]} == {"GET": "202", "POST": "101"}
+
+
+@BUILDS
 def test_variables_of_the_program(server):
     _, seen = traced(server, 'p:sum_big "%d %d %s", served > 0, limits[1], latest->next->path')
     assert seen == ["1 20 /next"] * ROUNDS
