@@ -14,7 +14,7 @@
 
 #include "runtime/runtime_private.h"
 
-#define OPCODES 200	   /* PHP 8.0 has 195, 8.4 has 210: the last ones aren't of interest */
+#define OPCODES 128	   /* all versions have more; their handlers are in the order of their numbers */
 #define LEA_BEFORE_MOV 40 /* bytes */
 
 /* A REX.W instruction with an operand disp32(%rip), 7 bytes: the register, or -1 if it isn't one with this opcode. */
