@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """Redis and its descendants to test against: the machine's own server, and Debian's builds of other
 suites, unpacked below the build folder and run in a chroot, as a container would."""
+import contextlib
 import os
 import shutil
 import signal
@@ -93,6 +94,10 @@ class Server:
     def close(self):
         if self.pid != self.process.pid:
             os.kill(self.pid, signal.SIGKILL)
+        elif self.process.poll() == 0:  # it went into the background, and its process isn't known
+            with contextlib.suppress(OSError), self.connect() as last:
+                last.sendall(encode("SHUTDOWN", "NOSAVE"))
+                last.recv(1)
         elif self.process.poll() is None:
             self.process.kill()
         self.process.wait()
