@@ -185,6 +185,18 @@ static __always_inline void end_attempt(void *ctx, __u64 key,
 	bpf_map_delete_elem(&attempts, &key);
 }
 
+/*
+ * Is this socket where one was whose end the kernel has kept from us? A server's own one, on its way
+ * to being established, has a client's port there.
+ */
+static __always_inline bool is_another(const struct tcpconnect_event *attempt, const struct sock *sk,
+				       int old_state, int state)
+{
+	if (state == TCP_ESTABLISHED)
+		return attempt->port != bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	return old_state != TCP_SYN_SENT && old_state != TCP_SYN_RECV;
+}
+
 SEC("raw_tp")
 int attempt_ends(struct raw_context *ctx)
 {
@@ -200,6 +212,11 @@ int attempt_ends(struct raw_context *ctx)
 	attempt = bpf_map_lookup_elem(&attempts, &key);
 	if (!attempt)
 		return 0;
+	if (is_another(attempt, sk, ctx->args[1], state)) {
+		bpf_map_delete_elem(&attempts, &key);
+		events_count_lost(0);
+		return 0;
+	}
 	if (state == TCP_ESTABLISHED) {
 		end_attempt(ctx, key, attempt, TCPCONNECT_OK, 0);
 		return 0;
