@@ -59,12 +59,19 @@ static __always_inline const struct runtime_place_spec *usdt_place(struct pt_reg
 	return bpf_map_lookup_elem(&places, &number);
 }
 
+/* What operands can name; arm64's pt_regs begins with it. */
+#ifdef __TARGET_ARCH_arm64
+#define USDT_REGS_SIZE sizeof(struct user_pt_regs)
+#else
+#define USDT_REGS_SIZE sizeof(struct pt_regs)
+#endif
+
 /* The context's slots are read as memory: the verifier allows no variable offset into it. */
 static __always_inline __u64 usdt_reg(struct pt_regs *ctx, __u16 offset)
 {
 	__u64 value = 0;
 
-	if (offset <= sizeof(*ctx) - sizeof(value))
+	if (offset <= USDT_REGS_SIZE - sizeof(value))
 		bpf_probe_read_kernel(&value, sizeof(value), (void *)ctx + offset);
 	return value;
 }
