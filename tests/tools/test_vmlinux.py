@@ -34,10 +34,8 @@ struct flagged flagged;
 
 @pytest.fixture(scope="module")
 def generator():
-    build = os.path.join(BUILD, "vmlinux")
-    target = os.path.join(build, "vmlinux-gen")
-    subprocess.run(["make", "-s", "-C", os.path.join(ROOT, "vmlinux"), f"BUILD={build}", target],
-                   check=True)
+    target = os.path.join(BUILD, "vmlinux/vmlinux-gen")
+    subprocess.run(["make", "-s", "-C", os.path.join(ROOT, "vmlinux"), f"BUILD={BUILD}", target], check=True)
     return target
 
 
