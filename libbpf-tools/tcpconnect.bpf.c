@@ -187,14 +187,14 @@ static __always_inline void end_attempt(void *ctx, __u64 key,
 
 /*
  * Is this socket where one was whose end the kernel has kept from us? A server's own one, on its way
- * to being established, has a client's port there.
+ * to being established or reset before it is, has a client's port there.
  */
 static __always_inline bool is_another(const struct tcpconnect_event *attempt, const struct sock *sk,
 				       int old_state, int state)
 {
-	if (state == TCP_ESTABLISHED)
+	if (state == TCP_ESTABLISHED || old_state == TCP_SYN_RECV)
 		return attempt->port != bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	return old_state != TCP_SYN_SENT && old_state != TCP_SYN_RECV;
+	return old_state != TCP_SYN_SENT;
 }
 
 SEC("raw_tp")
