@@ -16,6 +16,7 @@ def readelf_probes(path):
     return {f"{p}:{n}": names.count((p, n)) for p, n in names}
 
 
+@needs("readelf")
 def test_probes_of_a_file_are_those_of_readelf():
     path = str(target_path("usdt"))
     status, out, _ = run_tool("tplist", "--json", "-l", path)
@@ -24,6 +25,7 @@ def test_probes_of_a_file_are_those_of_readelf():
     assert {f"{r['provider']}:{r['name']}": len(r["locations"]) for r in records} == readelf_probes(path)
 
 
+@needs("readelf")
 def test_verbose_shows_places_and_arguments():
     path = str(target_path("usdt"))
     _, out, _ = run_tool("tplist", "-v", "-l", path)
@@ -31,7 +33,7 @@ def test_verbose_shows_places_and_arguments():
     assert len(re.findall(r"^    location #\d+ 0x[0-9a-f]+, \d+ arguments: ", out, re.MULTILINE)) == sites
 
 
-@needs("python3.11")
+@needs("python3.11", "readelf")
 def test_probes_of_a_process_name_its_files():
     process = subprocess.Popen(["/usr/bin/python3.11", "-c", "print(1, flush=True); input()"],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """trace by the types and names that DWARF tells of a program, against what the program logs."""
+import os
 import re
 import shutil
 import subprocess
@@ -132,6 +133,8 @@ def test_structures_passed_by_value_are_printed_without_a_format(server):
 def test_structures_that_are_returned(server):
     log, seen = traced(server, 'r:mirror "%d,%d = %d,%d", p.x, p.y, retval.x, retval.y')
     assert seen == logged(log, "mirror")
+    if os.uname().machine == "aarch64":
+        pytest.skip("this machine's ABI doesn't keep where a large structure is returned (x8)")
     log, seen = traced(server, 'r:widen "%d = %d %d", n, retval.v[0], retval.v[3]')
     assert seen == logged(log, "widen")
     _, seen = traced(server, "r:widen")

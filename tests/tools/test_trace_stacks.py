@@ -2,6 +2,7 @@
 """trace -K, -U, -a, %K, %U: stacks against what nm and /proc say of the running program."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -45,6 +46,8 @@ def names(frames):
 
 
 def nm(name):
+    if not shutil.which("nm"):
+        pytest.skip("not installed: nm")
     for line in subprocess.check_output(["nm", STACKS], text=True).splitlines():
         if line.endswith(f" {name}"):
             return int(line.split()[0], 16)
