@@ -94,6 +94,14 @@ void attach_probe_features(struct attach_features *features)
 	probe_uprobe_multi(features);
 }
 
+uint64_t attach_prog_skipped(int prog_fd)
+{
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+
+	return bpf_prog_get_info_by_fd(prog_fd, &info, &len) ? 0 : info.recursion_misses;
+}
+
 int attach_set_add(struct attach_set *set, int fd)
 {
 	if (set->count == set->size) {

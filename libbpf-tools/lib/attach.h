@@ -117,6 +117,9 @@ bool attach_is_ambiguous(const char *name);
  */
 uint64_t attach_set_missed(const struct attach_set *set, size_t first, size_t end);
 
+/* Runs of a program that the kernel left out, as one was running on that CPU already (counted from 5.12 on, 9ed9e9ba2337). */
+uint64_t attach_prog_skipped(int prog_fd);
+
 /* Attach a program that was loaded for one function's fentry or fexit. 0 or negative errno. */
 int attach_tracing(struct attach_set *set, int prog_fd);
 

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/attach.h"
 #include "lib/timestamp.h"
 
 #define EVENTS_NAP_NS 1000000ull
@@ -421,11 +422,7 @@ int events_lost_total(const struct events *events, uint64_t *lost)
 
 void events_add_skipped(struct events *events, int prog_fd)
 {
-	struct bpf_prog_info info = {};
-	uint32_t len = sizeof(info);
-
-	if (!bpf_prog_get_info_by_fd(prog_fd, &info, &len))
-		events->skipped += info.recursion_misses;
+	events->skipped += attach_prog_skipped(prog_fd);
 }
 
 int events_doubtful(const struct events *events, uint64_t *doubtful)

@@ -243,13 +243,8 @@ uint64_t probe_missed(const struct probe *probe)
 {
 	uint64_t missed = 0;
 
-	for (size_t i = 0; i < probe->prog_count; i++) {
-		struct bpf_prog_info info = {};
-		uint32_t len = sizeof(info);
-
-		if (!bpf_obj_get_info_by_fd(probe->prog_fds[i], &info, &len))
-			missed += info.recursion_misses;
-	}
+	for (size_t i = 0; i < probe->prog_count; i++)
+		missed += attach_prog_skipped(probe->prog_fds[i]);
 	return missed;
 }
 
