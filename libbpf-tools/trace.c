@@ -281,7 +281,6 @@ static int compile_probes(struct trace *trace)
 	bool wants_all = env.options.json && !env.add_up && !env.aggregate;
 	struct probe_opts opts = {
 		.pid = env.whom.pids[0],
-		.links = env.dump ? NULL : &trace->links.probes,
 		.record = {
 			.string_size = env.string_size,
 			.time = env.show_time || env.show_offset || wants_all,

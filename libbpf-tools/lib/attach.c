@@ -9,13 +9,11 @@
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -163,7 +161,7 @@ int attach_read_sysfs(const char *path, const char *format, int *number)
 }
 
 /* The uprobe PMU (4.17, e12f03d7031a): config bit for returns, semaphore in the upper 32 bits of config. */
-static int attach_open_uprobe(const struct attach_uprobe_opts *opts, const struct attach_place *place)
+int attach_open_uprobe(const struct attach_uprobe_opts *opts, const struct attach_place *place)
 {
 	struct perf_event_attr attr = {
 		.uprobe_path = (uintptr_t)opts->path,
@@ -241,6 +239,7 @@ int attach_uprobes(struct attach_set *set, int prog_fd, const struct attach_upro
 	int err = 0;
 
 	*attached = 0;
+	attach_warm_up(set);
 	if (opts->use_multi) {
 		err = attach_uprobes_multi(set, prog_fd, opts);
 		if (!err)
@@ -268,47 +267,6 @@ int attach_tracepoint(struct attach_set *set, int prog_fd, uint32_t id, bool use
 	if (fd < 0)
 		return fd;
 	return attach_perf_event(set, prog_fd, fd, use_cookie, cookie);
-}
-
-/* A probe in a file that no process maps. */
-static void *attach_register_nothing(void *ctx)
-{
-	struct attach_set *set = ctx;
-	char path[sizeof("/proc/self/fd/") + 10];
-	struct attach_place place = {};
-	struct attach_uprobe_opts opts = {.path = path, .pid = getpid()};
-	int file = memfd_create("uprobe", MFD_CLOEXEC);
-
-	if (file < 0)
-		return NULL;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	if (!ftruncate(file, sysconf(_SC_PAGESIZE)))
-		set->warm_up_fd = attach_open_uprobe(&opts, &place);
-	close(file);
-	return NULL;
-}
-
-void attach_warm_up(struct attach_set *set)
-{
-	sigset_t all, old;
-
-	if (set->warming_up)
-		return;
-	set->warm_up_fd = -1;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	set->warming_up = !pthread_create(&set->warm_up, NULL, attach_register_nothing, set);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
-static void attach_end_warm_up(struct attach_set *set)
-{
-	if (!set->warming_up)
-		return;
-	set->warming_up = false;
-	pthread_join(set->warm_up, NULL);
-	if (set->warm_up_fd >= 0)
-		attach_set_add(set, set->warm_up_fd);
 }
 
 int attach_raw_tracepoint(struct attach_set *set, int prog_fd, const char *name)
@@ -346,7 +304,6 @@ void attach_set_close(struct attach_set *set)
 	pthread_t threads[CLOSERS_MAX];
 	size_t count = 0;
 
-	attach_end_warm_up(set);
 	atomic_init(&closers.left, set->count);
 	/* Waiting together instead of in turn; without threads, in turn. */
 	while (count + 1 < set->count && count < CLOSERS_MAX &&

@@ -6,7 +6,6 @@
 #ifndef LIB_ATTACH_H
 #define LIB_ATTACH_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,18 +32,8 @@ void attach_probe_features(struct attach_features *features);
 struct attach_set {
 	int *fds;
 	size_t count, size;
-	pthread_t warm_up;	/* attach_warm_up()'s */
-	bool warming_up;
-	int warm_up_fd;
+	bool is_warm;	/* attach_warm_up() was called */
 };
-
-/*
- * Begin the kernel's wait at the first uprobe of a while, in a thread, while the caller still prepares its own. The kernel waits
- * until all CPUs have passed a quiescent state (percpu_down_write() of dup_mmap_sem in register_for_each_vma(),
- * kernel/events/uprobes.c), 5 to 15 ms; probes that come meanwhile or soon after don't wait again. Called again it does
- * nothing; where it isn't possible nothing is lost.
- */
-void attach_warm_up(struct attach_set *set);
 
 struct attach_place {
 	uint64_t offset;	/* in the file */

@@ -124,11 +124,6 @@ static int probe_check(struct probe *probe, const struct probe_opts *opts, struc
 	return check_contexts(probe, opts, diag);
 }
 
-static bool probe_is_user(const struct spec *spec)
-{
-	return spec->kind == SPEC_USDT || (spec->kind != SPEC_TRACEPOINT && spec->lib[0]);
-}
-
 static int parse_measure(struct spec *spec, const struct probe_opts *opts, struct diag *diag)
 {
 	int err;
@@ -196,8 +191,6 @@ int probe_compile(const char *text, const struct probe_opts *opts, struct probe 
 	err = parse_spec(probe->arena, text, &probe->spec, diag);
 	if (!err && opts->predicate && *opts->predicate)
 		err = add_predicate(probe->spec, opts->predicate, diag);
-	if (!err && opts->links && probe_is_user(probe->spec))
-		attach_warm_up(opts->links);
 	if (!err)
 		err = parse_measure(probe->spec, opts, diag);
 	if (!err && opts->binary)

@@ -39,7 +39,6 @@ struct probe_opts {
 	enum aggregate aggregate;
 	const char *measure;	/* an expression: what to sum up or sort by powers of two */
 	struct btf_types *types;	/* the kernel's; borrowed, must outlive the probe */
-	struct attach_set *links;	/* to be warmed up for probes in user space, or NULL; borrowed */
 };
 
 /* Read, resolve, check, lay out: everything that needs no privileges. 0 or negative errno with diag. */
