@@ -13,6 +13,7 @@
 #include "lib/events.h"
 #include "lib/log.h"
 #include "lib/options.h"
+#include "lib/percpu.h"
 #include "lib/run.h"
 #include "lib/stack.h"
 #include "lib/timestamp.h"
@@ -538,24 +539,23 @@ static const char *probe_name(void *ctx, uint32_t probe)
 	return probe < trace->probe_count ? trace->probes[probe].spec->text : NULL;
 }
 
-static uint64_t sum_cpus(int map_fd, uint32_t key)
+/* A count of hits that are in no line; one that can't be read is told. */
+static uint64_t count_hits(int map_fd, uint32_t probe)
 {
-	int cpus = libbpf_num_possible_cpus();
-	uint64_t *values = cpus > 0 ? calloc(cpus, sizeof(*values)) : NULL, sum = 0;
+	uint64_t count;
+	int err = percpu_sum(map_fd, probe, &count);
 
-	if (values && !bpf_map_lookup_elem(map_fd, &key, values))
-		for (int i = 0; i < cpus; i++)
-			sum += values[i];
-	free(values);
-	return sum;
+	if (err)
+		log_warn("'%s': can't read how many hits aren't shown: %s", env.specs[probe], strerror(-err));
+	return count;
 }
 
 /* Hits that are in no line and not in the losses either. */
 static void tell_unreadable(const struct trace *trace)
 {
 	for (uint32_t i = 0; i < trace->probe_count; i++) {
-		uint64_t count = sum_cpus(trace->unreadable_fd, i), missed = probe_missed(&trace->probes[i]);
-		uint64_t unseen = trace->entry_missed_fd < 0 ? 0 : sum_cpus(trace->entry_missed_fd, i);
+		uint64_t count = count_hits(trace->unreadable_fd, i), missed = probe_missed(&trace->probes[i]);
+		uint64_t unseen = trace->entry_missed_fd < 0 ? 0 : count_hits(trace->entry_missed_fd, i);
 
 		if (unseen)
 			log_warn("'%s': %llu return%s without values of the entry, which was before the trace's start or had to make room for others",
@@ -577,7 +577,7 @@ static void tell_unreadable(const struct trace *trace)
 static void tell_overflow(const struct trace *trace)
 {
 	for (uint32_t i = 0; i < trace->probe_count; i++) {
-		uint64_t count = sum_cpus(trace->overflow_fd, i);
+		uint64_t count = count_hits(trace->overflow_fd, i);
 
 		if (!count)
 			continue;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lib/attach.h"
+#include "lib/percpu.h"
 #include "lib/timestamp.h"
 
 #define EVENTS_NAP_NS 1000000ull
@@ -40,7 +41,6 @@ struct events {
 	struct perf_buffer *perf;
 	int fd; /* readable when woken */
 	unsigned int cpus;
-	uint64_t *per_cpu; /* scratch for one lookup in the lost counts */
 	uint64_t count, wakeups, skipped;
 	/* The drain under way, or the last one. */
 	int result;
@@ -294,10 +294,7 @@ struct events *events_new(const struct events_opts *opts)
 	events->opts = *opts;
 	events->maps = *opts->maps;
 	events->cpus = libbpf_num_possible_cpus();
-	events->per_cpu = calloc(events->cpus, sizeof(*events->per_cpu));
-	if (!events->per_cpu)
-		err = -ENOMEM;
-	else if (events->maps.transport == OPTIONS_TRANSPORT_PERF)
+	if (events->maps.transport == OPTIONS_TRANSPORT_PERF)
 		err = events_open_perf(events);
 	else
 		err = events_open_ring(events);
@@ -315,7 +312,6 @@ void events_free(struct events *events)
 		return;
 	ring_buffer__free(events->ring);
 	perf_buffer__free(events->perf);
-	free(events->per_cpu);
 	free(events);
 }
 
@@ -394,14 +390,7 @@ void events_wait(struct events *events, int other, uint64_t timeout_ns)
 
 int events_lost(const struct events *events, uint32_t probe, uint64_t *lost)
 {
-	unsigned int cpu;
-
-	if (bpf_map_lookup_elem(events->maps.lost_fd, &probe, events->per_cpu))
-		return -errno;
-	*lost = 0;
-	for (cpu = 0; cpu < events->cpus; cpu++)
-		*lost += events->per_cpu[cpu];
-	return 0;
+	return percpu_sum(events->maps.lost_fd, probe, lost);
 }
 
 int events_lost_total(const struct events *events, uint64_t *lost)

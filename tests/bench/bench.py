@@ -68,10 +68,17 @@ class Tool:
 
     def end(self):
         """Ends the tool, and returns its peak resident size in MiB."""
-        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
-            peak = re.search(r"VmHWM:\s+(\d+)", status.read())
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait()
+        peak = None
+        if self.process.poll() is None:
+            with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+                peak = re.search(r"VmHWM:\s+(\d+)", status.read())
+        while self.process.poll() is None:
+            # bpftrace 0.17 forgets one that comes at a bad moment.
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                pass
         return int(peak.group(1)) / 1024 if peak else 0
 
 
@@ -163,7 +170,7 @@ def main():
             print(f"| {name} | {start * 1000:.1f} ms | {ns - base:.0f} | {(ns - base) / empty:.2f} "
                   f"| {100 * recorded / HITS:.1f} % | {lost} | {rss:.1f} MiB |", flush=True)
         except Failed as error:
-            print(f"| {name} | failed: {error} |", flush=True)
+            print(f"| {name} | failed: {str(error).splitlines()[-1]} |", flush=True)
 
 
 main()

@@ -17,16 +17,10 @@ from pathlib import Path
 import pytest
 
 from large_file import evict, large_program, resident
-from tracing import PATIENCE, run_tool, target_path, tool_path, wait_until
+from tracing import PATIENCE, need, run_tool, target_path, tool_path, wait_until
 
 ADD = target_path("add")
 CLI = tool_path("blazesym-lite")
-
-
-def need(*commands):
-    for command in commands:
-        if not shutil.which(command):
-            pytest.skip(f"{command} is missing")
 
 
 def output(*command):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tracing import BUILD, tool_path
+from tracing import BUILD, need, tool_path
 
 ADDRESSES = int(os.environ.get("TESTS_ADDRESSES", "10000"))
 SEED = 20261121
@@ -27,12 +27,6 @@ STUB = re.compile(r"@plt$")
 def run(*command, text=""):
     return subprocess.run([str(c) for c in command], input=text, capture_output=True, text=True,
                           errors="surrogateescape").stdout
-
-
-def need(*commands):
-    for command in commands:
-        if not shutil.which(command):
-            pytest.skip(f"{command} is missing")
 
 
 # ---- what is asked, and of whom -----------------------------------------------------------------

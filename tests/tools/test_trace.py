@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tracing import (BUILD, PATIENCE, Tool, json_lines, run_target, run_tool, target_path, tool_path,
-                     wait_until)
+from tracing import (BUILD, PATIENCE, Tool, json_lines, need, run_target, run_tool, target_path,
+                     tool_path, wait_until)
 
 ADD = target_path("add")
 USDT = target_path("usdt")
@@ -34,12 +34,6 @@ def messages(out):
     """The message column of each line but the header: after PID TID COMM FUNC."""
     return [line.split(None, 4)[4].rstrip() if len(line.split(None, 4)) > 4 else ""
             for line in out.splitlines()[1:]]
-
-
-def need(*commands):
-    for command in commands:
-        if not shutil.which(command):
-            pytest.skip(f"{command} is missing")
 
 
 def logged(log, name):
@@ -823,8 +817,7 @@ def test_armed_within_the_targets():
 
 def test_a_container_sees_its_own_numbers(tmp_path):
     """In a PID namespace of its own, trace shows and filters by the numbers that are seen there."""
-    if shutil.which("unshare") is None:
-        pytest.skip("unshare is missing")
+    need("unshare")
     script = (f'{tool_path("trace")} -M 2 \'{ADD}:AddNum "%d", $tgid\' > {tmp_path}/ns.out & '
               f'while [ ! -s {tmp_path}/ns.out ]; do sleep 0.1; done; {ADD} 2 >/dev/null & echo $!; wait')
     done = subprocess.run(["unshare", "--fork", "--pid", "--mount-proc", "sh", "-c", script],

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tracing import PATIENCE, Tool, WaitingTarget, run_tool, target_path
+from tracing import PATIENCE, Tool, WaitingTarget, need, run_tool, target_path
 
 KPROBES = Path("/sys/bus/event_source/devices/kprobe/type").exists()
 KALLSYMS = {line.split()[2] for line in Path("/proc/kallsyms").read_text().splitlines()} if KPROBES else set()
@@ -24,12 +24,6 @@ HMS = r"\d\d:\d\d:\d\d"
 
 def needs_function(name):
     return pytest.mark.skipif(name not in KALLSYMS, reason=f"needs kprobes and the kernel function {name}")
-
-
-def need(*commands):
-    for command in commands:
-        if not shutil.which(command):
-            pytest.skip(f"{command} is missing")
 
 
 def python(code, **kwargs):

@@ -2,12 +2,11 @@
 """trace by the types and names that DWARF tells of a program, against what the program logs."""
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
-from tracing import Tool, json_lines, run_target, run_tool, target_path
+from tracing import Tool, json_lines, need, run_target, run_tool, target_path
 
 SOURCE = "tests/targets/server.c"
 ROUNDS = 3
@@ -237,8 +236,7 @@ def test_a_written_signature_wins():
 
 
 def test_names_come_from_the_debug_file_of_a_stripped_program(tmp_path):
-    if not shutil.which("objcopy"):
-        pytest.skip("objcopy is missing")
+    need("objcopy")
     server, debug = tmp_path / "server", tmp_path / "server.debug"
     subprocess.run(["objcopy", "--only-keep-debug", target_path("server"), debug], check=True)
     subprocess.run(["objcopy", "--strip-all", f"--add-gnu-debuglink={debug}", target_path("server"), server],

@@ -2,14 +2,13 @@
 """trace -K, -U, -a, %K, %U: stacks against what nm and /proc say of the running program."""
 import os
 import re
-import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tracing import Tool, WaitingTarget, json_lines, run_tool, target_path
+from tracing import Tool, WaitingTarget, json_lines, need, run_tool, target_path
 
 STACKS = target_path("stacks")
 SYSCALL_ENTRY = "entry_SYSCALL_64|el0t_64_sync"
@@ -46,8 +45,7 @@ def names(frames):
 
 
 def nm(name):
-    if not shutil.which("nm"):
-        pytest.skip("not installed: nm")
+    need("nm")
     for line in subprocess.check_output(["nm", STACKS], text=True).splitlines():
         if line.endswith(f" {name}"):
             return int(line.split()[0], 16)

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """trace and USDT probes of libraries that a program makes, loads and deletes at run time."""
-import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
 
 import pytest
 
-from tracing import Tool, run_tool
+from tracing import Tool, need, run_tool
 
 SOURCE = """
 #include <sys/sdt.h>
@@ -32,8 +31,7 @@ for library in loaded:
 
 @contextmanager
 def program(tmp_path, *providers):
-    if not shutil.which("gcc"):
-        pytest.skip("gcc is missing")
+    need("gcc")
     (tmp_path / "probe.c").write_text(SOURCE)
     libraries = [tmp_path / f"{provider}-Xy12Za.so" for provider in providers]
     for provider, library in zip(providers, libraries):

@@ -5,10 +5,13 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
+
+import pytest
 
 BUILD = Path(os.environ.get("BUILD", "build")).resolve()
 # A virtual machine without hardware support is ten and more times slower.
@@ -21,6 +24,13 @@ def tool_path(name, static=False):
 
 def target_path(name):
     return BUILD / "targets" / name
+
+
+def need(*commands):
+    """Skip the test where one of these isn't installed."""
+    for command in commands:
+        if not shutil.which(command):
+            pytest.skip(f"{command} is missing")
 
 
 class Tool:

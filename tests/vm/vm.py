@@ -43,7 +43,7 @@ def say(*words):
 # One thread for all of a guest's CPUs: README.md here, pitfalls.
 TCG = "tcg,thread=single"
 # Loads that an emulated machine carries in seconds.
-SLOW = {"TESTS_HITS": "20000"}
+SLOW = {"TESTS_HITS": "20000", "TESTS_PATIENCE": "90"}
 
 
 class Kernel:
@@ -180,7 +180,7 @@ def build_for(cache, arch):
 def test_command(cache, folder, tests, arch="amd64", extra=None):
     """Shell command that runs pytest files in the tree, on the host or in a guest."""
     env = {"BUILD": build_for(cache, arch), "VM_RESULTS": os.path.join(folder, "tests"), "PYTHONPATH": HERE,
-           "PYTHONDONTWRITEBYTECODE": "1", "TERM": "dumb", "TESTS_PATIENCE": "90", **(extra or {})}
+           "PYTHONDONTWRITEBYTECODE": "1", "TERM": "dumb", **(extra or {})}
     pytest = ["/usr/bin/python3", "-m", "pytest", "-p", "pytest_vm", "-p", "no:cacheprovider", "-rs", "--durations=10"]
     words = ["env", *(f"{key}={value}" for key, value in env.items()), *pytest, *tests]
     return f"cd {shlex.quote(TREE)} && {shlex.join(words)}"
