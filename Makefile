@@ -73,7 +73,7 @@ BINS     := $(TOOLS) $(CLI)
 # BCC's names for a tool that looks at one language: links, the tool reads its own name. NAME:TOOL.
 LANGUAGES := java node perl php python ruby tcl
 LINKS    := $(foreach l,$(LANGUAGES),$(l)stat:ustat) \
-	$(foreach l,$(filter-out node,$(LANGUAGES)),$(l)flow:uflow)
+	$(foreach l,$(filter-out node,$(LANGUAGES)),$(l)flow:uflow $(l)calls:ucalls)
 
 OBJ      := $(BUILD)/obj
 objs      = $(patsubst %.c,$(1)/%.o,$(2))
@@ -142,6 +142,13 @@ define tool_rules # tool
 $(OBJ)/dynamic/libbpf-tools/$(1).o $(OBJ)/$(ARCH)/libbpf-tools/$(1).o: $(BUILD)/skel/$(ARCH)/$(1).skel.h
 endef
 $(foreach t,$(filter-out $(PLAIN),$(TOOLS)),$(eval $(call tool_rules,$(t))))
+
+# System calls by number, of the machine that is compiled for.
+$(BUILD)/skel/%/syscall_names.h:
+	@mkdir -p $(@D)
+	$(Q)echo '#include <asm/unistd.h>' | $(CC) $(CPPFLAGS) -dM -E - | \
+		sed -nE 's/^#define __NR_([a-z0-9_]+) [0-9]+$$/\t[__NR_\1] = "\1",/p' | LC_ALL=C sort > $@
+$(OBJ)/dynamic/libbpf-tools/ucalls.o $(OBJ)/$(ARCH)/libbpf-tools/ucalls.o: $(BUILD)/skel/$(ARCH)/syscall_names.h
 
 main_obj = $(1)/$(if $(filter blazesym-lite,$(2)),blazesym-lite/cli,libbpf-tools/$(2)).o
 

@@ -34,11 +34,10 @@ enum {
 	KEY_MAX_DEPTH,
 	KEY_CALL_TREE,
 	KEY_FOLDED,
-	KEY_METHODS,
 	KEY_C_METHODS,
 };
 
-enum mode { MODE_ROWS, MODE_TREE, MODE_METHODS, MODE_FOLDED };
+enum mode { MODE_ROWS, MODE_TREE, MODE_FOLDED };
 
 struct env {
 	struct tool tool;
@@ -72,8 +71,6 @@ static const struct argp_option arguments[] = {
 	{ "threads", 'T', NULL, 0, "Name the thread; a call tree for each", 1 },
 	{ "call-tree", KEY_CALL_TREE, NULL, 0, "Print no calls but, at the end, the tree of them "
 					       "with their number and time", 2 },
-	{ "methods", KEY_METHODS, NULL, 0, "Print no calls but, at the end, a list of the "
-					   "methods with their number of calls and time", 2 },
 	{ "folded", KEY_FOLDED, NULL, 0, "Print no calls but, at the end, a line for each stack "
 					 "with its own nanoseconds, for flamegraph.pl", 2 },
 	{},
@@ -89,8 +86,6 @@ static const char doc[] =
 	"  uflow --max-depth 3 1234       the outer calls only\n"
 	"  uflow --call-tree --duration 10 1234\n"
 	"                                 who calls what, how often, how long\n"
-	"  uflow --methods --duration 10 1234\n"
-	"                                 which methods take the time\n"
 	"  uflow --folded --duration 10 1234 | flamegraph.pl --countname ns > flow.svg\n"
 	"\n"
 	"Java must have been started with -XX:+ExtendedDTraceProbes, PHP with USE_ZEND_DTRACE=1 in "
@@ -109,7 +104,7 @@ static const char *parse_prefix(const struct argp_state *state, const char *name
 static void set_mode(struct env *env, const struct argp_state *state, enum mode mode)
 {
 	if (env->mode != MODE_ROWS && env->mode != mode)
-		argp_error(state, "--call-tree, --methods and --folded exclude each other");
+		argp_error(state, "--call-tree and --folded exclude each other");
 	env->mode = mode;
 }
 
@@ -150,9 +145,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	case KEY_CALL_TREE:
 		set_mode(env, state, MODE_TREE);
 		return 0;
-	case KEY_METHODS:
-		set_mode(env, state, MODE_METHODS);
-		return 0;
 	case KEY_FOLDED:
 		set_mode(env, state, MODE_FOLDED);
 		return 0;
@@ -182,15 +174,10 @@ static void print_row(struct env *env, const struct flow_thread *thread, struct 
 	env->result = flow_print_row(&env->print, row);
 }
 
-/* A call of a node has ended. One within another call of the same method is a part of that one's time. */
-static void count_call(const struct flow_thread *thread, uint32_t id, struct flow_node *node,
-		       uint64_t total_ns, uint64_t inner_ns)
+/* A call of a node has ended. */
+static void count_call(struct flow_node *node, uint64_t total_ns, uint64_t inner_ns)
 {
-	bool is_inner = false;
-
-	for (uint32_t i = 0; i < thread->count; i++)
-		is_inner |= thread->frames[i].node == id;
-	node->total_ns += is_inner ? 0 : total_ns;
+	node->total_ns += total_ns;
 	node->self_ns += total_ns > inner_ns ? total_ns - inner_ns : 0;
 }
 
@@ -210,7 +197,7 @@ static void frame_ended(void *ctx, struct flow_thread *thread, const struct flow
 		return;
 	row.latency_ns = time - frame->entered;
 	if (env->mode != MODE_ROWS)
-		count_call(thread, frame->node, node, row.latency_ns, frame->inner_ns);
+		count_call(node, row.latency_ns, frame->inner_ns);
 	if (end != FLOW_OPEN)
 		print_row(env, thread, &row);
 }
@@ -271,14 +258,14 @@ static int thread_root(struct env *env, struct flow_thread *thread, uint32_t *ro
 	return 0;
 }
 
-/* The node for a call that a thread makes now: below its caller's, or in a list of functions if callers don't matter. */
+/* The node for a call that a thread makes now: below its caller's. */
 static int find_node(struct env *env, struct flow_thread *thread,
 		     const struct flow_function *function, uint32_t *node)
 {
 	uint32_t parent;
 	int err = thread_root(env, thread, &parent);
 
-	if (!err && (env->mode == MODE_TREE || env->mode == MODE_FOLDED) && thread->count)
+	if (!err && env->mode != MODE_ROWS && thread->count)
 		parent = thread->frames[thread->count - 1].node;
 	return err ?: flow_tree_child(env->tree, parent, function, node);
 }
@@ -323,7 +310,7 @@ static int handle_return_only(struct env *env, struct flow_thread *thread,
 	if (err)
 		return err;
 	flow_tree_node(env->tree, node)->calls++;
-	count_call(thread, node, flow_tree_node(env->tree, node), row.latency_ns, 0);
+	count_call(flow_tree_node(env->tree, node), row.latency_ns, 0);
 	if (thread->count)
 		thread->frames[thread->count - 1].inner_ns += row.latency_ns;
 	return 0;

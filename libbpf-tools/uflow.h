@@ -7,7 +7,6 @@
 
 #define UFLOW_NAME_SIZE	  256 /* of a class or method, with its NUL; a longer one is cut */
 #define UFLOW_FILE_SIZE	  256
-#define UFLOW_FRAMES	  1024 /* of a thread whose times are kept; deeper ones are only counted */
 #define UFLOW_PREFIX_SIZE 64
 
 enum uflow_kind {

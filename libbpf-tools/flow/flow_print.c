@@ -67,7 +67,7 @@ static void json_text(struct output *out, const char *key, const struct flow_tex
 		output_json_bool(out, cut_key, true);
 }
 
-static void json_function(struct output *out, const struct flow_function *function)
+void flow_print_json_function(struct output *out, const struct flow_function *function)
 {
 	json_text(out, "class", &function->class_name);
 	json_text(out, "method", &function->method);
@@ -154,7 +154,7 @@ static int print_json(const struct flow_print *print, const struct flow_row *row
 		return output_end(out);
 	}
 	output_json_u64(out, "depth", row->depth);
-	json_function(out, row->function);
+	flow_print_json_function(out, row->function);
 	if (row->latency_ns)
 		output_json_double(out, "latency_us", row->latency_ns / 1e3);
 	return output_end(out);
@@ -189,7 +189,7 @@ static void json_path(struct output *out, const struct flow_tree *tree, const ui
 		const struct flow_function *function = &flow_tree_node(tree, path[i])->function;
 
 		output_json_object_begin(out, NULL);
-		json_function(out, function);
+		flow_print_json_function(out, function);
 		output_json_object_end(out);
 	}
 	output_json_array_end(out);
@@ -202,7 +202,7 @@ static int print_node_json(struct output *out, const struct flow_tree *tree, con
 
 	output_json_begin(out);
 	output_json_u64(out, "depth", depth);
-	json_function(out, &node->function);
+	flow_print_json_function(out, &node->function);
 	output_json_u64(out, "calls", node->calls);
 	output_json_u64(out, "unwound", node->unwound);
 	output_json_u64(out, "unknown", node->unknown);

@@ -51,4 +51,7 @@ int flow_print_tree(const struct flow_print *print, const struct flow_tree *tree
  */
 int flow_print_folded(const struct flow_print *print, const struct flow_tree *tree);
 
+/* The keys of a function: class, method, file, line, as far as it has them. */
+void flow_print_json_function(struct output *out, const struct flow_function *function);
+
 #endif /* FLOW_PRINT_H */

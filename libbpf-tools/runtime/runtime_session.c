@@ -128,7 +128,7 @@ int runtime_session_attach(struct runtime_session *session)
 		log_error("there is no process %d", options->pid);
 	else if (err)
 		log_error("cannot look for language runtimes: %s", strerror(-err));
-	else if (options->pid)
+	else if (options->pid && !session->may_be_none)
 		err = check_process(session, options->pid);
 	return err;
 }

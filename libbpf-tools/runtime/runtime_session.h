@@ -16,6 +16,7 @@ struct runtime_session {
 	/* Set before runtime_session_open(): */
 	struct tool *tool;
 	unsigned int langs; /* 0: as the tool's name says */
+	bool may_be_none; /* the process asked for may run none of them */
 	/* Told of an image before it is attached to: may change attach.events. NULL: not asked for. */
 	void (*found_image)(void *ctx, const struct runtime_image *image);
 	/* Told of a process that runs a runtime, once its places are attached to. NULL: not asked for. */

@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """uflow's picture of programs whose call tree is known (tests/targets/flow.*), in each language: recursion, exceptions and
 threads included."""
-import os
 import re
 import select
-import shutil
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 
 import runtimes
+from flow_programs import COMMANDS, FILTERS, TARGETS, Program
 from tracing import BUILD, PATIENCE, Tool, json_lines, run_tool, tool_path
-
-TARGETS = Path(__file__).resolve().parent.parent / "targets"
 
 WORK = """
 work
@@ -28,52 +24,6 @@ work
     leaf
   leaf
 """
-
-
-COMMANDS = {
-    "java": ["java", "-XX:+ExtendedDTraceProbes", "-cp", BUILD / "targets", "Flow"],
-    "perl": ["/usr/bin/perl", TARGETS / "flow.pl"],
-    "php": ["php", TARGETS / "flow.php"],
-    "python": ["/usr/bin/python3", TARGETS / "flow.py"],
-    "ruby": ["ruby", TARGETS / "flow.rb"],
-    "tcl": ["tclsh", TARGETS / "flow.tcl"],
-}
-# In Java methods of its own are called in between.
-FILTERS = {"java": ["-C", "Flow"]}
-
-
-class Program:
-    """A target that is ready to make its calls when the constructor returns."""
-
-    def __init__(self, language, *args, command=None, env=None):
-        command = command or COMMANDS[language]
-        if not shutil.which(command[0]):
-            pytest.skip(f"{command[0]} is not installed")
-        if language == "java" and not (BUILD / "targets/Flow.class").exists():
-            pytest.skip("no javac to compile Flow.java with")
-        self.process = subprocess.Popen(
-            [*map(str, command), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "USE_ZEND_DTRACE": "1", **(env or {})})
-        self.pid = self.process.pid
-        assert self.process.stdout.readline() == "ready\n"
-
-    def work(self):
-        """Let it make its calls, and return when they are done."""
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        assert self.process.stdout.readline() == "done\n"
-
-    def end(self):
-        """Let it end by itself."""
-        self.process.communicate("\n", timeout=PATIENCE)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
 
 
 def trace(language, *options, args=(), json=True):
@@ -253,16 +203,6 @@ def test_uflow_call_tree_counts_calls_and_time():
         assert node["self_us"] == pytest.approx(node["total_us"] - inner, abs=0.01)
     assert [n["method"] for n in nodes if n["depth"] == 2] == [
         n["method"] for n in sorted((n for n in nodes if n["depth"] == 2), key=lambda n: -n["total_us"])]
-
-
-def test_uflow_methods_count_recursive_time_once():
-    out, _ = trace("python", "--methods", "-C", TARGETS, "--json", json=False)
-    methods = {node["method"]: node for node in json_lines(out)[0]}
-    assert {name: node["calls"] for name, node in methods.items()} == {
-        "work": 1, "fact": 3, "guarded": 1, "deep": 3, "leaf": 2}
-    assert all(node["callers"] == [] for node in methods.values())
-    assert methods["fact"]["self_us"] == pytest.approx(methods["fact"]["total_us"], abs=0.01)
-    assert methods["work"]["total_us"] == pytest.approx(sum(n["self_us"] for n in methods.values()), abs=0.01)
 
 
 def test_uflow_call_tree_of_each_thread():
