@@ -26,6 +26,8 @@
 #define EISCONN 106
 #define EALREADY 114
 #define EINPROGRESS 115
+/* For the kernel only: include/linux/errno.h. */
+#define ERESTARTSYS 512
 
 const volatile bool with_early = false;
 const volatile __u16 only_family = 0;
@@ -33,7 +35,7 @@ const volatile __u32 only_netns = 0;
 const volatile __u32 range_count = 0;
 const volatile struct tcpconnect_range ranges[TCPCONNECT_RANGES_MAX] = {};
 
-/* By socket. */
+/* By socket; the kernel uses a socket's address again, so that each attempt has an identity, too. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);
@@ -139,6 +141,31 @@ static __always_inline bool is_tcp(const struct sock *sk)
 }
 
 /*
+ * What tells a program's socket from every other one: the inode number of its file. 0: none; those that the
+ * kernel itself connects have no file, or only later (MPTCP), and one that a server is about to accept has none.
+ */
+static __always_inline __u64 get_inode(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+}
+
+/* The result of an attempt is known, or that it will never be. */
+static __always_inline void end_attempt(void *ctx, __u64 key, const struct tcpconnect_event *attempt,
+					__u16 result, __s32 error)
+{
+	struct tcpconnect_event event = *attempt;
+
+	event.result = result;
+	event.error = error;
+	event.latency_ns = bpf_ktime_get_ns() - event.start;
+	/* Else it may be another's. */
+	if (result != TCPCONNECT_UNKNOWN)
+		set_source(&event, (struct sock *)key);
+	events_send(ctx, &event, sizeof(event), 0);
+	bpf_map_delete_elem(&attempts, &key);
+}
+
+/*
  * Beginning and end are two programs, as the kernel does not run one that it has interrupted
  * itself: an answer may come while another attempt begins.
  */
@@ -148,11 +175,14 @@ int attempt_begins(struct raw_context *ctx)
 	__u64 key = ctx->args[0];
 	struct sock *sk = (void *)key;
 	__u32 tid = bpf_get_current_pid_tgid();
-	struct tcpconnect_event event = {};
+	struct tcpconnect_event event = {}, *attempt;
 	struct call *call;
 
 	if ((int)ctx->args[2] != TCP_SYN_SENT || !is_tcp(sk))
 		return 0;
+	attempt = bpf_map_lookup_elem(&attempts, &key);
+	if (attempt)
+		end_attempt(ctx, key, attempt, TCPCONNECT_UNKNOWN, 0);
 	call = bpf_map_lookup_elem(&calls, &tid);
 	if (call && call->socket == key)
 		call->has_begun = true;
@@ -162,6 +192,7 @@ int attempt_begins(struct raw_context *ctx)
 	set_process(&event, sk);
 	set_destination(&event, sk);
 	set_source(&event, sk);
+	event.inode = get_inode(sk);
 	if (!is_wanted(&event))
 		return 0;
 	if (with_early)
@@ -171,30 +202,19 @@ int attempt_begins(struct raw_context *ctx)
 	return 0;
 }
 
-static __always_inline void end_attempt(void *ctx, __u64 key,
-					const struct tcpconnect_event *attempt, __u16 result,
-					__s32 error)
-{
-	struct tcpconnect_event event = *attempt;
-
-	event.result = result;
-	event.error = error;
-	event.latency_ns = bpf_ktime_get_ns() - event.start;
-	set_source(&event, (struct sock *)key);
-	events_send(ctx, &event, sizeof(event), 0);
-	bpf_map_delete_elem(&attempts, &key);
-}
-
 /*
- * Is this socket where one was whose end the kernel has kept from us? A server's own one, on its way
- * to being established or reset before it is, has a client's port there.
+ * Is this the attempt's socket, and still that attempt? Not if the kernel has kept its end from us. A socket
+ * that a server is about to accept, established or reset before it is, has a client's port there.
  */
-static __always_inline bool is_another(const struct tcpconnect_event *attempt, const struct sock *sk,
-				       int old_state, int state)
+static __always_inline bool is_same(const struct tcpconnect_event *attempt, const struct sock *sk)
 {
-	if (state == TCP_ESTABLISHED || old_state == TCP_SYN_RECV)
-		return attempt->port != bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	return old_state != TCP_SYN_SENT;
+	const __u32 *old = (const __u32 *)attempt->destination, *new;
+	struct tcpconnect_event now = {};
+
+	set_destination(&now, sk);
+	new = (const __u32 *)now.destination;
+	return attempt->inode == get_inode(sk) && attempt->port == now.port && old[0] == new[0] &&
+	       old[1] == new[1] && old[2] == new[2] && old[3] == new[3];
 }
 
 SEC("raw_tp")
@@ -205,34 +225,40 @@ int attempt_ends(struct raw_context *ctx)
 	struct sock *sk = (void *)key;
 	struct tcpconnect_event *attempt;
 	struct call *call;
-	int state = ctx->args[2], error;
+	int old_state = ctx->args[1], state = ctx->args[2], error;
 
 	if (state != TCP_ESTABLISHED && state != TCP_CLOSE)
 		return 0;
 	attempt = bpf_map_lookup_elem(&attempts, &key);
 	if (!attempt)
 		return 0;
-	if (is_another(attempt, sk, ctx->args[1], state)) {
-		bpf_map_delete_elem(&attempts, &key);
-		events_count_lost(0);
-		return 0;
-	}
-	if (state == TCP_ESTABLISHED) {
-		end_attempt(ctx, key, attempt, TCPCONNECT_OK, 0);
-		return 0;
-	}
 	error = BPF_CORE_READ(sk, sk_err);
-	if (error) {
-		end_attempt(ctx, key, attempt, TCPCONNECT_FAILED, -error);
-		return 0;
-	}
-	/* By connect() itself, which knows why. */
 	call = bpf_map_lookup_elem(&calls, &tid);
-	if (call && call->socket == key)
-		attempt->is_closed = true;
-	else
+	if (!is_same(attempt, sk))
+		end_attempt(ctx, key, attempt, TCPCONNECT_UNKNOWN, 0);
+	else if (state == TCP_ESTABLISHED)
+		end_attempt(ctx, key, attempt, TCPCONNECT_OK, 0);
+	else if (old_state != TCP_SYN_SENT && old_state != TCP_SYN_RECV)
+		end_attempt(ctx, key, attempt, TCPCONNECT_OK_LATE, 0);
+	else if (error)
+		end_attempt(ctx, key, attempt, TCPCONNECT_FAILED, -error);
+	else if (BPF_CORE_READ(sk, sk_socket, state) != SS_UNCONNECTED)
 		end_attempt(ctx, key, attempt, TCPCONNECT_CLOSED, 0);
+	/* By connect() itself, which is about to tell why: leave_connect() ends it. */
+	else if (!call || call->socket != key)
+		end_attempt(ctx, key, attempt, TCPCONNECT_UNKNOWN, 0);
 	return 0;
+}
+
+/* For the tool to run at its end: whether the attempt of the socket args[0] is still under way. */
+SEC("raw_tp")
+int attempt_is_pending(struct raw_context *ctx)
+{
+	__u64 key = ctx->args[0];
+	const struct tcpconnect_event *attempt = bpf_map_lookup_elem(&attempts, &key);
+	struct sock *sk = (void *)key;
+
+	return attempt && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT && is_same(attempt, sk);
 }
 
 /* The socket of a descriptor; NULL if it is something else. */
@@ -261,6 +287,8 @@ int enter_connect(struct enter_context *ctx)
 
 	if (!filter_allows_current())
 		return 0;
+	/* Of a call whose return was skipped. */
+	bpf_map_delete_elem(&calls, &tid);
 	socket = get_socket((__u32)ctx->args[0]);
 	/* On one that is connecting or connected already, no attempt begins. */
 	if (!socket || BPF_CORE_READ(socket, state) != SS_UNCONNECTED)
@@ -310,23 +338,35 @@ static __always_inline bool read_destination(struct tcpconnect_event *event, con
 	return true;
 }
 
-/* A call that failed before the socket got anywhere: no route, a forbidden or a strange address. */
-static __always_inline void record_failed_call(struct exit_context *ctx, const struct call *call)
+/*
+ * A call that failed before the socket got anywhere: no route, a forbidden or a strange address. Or one whose
+ * attempt the kernel did not let begin above.
+ */
+static __always_inline void record_call(struct exit_context *ctx, const struct call *call)
 {
 	struct sock *sk = (struct sock *)call->socket;
 	struct tcpconnect_event event = {
 		.start = call->start,
 		.latency_ns = bpf_ktime_get_ns() - call->start,
-		.result = TCPCONNECT_FAILED,
+		.result = ctx->result ? TCPCONNECT_FAILED : TCPCONNECT_OK,
 		.error = ctx->result,
 	};
 
 	if (!read_destination(&event, (void *)call->address))
 		return;
 	set_process(&event, sk);
-	event.source_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+	if (ctx->result)
+		event.source_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+	else
+		set_source(&event, sk);
 	if (is_wanted(&event))
 		events_send(ctx, &event, sizeof(event), 0);
+}
+
+/* Has a call of connect() that returned this brought an attempt to its end? */
+static __always_inline bool is_final(__s64 result)
+{
+	return result != -EINPROGRESS && result != -EALREADY && result != -EISCONN && result != -ERESTARTSYS;
 }
 
 SEC("tracepoint/syscalls/sys_exit_connect")
@@ -335,18 +375,22 @@ int leave_connect(struct exit_context *ctx)
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct tcpconnect_event *attempt;
 	struct call *call;
+	struct sock *sk;
 	__u64 key;
 
 	call = bpf_map_lookup_elem(&calls, &tid);
 	if (!call)
 		return 0;
 	key = call->socket;
+	sk = (struct sock *)key;
 	attempt = bpf_map_lookup_elem(&attempts, &key);
-	if (attempt && attempt->is_closed)
-		end_attempt(ctx, key, attempt, TCPCONNECT_FAILED, ctx->result);
-	else if (!call->has_begun && ctx->result < 0 && ctx->result != -EISCONN &&
-		 ctx->result != -EALREADY && ctx->result != -EINPROGRESS)
-		record_failed_call(ctx, call);
+	if (!is_final(ctx->result))
+		;
+	else if (!attempt && !call->has_begun)
+		record_call(ctx, call);
+	/* With TCP_FASTOPEN_CONNECT it has not even begun on the wire. */
+	else if (attempt && BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_SYN_SENT)
+		end_attempt(ctx, key, attempt, ctx->result ? TCPCONNECT_FAILED : TCPCONNECT_OK, ctx->result);
 	bpf_map_delete_elem(&calls, &tid);
 	return 0;
 }

@@ -176,17 +176,24 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 
 static const char *error_name(const struct tcpconnect_event *event)
 {
-	/* A call that a signal interrupted says so only to the kernel: include/linux/errno.h. */
-	return event->error == -512 ? "EINTR" : strerrorname_np(-event->error) ?: "unknown error";
+	return strerrorname_np(-event->error) ?: "unknown error";
 }
 
 static const char *result_name(const struct tcpconnect_event *event)
 {
 	static const char *const names[] = { [TCPCONNECT_PENDING] = "pending",
 					     [TCPCONNECT_OK] = "ok",
-					     [TCPCONNECT_CLOSED] = "closed" };
+					     [TCPCONNECT_CLOSED] = "closed",
+					     [TCPCONNECT_OK_LATE] = "ok",
+					     [TCPCONNECT_UNKNOWN] = "?" };
 
 	return event->result == TCPCONNECT_FAILED ? error_name(event) : names[event->result];
+}
+
+static bool has_latency(const struct tcpconnect_event *event)
+{
+	return event->result == TCPCONNECT_OK || event->result == TCPCONNECT_FAILED ||
+	       event->result == TCPCONNECT_CLOSED;
 }
 
 /* "?" for one that isn't known. */
@@ -254,8 +261,10 @@ static int print_text(struct env *env, const struct tcpconnect_event *event, con
 		output_printf(out, "%-6u", event->port);
 	else
 		output_printf(out, "%-6s", "?");
-	if (!env->early || event->result != TCPCONNECT_PENDING)
+	if (has_latency(event) || (event->result == TCPCONNECT_PENDING && !env->early))
 		output_printf(out, " %-12s %9.0f", result_name(event), event->latency_ns / 1e3);
+	else if (!env->early)
+		output_printf(out, " %-12s %9s", result_name(event), "?");
 	if (env->names) {
 		output_puts(out, " ");
 		output_put_cstr(out, name ?: "-", SIZE_MAX, 0);
@@ -265,15 +274,21 @@ static int print_text(struct env *env, const struct tcpconnect_event *event, con
 
 static void print_json_result(struct output *out, const struct tcpconnect_event *event)
 {
+	static const char unseen[] = "the kernel skipped the program for the end";
 	bool failed = event->result == TCPCONNECT_FAILED;
 
-	output_json_cstr(out, "result", failed ? "failed" : result_name(event), SIZE_MAX);
+	if (event->result == TCPCONNECT_UNKNOWN)
+		output_json_error(out, "result", unseen);
+	else
+		output_json_cstr(out, "result", failed ? "failed" : result_name(event), SIZE_MAX);
 	if (failed) {
 		output_json_s64(out, "errno", -event->error);
 		output_json_cstr(out, "error", error_name(event), SIZE_MAX);
 	}
-	if (event->result != TCPCONNECT_PENDING)
+	if (has_latency(event))
 		output_json_double(out, "latency_us", event->latency_ns / 1e3);
+	else if (event->result != TCPCONNECT_PENDING)
+		output_json_error(out, "latency_us", unseen);
 }
 
 static int print_json(struct env *env, const struct tcpconnect_event *event, const char *name)
@@ -334,7 +349,7 @@ static int count_flow(struct env *env, const struct tcpconnect_event *event)
 	if (!flow)
 		return -ENOMEM;
 	flow->count++;
-	flow->failed += event->result != TCPCONNECT_OK;
+	flow->failed += event->result == TCPCONNECT_FAILED || event->result == TCPCONNECT_CLOSED;
 	return 0;
 }
 
@@ -344,7 +359,7 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	struct env *env = ctx;
 	const char *name = NULL;
 
-	if (size < sizeof(*event) || event->result > TCPCONNECT_CLOSED ||
+	if (size < sizeof(*event) || event->result > TCPCONNECT_UNKNOWN ||
 	    (event->family && event->family != AF_INET && event->family != AF_INET6))
 		return -EINVAL;
 	if (env->count)
@@ -416,7 +431,15 @@ static int tick(void *ctx)
 	return 0;
 }
 
-/* Attempts without a result yet. */
+/* Kernels before 5.10 cannot be asked. */
+static bool is_over(const struct env *env, uint64_t key)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &key, .ctx_size_in = sizeof(key));
+
+	return !bpf_prog_test_run_opts(bpf_program__fd(env->skel->progs.attempt_is_pending), &run) && !run.retval;
+}
+
+/* Attempts without a result: there is none yet, or the kernel kept it from us. */
 static void print_pending(struct env *env)
 {
 	int fd = bpf_map__fd(env->skel->maps.attempts);
@@ -427,6 +450,7 @@ static void print_pending(struct env *env)
 	while (!err) {
 		if (!bpf_map_lookup_elem(fd, &key, &event)) {
 			event.latency_ns = now > event.start ? now - event.start : 0;
+			event.result = is_over(env, key) ? TCPCONNECT_UNKNOWN : TCPCONNECT_PENDING;
 			if (handle_event(env, &event, sizeof(event)))
 				return;
 		}
