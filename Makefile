@@ -147,7 +147,7 @@ $(foreach t,$(filter-out $(PLAIN),$(TOOLS)),$(eval $(call tool_rules,$(t))))
 $(BUILD)/skel/%/syscall_names.h:
 	@mkdir -p $(@D)
 	$(Q)echo '#include <asm/unistd.h>' | $(CC) $(CPPFLAGS) -dM -E - | \
-		sed -nE 's/^#define __NR_([a-z0-9_]+) [0-9]+$$/\t[__NR_\1] = "\1",/p' | LC_ALL=C sort > $@
+		sed -nE '/_(syscalls|arch_specific_syscall) /d; s/^#define __NR_([a-z0-9_]+) .*/\t[__NR_\1] = "\1",/p' | LC_ALL=C sort > $@
 $(OBJ)/dynamic/libbpf-tools/ucalls.o $(OBJ)/$(ARCH)/libbpf-tools/ucalls.o: $(BUILD)/skel/$(ARCH)/syscall_names.h
 
 main_obj = $(1)/$(if $(filter blazesym-lite,$(2)),blazesym-lite/cli,libbpf-tools/$(2)).o

@@ -180,6 +180,8 @@ static int add_usdt_site(const struct bsl_usdt *usdt, void *ctx)
 	return 0;
 }
 
+#define FIRST_PART_MAX 64 /* bytes: a test and a jump */
+
 /* A leading endbr64 is single-stepped by the kernel, while the push or nop after it is emulated. */
 static unsigned int skip_landing_pad(const struct bsl_elf *elf, uint64_t addr)
 {
@@ -190,24 +192,12 @@ static unsigned int skip_landing_pad(const struct bsl_elf *elf, uint64_t addr)
 	       !memcmp(code, endbr64, sizeof(endbr64)) ? sizeof(endbr64) : 0;
 }
 
-/* Where the function at addr, of size bytes, goes on: behind its first jump out of itself, if it has one. */
-static uint64_t follow_jump(const struct bsl_elf *elf, uint64_t addr, uint64_t size)
+/* The second part of a function that is split; of others, their start. */
+static uint64_t second_part(const struct bsl_elf *elf, const struct bsl_symbol *sym)
 {
-	const uint8_t *code = size > 64 ? NULL : bsl_elf_data(elf, addr, size);
-	int32_t distance;
-	int length;
+	const void *code = sym->size > FIRST_PART_MAX ? NULL : bsl_elf_data(elf, sym->addr, sym->size);
 
-	if (!code || bsl_elf_machine(elf) != EM_X86_64)
-		return addr;
-	for (uint64_t at = 0; at + 5 <= size; at += length) {
-		length = bsl_x86_insn_length(code + at, size - at);
-		if (length < 0)
-			break;
-		memcpy(&distance, code + at + 1, sizeof(distance));
-		if (code[at] == 0xe9 && addr + at + length + distance - addr >= size)
-			return addr + at + length + distance;
-	}
-	return addr;
+	return code ? runtime_follow_jump(bsl_elf_machine(elf), code, sym->addr, sym->size) : sym->addr;
 }
 
 static int add_function(const struct bsl_symbol *sym, void *ctx)
@@ -219,7 +209,7 @@ static int add_function(const struct bsl_symbol *sym, void *ctx)
 	if (sym->offset == UINT64_MAX || sym->clone || sym->type != BSL_SYM_FUNC)
 		return 0;
 	if (res->row->follow_jump)
-		addr = follow_jump(res->elf, addr, sym->size);
+		addr = second_part(res->elf, sym);
 	addr += skip_landing_pad(res->elf, addr);
 	if (bsl_elf_addr_to_offset(res->elf, addr, &offset))
 		return 0;

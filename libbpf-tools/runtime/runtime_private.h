@@ -26,6 +26,12 @@ struct runtime_code {
 /* All of the segment around an address: 0, or -ENOENT. The bytes are the ELF handle's. */
 int runtime_code_around(const struct bsl_elf *elf, uint64_t addr, struct runtime_code *code);
 
+/*
+ * Where a function's code at addr, of size bytes, goes on: behind its first jump out of itself. addr if it has none, or its machine
+ * (EM_X86_64, EM_AARCH64) is another one.
+ */
+uint64_t runtime_follow_jump(uint16_t machine, const uint8_t *code, uint64_t addr, size_t size);
+
 #define RUNTIME_HANDLERS_MAX 32
 
 /*

@@ -203,6 +203,31 @@ static void test_tools_are_called_after_languages(void **state)
 	assert_int_equal(runtime_lang_find("rubyx"), -1);
 }
 
+/* Perl_dounwind of Debian 12's Perl 5.36: "if (PL_curstackinfo) go on elsewhere". */
+static void test_the_second_part_of_a_split_function_is_found(void **state)
+{
+	static const uint8_t x86[] = { 0x48, 0x83, 0xbf, 0xe0, 0x00, 0x00, 0x00, 0x00, 0x74, 0x06,
+				       0xe9, 0x31, 0x5b, 0xff, 0xff, 0x90, 0xc3 };
+	static const uint8_t arm64[] = { 0x02, 0x70, 0x40, 0xf9, 0x42, 0x00, 0x00, 0xb4,
+					 0x8e, 0xd9, 0xff, 0x17, 0xc0, 0x03, 0x5f, 0xd6 };
+	/* b to the ret after it: goes nowhere else. */
+	static const uint8_t within[] = { 0x01, 0x00, 0x00, 0x14, 0xc0, 0x03, 0x5f, 0xd6 };
+	/* b 64 MiB further */
+	static const uint8_t far[] = { 0xff, 0xff, 0xff, 0x15 };
+
+	(void)state;
+	assert_int_equal(runtime_follow_jump(EM_X86_64, x86, 0x16bd70, sizeof(x86)), 0x1618b0);
+	assert_int_equal(runtime_follow_jump(EM_AARCH64, arm64, 0x159850, sizeof(arm64)), 0x14fe90);
+	assert_int_equal(runtime_follow_jump(EM_AARCH64, within, 0x1000, sizeof(within)), 0x1000);
+	assert_int_equal(runtime_follow_jump(EM_AARCH64, far, 0x1000, sizeof(far)), 0x1000 + 0x7fffffc);
+	/* The end of the code is the end, and other machines are left alone. */
+	for (size_t size = 0; size < 15; size++)
+		assert_int_equal(runtime_follow_jump(EM_X86_64, x86, 0x16bd70, size), 0x16bd70);
+	for (size_t size = 0; size < 12; size++)
+		assert_int_equal(runtime_follow_jump(EM_AARCH64, arm64, 0x159850, size), 0x159850);
+	assert_int_equal(runtime_follow_jump(EM_RISCV, arm64, 0x159850, sizeof(arm64)), 0x159850);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_a_process_has_the_runtimes_that_it_maps),
 		cmocka_unit_test(test_guard_is_the_branch_on_the_semaphore),
 		cmocka_unit_test(test_tools_are_called_after_languages),
+		cmocka_unit_test(test_the_second_part_of_a_split_function_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
