@@ -64,18 +64,21 @@ static size_t events_round_up_power(size_t value)
 
 int events_choose_transport(enum options_transport asked, enum options_transport *chosen)
 {
-	int has_ring;
+	int fd;
 
 	*chosen = asked;
 	if (asked == OPTIONS_TRANSPORT_PERF)
 		return 0;
-	has_ring = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL);
-	if (has_ring < 0)
-		return has_ring;
-	if (!has_ring && asked == OPTIONS_TRANSPORT_RING)
-		return -EOPNOTSUPP;
-	*chosen = has_ring ? OPTIONS_TRANSPORT_RING : OPTIONS_TRANSPORT_PERF;
-	return 0;
+	fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "trial", 0, 0, events_page_size(), NULL);
+	if (fd >= 0) {
+		close(fd);
+		*chosen = OPTIONS_TRANSPORT_RING;
+		return 0;
+	}
+	if (fd != -EINVAL)
+		return fd;
+	*chosen = OPTIONS_TRANSPORT_PERF;
+	return asked == OPTIONS_TRANSPORT_RING ? -EOPNOTSUPP : 0;
 }
 
 /* A ring is one power of two of pages; perf buffers are one a CPU, each a power of two of pages. */
