@@ -79,7 +79,7 @@ OBJ      := $(BUILD)/obj
 objs      = $(patsubst %.c,$(1)/%.o,$(2))
 SHARED   := $(BSL_SRC) $(LIB_SRC)
 
-.PHONY: all static demo check check-unit check-asan check-fuzz check-tools targets fuzz bench \
+.PHONY: all static demo check check-unit check-asan check-fuzz check-tools targets debian13 fuzz bench \
 	install vmlinux deb clean help prereq
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -209,6 +209,12 @@ check-fuzz: $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 	$(Q)for f in $^; do n=$${f##*/fuzz_}; mkdir -p $(BUILD)/corpus/$$n; echo "== $$f"; \
 		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -verbosity=0 -print_final_stats=0 \
 			-artifact_prefix=$(BUILD)/corpus/ $(BUILD)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
+
+# Debian 13's builds of language runtimes, which lack USDT. Where they can't be fetched their tests are skipped.
+debian13: $(BUILD)/debian13
+$(BUILD)/debian13:
+	$(say) UNPACK $@
+	$(Q)/usr/bin/python3 tests/targets/runtimes/debian13.py $@
 
 TESTS ?= tests/tools
 check-tools: all static targets

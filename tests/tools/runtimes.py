@@ -10,7 +10,7 @@ import pytest
 from tracing import BUILD
 
 WORK = Path(__file__).resolve().parent.parent / "targets/runtimes"
-# Debian 13's runtimes, unpacked: tests/targets/runtimes/debian13.py BUILD/debian13
+# Debian 13's runtimes, unpacked: make debian13
 DEBIAN13 = BUILD / "debian13"
 
 
@@ -21,7 +21,7 @@ def needs(*commands):
 
 def needs_debian13(command):
     return pytest.mark.skipif(not (DEBIAN13 / "usr/bin" / command).exists(),
-                              reason=f"no Debian 13 {command} (tests/targets/runtimes/debian13.py BUILD/debian13)")
+                              reason=f"no Debian 13 {command} (make debian13)")
 
 
 def hold_debian13(name):
