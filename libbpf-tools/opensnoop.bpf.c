@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * opensnoop, kernel side: open, openat and openat2, recorded when they return. Syscall tracepoints
+ * opensnoop, kernel side: open, creat, openat and openat2, recorded when they return. Syscall tracepoints
  * have a fixed layout: no CO-RE relocation, hence no time spent on the kernel's BTF.
  */
+#include <asm/fcntl.h>
 #include <linux/bpf.h>
 #include <stdbool.h>
 
@@ -50,6 +51,13 @@ SEC("tracepoint/syscalls/sys_enter_open")
 int enter_open(struct enter_context *ctx)
 {
 	return enter(ctx->args[0], ctx->args[1], 0);
+}
+
+/* creat(2): what open does with these flags. */
+SEC("tracepoint/syscalls/sys_enter_creat")
+int enter_creat(struct enter_context *ctx)
+{
+	return enter(ctx->args[0], O_CREAT | O_WRONLY | O_TRUNC, 0);
 }
 
 SEC("tracepoint/syscalls/sys_enter_openat")

@@ -195,16 +195,18 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	return output_is_json(env->tool.output) ? print_json(env, event) : print_text(env, event);
 }
 
-/* A call without tracepoints isn't there: arm64 has no open, and openat2 came with 5.6. */
+/* A call without tracepoints isn't there: arm64 has no open and creat, and openat2 came with 5.6. */
 static int attach_calls(void *ctx)
 {
 	struct env *env = ctx;
 	const struct opensnoop_bpf *skel = env->skel;
 	const struct tool_tracepoint calls[] = {
 		{ skel->progs.leave_call, "syscalls", "sys_exit_open", true },
+		{ skel->progs.leave_call, "syscalls", "sys_exit_creat", true },
 		{ skel->progs.leave_call, "syscalls", "sys_exit_openat", true },
 		{ skel->progs.leave_call, "syscalls", "sys_exit_openat2", true },
 		{ skel->progs.enter_open, "syscalls", "sys_enter_open", true },
+		{ skel->progs.enter_creat, "syscalls", "sys_enter_creat", true },
 		{ skel->progs.enter_openat, "syscalls", "sys_enter_openat", true },
 		{ skel->progs.enter_openat2, "syscalls", "sys_enter_openat2", true },
 	};

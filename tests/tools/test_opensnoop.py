@@ -57,6 +57,18 @@ def test_each_open_is_shown_with_its_result(tmp_path):
     assert shown[3]["fd_error"] == "EISDIR"
 
 
+def test_creat_is_an_open(tmp_path):
+    path = tmp_path / "made"
+    program = "import ctypes, sys; ctypes.CDLL(None).creat(sys.argv[1].encode(), 0o600)"
+    status, out, err = run_tool("opensnoop", "--json", "--", PYTHON, "-c", program, str(path))
+    assert status == 0, err
+    records, _ = json_lines(out)
+    made, = (record for record in records if record["path"] == str(path))
+    flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
+    # Without a system call of its own (arm64) it is an openat.
+    assert made["flags"] & flags == flags and made["fd"] >= 3
+
+
 def test_strange_names_are_whole_in_json_and_harmless_in_text(tmp_path):
     names = ["new\nline", "esc\x1b[2J", "caf\xc3\xa9", "bytes\xff\xfe", "back\\slash", "tab\t\r"]
     opens = [[f"{tmp_path}/{name}", os.O_RDONLY] for name in names]
