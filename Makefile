@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 #
 # Everything is built out of tree, in $(BUILD). Targets: all static demo check check-unit check-tools
-# fuzz bench install vmlinux deb clean; check-vm and vm-shell come from tests/vm/vm.mk.
+# fuzz bench install vmlinux deb clean; check-vm, bench-guest and vm-shell come from tests/vm/vm.mk.
 # V=1 shows the commands, ARCH=arm64 cross-compiles, WERROR= lets warnings pass.
 
 VERSION := 0.1.0

@@ -4,6 +4,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -370,7 +371,10 @@ static int tick(void *ctx)
 {
 	const struct env *env = ctx;
 
-	return tool_process_ended(&env->tool);
+	if (!kill(env->tool.options.pid, 0) || errno != ESRCH)
+		return 0;
+	log_info("process %d has ended", env->tool.options.pid);
+	return 1;
 }
 
 static void finish(void *ctx)

@@ -2,6 +2,7 @@
 #
 # The kernel matrix: make check-vm KERNELS="5.10 6.1" (or all), make vm-shell KERNEL=6.1; VM_TESTS are the
 # tests to run, VMFLAGS go to "vm.py run". vm-readme puts the last report into README.md.
+# make bench-guest KERNEL=6.1: VM_BENCHES in a guest with kernel headers, beside BCC's and libbpf-tools' own.
 
 KERNELS ?= 6.1 6.12
 KERNEL  ?= 6.1
@@ -11,10 +12,11 @@ VM_QUICK := trace trace_kernel opensnoop
 VM_NOT   := blazesym blazesym_agrees vmlinux trace_bpftrace
 VM_ALL   := $(filter-out $(VM_NOT),$(patsubst tests/tools/test_%.py,%,$(wildcard tests/tools/test_*.py)))
 VM_TESTS ?= $(patsubst %,tests/tools/test_%.py,$(if $(filter all,$(KERNELS)),$(VM_ALL),$(VM_QUICK)))
+VM_BENCHES ?= tests/bench/snoop.py tests/bench/languages.py
 VM      := tests/vm/vm.py --build $(BUILD)
 VM_ARM64 = $(if $(findstring arm64,$(KERNELS:all=arm64)),vm-arm64)
 
-.PHONY: check-vm vm-shell vm-readme vm-arm64
+.PHONY: check-vm bench-guest vm-shell vm-readme vm-arm64
 
 check-vm: all static targets $(VM_ARM64)
 	$(Q)$(PYTEST) -p no:cacheprovider -q tests/vm/test_vm.py
@@ -24,6 +26,9 @@ check-vm: all static targets $(VM_ARM64)
 vm-arm64:
 	$(Q)$(MAKE) static targets ARCH=arm64 BUILD=$(BUILD)/arm64 SYSROOT="$$($(VM) sysroot)"
 	$(Q)ln -sfn static/bin $(BUILD)/arm64/bin
+
+bench-guest: all targets
+	$(Q)$(VM) bench $(VMFLAGS) $(KERNEL) $(VM_BENCHES)
 
 vm-shell: $(if $(findstring arm64,$(KERNEL)),vm-arm64)
 	$(Q)$(VM) shell $(KERNEL)

@@ -31,6 +31,8 @@ BACKPORTS = ["bookworm", "bookworm-backports"]
 # What static arm64 tools are linked with; the elfutils and libbpf of the host's own build.
 SYSROOT = ["libbpf-dev", "libelf-dev", "libdw-dev", "zlib1g-dev", "libzstd-dev", "liblzma-dev", "libbz2-dev",
            "libiberty-dev", "systemtap-sdt-dev"]
+# Other people's tools, which benches compare with: libbpf-tools'. BCC's are the host's (bpfcc-tools).
+PEERS = ["libbpf-tools"]
 # The root of arm64 guests, from which the tests and the programs they trace are run.
 ARM64_ROOT = ["python3-pytest", "redis-server", "perl-base", "dash", "bash", "coreutils", "util-linux",
               "procps", "iproute2", "libc-bin"]
@@ -44,6 +46,9 @@ def say(*words):
 TCG = "tcg,thread=single"
 # Loads that an emulated machine carries in seconds.
 SLOW = {"TESTS_HITS": "20000", "TESTS_PATIENCE": "90"}
+# The same for benches, and time for BCC to compile.
+BENCH = {"BENCH_ROUNDS": "1", "BENCH_PAUSE": "0.05", "BENCH_TIMEOUT": "600", "BENCH_EXECS": "1200",
+         "BENCH_CONNECTS": "1300", "BENCH_OPENS": "1200", "BENCH_CHECKS": "1200"}
 
 
 class Kernel:
@@ -122,6 +127,19 @@ class Cache:
             packages = [package.replace("%", release) for package in kernel.packages]
             os.symlink(self.packages("linux", [kernel.suite], kernel.arch, packages), chosen)
         return chosen
+
+    def headers(self, kernel):
+        """Shell command that puts a kernel's headers where BCC looks for them, fetched when missing."""
+        release, flavour = re.search(r"/vmlinuz-(.*)(-cloud-\w+)$", image.one(
+            ["boot/vmlinuz-*"], self.kernel_packages(kernel))).groups()
+        root = self.packages("headers", [kernel.suite], kernel.arch,
+                             [f"linux-headers-{release}{flavour}", f"linux-headers-{release}-common"])
+        modules = f"/lib/modules/{release}{flavour}"
+        return f"mkdir -p {modules} /usr/src && ln -sf {root}{modules}/* {modules}/ && ln -sf {root}/usr/src/* /usr/src/"
+
+    def peers(self):
+        """The folder of libbpf-tools' programs, fetched when missing."""
+        return os.path.join(self.packages("peers", ["bookworm"], "amd64", PEERS), "usr/sbin")
 
     def busybox(self, arch):
         path = "/bin/busybox"
@@ -311,6 +329,21 @@ def command_run(options):
     return 1 if bad else 0
 
 
+def command_bench(options):
+    """Run benches in a guest that has its kernel's headers, so that BCC's tools run, beside libbpf-tools'."""
+    cache, (kernel,) = Cache(options.build), choose([options.kernel])
+    guest, folder = cache.guest(kernel), cache.fresh("results", f"bench-{kernel.name}")
+    env = {"BUILD": cache.build, "LIBBPF_TOOLS": cache.peers(), "PYTHONDONTWRITEBYTECODE": "1", "TERM": "dumb", **BENCH}
+    words = shlex.join(["env", *(f"{key}={value}" for key, value in env.items())])
+    benches = " && ".join(f"{words} /usr/bin/python3 {shlex.quote(bench)}" for bench in options.benches)
+    say(f"an hour may pass; what is measured comes to {folder}/output")
+    try:
+        return in_guest(guest, kernel.name, f"{cache.headers(kernel)} && {benches}", folder, options)
+    finally:
+        with open(f"{folder}/output") as file:
+            print(file.read(), flush=True)
+
+
 def command_shell(options):
     cache = Cache(options.build)
     kernel, = choose([options.kernel])
@@ -358,6 +391,12 @@ def main():
     run.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at a time; each keeps one core busy")
     run.add_argument("tests", nargs="+", help="pytest files or node ids, relative to the tree")
     run.set_defaults(command=command_run)
+    bench = commands.add_parser("bench", help=command_bench.__doc__)
+    bench.add_argument("--boot-timeout", type=int, default=60, help="seconds until a boot counts as hung")
+    bench.add_argument("--timeout", type=int, default=14400, help="seconds for all benches")
+    bench.add_argument("kernel")
+    bench.add_argument("benches", nargs="+", help="Python programs of the tree")
+    bench.set_defaults(command=command_bench)
     shell = commands.add_parser("shell", help="an interactive shell in a guest")
     shell.add_argument("kernel")
     shell.set_defaults(command=command_shell)
