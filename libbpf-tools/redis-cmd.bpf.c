@@ -15,20 +15,37 @@
 
 #include "bpf/events.bpf.h"
 #include "redis/redis_read.bpf.h"
-#include "redis/redis_count.bpf.h"
 
 const volatile struct redis_config config = { .db = -1 };
 
 /* For --slow: only what takes longer is worth a record. Raised by user space. */
 __u64 slow_ns = 0;
 
-/* The processes to look at, by process id. */
+/* The servers to look at, by slot. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, REDIS_SERVERS_MAX);
 	__type(key, __u32);
 	__type(value, struct redis_state);
 } servers SEC(".maps");
+
+/* Their slots, by process id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, REDIS_SERVERS_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} slots SEC(".maps");
+
+/* Those that are nobody's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, REDIS_SERVERS_MAX);
+	__uint(value_size, sizeof(__u32));
+} slots_free SEC(".maps");
+
+/* Where a process with such a number was found last: mostly spares the hash. */
+__u32 recent_slots[16] = {};
 
 /* REDIS_DEPTH_MAX for each. User space adds the size of the data to that of the values. */
 struct {
@@ -79,9 +96,16 @@ static __noinline int stranger_tell(void *ctx)
 
 static __always_inline struct redis_state *server_get(void)
 {
-	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	__u32 pid = bpf_get_current_pid_tgid() >> 32, *slot = &recent_slots[pid % 16];
+	struct redis_state *server = bpf_map_lookup_elem(&servers, slot);
 
-	return bpf_map_lookup_elem(&servers, &pid);
+	if (server && server->pid == pid)
+		return server;
+	slot = bpf_map_lookup_elem(&slots, &pid);
+	if (!slot)
+		return NULL;
+	recent_slots[pid % 16] = *slot;
+	return bpf_map_lookup_elem(&servers, slot);
 }
 
 static __always_inline struct redis_state *server_get_or_tell(void *ctx)
@@ -290,7 +314,7 @@ static __always_inline bool is_wanted(struct redis_state *server, struct redis_f
 	if (!config.by_name)
 		return true;
 	name_read(server, frame);
-	return bpf_map_lookup_elem(&names, frame->name);
+	return bpf_map_lookup_elem(&names, frame->command.name);
 }
 
 static __always_inline void collect(struct redis_state *server, struct redis_frame *frame,
@@ -582,106 +606,6 @@ int started(struct bpf_raw_tracepoint_args *ctx)
 	return process_tell(ctx, REDIS_STARTED);
 }
 
-/* ---- counts --------------------------------------------------------------------------------- */
-
-/* What counting needs of a command. False: it doesn't count. */
-static __always_inline bool count_describe(struct redis_state *server, struct redis_frame *frame,
-					   void *client)
-{
-	struct redis_event *event = &frame->event;
-	__u64 id = bpf_get_current_pid_tgid();
-
-	event->client = (__u64)client;
-	event->pid = id >> 32;
-	event->tid = id;
-	event->flags = 0;
-	event->argc = 0;
-	if (client_read(server, client) || argv_read(server, event, BYTES_ARGS_MAX))
-		event->argc = 0; /* no name, then */
-	event->db = config.db >= 0 || config.top ? client_db(server) : -1;
-	if (config.db >= 0 && event->db != config.db)
-		return false;
-	frame->bytes = name_read(server, frame);
-	/* No name, no number. */
-	if (!is_plausible(server, frame)) {
-		events_count_lost(0);
-		return false;
-	}
-	return !config.by_name || bpf_map_lookup_elem(&names, frame->name);
-}
-
-SEC("uprobe")
-int enter_counted(struct pt_regs *ctx)
-{
-	struct redis_state *server = server_get_or_tell(ctx);
-	struct redis_frame *frame, *parent;
-
-	if (!server)
-		return 0;
-	frame = frame_enter(server, PT_REGS_SP(ctx), &parent);
-	if (!frame)
-		return 0;
-	frame->is_unwanted = !count_describe(server, frame, (void *)PT_REGS_PARM1(ctx));
-	if (!frame->is_unwanted) {
-		bytes_count(server, frame);
-		if (config.top)
-			key_read(server, frame);
-	}
-	frame->event.start = bpf_ktime_get_ns();
-	return 0;
-}
-
-SEC("uretprobe")
-int leave_counted(struct pt_regs *ctx)
-{
-	__u64 now = bpf_ktime_get_ns();
-	struct redis_state *server = server_get();
-	struct redis_frame *frame = server ? frame_leave(server, now) : NULL;
-
-	if (!frame || frame->is_unwanted)
-		return 0;
-	if (!config.top)
-		stat_count(frame, frame->event.latency, true);
-	else if (frame->has_key)
-		top_count(frame, frame->event.latency);
-	return 0;
-}
-
-static __always_inline int error_count(struct redis_state *server, void *client)
-{
-	struct redis_frame *frame = frame_current(server);
-
-	if (frame && frame->event.client == (__u64)client) {
-		frame->event.flags |= REDIS_FLAG_ERROR;
-		return 0;
-	}
-	frame = frame_at(server, server->depth);
-	if (!frame || config.top || !count_describe(server, frame, client))
-		return 0;
-	frame->event.flags = REDIS_FLAG_ERROR;
-	stat_count(frame, 0, false);
-	return 0;
-}
-
-/* afterErrorReply(), as above. */
-SEC("uprobe")
-int error_counted(struct pt_regs *ctx)
-{
-	struct redis_state *server = server_get();
-
-	return server ? error_count(server, (void *)PT_REGS_PARM1(ctx)) : 0;
-}
-
-/* addReply(), as above. */
-SEC("uprobe")
-int error_object_counted(struct pt_regs *ctx)
-{
-	struct redis_state *server = server_get();
-	struct string text = {};
-
-	if (!server || !is_error_object(server, PT_REGS_PARM2(ctx), &text))
-		return 0;
-	return error_count(server, (void *)PT_REGS_PARM1(ctx));
-}
+#include "redis/redis_count.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";

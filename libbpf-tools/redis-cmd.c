@@ -17,6 +17,8 @@
 #include "redis/redis_print.h"
 #include "redis/redis_rows.h"
 #include "redis/redis_server.h"
+#include "redis/redis_slots.h"
+#include "redis/redis_stats.h"
 #include "redis/redis_tables.h"
 #include "redis-cmd.h"
 #include "redis-cmd.skel.h"
@@ -63,6 +65,10 @@ struct env {
 	bool has_loop; /* bpf_loop() */
 	struct redis_servers servers;
 	struct redis_servers_opts scan;
+	struct redis_slots slots;
+	uint32_t slot_count;
+	bool is_full; /* no slot was free, and that has been told */
+	struct redis_stats *stats;
 	pid_t late_pid; /* a process that isn't the server wanted, but may become it */
 	uint64_t late_until;
 	struct redis_shown shown; /* the row being printed: large, and not worth clearing */
@@ -243,14 +249,12 @@ static int take_row(void *ctx, const struct redis_row *row)
 static void set_trust(struct env *env, struct redis_server *server, unsigned int plausible,
 		      unsigned int implausible)
 {
-	__u32 pid = server->pid;
-
 	if (plausible) {
 		server->trust = REDIS_TRUSTED;
 		log_info("process %d: its layout is confirmed by its first command", server->pid);
 	} else if (implausible >= IMPLAUSIBLE_MAX) {
 		server->trust = REDIS_DISTRUSTED;
-		bpf_map_delete_elem(bpf_map__fd(env->skel->maps.servers), &pid);
+		redis_slots_release(&env->slots, server->pid);
 		log_error("process %d: its layout can't be trusted, as %u commands read by it made "
 			  "no sense; it is left out", server->pid, implausible);
 	}
@@ -282,10 +286,9 @@ static void check_counted(struct env *env)
 
 	for (size_t i = 0; i < env->servers.count; i++) {
 		struct redis_server *server = env->servers.servers[i];
-		__u32 pid = server->pid;
 
 		if (server->trust == REDIS_UNPROVEN &&
-		    !bpf_map_lookup_elem(bpf_map__fd(env->skel->maps.servers), &pid, &state))
+		    !bpf_map_lookup_elem(env->slots.servers, &server->slot, &state))
 			set_trust(env, server, state.plausible, state.implausible);
 	}
 }
@@ -421,20 +424,23 @@ static int attach_exe(struct env *env, struct redis_exe *exe, pid_t pid)
 
 static int server_found(void *ctx, struct redis_exe *exe, struct redis_server *server)
 {
-	struct redis_state state = { .layout = exe->layout, .slot = server->slot };
+	struct redis_layout layout = exe->layout;
 	struct env *env = ctx;
-	__u32 pid = server->pid;
 	int err;
 
 	if (is_counting(env))
-		redis_layout_trim(&state.layout);
+		redis_layout_trim(&layout);
 	if (!exe->is_attached && attach_exe(env, exe, server->pid))
 		return -EINVAL;
-	err = bpf_map_update_elem(bpf_map__fd(env->skel->maps.servers), &pid, &state, 0);
-	if (err)
-		log_libbpf_failure(err, "process %d is left out", server->pid);
-	else
+	err = redis_slots_take(&env->slots, server->pid, &layout, &server->slot);
+	if (!err)
 		log_info("process %d is traced", server->pid);
+	else if (err != -ENOSPC)
+		log_libbpf_failure(err, "process %d is left out", server->pid);
+	else if (!env->is_full)
+		log_warn("process %d is left out, and any more: %u servers are traced already",
+			 server->pid, env->slot_count);
+	env->is_full = err == -ENOSPC;
 	return err;
 }
 
@@ -444,7 +450,7 @@ static void server_gone(void *ctx, const struct redis_server *server)
 	__u32 pid = server->pid;
 
 	log_info("process %d has ended", server->pid);
-	bpf_map_delete_elem(bpf_map__fd(env->skel->maps.servers), &pid);
+	redis_slots_release(&env->slots, server->pid);
 	bpf_map_delete_elem(bpf_map__fd(env->skel->maps.strangers), &pid);
 }
 
@@ -482,7 +488,7 @@ static int print_tables(struct env *env)
 
 	env->period_start = now;
 	return env->mode == MODE_STATS
-		       ? redis_tables_print_stats(bpf_map__fd(env->skel->maps.stats), &opts)
+		       ? redis_tables_print_stats(env->stats, &opts)
 		       : redis_tables_print_top(bpf_map__fd(env->skel->maps.top), &opts);
 }
 
@@ -505,11 +511,15 @@ static int set_sizes(struct env *env, struct redis_config *config)
 		value += config->data_bytes + sizeof(struct redis_item) + bytes;
 	servers = FRAMES_BYTES_MAX / (REDIS_DEPTH_MAX * value);
 	servers = servers < REDIS_SERVERS_MAX ? servers : REDIS_SERVERS_MAX;
-	env->scan.max = servers;
+	env->slot_count = servers;
 	log_info("memory for %u servers: %u KiB", servers, servers * REDIS_DEPTH_MAX * value / 1024);
 	err = bpf_map__set_value_size(skel->maps.frames, value);
 	err = err ?: bpf_map__set_max_entries(skel->maps.frames, servers * REDIS_DEPTH_MAX);
 	err = err ?: bpf_map__set_max_entries(skel->maps.servers, servers);
+	err = err ?: bpf_map__set_max_entries(skel->maps.slots, servers);
+	err = err ?: bpf_map__set_max_entries(skel->maps.slots_free, servers);
+	if (env->mode != MODE_STATS)
+		err = err ?: bpf_map__set_max_entries(skel->maps.stats, 1);
 	if (env->mode != MODE_TOP)
 		err = err ?: bpf_map__set_max_entries(skel->maps.top, 1);
 	return err;
@@ -575,6 +585,19 @@ static void set_name(const char *name, char key[REDIS_NAME_SIZE])
 		key[i] = name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 'a' - 'A' : name[i];
 }
 
+static int begin_stats(struct env *env)
+{
+	const struct redis_stats_maps maps = {
+		.stats = bpf_map__fd(env->skel->maps.stats),
+		.stat_numbers = bpf_map__fd(env->skel->maps.stat_numbers),
+		.stats_free = bpf_map__fd(env->skel->maps.stats_free),
+		.period = &env->skel->bss->stats_period,
+	};
+
+	env->stats = redis_stats_new(&maps);
+	return env->stats ? 0 : -errno;
+}
+
 static int fill_maps(struct env *env)
 {
 	int names = bpf_map__fd(env->skel->maps.names);
@@ -594,6 +617,12 @@ static int fill_maps(struct env *env)
 		set_name(redis_key_specs[i].name, key);
 		err = bpf_map_update_elem(positions, key, &first, 0);
 	}
+	env->slots = (struct redis_slots){ .servers = bpf_map__fd(env->skel->maps.servers),
+					   .slots = bpf_map__fd(env->skel->maps.slots),
+					   .slots_free = bpf_map__fd(env->skel->maps.slots_free) };
+	err = err ?: redis_slots_init(&env->slots, env->slot_count);
+	if (!err && env->mode == MODE_STATS)
+		err = begin_stats(env);
 	if (err)
 		log_libbpf_failure(err, "cannot fill the BPF maps");
 	return err;
@@ -637,6 +666,21 @@ static int tick(void *ctx)
 	return now - env->period_start >= env->period_ns ? print_tables(env) : 0;
 }
 
+/* Has the kernel side found out how to count cheaply? */
+static void tell_short_cuts(struct env *env)
+{
+	struct redis_state state;
+
+	for (size_t i = 0; i < env->servers.count; i++) {
+		const struct redis_server *server = env->servers.servers[i];
+
+		if (!bpf_map_lookup_elem(env->slots.servers, &server->slot, &state))
+			log_info("process %d: commands were counted by %s", server->pid,
+				 state.short_cut ? "the server's own notes of them"
+						 : "their names and arguments");
+	}
+}
+
 /* What is left when the run is over. */
 static void finish(void *ctx)
 {
@@ -644,6 +688,7 @@ static void finish(void *ctx)
 
 	if (is_counting(env)) {
 		check_counted(env);
+		tell_short_cuts(env);
 		print_tables(env);
 		return;
 	}
@@ -658,6 +703,7 @@ static void close_all(void *ctx)
 
 	redis_rows_free(env->row_queue);
 	redis_slow_free(env->slow);
+	redis_stats_free(env->stats);
 	redis_servers_free(&env->servers);
 	redis_cmd_bpf__destroy(env->skel);
 	redis_print_end(&env->print);

@@ -23,6 +23,7 @@ struct redis_layout {
 	__u16 db;	  /* serverDb * */
 	__u16 name;	  /* robj *, set by CLIENT SETNAME */
 	__u16 user;	  /* the ACL's user * */
+	__u16 cmd;	  /* struct redisCommand *, of the command that is executed */
 	__u16 conn_fd;	  /* in struct connection: int */
 	__u16 db_id;	  /* in struct redisDb: int */
 	__u16 span;	  /* bytes of struct client that hold all of the above */
@@ -86,14 +87,21 @@ struct redis_event {
 #define REDIS_HIST_SLOTS (40 * REDIS_HIST_STEPS)
 
 struct redis_stat_key {
-	__u32 pid;
-	char name[REDIS_NAME_SIZE];
+	__u64 pid;
+	char name[REDIS_NAME_SIZE]; /* in lower case */
 };
 
+/* Totals, which only grow: user space subtracts what it has shown. */
 struct redis_stat {
-	__u64 calls, errors, total_ns, max_ns, bytes;
+	struct redis_stat_key key; /* pid 0: nobody's */
+	__u64 cmd;		   /* the server's struct for it, as last seen; 0: not known */
+	__u64 begun, calls, errors, total_ns, bytes;
+	__u64 max_ns[2]; /* of periods with even and with odd numbers */
 	__u32 hist[REDIS_HIST_SLOTS];
 };
+
+#define REDIS_STATS_MAX	   1024
+#define REDIS_STAT_RECENTS 64
 
 struct redis_top_key {
 	__u32 pid;
@@ -123,6 +131,7 @@ struct redis_config {
  */
 struct redis_state {
 	struct redis_layout layout;
+	__u32 pid;  /* 0: the slot is free */
 	__u32 slot; /* of the map "frames": REDIS_DEPTH_MAX elements from slot * REDIS_DEPTH_MAX on */
 	__u32 depth, too_deep;
 	__u32 plausible, implausible; /* commands, while counting: until one is, nothing counts */
@@ -131,7 +140,16 @@ struct redis_state {
 	/* What was read last: the next command mostly has the same. */
 	__u64 db, conn, conn_client;
 	__s32 db_id, fd;
-	__u8 client[REDIS_CLIENT_SPAN]; /* the current client, as far as we need it */
+	__u16 stats[REDIS_STAT_RECENTS]; /* where a command with such a hash was found last */
+	/* Of the short cut in counting, see redis_count.bpf.h. */
+	__u64 no_sums; /* bit i: what a client has at 8 * i isn't the size of its arguments */
+	__u64 sum;     /* that of the last one checked */
+	__u32 checks, changes; /* of the sum */
+	__u16 sum_at;  /* in struct client */
+	__u8 no_cmd;   /* layout.cmd isn't what it should be */
+	__u8 short_cut; /* may be taken */
+	/* The current client, as far as we need it. */
+	__u8 client[REDIS_CLIENT_SPAN] __attribute__((aligned(8)));
 	__u64 argv[REDIS_ARGS_MAX];
 	__u8 object[2 * REDIS_OBJECT_SPAN];
 };
@@ -140,7 +158,8 @@ struct redis_state {
 struct redis_frame {
 	__u64 sp;
 	__u64 bytes;
-	char name[REDIS_NAME_SIZE]; /* in lower case */
+	struct redis_stat_key command; /* whose name is read when it is needed */
+	__u32 stat;		       /* number, while counting */
 	struct redis_top_key key;
 	__u8 is_unwanted, has_key, sent_child, unused;
 	struct redis_event event;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Counting instead of telling: statistics of each command, or of each key, in maps that user space
- * empties now and then.
+ * Counting instead of telling: statistics of each command, or of each key. Part of redis-cmd.bpf.c, whose
+ * servers, calls and maps it uses.
  */
 #ifndef REDIS_COUNT_BPF_H
 #define REDIS_COUNT_BPF_H
@@ -15,13 +15,33 @@ struct {
 	__type(value, __u8);
 } key_positions SEC(".maps");
 
+/* User space reads it as it is: counting never stops for that. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct redis_stat_key);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, REDIS_STATS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
 	__type(value, struct redis_stat);
 } stats SEC(".maps");
+
+/* Which element of the above is a command's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, REDIS_STATS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct redis_stat_key);
+	__type(value, __u32);
+} stat_numbers SEC(".maps");
+
+/* Those that are nobody's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, REDIS_STATS_MAX);
+	__uint(value_size, sizeof(__u32));
+} stats_free SEC(".maps");
+
+/* Of tables: user space begins the next one before it prints this one. */
+__u32 stats_period = 0;
 
 /* Bounded memory: the keys used least recently make room for new ones. */
 struct {
@@ -30,13 +50,6 @@ struct {
 	__type(key, struct redis_top_key);
 	__type(value, struct redis_top);
 } top SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct redis_stat);
-} blank_stat SEC(".maps");
 
 #define BYTES_ARGS_MAX 8
 
@@ -57,8 +70,8 @@ static __always_inline bool is_plausible(struct redis_state *server,
 					 const struct redis_frame *frame)
 {
 	if (server->plausible)
-		return frame->name[0] > ' ' && frame->name[0] <= '~';
-	if (!is_printable(frame->name)) {
+		return frame->command.name[0] > ' ' && frame->command.name[0] <= '~';
+	if (!is_printable(frame->command.name)) {
 		server->implausible++;
 		return false;
 	}
@@ -80,7 +93,7 @@ static __always_inline void bytes_count(struct redis_state *server, struct redis
 
 static __always_inline void key_read(struct redis_state *server, struct redis_frame *frame)
 {
-	__u8 *position = bpf_map_lookup_elem(&key_positions, frame->name);
+	__u8 *position = bpf_map_lookup_elem(&key_positions, frame->command.name);
 	__u32 at = position ? *position : 1;
 	struct string string;
 
@@ -115,40 +128,149 @@ static __always_inline __u32 hist_slot(__u64 ns)
 	return slot < REDIS_HIST_SLOTS ? slot : REDIS_HIST_SLOTS - 1;
 }
 
-static __noinline int stat_new(struct redis_stat_key *key)
+/* The number of a command's element, which is made if there is none yet; REDIS_STATS_MAX: there is no room. */
+static __noinline __u32 stat_number(struct redis_stat_key *key)
 {
-	__u32 zero = 0;
-	struct redis_stat *blank = bpf_map_lookup_elem(&blank_stat, &zero);
+	struct redis_stat *stat;
+	__u32 *known, number;
 
-	if (key && blank && bpf_map_update_elem(&stats, key, blank, BPF_NOEXIST))
+	known = key ? bpf_map_lookup_elem(&stat_numbers, key) : NULL;
+	if (known)
+		return *known;
+	if (!key || bpf_map_pop_elem(&stats_free, &number))
+		return REDIS_STATS_MAX;
+	stat = bpf_map_lookup_elem(&stats, &number);
+	if (stat)
+		stat->key = *key;
+	bpf_map_update_elem(&stat_numbers, key, &number, 0);
+	return number;
+}
+
+static __always_inline bool is_same_key(const struct redis_stat_key *a,
+					const struct redis_stat_key *b)
+{
+	const __u64 *left = (const void *)a, *right = (const void *)b;
+	__u64 differences = 0;
+
+	for (__u32 i = 0; i < sizeof(*a) / 8; i++)
+		differences |= left[i] ^ right[i];
+	return !differences;
+}
+
+static __always_inline struct redis_stat *stat_at(__u32 number)
+{
+	return bpf_map_lookup_elem(&stats, &number);
+}
+
+/* Fibonacci hashing: the highest bits of a multiple of 2^64 / the golden ratio. */
+static __always_inline __u16 *stat_recent(struct redis_state *server, __u64 hash)
+{
+	_Static_assert(REDIS_STAT_RECENTS == 64, "6 bits");
+	return &server->stats[hash * 0x9e3779b97f4a7c15ull >> 58];
+}
+
+/* The element of a command whose name is known. frame->stat: its number. */
+static __always_inline struct redis_stat *stat_of_name(struct redis_state *server,
+						       struct redis_frame *frame)
+{
+	const __u64 *words = (const void *)frame->command.name;
+	__u16 *recent = stat_recent(server, words[0] + words[1] + words[2]);
+	struct redis_stat *stat = stat_at(*recent);
+	struct redis_stat_key key;
+
+	frame->command.pid = server->pid;
+	frame->stat = *recent;
+	if (stat && is_same_key(&stat->key, &frame->command))
+		return stat;
+	key = frame->command;
+	*recent = frame->stat = stat_number(&key);
+	stat = stat_at(frame->stat);
+	if (!stat)
 		events_count_lost(0);
+	return stat;
+}
+
+/*
+ * A short cut. Reading a name and the sizes of all arguments takes longer than the rest together, but the address of the server's
+ * own struct of a command tells as much as the name, and newer servers have the sum of the sizes in struct client: where, is found
+ * by looking for it. Both are checked against what they spare, at first and ever so often, and not used again once they fail.
+ */
+#define CHECKS_MIN  16 /* at first */
+#define CHANGES_MIN 2  /* of the sum, meanwhile */
+#define CHECK_EVERY 64 /* commands, then */
+
+/* The element of the command that a client executes, by the short cut; NULL: go the long way. */
+static __always_inline struct redis_stat *stat_of_cmd(struct redis_state *server,
+						      struct redis_frame *frame)
+{
+	__u64 cmd = client_u64(server, server->layout.cmd);
+	struct redis_stat *stat;
+
+	if (!server->short_cut || server->sequence % CHECK_EVERY == 0)
+		return NULL;
+	frame->stat = *stat_recent(server, cmd >> 3);
+	stat = stat_at(frame->stat);
+	if (!stat || stat->cmd != cmd || stat->key.pid != server->pid)
+		return NULL;
+	frame->bytes = client_u64(server, server->sum_at);
+	return stat;
+}
+
+/* One that took the long way: the next time its struct tells. */
+static __always_inline void cmd_note(struct redis_state *server, struct redis_frame *frame,
+				     struct redis_stat *stat)
+{
+	__u64 cmd = client_u64(server, server->layout.cmd);
+	__u16 *recent = stat_recent(server, cmd >> 3);
+	struct redis_stat *other = stat_at(*recent);
+
+	/* One struct for several names? */
+	if (other && other != stat && other->cmd == cmd && other->key.pid == server->pid)
+		server->no_cmd = true;
+	stat->cmd = cmd;
+	*recent = frame->stat;
+}
+
+/* Which one of struct client's words is the sum? Without branches in loops, which would multiply for the verifier. */
+static __noinline int sum_check(struct redis_state *server, __u64 sum)
+{
+	__u64 no_sums = 0, sums, difference;
+	const __u64 *words;
+	__u32 at = 0;
+
+	if (!server)
+		return 0;
+	words = (void *)server->client;
+	for (__u32 i = 0; i < 64; i++) {
+		difference = words[i] ^ sum;
+		no_sums |= (difference | -difference) >> 63 << i;
+	}
+	server->no_sums |= no_sums;
+	sums = ~server->no_sums;
+	for (__u32 i = 0; i < 64; i++)
+		at += (sums >> i & 1) * i;
+	server->sum_at = 8 * at;
+	server->checks++;
+	server->changes += server->sum != sum;
+	server->sum = sum;
+	server->short_cut = sums && !(sums & (sums - 1)) && !server->no_cmd &&
+			    server->layout.cmd != REDIS_NO_FIELD &&
+			    server->checks >= CHECKS_MIN && server->changes >= CHANGES_MIN;
 	return 0;
 }
 
 /* A server runs one command at a time: no two writers of one element. */
-static __always_inline void stat_count(struct redis_frame *frame, __u64 latency, bool is_call)
+static __always_inline void stat_count(struct redis_stat *stat, const struct redis_frame *frame)
 {
-	struct redis_stat_key key = { .pid = frame->event.pid };
-	struct redis_stat *stat;
-	__u32 slot;
+	__u64 latency = frame->event.latency, *max_ns = &stat->max_ns[stats_period & 1];
+	__u32 slot = hist_slot(latency);
 
-	__builtin_memcpy(key.name, frame->name, sizeof(key.name));
-	stat = bpf_map_lookup_elem(&stats, &key);
-	if (!stat) {
-		stat_new(&key);
-		stat = bpf_map_lookup_elem(&stats, &key);
-	}
-	if (!stat)
-		return;
 	stat->errors += (frame->event.flags & REDIS_FLAG_ERROR) != 0;
-	if (!is_call)
-		return;
 	stat->calls++;
 	stat->bytes += frame->bytes;
 	stat->total_ns += latency;
-	if (latency > stat->max_ns)
-		stat->max_ns = latency;
-	slot = hist_slot(latency);
+	if (latency > *max_ns)
+		*max_ns = latency;
 	if (slot < REDIS_HIST_SLOTS)
 		stat->hist[slot]++;
 }
@@ -169,6 +291,156 @@ static __always_inline void top_count(struct redis_frame *frame, __u64 latency)
 	entry->bytes += frame->bytes;
 	if (frame->bytes > entry->max_bytes)
 		entry->max_bytes = frame->bytes;
+}
+
+/* ---- programs --------------------------------------------------------------------------- */
+
+static __always_inline bool is_counted(struct redis_state *server, struct redis_frame *frame)
+{
+	frame->bytes = name_read(server, frame);
+	/* No name, no number. */
+	if (!is_plausible(server, frame)) {
+		events_count_lost(0);
+		return false;
+	}
+	return !config.by_name || bpf_map_lookup_elem(&names, frame->command.name);
+}
+
+/* The long way to what counting needs of a command whose client has been read. False: it doesn't count. */
+static __always_inline bool count_describe(struct redis_state *server, struct redis_frame *frame,
+					   bool is_outermost)
+{
+	struct redis_event *event = &frame->event;
+	struct redis_stat *stat;
+
+	if (argv_read(server, event, BYTES_ARGS_MAX))
+		event->argc = 0; /* no name, then */
+	if (!is_counted(server, frame))
+		return false;
+	bytes_count(server, frame);
+	if (config.top) {
+		key_read(server, frame);
+		return true;
+	}
+	stat = stat_of_name(server, frame);
+	if (!stat)
+		return false;
+	cmd_note(server, frame, stat);
+	if (is_outermost && event->argc <= BYTES_ARGS_MAX)
+		sum_check(server, frame->bytes);
+	else if (is_outermost && server->short_cut)
+		frame->bytes = client_u64(server, server->sum_at);
+	stat->begun++;
+	return true;
+}
+
+/* What both ways need. False: it doesn't count. */
+static __always_inline bool count_begin(struct redis_state *server, struct redis_frame *frame,
+					void *client)
+{
+	struct redis_event *event = &frame->event;
+	__u64 id = bpf_get_current_pid_tgid();
+
+	event->client = (__u64)client;
+	event->pid = id >> 32;
+	event->tid = id;
+	event->flags = 0;
+	event->argc = 0;
+	if (client_read(server, client)) {
+		server->implausible++;
+		events_count_lost(0);
+		return false;
+	}
+	event->db = config.db >= 0 || config.top ? client_db(server) : -1;
+	return config.db < 0 || event->db == config.db;
+}
+
+static __always_inline bool is_short(struct redis_state *server, struct redis_frame *frame)
+{
+	struct redis_stat *stat = config.top ? NULL : stat_of_cmd(server, frame);
+
+	if (stat)
+		stat->begun++;
+	return stat;
+}
+
+SEC("uprobe")
+int enter_counted(struct pt_regs *ctx)
+{
+	struct redis_state *server = server_get_or_tell(ctx);
+	struct redis_frame *frame, *parent;
+
+	if (!server)
+		return 0;
+	frame = frame_enter(server, PT_REGS_SP(ctx), &parent);
+	if (!frame)
+		return 0;
+	frame->is_unwanted = !count_begin(server, frame, (void *)PT_REGS_PARM1(ctx)) ||
+			     !((!parent && is_short(server, frame)) ||
+			       count_describe(server, frame, !parent));
+	frame->event.start = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("uretprobe")
+int leave_counted(struct pt_regs *ctx)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct redis_state *server = server_get();
+	struct redis_frame *frame = server ? frame_leave(server, now) : NULL;
+	struct redis_stat *stat;
+
+	if (!frame || frame->is_unwanted)
+		return 0;
+	if (!config.top) {
+		stat = stat_at(frame->stat);
+		if (stat)
+			stat_count(stat, frame);
+	} else if (frame->has_key) {
+		top_count(frame, frame->event.latency);
+	}
+	return 0;
+}
+
+static __always_inline int error_count(struct redis_state *server, void *client)
+{
+	struct redis_frame *frame = frame_current(server);
+	struct redis_stat *stat;
+
+	if (frame && frame->event.client == (__u64)client) {
+		frame->event.flags |= REDIS_FLAG_ERROR;
+		return 0;
+	}
+	frame = frame_at(server, server->depth);
+	if (!frame || config.top || !count_begin(server, frame, client))
+		return 0;
+	if (argv_read(server, &frame->event, 1))
+		frame->event.argc = 0;
+	stat = is_counted(server, frame) ? stat_of_name(server, frame) : NULL;
+	if (stat)
+		stat->errors++;
+	return 0;
+}
+
+/* afterErrorReply(), as above. */
+SEC("uprobe")
+int error_counted(struct pt_regs *ctx)
+{
+	struct redis_state *server = server_get();
+
+	return server ? error_count(server, (void *)PT_REGS_PARM1(ctx)) : 0;
+}
+
+/* addReply(), as above. */
+SEC("uprobe")
+int error_object_counted(struct pt_regs *ctx)
+{
+	struct redis_state *server = server_get();
+	struct string text = {};
+
+	if (!server || !is_error_object(server, PT_REGS_PARM2(ctx), &text))
+		return 0;
+	return error_count(server, (void *)PT_REGS_PARM1(ctx));
 }
 
 #endif /* REDIS_COUNT_BPF_H */

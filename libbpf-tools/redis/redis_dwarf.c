@@ -24,6 +24,7 @@ static const struct row {
 	{ "argv", FIELD(argv), NULL, 0 },
 	{ "name", FIELD(name), NULL, 0 },
 	{ "user", FIELD(user), NULL, 0 },
+	{ "cmd", FIELD(cmd), NULL, 0 },
 	{ "conn", FIELD(conn), "fd", FIELD(conn_fd) },
 	{ "db", FIELD(db), "id", FIELD(db_id) },
 #undef FIELD

@@ -199,14 +199,16 @@ static bool find_symbol(struct bsl_elf *elf, const char *name, struct function *
 	return bsl_elf_find_symbols(elf, name, 0, keep_function, function) > 0;
 }
 
-#define ANY (-1)
+#define ANY   (-1)
+#define DEREF (-2)
 
 /* What to look for: the first access of a kind to *p, p being a function's first argument. */
 struct rule {
 	const char *functions[4]; /* the next one in versions that lack the first */
 	uint8_t size;
 	bool is_store;
-	int8_t then_at; /* only a load of a pointer that is read here next (8: argv[1]); ANY: any */
+	/* Only a load of a pointer that is read here next (8: argv[1]); DEREF: read anywhere. ANY: any. */
+	int8_t then_at;
 };
 
 /* Registers that hold the first argument, a bit each. */
@@ -253,7 +255,8 @@ static uint16_t apply_rule(int machine, const struct rule *rule, const uint8_t *
 		if (redis_layout_access(machine, code + at, size - at, &access))
 			return REDIS_NO_FIELD;
 		if (candidate_reg >= 0 && access.is_load && access.size == 8 &&
-		    access.base == candidate_reg && access.disp == rule->then_at)
+		    access.base == candidate_reg &&
+		    (access.disp == rule->then_at || rule->then_at == DEREF))
 			return candidate;
 		if (is_match(rule, &access, holders)) {
 			if (rule->then_at == ANY)
@@ -308,6 +311,9 @@ static const struct {
 	{ FIELD(user), true,
 	  { { "clientSetUser", "deauthenticateAndCloseClient", "checkPasswordBasedAuth",
 	      "ACLAuthenticateUser" }, 8, true, ANY } },
+	/* uint64_t cmd_flags = c->cmd->flags; RedisModuleCommand *cp = c->cmd->... */
+	{ FIELD(cmd), true,
+	  { { "getCommandFlags", "RedisModuleCommandDispatcher" }, 8, false, DEREF } },
 	/* if (conn->fd == -1) return C_ERR */
 	{ FIELD(conn_fd), false, { { "connBlock" }, 4, false, ANY } },
 	/* alsoPropagate(db->id, ...) */

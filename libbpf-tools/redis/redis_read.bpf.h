@@ -255,7 +255,7 @@ static __always_inline void words_read(struct redis_state *server, const struct 
 /* The command's name: the first argument, in lower case, zero-filled. Its length, or negative errno. */
 static __always_inline long name_read(struct redis_state *server, struct redis_frame *frame)
 {
-	__u64 *words = (void *)frame->name;
+	__u64 *words = (void *)frame->command.name;
 	struct string string;
 
 	if (!frame->event.argc || string_read(server, server->argv[0], &string) || string.is_int) {
@@ -263,7 +263,7 @@ static __always_inline long name_read(struct redis_state *server, struct redis_f
 		return -ENOENT;
 	}
 	words_read(server, &string, words, REDIS_NAME_SIZE);
-	frame->name[REDIS_NAME_SIZE - 1] = 0;
+	frame->command.name[REDIS_NAME_SIZE - 1] = 0;
 	for (int i = 0; i < REDIS_NAME_SIZE / 8 && words[i]; i++)
 		words[i] = lower(words[i]);
 	return string.len;

@@ -217,15 +217,6 @@ static void free_server(struct redis_server *server)
 	free(server);
 }
 
-static bool has_slot(const struct redis_servers *servers, uint32_t slot)
-{
-	for (size_t i = 0; i < servers->count; i++) {
-		if (servers->servers[i]->slot == slot)
-			return true;
-	}
-	return false;
-}
-
 static int add_server(struct redis_servers *servers, pid_t pid,
 		      const struct redis_servers_opts *opts)
 {
@@ -235,13 +226,6 @@ static int add_server(struct redis_servers *servers, pid_t pid,
 
 	if (!exe || !exe->is_server)
 		return 0;
-	if (servers->count == opts->max) {
-		if (!servers->is_full)
-			log_warn("process %d is left out, and any more: %zu servers are traced "
-				 "already", pid, opts->max);
-		servers->is_full = true;
-		return 0;
-	}
 	grown = realloc(servers->servers, (servers->count + 1) * sizeof(*servers->servers));
 	if (!grown)
 		return -ENOMEM;
@@ -253,8 +237,6 @@ static int add_server(struct redis_servers *servers, pid_t pid,
 	server->pidfd = syscall(SYS_pidfd_open, pid, 0);
 	server->exe = exe;
 	server->is_seen = true;
-	while (has_slot(servers, server->slot))
-		server->slot++;
 	if (opts->found(opts->ctx, exe, server) < 0) {
 		free_server(server);
 		return 0;
@@ -303,7 +285,6 @@ static void drop_gone(struct redis_servers *servers, const struct redis_servers_
 		}
 		opts->gone(opts->ctx, server);
 		free_server(server);
-		servers->is_full = false;
 	}
 	servers->count = kept;
 }

@@ -32,7 +32,7 @@ struct redis_server {
 	const struct redis_exe *exe;
 	enum redis_trust trust;
 	unsigned int implausible; /* records that were, before a good one came */
-	uint32_t slot; /* no other server has it */
+	uint32_t slot; /* the kernel side's */
 	bool is_seen;
 	char (*peers)[REDIS_ADDRESS_SIZE]; /* by descriptor, of connections seen being made */
 	size_t peer_count;
@@ -43,14 +43,12 @@ struct redis_servers {
 	struct redis_server **servers;
 	size_t exe_count, count;
 	struct redis_client *clients; /* a cache */
-	bool is_full; /* and that has been told */
 };
 
 /* Which ones. */
 struct redis_servers_opts {
 	pid_t pid;     /* 0: any */
 	uint16_t port; /* that listen on this TCP port; 0: any */
-	size_t max;    /* so many at a time */
 	/* A server has been found; its executable may have to be attached to. <0: leave it out. */
 	int (*found)(void *ctx, struct redis_exe *exe, struct redis_server *server);
 	void (*gone)(void *ctx, const struct redis_server *server);

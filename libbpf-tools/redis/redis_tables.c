@@ -20,13 +20,11 @@
 
 /* ---- maps ----------------------------------------------------------------------------------- */
 
-/* Before an element's value: room for either key, and for the value's alignment. */
+/* Before an element's value: room for the key, and for the value's alignment. */
 #define KEY_ROOM 80
-#define STATS_MAX 1024 /* as many as the maps have */
-#define TOP_MAX	 16384
+#define TOP_MAX	 16384 /* as many as the map has */
 
-_Static_assert(sizeof(struct redis_stat_key) <= KEY_ROOM && sizeof(struct redis_top_key) <= KEY_ROOM,
-	       "KEY_ROOM has room for the keys");
+_Static_assert(sizeof(struct redis_top_key) <= KEY_ROOM, "KEY_ROOM has room for the key");
 
 struct table {
 	char *entries; /* key, then value */
@@ -75,40 +73,6 @@ static double per_second(uint64_t count, const struct redis_tables_opts *opts)
 
 /* ---- statistics ----------------------------------------------------------------------------- */
 
-/* The first value beyond a slot. */
-static uint64_t slot_end(unsigned int slot)
-{
-	unsigned int power = slot / REDIS_HIST_STEPS + 2, step = slot % REDIS_HIST_STEPS;
-
-	if (slot < REDIS_HIST_STEPS)
-		return slot + 1;
-	return (1ull << power) + (uint64_t)(step + 1) * (1ull << (power - 3));
-}
-
-uint64_t redis_stat_percentile(const struct redis_stat *stat, double share)
-{
-	uint64_t seen = 0, total = 0, end;
-
-	for (unsigned int i = 0; i < REDIS_HIST_SLOTS; i++)
-		total += stat->hist[i];
-	for (unsigned int i = 0; i < REDIS_HIST_SLOTS; i++) {
-		seen += stat->hist[i];
-		if (!stat->hist[i] || seen < share * total)
-			continue;
-		end = slot_end(i);
-		return end < stat->max_ns ? end : stat->max_ns;
-	}
-	return stat->max_ns;
-}
-
-static int by_total(const void *a, const void *b)
-{
-	const struct redis_stat *left = (const void *)((const char *)a + KEY_ROOM);
-	const struct redis_stat *right = (const void *)((const char *)b + KEY_ROOM);
-
-	return left->total_ns < right->total_ns ? 1 : left->total_ns > right->total_ns ? -1 : 0;
-}
-
 /* Times of calls; there are none if all were rejected. */
 static void put_times(struct output *out, const struct redis_stat *stat)
 {
@@ -118,16 +82,16 @@ static void put_times(struct output *out, const struct redis_stat *stat)
 	}
 	output_printf(out, " %9.1f %9.1f %9.1f %11.1f", stat->total_ns / 1e3 / stat->calls,
 		      redis_stat_percentile(stat, 0.5) / 1e3,
-		      redis_stat_percentile(stat, 0.99) / 1e3, stat->max_ns / 1e3);
+		      redis_stat_percentile(stat, 0.99) / 1e3, stat->max_ns[0] / 1e3);
 }
 
-static int print_stat(const struct redis_tables_opts *opts, const struct redis_stat_key *key,
-		      const struct redis_stat *stat)
+static int print_stat(const struct redis_tables_opts *opts, const struct redis_stat *stat)
 {
+	const struct redis_stat_key *key = &stat->key;
 	struct output *out = opts->output;
 
 	if (!output_is_json(out)) {
-		output_printf(out, "%-7u ", key->pid);
+		output_printf(out, "%-7llu ", (unsigned long long)key->pid);
 		output_put_cstr(out, key->name, sizeof(key->name), -16);
 		output_printf(out, " %10.0f %7llu", per_second(stat->calls, opts),
 			      (unsigned long long)stat->errors);
@@ -146,34 +110,28 @@ static int print_stat(const struct redis_tables_opts *opts, const struct redis_s
 		output_json_double(out, "mean_us", stat->total_ns / 1e3 / stat->calls);
 		output_json_double(out, "p50_us", redis_stat_percentile(stat, 0.5) / 1e3);
 		output_json_double(out, "p99_us", redis_stat_percentile(stat, 0.99) / 1e3);
-		output_json_double(out, "max_us", stat->max_ns / 1e3);
+		output_json_double(out, "max_us", stat->max_ns[0] / 1e3);
 	}
 	output_json_u64(out, "bytes", stat->bytes);
 	return output_end(out);
 }
 
-int redis_tables_print_stats(int map_fd, const struct redis_tables_opts *opts)
+int redis_tables_print_stats(struct redis_stats *stats, const struct redis_tables_opts *opts)
 {
 	struct output *out = opts->output;
-	struct table table;
-	int err = table_take(&table, map_fd, sizeof(struct redis_stat), STATS_MAX);
+	const struct redis_stat *list;
+	size_t count = redis_stats_take(stats, &list);
+	int err = 0;
 
-	if (err)
-		return err;
 	begin_table(opts);
-	if (table.count && !output_is_json(out)) {
+	if (count && !output_is_json(out)) {
 		output_printf(out, "%-7s %-16s %10s %7s %9s %9s %9s %11s %10s", "PID", "COMMAND",
 			      "CALLS/s", "ERRORS", "MEAN(us)", "P50(us)", "P99(us)", "MAX(us)",
 			      "KiB/s");
 		output_end_line(out);
 	}
-	qsort(table.entries, table.count, table.size, by_total);
-	for (size_t i = 0; i < table.count && i < opts->rows && !err; i++) {
-		const char *entry = table.entries + i * table.size;
-
-		err = print_stat(opts, (const void *)entry, (const void *)(entry + KEY_ROOM));
-	}
-	free(table.entries);
+	for (size_t i = 0; i < count && i < opts->rows && !err; i++)
+		err = print_stat(opts, &list[i]);
 	return err ?: output_flush(out);
 }
 

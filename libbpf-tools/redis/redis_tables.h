@@ -12,6 +12,7 @@
 
 #include "redis-cmd.h"
 #include "redis/redis_rows.h"
+#include "redis/redis_stats.h"
 
 struct output;
 struct timestamp;
@@ -25,11 +26,8 @@ struct redis_tables_opts {
 };
 
 /* Print what has been counted since the last time, and start anew. 0, 1 or negative errno: output_end(). */
-int redis_tables_print_stats(int map_fd, const struct redis_tables_opts *opts);
+int redis_tables_print_stats(struct redis_stats *stats, const struct redis_tables_opts *opts);
 int redis_tables_print_top(int map_fd, const struct redis_tables_opts *opts);
-
-/* The latency in ns that a share (0 to 1) of the calls doesn't exceed: the end of its histogram's slot. */
-uint64_t redis_stat_percentile(const struct redis_stat *stat, double share);
 
 /* The slowest of many rows, n at most (n 0: none). */
 struct redis_slow;

@@ -252,6 +252,30 @@ def test_statistics_count_every_call(server, client):
         assert 0 < row["p50_us"] <= row["p99_us"] <= row["max_us"]
 
 
+def test_statistics_of_many_are_exact(server, client):
+    """By far the most take the kernel side's short cut, which must not tell in the numbers."""
+    rng = random.Random(5)
+    choices = [lambda n: ["SET", f"key:{n}", "v" * rng.randrange(300)], lambda n: ["get", f"key:{n}"],
+               lambda n: ["CONFIG", "GET", "maxmemory"], lambda n: ["config", "resetstat"],
+               lambda n: ["MSET", *["x" * rng.randrange(1, 9) for _ in range(6)]],
+               lambda n: ["Incr", f"n{n % 7}"], lambda n: ["PING"], lambda n: ["hset", "h", f"f{n}", n]]
+    commands = [rng.choice(choices)(n) for n in range(3000)]
+    expected = {}
+    with Tool("redis-cmd", "-v", "-p", server.pid, "--json", "--stats=60") as tool:
+        for at in range(0, len(commands), 100):
+            client.raw(b"".join(redis_servers.encode(*command) for command in commands[at:at + 100]))
+            for _ in range(100):
+                client.reply()
+        out, err = tool.stop()
+    rows, lost = json_lines(out)
+    assert "counted by the server's own notes" in err
+    for command in commands:
+        calls, size = expected.get(command[0].lower(), (0, 0))
+        expected[command[0].lower()] = calls + 1, size + sum(len(str(arg)) for arg in command)
+    assert not lost
+    assert {row["command"]: (row["calls"], row["bytes"]) for row in rows} == expected
+
+
 def test_top_keys_and_big_keys(server, client):
     load = [["GET", "cold"]] * 5 + [["GET", "hot"]] * 100 + [["SET", "big", "x" * 5000]] + \
         [["EVAL", "return 1", "1", "scripted"]] * 20 + [["PING", "no-key"]] * 200

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * redis/redis_rows: the order of nested commands, and blocked ones; redis/redis_tables: percentiles
+ * redis/redis_rows: the order of nested commands, and blocked ones; redis/redis_stats: percentiles
  * and the slowest.
  */
 #include <setjmp.h>
@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "redis/redis_rows.h"
+#include "redis/redis_stats.h"
 #include "redis/redis_tables.h"
 
 static char seen[256];
@@ -142,7 +143,7 @@ static void test_what_still_blocks_is_told_at_the_end(void **state)
 
 static void test_percentiles(void **state)
 {
-	struct redis_stat stat = { .max_ns = 5000 };
+	struct redis_stat stat = { .max_ns = { 5000 } };
 
 	(void)state;
 	assert_int_equal(redis_stat_percentile(&stat, 0.5), 5000);
@@ -150,7 +151,7 @@ static void test_percentiles(void **state)
 	stat.hist[(12 - 2) * REDIS_HIST_STEPS] = 2; /* [4096, 4608) */
 	assert_int_equal(redis_stat_percentile(&stat, 0.5), 9);
 	assert_int_equal(redis_stat_percentile(&stat, 0.99), 4608);
-	stat.max_ns = 4100;
+	stat.max_ns[0] = 4100;
 	assert_int_equal(redis_stat_percentile(&stat, 0.99), 4100);
 }
 
