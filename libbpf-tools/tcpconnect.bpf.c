@@ -46,7 +46,8 @@ struct {
 
 /* A call of connect() under way. */
 struct call {
-	__u64 socket;		/* struct sock */
+	__u64 socket;		/* struct sock, and its inode number */
+	__u64 inode;
 	__u64 start;
 	__u64 address;
 	bool has_begun;		/* an attempt */
@@ -297,6 +298,7 @@ int enter_connect(struct enter_context *ctx)
 	if (!is_tcp(sk))
 		return 0;
 	call.socket = (__u64)sk;
+	call.inode = get_inode(sk);
 	call.start = bpf_ktime_get_ns();
 	call.address = ctx->args[1];
 	/* Of most calls, an attempt tells more. */
@@ -383,14 +385,21 @@ int leave_connect(struct exit_context *ctx)
 		return 0;
 	key = call->socket;
 	sk = (struct sock *)key;
-	attempt = bpf_map_lookup_elem(&attempts, &key);
-	if (!is_final(ctx->result))
-		;
-	else if (!attempt && !call->has_begun)
+	/* An earlier call's, whose end was skipped, if so was the beginning of this one. */
+	if (!is_final(ctx->result) || call->inode != get_inode(sk))
+		goto done;
+	if (!call->has_begun) {
 		record_call(ctx, call);
+		goto done;
+	}
 	/* With TCP_FASTOPEN_CONNECT it has not even begun on the wire. */
-	else if (attempt && BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_SYN_SENT)
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT)
+		goto done;
+	/* Only now, as the state changes after the program for that has run. */
+	attempt = bpf_map_lookup_elem(&attempts, &key);
+	if (attempt)
 		end_attempt(ctx, key, attempt, ctx->result ? TCPCONNECT_FAILED : TCPCONNECT_OK, ctx->result);
+done:
 	bpf_map_delete_elem(&calls, &tid);
 	return 0;
 }
