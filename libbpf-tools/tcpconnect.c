@@ -4,10 +4,15 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
@@ -97,28 +102,43 @@ static int parse_ports(const char *text, struct env *env)
 	}
 }
 
-/*
- * By number, by a process in it, or by file; all of these have an inode. Numbers are larger than
- * processes' ids.
- */
+/* The number of the network namespace that this file stands for. -EINVAL: of no such one. */
+static int read_netns(const char *path, uint32_t *number)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), err = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+		err = -EINVAL;
+	else if (fstat(fd, &st))
+		err = -errno;
+	else
+		*number = st.st_ino;
+	close(fd);
+	return err;
+}
+
+/* By number, by a process in it, or by file. Numbers are larger than processes' ids. */
 static void set_netns(struct env *env, const char *text, const struct argp_state *state)
 {
 	const char *path = text;
 	char process[64];
 	uint64_t number;
-	struct stat st;
+	int err;
 
 	if (!options_parse_u64(text, 1, UINT32_MAX, &number)) {
 		env->netns = number;
 		if (number > 4 * 1024 * 1024)
 			return;
-		snprintf(process, sizeof(process), "/proc/%s/ns/net", text);
+		snprintf(process, sizeof(process), "/proc/%llu/ns/net", (unsigned long long)number);
 		path = process;
 	}
-	if (stat(path, &st))
-		argp_error(state, "invalid --netns '%s': %s: %s", text, path, strerror(errno));
-	else
-		env->netns = st.st_ino;
+	err = read_netns(path, &env->netns);
+	if (err)
+		argp_error(state, "invalid --netns '%s': %s: %s", text, path,
+			   err == -EINVAL ? "not a network namespace" : strerror(-err));
 }
 
 static void set_family(struct env *env, uint16_t family, const struct argp_state *state)

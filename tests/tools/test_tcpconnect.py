@@ -167,7 +167,8 @@ def test_ports_families_and_users_are_filtered(server, closed_port):
 @pytest.mark.parametrize("args", [["-P", "80x443"], ["-P", ""], ["-P", "80,"], ["-P", "0"], ["-P", "65536"],
                                   ["-P", "9-8"], ["-P", "1-"], ["-P", "-1"], ["-P", " 80"], ["-4", "-6"],
                                   ["-u", "no-such-user"], ["-i", "1"], ["-c", "-d"], ["-i", "0", "-c"],
-                                  ["--netns", "/no/such/file"], ["-P", ",".join(map(str, range(1, 66)))],
+                                  ["--netns", "/no/such/file"], ["--netns", "/etc/passwd"], ["--netns", "/proc/self/ns/mnt"],
+                                  ["-P", ",".join(map(str, range(1, 66)))],
                                   ["extra"]])
 def test_wrong_command_lines_end_with_two(args):
     status, out, err = run_tool("tcpconnect", *args)
