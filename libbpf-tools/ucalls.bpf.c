@@ -141,7 +141,7 @@ static __noinline __u32 method_id(struct pt_regs *ctx, const struct runtime_plac
 
 	if (!spec || !ctx)
 		return NO_ID;
-	if (spec->reader == RUNTIME_READ_PERL_SUB)
+	if (calls_has_reader(spec, RUNTIME_READ_PERL_SUB))
 		read_perl_names(ctx, spec, &key);
 	else
 		read_names(ctx, spec, &key);
@@ -151,20 +151,41 @@ static __noinline __u32 method_id(struct pt_regs *ctx, const struct runtime_plac
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
-/* Is the frame at this depth of the current thread within another call of the same method? Global, to be verified once. */
-__noinline int is_within_same(__u32 depth)
+/* The current thread, NULL if none of its calls was seen. */
+static __always_inline struct calls_thread *known_thread(void)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	struct calls_thread *thread = bpf_map_lookup_elem(&threads, &tid);
-	struct calls_frame *frame = thread ? calls_frame_at(thread, depth) : NULL;
 
-	if (!frame)
-		return 0;
-	for (__u32 i = 0; i < CALLS_FRAMES; i++) {
-		if (i + 1 >= depth)
+	return bpf_map_lookup_elem(&threads, &tid);
+}
+
+/*
+ * Loops over frames are loops over strides of them, each a global function: those are verified once, not for each turn.
+ */
+
+/* Is there a call of that method in the stride of frames that ends below depth, in the current thread? */
+__noinline int is_in_stride(__u32 id, __u32 depth)
+{
+	struct calls_thread *thread = known_thread();
+	struct calls_frame *frame;
+
+	for (__u32 i = 1; i <= CALLS_STRIDE && thread; i++) {
+		frame = calls_frame_at(thread, depth - i);
+		if (!frame)
 			return 0;
-		if (thread->frames[i].own.id == frame->own.id)
+		if (frame->own.id == id)
 			return 1;
+	}
+	return 0;
+}
+
+/* Is the call at that depth within another one of that method? */
+__noinline int is_within_same(__u32 id, __u32 depth)
+{
+	for (int i = 0; i < CALLS_STRIDE && depth > 1; i++) {
+		if (is_in_stride(id, depth))
+			return 1;
+		depth = depth > CALLS_STRIDE ? depth - CALLS_STRIDE : 0;
 	}
 	return 0;
 }
@@ -188,33 +209,40 @@ static __always_inline void add_time(struct calls_thread *thread, __u32 depth, _
 	if (!count)
 		return;
 	__sync_fetch_and_add(&count->self_ns, ns - frame->own.inner_ns);
-	if (!is_within_same(depth))
+	if (!is_within_same(frame->own.id, depth))
 		__sync_fetch_and_add(&count->total_ns, ns);
 }
 
-/*
- * Exceptions or jumps have left that many frames of the current thread. Global, to be verified once.
- */
-__noinline int add_time_of_left(__u32 left)
+/* The same for a stride of frames or the count below it, of which depth is the last. */
+__noinline int add_time_of_stride(__u32 depth, __u32 count, __u64 now)
 {
-	__u32 tid = bpf_get_current_pid_tgid(), depth;
-	struct calls_thread *thread = bpf_map_lookup_elem(&threads, &tid);
-	__u64 now = bpf_ktime_get_ns();
+	struct calls_thread *thread = known_thread();
 
-	if (!thread)
-		return 0;
-	depth = thread->depth + left;
-	for (int i = 0; i < CALLS_FRAMES && depth > thread->depth; i++)
-		add_time(thread, depth--, now);
+	for (__u32 i = 0; i < CALLS_STRIDE && i < count && thread; i++)
+		add_time(thread, depth - i, now);
 	return 0;
 }
 
-static __always_inline void leave_above(__u32 level)
+/* Exceptions or jumps have left that many frames. */
+static __always_inline void add_time_of_left(__u32 kept, __u32 left)
 {
-	int left = calls_leave_above(level);
+	__u64 now = bpf_ktime_get_ns();
 
-	if (left)
-		add_time_of_left(left);
+	for (int i = 0; i < CALLS_STRIDE && left; i++) {
+		add_time_of_stride(kept + left, left, now);
+		left = left > CALLS_STRIDE ? left - CALLS_STRIDE : 0;
+	}
+}
+
+/* Global, too. */
+__noinline int leave_above(__u32 level)
+{
+	__u32 left = calls_leave_above(level);
+	struct calls_thread *thread = known_thread();
+
+	if (thread && left)
+		add_time_of_left(thread->depth, left);
+	return 0;
 }
 
 /* ---- methods -------------------------------------------------------------------------------- */
@@ -260,14 +288,6 @@ int called(struct pt_regs *ctx)
 	if (thread)
 		enter(ctx, spec, thread, id);
 	return 0;
-}
-
-/* The thread, and the place, if it is one of those to be looked at. */
-static __always_inline struct calls_thread *known_thread(void)
-{
-	__u32 tid = bpf_get_current_pid_tgid();
-
-	return bpf_map_lookup_elem(&threads, &tid);
 }
 
 SEC("uprobe")

@@ -86,7 +86,7 @@ static __noinline int read_names(struct pt_regs *ctx, const struct runtime_place
 
 	if (!spec || !event || !ctx)
 		return 0;
-	if (spec->reader == RUNTIME_READ_PERL_SUB)
+	if (calls_has_reader(spec, RUNTIME_READ_PERL_SUB))
 		return spec->event == RUNTIME_METHOD_ENTRY &&
 				       !usdt_read(ctx, &spec->args[RUNTIME_METHOD_NAME], &value)
 			       ? read_perl_names(event, value) : 0;

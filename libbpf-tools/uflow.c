@@ -488,6 +488,27 @@ static pid_t attach_pid(const struct env *env)
 	return env->features.uprobe_multi && !env->features.uprobe_multi_pid ? 0 : env->tool.options.pid;
 }
 
+/* Tell the kernel side what it need not be ready for. */
+static void describe_runtime(const struct env *env)
+{
+	const struct runtime_image *image = env->use.image;
+	struct uflow_bpf *skel = env->skel;
+	bool have_levels = false;
+	uint32_t readers = 0;
+
+	for (size_t i = 0; i < image->count; i++) {
+		const struct runtime_place_spec *spec = &image->places[i].spec;
+
+		if (!is_ours(env, &image->places[i]))
+			continue;
+		readers |= 1u << spec->reader;
+		have_levels |= spec->reader == RUNTIME_READ_PERL_SUB ||
+			       spec->args[RUNTIME_LEVEL].kind != USDT_ARG_NONE;
+	}
+	skel->rodata->calls_readers = readers;
+	skel->rodata->calls_have_levels = have_levels;
+}
+
 /* Both runtimes and kernels have their own ways: set up for these. 0 or negative errno. */
 static int configure(struct env *env)
 {
@@ -505,6 +526,7 @@ static int configure(struct env *env)
 	if (env->method_prefix)
 		memcpy(config->method_prefix, env->method_prefix,
 		       config->method_len = strlen(env->method_prefix));
+	describe_runtime(env);
 	skel->rodata->usdt_use_cookie = env->features.cookie;
 	skel->rodata->is_sleepable = env->features.sleepable;
 	if (env->features.sleepable)

@@ -16,6 +16,19 @@
 /* Set by user space, together with the program's flag: it may wait for a page of a string. */
 const volatile bool is_sleepable = false;
 
+/*
+ * What the places have: 1 << enum runtime_reader, and whether any tells levels. User space may say less than all, which
+ * spares the verifier, that is the start, what can't happen.
+ */
+const volatile __u32 calls_readers = -1;
+const volatile bool calls_have_levels = true;
+
+static __always_inline bool calls_has_reader(const struct runtime_place_spec *spec,
+					     enum runtime_reader reader)
+{
+	return calls_readers & 1u << reader && spec->reader == reader;
+}
+
 /* A call under way. */
 struct calls_frame {
 	__u64 entered; /* ktime */
@@ -31,7 +44,7 @@ struct calls_frame {
 struct calls_thread {
 	__u64 number; /* the tool's */
 	__u32 depth;  /* may be more than there are frames for */
-	__u32 unused;
+	__u32 kept;   /* of calls_leave_above() */
 	struct calls_frame frames[CALLS_FRAMES];
 };
 
@@ -117,6 +130,9 @@ __noinline int calls_leave_above(__u32 level)
 		return 0;
 	for (int i = 0; i < CALLS_STRIDE && calls_is_kept(thread, kept + CALLS_STRIDE, level); i++)
 		kept += CALLS_STRIDE;
+	/* To the verifier what comes from memory is any number, not one for each turn of the loop. */
+	*(volatile __u32 *)&thread->kept = kept;
+	kept = *(volatile __u32 *)&thread->kept;
 	for (int i = 0; i < CALLS_STRIDE && calls_is_kept(thread, kept + 1, level); i++)
 		kept++;
 	left = thread->depth - kept;
@@ -129,7 +145,9 @@ static __always_inline __u32 calls_level(struct pt_regs *ctx, const struct runti
 {
 	__u64 value, cxix = PERL_CXIX_NOW;
 
-	if (spec->reader == RUNTIME_READ_PERL_SUB) {
+	if (!calls_have_levels)
+		return 0;
+	if (calls_has_reader(spec, RUNTIME_READ_PERL_SUB)) {
 		if (usdt_read(ctx, &spec->args[RUNTIME_METHOD_NAME], &value))
 			return 0;
 		if (spec->event == RUNTIME_METHOD_UNWIND &&
@@ -164,7 +182,7 @@ static __always_inline bool calls_is_ruby_raise(struct pt_regs *ctx,
 {
 	__u64 name;
 
-	if (spec->reader != RUNTIME_READ_RUBY_CMETHOD)
+	if (!calls_has_reader(spec, RUNTIME_READ_RUBY_CMETHOD))
 		return false;
 	name = calls_read_short(ctx, &spec->args[RUNTIME_METHOD_NAME]);
 	return (name == CALLS_TEXT_RAISE || name == CALLS_TEXT_FAIL) &&
@@ -177,7 +195,7 @@ static __always_inline bool calls_is_perl_xs(struct pt_regs *ctx,
 {
 	__u64 my_perl;
 
-	return spec->reader == RUNTIME_READ_PERL_SUB &&
+	return calls_has_reader(spec, RUNTIME_READ_PERL_SUB) &&
 	       !usdt_read(ctx, &spec->args[RUNTIME_METHOD_NAME], &my_perl) &&
 	       usdt_perl_is_xs(usdt_perl_code(my_perl));
 }
