@@ -7,7 +7,7 @@
 #define UCALLS_SYSCALLS_MAX 1024  /* a power of two */
 #define UCALLS_SYSCALL_OTHER (UCALLS_SYSCALLS_MAX - 1) /* all of 32-bit programs, whose numbers are others */
 #define UCALLS_OWNER_SIZE   256	  /* with a NUL: longer ones are cut */
-#define UCALLS_NAME_SIZE    128
+#define UCALLS_NAME_SIZE    96
 
 /* A method. The bytes after the strings are zeros. */
 struct ucalls_key {

@@ -242,8 +242,8 @@ static __always_inline bool calls_fault_in(__u64 address)
 }
 
 /*
- * Read a string. len: its length, or negative: it ends with a NUL. size: a constant power of two, of which one byte stays
- * for a NUL that isn't counted. How many bytes it has, or -EFAULT.
+ * Read a string. len: its length, or negative: it ends with a NUL. size: a constant, of which one byte stays for a
+ * NUL that isn't counted. How many bytes it has, or -EFAULT.
  */
 static __always_inline __s16 calls_read_string(char *to, __u64 address, __s64 len, const __u32 size)
 {
@@ -259,16 +259,15 @@ static __always_inline __s16 calls_read_string(char *to, __u64 address, __s64 le
 		if (got)
 			got--;
 	} else {
-		__u32 wanted = len < size ? len : size - 1;
+		__u64 wanted = len < size ? len : size - 1;
 
+		/* For the verifier, which doesn't see what the compiler knows. */
 		asm volatile("" : "+r"(wanted));
-		wanted &= size - 1;
-		if (bpf_probe_read_user(to, wanted, (void *)address))
+		if (wanted >= size || bpf_probe_read_user(to, wanted, (void *)address))
 			return -CALLS_EFAULT;
 		got = wanted;
 	}
-	asm volatile("" : "+r"(got));
-	return got & (size - 1);
+	return got;
 }
 
 /* The string that a place has in a role; len_role: RUNTIME_ROLES if it ends with a NUL. -ENOENT: it has none. */

@@ -158,7 +158,7 @@ def test_names_are_escaped_and_cut(tmp_path):
         with Tool("ucalls", program.pid) as tool:
             program.work()
             out = tool.stop()[0]
-    assert re.search(rf"^{'f' * 127}\.\.\.  a\\nb\.py:2 +1$", out, re.M), out
+    assert re.search(rf"^{'f' * 95}\.\.\.  a\\nb\.py:2 +1$", out, re.M), out
 
 
 @pytest.mark.parametrize("language, command, advice", [
