@@ -173,7 +173,7 @@ static int print_json(struct env *env, const struct capable_event *event)
 	struct output *out = env->tool.output;
 
 	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(event->ktime));
+	output_json_seconds(out, "time", timestamp_wall_ns(&env->tool.start, event->ktime));
 	output_json_u64(out, "uid", event->uid);
 	output_json_u64(out, "pid", event->pid);
 	output_json_u64(out, "tid", event->tid);

@@ -317,7 +317,7 @@ static int print_json(struct env *env, const struct tcpconnect_event *event, con
 	char text[ADDRESS_SIZE];
 
 	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(event->start));
+	output_json_seconds(out, "time", timestamp_wall_ns(&env->tool.start, event->start));
 	output_json_u64(out, "uid", event->uid);
 	output_json_u64(out, "pid", event->pid);
 	output_json_u64(out, "tid", event->tid);

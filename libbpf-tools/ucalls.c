@@ -233,7 +233,7 @@ static int print_json(struct env *env, const struct row *row, uint64_t now)
 	struct output *out = env->tool.output;
 
 	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(now));
+	output_json_seconds(out, "time", timestamp_wall_ns(&env->tool.start, now));
 	if (row->is_syscall)
 		output_json_str(out, "syscall", row->key.name, row->key.name_len);
 	else

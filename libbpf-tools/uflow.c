@@ -647,7 +647,7 @@ static void header(void *ctx)
 {
 	struct env *env = ctx;
 
-	env->print.start = env->tool.start;
+	env->print.start = &env->tool.start;
 	if (env->mode == MODE_ROWS)
 		flow_print_header(&env->print);
 }

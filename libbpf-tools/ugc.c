@@ -92,7 +92,7 @@ static int print_json(struct env *env, const struct ugc_event *event,
 	struct output *out = env->tool.output;
 
 	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(event->begin_ns));
+	output_json_seconds(out, "time", timestamp_wall_ns(&env->tool.start, event->begin_ns));
 	output_json_u64(out, "pid", event->pid);
 	output_json_u64(out, "tid", event->tid);
 	output_json_cstr(out, "comm", event->comm, sizeof(event->comm));

@@ -428,7 +428,7 @@ static int print_row_json(struct env *env, const struct row *row, uint64_t now, 
 	char key[32];
 
 	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(now));
+	output_json_seconds(out, "time", timestamp_wall_ns(&env->tool.start, now));
 	output_json_double(out, "interval", seconds);
 	output_json_u64(out, "pid", row->key.pid);
 	if (env->per_thread)

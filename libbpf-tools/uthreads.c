@@ -65,7 +65,7 @@ static int print_json(struct env *env, const struct uthreads_event *event, const
 	struct output *out = env->tool.output;
 
 	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(event->ktime));
+	output_json_seconds(out, "time", timestamp_wall_ns(&env->tool.start, event->ktime));
 	output_json_u64(out, "pid", event->pid);
 	output_json_u64(out, "tid", event->tid);
 	output_json_cstr(out, "language", thread->lang, SIZE_MAX);

@@ -262,7 +262,7 @@ static int print_json(const struct exec_print *print, const struct exec_record *
 	struct output *out = print->output;
 
 	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(event->ktime));
+	output_json_seconds(out, "time", timestamp_wall_ns(print->start, event->ktime));
 	output_json_u64(out, "uid", event->uid);
 	output_json_u64(out, "pid", event->pid);
 	output_json_u64(out, "tid", event->tid);

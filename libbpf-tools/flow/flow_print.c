@@ -113,7 +113,7 @@ static int print_text(const struct flow_print *print, const struct flow_row *row
 		output_put_cstr(out, row->comm, 16, -15);
 		output_puts(out, " ");
 	}
-	output_printf(out, "%-12.3f ", timestamp_offset(&print->start, row->time) * 1e6);
+	output_printf(out, "%-12.3f ", timestamp_offset(print->start, row->time) * 1e6);
 	if (row->event == FLOW_ROW_LOST) {
 		output_puts(out, "... ");
 		put_grouped(out, row->lost);
@@ -143,7 +143,7 @@ static int print_json(const struct flow_print *print, const struct flow_row *row
 	struct output *out = print->output;
 
 	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(row->time));
+	output_json_seconds(out, "time", timestamp_wall_ns(print->start, row->time));
 	output_json_cstr(out, "event", names[row->event], 16);
 	output_json_u64(out, "cpu", row->cpu);
 	output_json_s64(out, "pid", row->pid);

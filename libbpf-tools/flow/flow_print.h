@@ -15,7 +15,7 @@
 
 struct flow_print {
 	struct output *output;
-	struct timestamp start;
+	struct timestamp *start;
 	bool threads; /* name the thread */
 	bool latency; /* time spent, on rows of returns */
 };

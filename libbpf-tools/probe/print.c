@@ -158,7 +158,7 @@ static void print_time(struct print *print, const struct record_view *view)
 	if (print->opts.time)
 		output_printf(out, "%-8s ", timestamp_hms(&print->clock, view->time, buf));
 	else if (print->opts.unix_time)
-		output_printf(out, "%-17.6f ", timestamp_wall_ns(view->time) / 1e9);
+		output_printf(out, "%-17.6f ", timestamp_wall_ns(&print->clock, view->time) / 1e9);
 	else if (print->opts.offset)
 		output_printf(out, "%-8.6f ", timestamp_offset(&print->clock, view->time));
 }
@@ -252,7 +252,7 @@ static int print_json(struct print *print, const struct hit *hit)
 	int err;
 
 	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(hit->view.time));
+	output_json_seconds(out, "time", timestamp_wall_ns(&print->clock, hit->view.time));
 	output_json_u64(out, "cpu", hit->view.cpu);
 	json_task(print, hit);
 	err = json_values(print, hit);
@@ -359,7 +359,7 @@ static int json_total(struct print *print, const struct hit *hit, const uint64_t
 	int err;
 
 	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(timestamp_now()));
+	output_json_seconds(out, "time", timestamp_wall_ns(&print->clock, timestamp_now()));
 	if (print->opts.add_up)
 		json_task(print, hit);
 	err = json_values(print, hit);

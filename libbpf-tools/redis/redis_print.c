@@ -287,7 +287,7 @@ static int print_json(struct redis_print *print, const struct redis_shown *shown
 	struct output *out = print->output;
 
 	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(event->start));
+	output_json_seconds(out, "time", timestamp_wall_ns(print->start, event->start));
 	output_json_u64(out, "pid", event->pid);
 	if (event->db < 0)
 		output_json_error(out, "db", "unreadable");

@@ -100,7 +100,7 @@ static int print_stat(const struct redis_tables_opts *opts, const struct redis_s
 		return output_end(out);
 	}
 	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(opts->now));
+	output_json_seconds(out, "time", timestamp_wall_ns(opts->start, opts->now));
 	output_json_double(out, "seconds", opts->elapsed_ns / 1e9);
 	output_json_u64(out, "pid", key->pid);
 	output_json_cstr(out, "command", key->name, sizeof(key->name));
@@ -171,7 +171,7 @@ static int print_top(const struct redis_tables_opts *opts, const struct redis_to
 		return output_end(out);
 	}
 	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(opts->now));
+	output_json_seconds(out, "time", timestamp_wall_ns(opts->start, opts->now));
 	output_json_double(out, "seconds", opts->elapsed_ns / 1e9);
 	output_json_u64(out, "pid", key->pid);
 	output_json_s64(out, "db", key->db);

@@ -148,6 +148,28 @@ static void test_wall_clock_of_kernel_time(void **state)
 	assert_true(timestamp_offset(&ts, ts.start_ns + 1500000000) == 1.5);
 }
 
+/* Two clocks are compared at each call: that must not show. */
+static void test_wall_time_is_as_far_apart_as_kernel_time(void **state)
+{
+	struct timestamp ts;
+	struct timespec now;
+	uint64_t ktime, wall, set;
+
+	(void)state;
+	timestamp_start(&ts);
+	ktime = ts.start_ns;
+	wall = timestamp_wall_ns(&ts, ktime);
+	clock_gettime(CLOCK_REALTIME, &now);
+	assert_in_range(now.tv_sec - wall / 1000000000, 0, 1);
+	for (int i = 0; i < 100000; i++)
+		assert_int_equal(timestamp_wall_ns(&ts, ktime + i), wall + i);
+	/* Somebody sets the clock by an hour: then, too, but from the new one. */
+	ts.wall_ns += 3600 * 1000000000ull;
+	set = timestamp_wall_ns(&ts, ktime);
+	assert_in_range(set - wall + 1000000, 0, 2000000);
+	assert_int_equal(timestamp_wall_ns(&ts, ktime + 1), set + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +178,7 @@ int main(void)
 		cmocka_unit_test(test_every_prefix_ends),
 		cmocka_unit_test(test_the_kernels_own_format),
 		cmocka_unit_test(test_wall_clock_of_kernel_time),
+		cmocka_unit_test(test_wall_time_is_as_far_apart_as_kernel_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
