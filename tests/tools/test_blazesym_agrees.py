@@ -138,9 +138,10 @@ class Symbols:
             i -= 1
         return None
 
-    def sizeless(self, start):
-        return {name for at, size, name in
-                self.rows[bisect.bisect_left(self.starts, start):bisect.bisect_right(self.starts, start)]
+    def sizeless(self, start, last=None):
+        """Names without a size at an address, or from there to the last one: labels of an assembler."""
+        return {name for _, size, name in
+                self.rows[bisect.bisect_left(self.starts, start):bisect.bisect_right(self.starts, last or start)]
                 if not size}
 
 
@@ -238,9 +239,17 @@ def all_names(symbols, addresses):
     """The names of the function at each address, as they are and demangled; "" where there is none."""
     found = [symbols.covering(address) for address in addresses]
     mangled = sorted({name for covering in found if covering for name in covering[1]})
-    readable = dict(zip(mangled, run("c++filt", text="\n".join(mangled)).splitlines()))
+    # What LLVM appends to local names hides Rust's from c++filt, which shows a hash that addr2line doesn't.
+    plain = [re.sub(r"\.llvm\.\d+$", "", name) for name in mangled]
+    readable = dict(zip(mangled, (re.sub(r"::h[0-9a-f]{16}$", "", name)
+                                  for name in run("c++filt", text="\n".join(plain)).splitlines())))
     return [{spelt for name in covering[1] for spelt in (name, readable[name])} if covering else set()
             for covering in found]
+
+
+def labels_before(symbols, address, answer):
+    """Within a function without a size, addr2line takes its last label for a function."""
+    return set() if answer["size"] else symbols.sizeless(address - answer["offset"], address)
 
 
 def print_table(path, **tables):
@@ -257,8 +266,8 @@ def compare(path):
     symbols, source = Symbols.of(path), debug_file(path)
     names = [explain_name(symbols, *pair) for pair in zip(addresses, ask(path, addresses, "-m"))]
     answers, theirs = ask(path, addresses, "-l"), addr2line(source, addresses)
-    known = [names_there | {answer['name']} if answer['name'] else names_there
-             for names_there, answer in zip(all_names(symbols, addresses), answers)]
+    known = [names_there | {answer["name"]} | labels_before(symbols, address, answer) if answer["name"] else names_there
+             for names_there, address, answer in zip(all_names(symbols, addresses), addresses, answers)]
     frames = [explain_frames(*row, None) for row in zip(known, answers, theirs)]
     open_cases = [i for i, why in enumerate(frames) if not why]
     third = dict(zip(open_cases, llvm_symbolizer(source, [addresses[i] for i in open_cases])))

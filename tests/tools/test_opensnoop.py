@@ -127,7 +127,7 @@ def test_filters_by_failure_flag_name_and_process(tmp_path):
     assert paths("-u", "12345") == []
     with Tool("opensnoop", "-p", os.getpid(), "--json") as tool:
         open("/etc/hostname").close()
-        subprocess.run(["cat", "/etc/hosts"], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(["cat", "/etc/passwd"], stdout=subprocess.DEVNULL, check=True)
         records, _ = json_lines(tool.stop()[0])
     assert "/etc/hostname" in [r["path"] for r in records]
     assert {r["pid"] for r in records} == {os.getpid()}
@@ -145,14 +145,14 @@ def test_filter_by_control_group():
     os.makedirs(f"{group}/below")
     try:
         with Tool("opensnoop", "-c", group, "--json") as tool:
-            subprocess.run(["sh", "-c", f"echo $$ > {group}/below/cgroup.procs; exec cat /etc/hosts"],
+            subprocess.run(["sh", "-c", f"echo $$ > {group}/below/cgroup.procs; exec cat /etc/passwd"],
                            stdout=subprocess.DEVNULL, check=True)
             subprocess.run(["cat", "/etc/hostname"], stdout=subprocess.DEVNULL, check=True)
             paths = [r["path"] for r in json_lines(tool.stop()[0])[0]]
     finally:
         os.rmdir(f"{group}/below")
         os.rmdir(group)
-    assert "/etc/hosts" in paths
+    assert "/etc/passwd" in paths
     assert "/etc/hostname" not in paths
     status, out, err = run_tool("opensnoop", "-c", "/tmp")
     assert (status, out) == (1, "")
