@@ -4,7 +4,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -371,10 +370,7 @@ static int tick(void *ctx)
 {
 	const struct env *env = ctx;
 
-	if (!kill(env->tool.options.pid, 0) || errno != ESRCH)
-		return 0;
-	log_info("process %d has ended", env->tool.options.pid);
-	return 1;
+	return tool_process_ended(&env->tool);
 }
 
 static void finish(void *ctx)

@@ -5,6 +5,7 @@
 #include "lib/tool.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -154,6 +155,14 @@ static int tool_run(struct tool *tool)
 	if (tool->spec->header)
 		tool->spec->header(tool->env);
 	return run_loop(tool->run, &loop);
+}
+
+bool tool_process_ended(const struct tool *tool)
+{
+	if (!tool->options.pid || !kill(tool->options.pid, 0) || errno != ESRCH)
+		return false;
+	log_info("process %d has ended", tool->options.pid);
+	return true;
 }
 
 int tool_main(const struct tool_spec *spec, struct tool *tool, void *env, int argc, char **argv)

@@ -161,6 +161,16 @@ def test_names_are_escaped_and_cut(tmp_path):
     assert re.search(rf"^{'f' * 95}\.\.\.  a\\nb\.py:2 +1$", out, re.M), out
 
 
+def test_ends_with_the_process():
+    with Program("tcl") as program:
+        with Tool("ucalls", program.pid, "0.1") as tool:
+            program.work()
+            program.end()
+            out, err = tool.wait()
+    assert tool.status == 0 and "has ended" in err
+    assert re.search(r"^\S*work .* 1$", out, re.M), out
+
+
 @pytest.mark.parametrize("language, command, advice", [
     ("java", ["java", "-cp", TARGETS, "Flow"], "-XX:+ExtendedDTraceProbes"),
     ("php", None, "USE_ZEND_DTRACE=1"),
