@@ -819,7 +819,7 @@ def test_a_container_sees_its_own_numbers(tmp_path):
     """In a PID namespace of its own, trace shows and filters by the numbers that are seen there."""
     need("unshare")
     script = (f'{tool_path("trace")} -M 2 \'{ADD}:AddNum "%d", $tgid\' > {tmp_path}/ns.out & '
-              f'while [ ! -s {tmp_path}/ns.out ]; do sleep 0.1; done; {ADD} 2 >/dev/null & echo $!; wait')
+              f'until [ -s {tmp_path}/ns.out ] || ! kill -0 $!; do sleep 0.1; done; {ADD} 2 >/dev/null & echo $!; wait')
     done = subprocess.run(["unshare", "--fork", "--pid", "--mount-proc", "sh", "-c", script],
                           capture_output=True, text=True, timeout=4 * PATIENCE)
     if "unshare" in done.stderr:
