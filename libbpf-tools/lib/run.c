@@ -225,10 +225,11 @@ static void run_wait(struct run *run, struct events *events, uint64_t ns)
 		nanosleep(&wait, NULL);
 }
 
-/* 0: over; 1: over as the callbacks wished, or by max_events; or a negative errno. */
+/* 0: over; 1: over, and no record is wanted any more (max_events); or a negative errno. */
 static int run_consume(struct run *run, const struct run_loop_opts *opts)
 {
 	uint64_t now = timestamp_now(), next_tick = 0, consumed;
+	bool is_over = false;
 	int err;
 
 	if (opts->interval_ns)
@@ -239,6 +240,9 @@ static int run_consume(struct run *run, const struct run_loop_opts *opts)
 		now = timestamp_now();
 		if (!err && next_tick && now >= next_tick) {
 			err = opts->tick(opts->ctx);
+			/* What was recorded by then still counts. */
+			is_over = err > 0;
+			err = is_over ? 0 : err;
 			/* Stay on the grid, whatever the tick took. */
 			next_tick +=
 				opts->interval_ns * ((now - next_tick) / opts->interval_ns + 1);
@@ -246,7 +250,7 @@ static int run_consume(struct run *run, const struct run_loop_opts *opts)
 		err = err
 			      ?: consumed == RUN_BUDGET ? output_flush_if_due(run->output)
 							: output_flush(run->output);
-		if (err || run_is_over(run, now))
+		if (err || is_over || run_is_over(run, now))
 			return err;
 		if (consumed < RUN_BUDGET)
 			run_wait(run, opts->events, run_wait_ns(run, now, next_tick));

@@ -257,6 +257,21 @@ def test_uflow_ends_with_the_process():
     assert tool.status == 0 and "<- work" in out and "has ended" in err
 
 
+def test_uflow_shows_all_that_a_process_did_before_its_end():
+    calls = 50000
+    with Program("python", str(calls)) as program:
+        with Tool("uflow", "--json", "-M", "leaf", "-b", 16384, program.pid) as tool:
+            # It is behind when it sees that the process has ended.
+            tool.process.send_signal(signal.SIGSTOP)
+            program.work()
+            program.end()
+            tool.process.send_signal(signal.SIGCONT)
+            out, err = tool.wait()
+    records, lost = json_lines(out)
+    assert lost == 0 and "has ended" in err
+    assert len([r for r in records if r["event"] == "leave"]) == calls + 2
+
+
 @pytest.mark.parametrize("language, command, advice", [
     ("java", ["java", "-cp", BUILD / "targets", "Flow"], "-XX:+ExtendedDTraceProbes"),
     ("php", None, "USE_ZEND_DTRACE=1"),
