@@ -214,8 +214,8 @@ static __always_inline bool is_same(const struct tcpconnect_event *attempt, cons
 
 	set_destination(&now, sk);
 	new = (const __u32 *)now.destination;
-	return attempt->inode == get_inode(sk) && attempt->port == now.port && old[0] == new[0] &&
-	       old[1] == new[1] && old[2] == new[2] && old[3] == new[3];
+	return (!attempt->inode || attempt->inode == get_inode(sk)) && attempt->port == now.port &&
+	       old[0] == new[0] && old[1] == new[1] && old[2] == new[2] && old[3] == new[3];
 }
 
 SEC("raw_tp")
