@@ -26,6 +26,9 @@
 /* A few names may each be that of two or three types. */
 #define CORE_WANTED_MAX 64
 
+/* An entry for each type would cost more, in page faults, than the walk from the last one. */
+#define CORE_STRIDE 16
+
 struct core {
 	int fd;
 	char path[32];
@@ -38,8 +41,8 @@ struct core_copy {
 	bool is_mapped;
 	const char *types, *strings;
 	uint32_t types_len, strings_len;
-	uint32_t *offsets;	/* in types, by type id; 0 is void */
-	uint32_t count, room;
+	uint32_t *offsets;	/* in types, of every CORE_STRIDE-th type from the first on */
+	uint32_t count;		/* of types; 0 is void */
 	uint32_t wanted[CORE_WANTED_MAX];	/* ids of the types to be copied */
 	uint32_t wanted_count;
 	int *copies;		/* ids in made, by type id; 0: none yet */
@@ -127,29 +130,32 @@ static const struct {
 	[BTF_KIND_ENUM64] = { 0, sizeof(struct btf_enum64) },
 };
 
+/* 0: of an unknown kind. */
+static uint64_t core_type_size(const struct btf_type *type)
+{
+	uint32_t kind = btf_kind(type);
+
+	if (!kind || kind >= sizeof(core_kinds) / sizeof(core_kinds[0]))
+		return 0;
+	return sizeof(*type) + core_kinds[kind].fixed + (uint64_t)core_kinds[kind].each * btf_vlen(type);
+}
+
 static const struct btf_type *core_type(const struct core_copy *copy, uint32_t id)
 {
-	return id && id < copy->count ? (const void *)(copy->types + copy->offsets[id]) : NULL;
+	const char *type;
+	uint32_t i;
+
+	if (!id || id >= copy->count)
+		return NULL;
+	type = copy->types + copy->offsets[(id - 1) / CORE_STRIDE];
+	for (i = (id - 1) % CORE_STRIDE; i; i--)
+		type += core_type_size((const void *)type);
+	return (const void *)type;
 }
 
 static const char *core_name(const struct core_copy *copy, uint32_t offset)
 {
 	return copy->strings + (offset < copy->strings_len ? offset : copy->strings_len - 1);
-}
-
-static int core_index_add(struct core_copy *copy, uint32_t offset)
-{
-	uint32_t *grown;
-
-	if (copy->count == copy->room) {
-		copy->room = copy->room ? 2 * copy->room : 1 << 18;
-		grown = realloc(copy->offsets, copy->room * sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		copy->offsets = grown;
-	}
-	copy->offsets[copy->count++] = offset;
-	return 0;
 }
 
 static bool core_is_wanted(const struct core_copy *copy, const struct btf_type *type,
@@ -173,29 +179,29 @@ static bool core_is_wanted(const struct core_copy *copy, const struct btf_type *
 static int core_index(struct core_copy *copy, const char *const names[], size_t count)
 {
 	const struct btf_type *type;
-	uint32_t offset = 0, kind;
+	uint32_t offset;
 	uint64_t len;
-	int err;
 
-	err = core_index_add(copy, 0);
-	while (!err && copy->types_len - offset >= sizeof(*type)) {
+	/* Room for as many as there can be: what isn't used takes no memory. */
+	copy->offsets = malloc((copy->types_len / sizeof(*type) / CORE_STRIDE + 1) * sizeof(*copy->offsets));
+	if (!copy->offsets)
+		return -ENOMEM;
+	copy->count = 1;
+	for (offset = 0; copy->types_len - offset >= sizeof(*type); offset += len) {
 		type = (const void *)(copy->types + offset);
-		kind = btf_kind(type);
-		if (!kind || kind >= sizeof(core_kinds) / sizeof(core_kinds[0]))
-			return -EINVAL;
-		len = sizeof(*type) + core_kinds[kind].fixed +
-		      (uint64_t)core_kinds[kind].each * btf_vlen(type);
-		if (len > copy->types_len - offset)
+		len = core_type_size(type);
+		if (!len || len > copy->types_len - offset)
 			return -EINVAL;
 		if (core_is_wanted(copy, type, names, count)) {
 			if (copy->wanted_count == CORE_WANTED_MAX)
 				return -E2BIG;
 			copy->wanted[copy->wanted_count++] = copy->count;
 		}
-		err = core_index_add(copy, offset);
-		offset += len;
+		if ((copy->count - 1) % CORE_STRIDE == 0)
+			copy->offsets[(copy->count - 1) / CORE_STRIDE] = offset;
+		copy->count++;
 	}
-	return err ?: offset == copy->types_len ? 0 : -EINVAL;
+	return offset == copy->types_len ? 0 : -EINVAL;
 }
 
 static int core_copy_type(struct core_copy *copy, uint32_t id, int depth);
