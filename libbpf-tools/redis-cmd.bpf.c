@@ -117,9 +117,14 @@ static __always_inline struct redis_state *server_get_or_tell(void *ctx)
 	return server;
 }
 
+static __always_inline __u32 frame_index(const struct redis_state *server, __u32 depth)
+{
+	return server->slot * REDIS_DEPTH_MAX + depth;
+}
+
 static __always_inline struct redis_frame *frame_at(const struct redis_state *server, __u32 depth)
 {
-	__u32 index = server->slot * REDIS_DEPTH_MAX + depth;
+	__u32 index = frame_index(server, depth);
 
 	return depth < REDIS_DEPTH_MAX ? bpf_map_lookup_elem(&frames, &index) : NULL;
 }
@@ -229,20 +234,18 @@ static __always_inline bool item_add(struct redis_state *server, struct redis_fr
 	return true;
 }
 
-struct args {
-	struct redis_state *server;
-	struct redis_frame *frame;
-};
-
-/* 1: that was the last. */
-static __always_inline long arg_record(__u32 i, struct redis_state *server,
-				       struct redis_frame *frame)
+/*
+ * Record argument i of the call that has this frame. 0, or 1: it was the last for which there was room. Global, and told
+ * all by numbers, to be verified once and not at each turn of the loop.
+ */
+__noinline int arg_record(__u32 slot, __u32 index, __u32 i)
 {
+	struct redis_state *server = bpf_map_lookup_elem(&servers, &slot);
+	struct redis_frame *frame = bpf_map_lookup_elem(&frames, &index);
 	struct string string = {};
 	long err;
 
-	asm volatile("" : "+r"(i));
-	if (i >= REDIS_ARGS_MAX)
+	if (!server || !frame || i >= REDIS_ARGS_MAX)
 		return 1;
 	err = string_read(server, server->argv[i], &string);
 	if (item_add(server, frame, REDIS_ITEM_ARG, &string, err, config.arg_bytes))
@@ -251,26 +254,14 @@ static __always_inline long arg_record(__u32 i, struct redis_state *server,
 	return 1;
 }
 
-static long arg_record_next(__u32 i, struct args *args)
+static __always_inline void args_record(struct redis_state *server, struct redis_frame *frame)
 {
-	return arg_record(i, args->server, args->frame);
-}
-
-/* has_loop: the kernel has bpf_loop() (5.17), which spares the verifier each turn. */
-static __always_inline void args_record(struct redis_state *server, struct redis_frame *frame,
-					bool has_loop)
-{
-	struct args args = { server, frame };
-	__u32 count = frame->event.argc;
+	__u32 index = frame_index(server, frame->event.depth), count = frame->event.argc;
 
 	if (count > config.args)
 		count = config.args;
-	if (has_loop) {
-		bpf_loop(count, arg_record_next, &args, 0);
-		return;
-	}
 	for (__u32 i = 0; i < REDIS_ARGS_MAX && i < count; i++) {
-		if (arg_record(i, server, frame))
+		if (arg_record(server->slot, index, i))
 			break;
 	}
 }
@@ -317,13 +308,12 @@ static __always_inline bool is_wanted(struct redis_state *server, struct redis_f
 	return bpf_map_lookup_elem(&names, frame->command.name);
 }
 
-static __always_inline void collect(struct redis_state *server, struct redis_frame *frame,
-				    bool has_loop)
+static __always_inline void collect(struct redis_state *server, struct redis_frame *frame)
 {
 	struct string name = {};
 	__u64 object;
 
-	args_record(server, frame, has_loop);
+	args_record(server, frame);
 	if (server->layout.name == REDIS_NO_FIELD || frame->event.error)
 		return;
 	object = client_u64(server, server->layout.name);
@@ -331,7 +321,8 @@ static __always_inline void collect(struct redis_state *server, struct redis_fra
 		item_add(server, frame, REDIS_ITEM_NAME, &name, 0, config.arg_bytes);
 }
 
-static __always_inline int on_call(struct pt_regs *ctx, bool has_loop)
+SEC("uprobe")
+int enter_call(struct pt_regs *ctx)
 {
 	struct redis_state *server = server_get_or_tell(ctx);
 	struct redis_frame *frame, *parent;
@@ -350,21 +341,9 @@ static __always_inline int on_call(struct pt_regs *ctx, bool has_loop)
 	}
 	frame->is_unwanted = !is_wanted(server, frame);
 	if (!frame->is_unwanted)
-		collect(server, frame, has_loop);
+		collect(server, frame);
 	frame->event.start = bpf_ktime_get_ns();
 	return 0;
-}
-
-SEC("uprobe")
-int enter_call(struct pt_regs *ctx)
-{
-	return on_call(ctx, false);
-}
-
-SEC("uprobe")
-int enter_call_loop(struct pt_regs *ctx)
-{
-	return on_call(ctx, true);
 }
 
 static __always_inline bool is_worth_a_record(const struct redis_frame *frame)
@@ -408,7 +387,7 @@ int leave_call(struct pt_regs *ctx)
 
 /* An error reply to the client whose command is being executed, or to another one, whose isn't. */
 static __always_inline int on_error(struct pt_regs *ctx, struct redis_state *server, void *client,
-				    struct string *text, bool has_loop)
+				    struct string *text)
 {
 	struct redis_frame *frame = frame_current(server);
 
@@ -429,7 +408,7 @@ static __always_inline int on_error(struct pt_regs *ctx, struct redis_state *ser
 	describe(server, frame, client);
 	if (!is_wanted(server, frame))
 		return 0;
-	collect(server, frame, has_loop);
+	collect(server, frame);
 	frame->event.flags |= REDIS_FLAG_ERROR;
 	item_add(server, frame, REDIS_ITEM_ERROR, text, 0, config.arg_bytes);
 	output(ctx, frame);
@@ -437,24 +416,13 @@ static __always_inline int on_error(struct pt_regs *ctx, struct redis_state *ser
 }
 
 /* afterErrorReply(client *c, const char *text, size_t len, ...): every error reply passes here. */
-static __always_inline int on_error_text(struct pt_regs *ctx, bool has_loop)
+SEC("uprobe")
+int error_reply(struct pt_regs *ctx)
 {
 	struct string text = { .data = PT_REGS_PARM2(ctx), .len = PT_REGS_PARM3(ctx) };
 	struct redis_state *server = server_get();
 
-	return server ? on_error(ctx, server, (void *)PT_REGS_PARM1(ctx), &text, has_loop) : 0;
-}
-
-SEC("uprobe")
-int error_reply(struct pt_regs *ctx)
-{
-	return on_error_text(ctx, false);
-}
-
-SEC("uprobe")
-int error_reply_loop(struct pt_regs *ctx)
-{
-	return on_error_text(ctx, true);
+	return server ? on_error(ctx, server, (void *)PT_REGS_PARM1(ctx), &text) : 0;
 }
 
 /* A ready-made reply that is an error? Its text. */
@@ -470,26 +438,15 @@ static __always_inline bool is_error_object(struct redis_state *server, __u64 ob
 }
 
 /* addReply(client *c, robj *object), of servers before 6.2, where this is all that some errors pass. */
-static __always_inline int on_error_object(struct pt_regs *ctx, bool has_loop)
+SEC("uprobe")
+int error_object(struct pt_regs *ctx)
 {
 	struct redis_state *server = server_get();
 	struct string text = {};
 
 	if (!server || !is_error_object(server, PT_REGS_PARM2(ctx), &text))
 		return 0;
-	return on_error(ctx, server, (void *)PT_REGS_PARM1(ctx), &text, has_loop);
-}
-
-SEC("uprobe")
-int error_object(struct pt_regs *ctx)
-{
-	return on_error_object(ctx, false);
-}
-
-SEC("uprobe")
-int error_object_loop(struct pt_regs *ctx)
-{
-	return on_error_object(ctx, true);
+	return on_error(ctx, server, (void *)PT_REGS_PARM1(ctx), &text);
 }
 
 /* blockClient(client *c, int type) */

@@ -62,7 +62,6 @@ struct env {
 	/* the run's */
 	struct redis_cmd_bpf *skel;
 	struct attach_features features;
-	bool has_loop; /* bpf_loop() */
 	struct redis_servers servers;
 	struct redis_servers_opts scan;
 	struct redis_slots slots;
@@ -333,8 +332,6 @@ static int handle_event(void *ctx, const void *data, size_t size)
 enum {
 	FOR_ROWS = 1,
 	FOR_COUNTS = 2,
-	WITH_LOOP = 4, /* of a pair, the one for kernels with bpf_loop() */
-	WITHOUT_LOOP = 8,
 };
 
 struct probe {
@@ -344,7 +341,7 @@ struct probe {
 	unsigned int when;
 };
 
-#define PROBES 18
+#define PROBES 15
 
 /* Returns come first: a call whose return alone is seen does no harm. */
 static void list_probes(const struct redis_cmd_bpf *skel, const struct redis_places *places,
@@ -353,11 +350,9 @@ static void list_probes(const struct redis_cmd_bpf *skel, const struct redis_pla
 	const struct probe list[PROBES] = {
 		{ skel->progs.leave_call, places->call, true, FOR_ROWS },
 		{ skel->progs.leave_counted, places->call, true, FOR_COUNTS },
-		{ skel->progs.error_reply, places->after_error, false, FOR_ROWS | WITHOUT_LOOP },
-		{ skel->progs.error_reply_loop, places->after_error, false, FOR_ROWS | WITH_LOOP },
+		{ skel->progs.error_reply, places->after_error, false, FOR_ROWS },
 		{ skel->progs.error_counted, places->after_error, false, FOR_COUNTS },
-		{ skel->progs.error_object, places->reply, false, FOR_ROWS | WITHOUT_LOOP },
-		{ skel->progs.error_object_loop, places->reply, false, FOR_ROWS | WITH_LOOP },
+		{ skel->progs.error_object, places->reply, false, FOR_ROWS },
 		{ skel->progs.error_object_counted, places->reply, false, FOR_COUNTS },
 		{ skel->progs.block_client, places->block, false, FOR_ROWS },
 		{ skel->progs.block_client, places->block_keys, false, FOR_ROWS },
@@ -366,8 +361,7 @@ static void list_probes(const struct redis_cmd_bpf *skel, const struct redis_pla
 		{ skel->progs.leave_accept, places->accept, true, FOR_ROWS },
 		{ skel->progs.leave_accept_unix, places->accept_unix, true, FOR_ROWS },
 		{ skel->progs.enter_accept, places->accept, false, FOR_ROWS | FOR_COUNTS },
-		{ skel->progs.enter_call, places->call, false, FOR_ROWS | WITHOUT_LOOP },
-		{ skel->progs.enter_call_loop, places->call, false, FOR_ROWS | WITH_LOOP },
+		{ skel->progs.enter_call, places->call, false, FOR_ROWS },
 		{ skel->progs.enter_counted, places->call, false, FOR_COUNTS },
 	};
 
@@ -376,10 +370,7 @@ static void list_probes(const struct redis_cmd_bpf *skel, const struct redis_pla
 
 static bool is_needed(const struct env *env, const struct probe *probe)
 {
-	unsigned int loop = probe->when & (WITH_LOOP | WITHOUT_LOOP);
-
-	return probe->prog && probe->when & (is_counting(env) ? FOR_COUNTS : FOR_ROWS) &&
-	       (!loop || loop == (env->has_loop ? WITH_LOOP : WITHOUT_LOOP));
+	return probe->prog && probe->when & (is_counting(env) ? FOR_COUNTS : FOR_ROWS);
 }
 
 static int attach_place(struct env *env, const struct probe *probe, const char *path)
@@ -532,7 +523,6 @@ static void choose_programs(struct env *env)
 	struct bpf_program *prog;
 
 	attach_probe_features(&env->features);
-	env->has_loop = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_loop, NULL) == 1;
 	bpf_object__for_each_program(prog, env->skel->obj)
 		bpf_program__set_autoload(prog, prog == env->skel->progs.started && !env->tool.options.pid);
 	list_probes(env->skel, &none, probes);

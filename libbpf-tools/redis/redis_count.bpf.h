@@ -79,16 +79,18 @@ static __always_inline bool is_plausible(struct redis_state *server,
 	return true;
 }
 
-/* The size of the arguments, that of the name being known. */
-static __always_inline void bytes_count(struct redis_state *server, struct redis_frame *frame)
+/* The size of the arguments behind the name. Global, as is arg_record(), to be verified once. */
+__noinline long args_size(__u32 slot, __u32 argc)
 {
-	long len;
+	struct redis_state *server = bpf_map_lookup_elem(&servers, &slot);
+	long len, size = 0;
 
-	for (__u32 i = 1; i < BYTES_ARGS_MAX && i < frame->event.argc; i++) {
+	for (__u32 i = 1; server && i < BYTES_ARGS_MAX && i < argc; i++) {
 		len = string_length(server, server->argv[i]);
 		if (len > 0)
-			frame->bytes += len;
+			size += len;
 	}
+	return size;
 }
 
 static __always_inline void key_read(struct redis_state *server, struct redis_frame *frame)
@@ -231,9 +233,10 @@ static __always_inline void cmd_note(struct redis_state *server, struct redis_fr
 	*recent = frame->stat;
 }
 
-/* Which one of struct client's words is the sum? Without branches in loops, which would multiply for the verifier. */
-static __noinline int sum_check(struct redis_state *server, __u64 sum)
+/* Which one of struct client's words is the sum? Loops without branches, which would multiply for the verifier. */
+__noinline int sum_check(__u32 slot, __u64 sum)
 {
+	struct redis_state *server = bpf_map_lookup_elem(&servers, &slot);
 	__u64 no_sums = 0, sums, difference;
 	const __u64 *words;
 	__u32 at = 0;
@@ -317,7 +320,7 @@ static __always_inline bool count_describe(struct redis_state *server, struct re
 		event->argc = 0; /* no name, then */
 	if (!is_counted(server, frame))
 		return false;
-	bytes_count(server, frame);
+	frame->bytes += args_size(server->slot, event->argc);
 	if (config.top) {
 		key_read(server, frame);
 		return true;
@@ -327,7 +330,7 @@ static __always_inline bool count_describe(struct redis_state *server, struct re
 		return false;
 	cmd_note(server, frame, stat);
 	if (is_outermost && event->argc <= BYTES_ARGS_MAX)
-		sum_check(server, frame->bytes);
+		sum_check(server->slot, frame->bytes);
 	else if (is_outermost && server->short_cut)
 		frame->bytes = client_u64(server, server->sum_at);
 	stat->begun++;
