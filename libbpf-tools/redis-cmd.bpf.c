@@ -14,6 +14,7 @@
 #include "redis-cmd.h"
 
 #include "bpf/events.bpf.h"
+#include "bpf/task_stack.bpf.h"
 #include "redis/redis_read.bpf.h"
 
 const volatile struct redis_config config = { .db = -1 };
@@ -327,6 +328,7 @@ int enter_call(struct pt_regs *ctx)
 	struct redis_state *server = server_get_or_tell(ctx);
 	struct redis_frame *frame, *parent;
 
+	TASK_STACK(ctx);
 	if (!server)
 		return 0;
 	frame = frame_enter(server, PT_REGS_SP(ctx), &parent);
@@ -367,6 +369,7 @@ int leave_call(struct pt_regs *ctx)
 	struct redis_state *server = server_get();
 	struct redis_frame *frame = server ? frame_leave(server, now) : NULL, *parent;
 
+	TASK_STACK(ctx);
 	if (!frame)
 		return 0;
 	parent = frame_current(server);
@@ -422,6 +425,7 @@ int error_reply(struct pt_regs *ctx)
 	struct string text = { .data = PT_REGS_PARM2(ctx), .len = PT_REGS_PARM3(ctx) };
 	struct redis_state *server = server_get();
 
+	TASK_STACK(ctx);
 	return server ? on_error(ctx, server, (void *)PT_REGS_PARM1(ctx), &text) : 0;
 }
 
@@ -444,6 +448,7 @@ int error_object(struct pt_regs *ctx)
 	struct redis_state *server = server_get();
 	struct string text = {};
 
+	TASK_STACK(ctx);
 	if (!server || !is_error_object(server, PT_REGS_PARM2(ctx), &text))
 		return 0;
 	return on_error(ctx, server, (void *)PT_REGS_PARM1(ctx), &text);
@@ -456,6 +461,7 @@ int block_client(struct pt_regs *ctx)
 	struct redis_state *server = server_get();
 	struct redis_frame *frame = server ? frame_current(server) : NULL;
 
+	TASK_STACK(ctx);
 	if (frame && frame->event.client == PT_REGS_PARM1(ctx))
 		frame->event.flags |= REDIS_FLAG_BLOCKED;
 	return 0;
@@ -489,6 +495,7 @@ static __always_inline int client_event(struct pt_regs *ctx, __u8 kind)
 SEC("uprobe")
 int unblock_client(struct pt_regs *ctx)
 {
+	TASK_STACK(ctx);
 	return client_event(ctx, REDIS_UNBLOCKED);
 }
 
@@ -496,6 +503,7 @@ int unblock_client(struct pt_regs *ctx)
 SEC("uprobe")
 int time_out_client(struct pt_regs *ctx)
 {
+	TASK_STACK(ctx);
 	return client_event(ctx, REDIS_TIMED_OUT);
 }
 
@@ -507,6 +515,7 @@ int enter_accept(struct pt_regs *ctx)
 {
 	struct redis_state *server = server_get_or_tell(ctx);
 
+	TASK_STACK(ctx);
 	if (!server)
 		return 0;
 	server->accept_host = PT_REGS_PARM3(ctx);
@@ -528,6 +537,7 @@ int leave_accept(struct pt_regs *ctx)
 	struct string host = { .len = HOST_SIZE }, port = { .len = 8, .is_int = true };
 	__s32 fd = PT_REGS_RC(ctx);
 
+	TASK_STACK(ctx);
 	if (!frame || fd < 0 || !server->accept_host)
 		return 0;
 	host.data = server->accept_host;
@@ -548,6 +558,7 @@ int leave_accept_unix(struct pt_regs *ctx)
 	struct redis_state *server = server_get_or_tell(ctx);
 	struct redis_frame *frame = server ? frame_at(server, server->depth) : NULL;
 
+	TASK_STACK(ctx);
 	if (!frame)
 		return 0;
 	client_event_prepare(frame, REDIS_ACCEPTED, 0);

@@ -19,6 +19,7 @@ struct calls_own {
 };
 
 #include "bpf/calls.bpf.h"
+#include "bpf/task_stack.bpf.h"
 
 #define NO_ID	  UCALLS_METHODS_MAX
 #define ID_TRIES  8
@@ -271,6 +272,7 @@ int called(struct pt_regs *ctx)
 	struct calls_thread *thread;
 	__u32 id;
 
+	TASK_STACK(ctx);
 	if (!filter_allows_current())
 		return 0;
 	spec = usdt_place(ctx);
@@ -298,6 +300,7 @@ int returned(struct pt_regs *ctx)
 	struct calls_frame *frame;
 	__u32 level;
 
+	TASK_STACK(ctx);
 	if (!thread)
 		return 0;
 	level = spec ? calls_level(ctx, spec) : 0;
@@ -314,6 +317,7 @@ int unwound(struct pt_regs *ctx)
 	const struct runtime_place_spec *spec = usdt_place(ctx);
 	__u32 level = spec ? calls_level(ctx, spec) : 0;
 
+	TASK_STACK(ctx);
 	if (level)
 		leave_above(level);
 	return 0;
@@ -325,6 +329,7 @@ int raised(struct pt_regs *ctx)
 	struct calls_thread *thread = known_thread();
 	struct calls_frame *frame = thread ? calls_frame_at(thread, thread->depth) : NULL;
 
+	TASK_STACK(ctx);
 	if (!frame || !frame->ends_by_raise)
 		return 0;
 	thread->depth--;

@@ -29,6 +29,7 @@ struct calls_own {
 };
 
 #include "bpf/calls.bpf.h"
+#include "bpf/task_stack.bpf.h"
 
 /* ---- records -------------------------------------------------------------------------------- */
 
@@ -239,6 +240,7 @@ int method(struct pt_regs *ctx)
 	struct calls_thread *thread;
 	__u32 level;
 
+	TASK_STACK(ctx);
 	if (!spec || (config.pid && config.pid != bpf_get_current_pid_tgid() >> 32))
 		return 0;
 	thread = calls_thread_get();

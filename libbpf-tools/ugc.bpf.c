@@ -9,6 +9,7 @@
 
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/task_stack.bpf.h"
 #include "bpf/usdt_args.bpf.h"
 
 const volatile __u64 min_ns = 0;
@@ -44,6 +45,7 @@ static __always_inline int begin(struct pt_regs *ctx)
 SEC("uprobe")
 int gc_begin(struct pt_regs *ctx)
 {
+	TASK_STACK(ctx);
 	return begin(ctx);
 }
 
@@ -54,6 +56,7 @@ int gc_resume(struct pt_regs *ctx)
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct ugc_event *begun = bpf_map_lookup_elem(&collections, &tid);
 
+	TASK_STACK(ctx);
 	if (!begun)
 		return begin(ctx);
 	begun->parts++;
@@ -66,6 +69,7 @@ int gc_end(struct pt_regs *ctx)
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct ugc_event *begun = bpf_map_lookup_elem(&collections, &tid), event;
 
+	TASK_STACK(ctx);
 	if (!begun)
 		return 0;
 	if (begun->parts) {

@@ -9,6 +9,7 @@
 #include "uobjnew.h"
 
 #include "bpf/filter.bpf.h"
+#include "bpf/task_stack.bpf.h"
 #include "bpf/usdt_args.bpf.h"
 
 /* Objects whose class found no room in the map below. */
@@ -52,6 +53,7 @@ int object_made(struct pt_regs *ctx)
 	struct uobjnew_key key = {};
 	__u64 bytes = 0;
 
+	TASK_STACK(ctx);
 	if (!place || !filter_allows_current())
 		return 0;
 	read_name(ctx, place, number, &key);

@@ -12,6 +12,7 @@
 
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/task_stack.bpf.h"
 
 #define CLONE_THREAD 0x10000 /* include/uapi/linux/sched.h */
 
@@ -91,30 +92,35 @@ static __always_inline int count(void *ctx, enum ustat_field field)
 SEC("uprobe")
 int count_method(void *ctx)
 {
+	TASK_STACK(ctx);
 	return count(ctx, USTAT_METHOD);
 }
 
 SEC("uprobe")
 int count_object(void *ctx)
 {
+	TASK_STACK(ctx);
 	return count(ctx, USTAT_OBJECT);
 }
 
 SEC("uprobe")
 int count_class(void *ctx)
 {
+	TASK_STACK(ctx);
 	return count(ctx, USTAT_CLASS);
 }
 
 SEC("uprobe")
 int count_exception(void *ctx)
 {
+	TASK_STACK(ctx);
 	return count(ctx, USTAT_EXCEPTION);
 }
 
 SEC("uprobe")
 int count_thread(void *ctx)
 {
+	TASK_STACK(ctx);
 	return count(ctx, USTAT_THREAD);
 }
 
@@ -129,6 +135,7 @@ static __always_inline void note_collection(void)
 SEC("uprobe")
 int gc_begin(void *ctx)
 {
+	TASK_STACK(ctx);
 	if (!filter_allows_current())
 		return 0;
 	note_collection();
@@ -142,6 +149,7 @@ int gc_resume(void *ctx)
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct collection *begun = bpf_map_lookup_elem(&collections, &tid);
 
+	TASK_STACK(ctx);
 	if (begun)
 		begun->parts++;
 	else if (filter_allows_current())
@@ -157,6 +165,7 @@ int gc_end(void *ctx)
 	struct ustat_counts *found;
 	__u64 ns;
 
+	TASK_STACK(ctx);
 	if (!begun)
 		return 0;
 	if (begun->parts) {

@@ -11,6 +11,7 @@
 
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/task_stack.bpf.h"
 #include "bpf/usdt_args.bpf.h"
 
 #define CLONE_THREAD 0x10000 /* include/uapi/linux/sched.h */
@@ -49,6 +50,7 @@ int thread_event(struct pt_regs *ctx)
 	struct uthreads_event event = { .ktime = bpf_ktime_get_ns(), .pid = pid_tgid >> 32, .tid = pid_tgid };
 	const struct runtime_place_spec *place;
 
+	TASK_STACK(ctx);
 	if (!filter_allows_current())
 		return 0;
 	event.place = usdt_place_number(ctx);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
-"""What ustat costs the programs that it counts in: each language does one thing many times, alone and
-counted. Prints the table of README.md's section "Language runtimes"."""
+"""What the tools on language runtimes cost the programs that they look at: each does one thing many times, alone and looked at.
+Prints the table of README.md's section "Language runtimes". Counted is the processor time of the program, all its threads,
+as the scheduler has it, so that a busy machine matters little; the least of a few runs."""
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -12,32 +12,44 @@ from pathlib import Path
 BUILD = Path(os.environ.get("BUILD", "build")).resolve()
 RUNS = 3
 
-PYTHON = "import time\ndef f(): pass\nclass T: pass\nb = time.perf_counter()\nfor i in range(%d): %s\n" \
-         "print(time.perf_counter() - b)"
-RUBY = "b = Process.clock_gettime(1)\ni = 0\nwhile i < %d\n %s\n i += 1\nend\nputs Process.clock_gettime(1) - b"
-PHP = "function f() {} class T {} $b = microtime(true); for ($i = 0; $i < %d; $i++) { %s; } echo microtime(true) - $b;"
-PERL = "use Time::HiRes 'time'; sub f {} my $b = time; for my $i (1 .. %d) { %s } print time - $b;"
-TCL = "proc f {} {}\nproc run {} { set b [clock microseconds]\nfor {set i 0} {$i < %d} {incr i} { %s }\n" \
-      "puts [expr {([clock microseconds] - $b) / 1e6}] }\nrun\n"
+# Each says that it is ready, and waits for a line; the same when it is done.
+PYTHON = "import sys\ndef f(): pass\nclass T: pass\nprint('ready', flush=True); sys.stdin.readline()\n" \
+         "for i in range(%d): %s\nprint('done', flush=True); sys.stdin.readline()"
+RUBY = "def f() end\n$stdout.sync = true\n%s\nputs 'ready'; gets\ni = 0\nwhile i < %%d\n %%s\n i += 1\nend\nputs 'done'; gets"
+PHP = "function f() {} class T {} echo \"ready\\n\"; fgets(STDIN); for ($i = 0; $i < %d; $i++) { %s; } " \
+      "echo \"done\\n\"; fgets(STDIN);"
+PERL = "$| = 1; sub f {} print \"ready\\n\"; <STDIN>; for my $i (1 .. %d) { %s } print \"done\\n\"; <STDIN>"
+TCL = "proc f {} {}\nproc run {} { for {set i 0} {$i < %d} {incr i} { %s } }\nputs ready; flush stdout; gets stdin\n" \
+      "run\nputs done; flush stdout; gets stdin"
 JAVA = "public class B { static int n; static void f() { n++; } static class T {} static Object o; " \
-       "public static void main(String[] a) { long b = System.nanoTime(); for (int i = 0; i < %d; i++) { %s; } " \
-       "System.out.println((System.nanoTime() - b) / 1e9); } }"
-NODE = "const b = process.hrtime.bigint(); for (let i = 0; i < %d; i++) { %s } " \
-       "console.log(Number(process.hrtime.bigint() - b) / 1e9);"
+       "public static void main(String[] a) throws Exception { System.out.println(\"ready\"); System.in.read(); " \
+       "for (int i = 0; i < %d; i++) { %s; } System.out.println(\"done\"); System.in.read(); } }"
+NODE = "const fs = require('fs'), wait = w => { fs.writeSync(1, w + '\\n'); fs.readSync(0, Buffer.alloc(1)); };" \
+       "wait('ready'); for (let i = 0; i < %d; i++) { %s } wait('done');"
 FLAG = "-XX:+ExtendedDTraceProbes"
+TRACED = RUBY % "TracePoint.new(:call, :return) {}.enable"
 
-# language, what, key of -e, times, program, what is done each time, flags and environment that it needs
+CALLS = {"ustat": ["ustat", "-e", "method", "-p", "{}"], "ucalls": ["ucalls", "{}"],
+         "ucalls -L": ["ucalls", "-L", "{}"], "uflow": ["uflow", "{}"]}
+
+
+def only(key):
+    return {"ustat": ["ustat", "-e", key, "-p", "{}"]}
+
+
+# language, what, tools, times, program, what it runs, what is done each time, flags that it needs
 ROWS = [
-    ("Python 3.11", "call", "method", 300000, "python3.11", PYTHON, "f()", [], {}),
-    ("Python 3.11", "object", "objnew", 300000, "python3.11", PYTHON, "T()", [], {}),
-    ("Ruby 3.1", "call (C)", "method", 300000, "ruby", RUBY, "i.to_s", [], {}),
-    ("PHP 8.2", "call", "method", 300000, "php8.2", PHP, "f()", [], {}),
-    ("PHP 8.2", "object", "objnew", 300000, "php8.2", PHP, "new T", [], {}),
-    ("Perl", "call", "method", 300000, "perl", PERL, "f();", [], {}),
-    ("Tcl", "call", "method", 300000, "tclsh", TCL, "f", [], {}),
-    ("Java", "call", "method", 300000, "java", JAVA, "f()", [FLAG], {}),
-    ("Java", "object", "objnew", 300000, "java", JAVA, "o = new T()", [FLAG], {}),
-    ("Node", "collection", "gc", 300, "node", NODE, "gc()", ["--expose-gc"], {}),
+    ("Python 3.11", "call", CALLS, 200000, "python3.11", PYTHON, "f()", []),
+    ("Ruby 3.1, TracePoint", "call", CALLS, 200000, "ruby", TRACED, "f", []),
+    ("PHP 8.2", "call", CALLS, 200000, "php8.2", PHP, "f()", []),
+    ("Perl 5.36", "call", CALLS, 200000, "perl", PERL, "f();", []),
+    ("Tcl 8.6", "call", CALLS, 200000, "tclsh", TCL, "f", []),
+    ("Java 17", "call", CALLS, 200000, "java", JAVA, "f()", [FLAG]),
+    ("Ruby 3.1", "call of C", only("method"), 200000, "ruby", RUBY % "", "i.to_s", []),
+    ("Python 3.11", "object", only("objnew"), 200000, "python3.11", PYTHON, "T()", []),
+    ("PHP 8.2", "object", only("objnew"), 200000, "php8.2", PHP, "new T", []),
+    ("Java 17", "object", only("objnew"), 200000, "java", JAVA, "o = new T()", [FLAG]),
+    ("Node 18", "collection", only("gc"), 300, "node", NODE, "gc()", ["--expose-gc"]),
 ]
 
 
@@ -54,39 +66,56 @@ def command(folder, program, text, flags):
     return [program, *flags, "-cp", folder, "B"]
 
 
-def seconds(argv, env):
-    """The program's own account, best of a few."""
-    return min(float(re.search(rb"[\d.e-]+\s*$", subprocess.run(argv, env=env, stdout=subprocess.PIPE, check=True)
-                               .stdout)[0]) for _ in range(RUNS))
+def processor_ns(pid):
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        total += int((task / "schedstat").read_text().split()[0])
+    return total
 
 
-def counted(argv, env, key):
-    """The same below ustat, which attaches to the running system: all that starts later is counted."""
-    tool = subprocess.Popen([str(BUILD / "bin/ustat"), "-v", "--json", "-e", key, "3600"], stdin=subprocess.DEVNULL,
-                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    for line in tool.stderr:
+def start_tool(tool, pid):
+    argv = [str(BUILD / "bin" / tool[0]), "-v", *(arg.format(pid) for arg in tool[1:])]
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    for line in process.stderr:
         if b"armed" in line:
-            break
-    try:
-        return seconds(argv, env)
-    finally:
-        tool.terminate()
-        tool.communicate()
+            return process
+    raise SystemExit(f"{argv} failed")
+
+
+def measure(argv, times, tool):
+    """Nanoseconds each time, once."""
+    env = {**os.environ, "USE_ZEND_DTRACE": "1"}
+    with subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdout.readline() == b"ready\n"
+        process = start_tool(tool, program.pid) if tool else None
+        before = processor_ns(program.pid)
+        program.stdin.write(b"\n")
+        program.stdin.flush()
+        assert program.stdout.readline() == b"done\n"
+        spent = processor_ns(program.pid) - before
+        if process:
+            process.terminate()
+            process.communicate()
+        program.communicate(b"\n")
+    return spent / times
 
 
 def main():
-    print("| runtime | event | alone | counted | an event | ")
-    print("| --- | --- | ---: | ---: | ---: |")
-    for lang, what, key, times, program, text, step, flags, extra in ROWS:
+    print("| runtime | event | alone |", " | ".join(f"`{name}`" for name in CALLS), "|")
+    print("| --- | --- | ---: |", " | ".join("---:" for _ in CALLS), "|")
+    for lang, what, tools, times, program, text, step, flags in ROWS:
         if not shutil.which(program, path="/usr/bin"):
             print(f"{program} is not installed", file=sys.stderr)
             continue
-        env = {**os.environ, **extra}
         with tempfile.TemporaryDirectory() as folder:
             argv = command(folder, program, text % (times, step), flags)
-            alone, with_tool = seconds(argv, env), counted(argv, env, key)
-        print(f"| {lang} | {what} | {alone / times * 1e9:,.0f} ns | {with_tool / times * 1e9:,.0f} ns | "
-              f"+{(with_tool - alone) / times * 1e9:,.0f} ns |", flush=True)
+            # In turns, so that what else the machine does falls on all alike.
+            runs = [[measure(argv, times, tools.get(name)) for name in (None, *CALLS) if name is None or name in tools]
+                    for _ in range(RUNS)]
+        alone, *cost = (min(column) for column in zip(*runs))
+        cells = dict(zip((name for name in CALLS if name in tools), (f"+{ns - alone:,.0f} ns" for ns in cost)))
+        print(f"| {lang} | {what} | {alone:,.0f} ns |", " | ".join(cells.get(name, "-") for name in CALLS), "|", flush=True)
+    print(f"load average at the end: {os.getloadavg()[0]:.1f}", file=sys.stderr)
 
 
 main()

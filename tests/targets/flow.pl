@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
-# See flow.py. Also: a sub left from within loops and blocks, and one called by sort.
+# See flow.py. Also: a sub left from within loops and blocks, and one called by sort; threads and a number: four that make as many
+# calls.
 use strict;
 use warnings;
 
@@ -45,7 +46,8 @@ print "ready\n";
 work();
 if (grep { $_ eq "threads" } @ARGV) {
 	require threads;
-	my @threads = map { threads->create(\&in_thread, $_) } 3, 5;
+	my ($many) = grep { /^\d+$/ } @ARGV;
+	my @threads = map { threads->create(\&in_thread, $_) } $many ? ($many) x 4 : (3, 5);
 	$_->join for @threads;
 }
 print "done\n";

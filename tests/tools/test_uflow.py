@@ -108,6 +108,18 @@ def test_uflow_keeps_a_stack_for_each_thread(language):
     assert sorted(trees, key=len) == [["  outer", "    leaf"] * n for n in (3, 5)]
 
 
+def test_uflow_keeps_apart_threads_that_preempt_each_other():
+    calls = 3000
+    out, pid = trace("perl", "-b", 4096, args=["threads", str(calls)])
+    records, lost = json_lines(out)
+    assert lost == 0 and {r["pid"] for r in records} == {pid} and {r["event"] for r in records} == {
+        "enter", "leave", "unwound"}
+    by_name = [r["method"] for r in records if r["event"] == "leave"]
+    assert by_name.count("outer") == 4 * calls
+    for records in by_thread(records).values():
+        assert all(a["time"] <= b["time"] for a, b in zip(records, records[1:]))
+
+
 def test_uflow_closes_perl_subs_that_were_left_by_die_and_by_jumps():
     records, _ = json_lines(trace("perl")[0])
     ends = [(r["event"], r["method"]) for r in records if r["event"] != "enter"]
