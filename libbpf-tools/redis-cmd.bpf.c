@@ -56,6 +56,14 @@ struct {
 	__uint(value_size, sizeof(struct redis_frame));
 } frames SEC(".maps");
 
+/* Layouts of servers' executables, by number. No span: there is none. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, REDIS_EXES_MAX);
+	__type(key, __u32);
+	__type(value, struct redis_layout);
+} exes SEC(".maps");
+
 /* Processes that run a server's executable and aren't known: told of once. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -75,24 +83,50 @@ struct {
 
 /* ---- servers and calls ---------------------------------------------------------------------- */
 
-static __always_inline int process_tell(void *ctx, __u8 kind)
+static __always_inline int process_tell(void *ctx, __u8 kind, __s32 exe)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct redis_event event = { .kind = kind, .pid = id >> 32, .tid = id };
+	struct redis_event event = { .kind = kind, .pid = id >> 32, .tid = id, .fd = exe };
 
 	events_send(ctx, &event, sizeof(event), 0);
 	return 0;
 }
 
-static __noinline int stranger_tell(void *ctx)
+/* Take up a server before user space knows of it. 0, or -1 when that is left to user space. */
+static __always_inline int server_adopt(__u32 pid, __u32 exe)
+{
+	struct redis_layout *layout = bpf_map_lookup_elem(&exes, &exe);
+	struct redis_state *server;
+	__u32 slot;
+
+	if (!layout || !layout->span || bpf_map_pop_elem(&slots_free, &slot))
+		return -1;
+	server = bpf_map_lookup_elem(&servers, &slot);
+	if (!server)
+		return -1;
+	server->layout = *layout;
+	server->slot = slot;
+	server->pid = pid;
+	if (!bpf_map_update_elem(&slots, &pid, &slot, BPF_NOEXIST))
+		return 0;
+	/* User space has been faster. */
+	server->pid = 0;
+	bpf_map_push_elem(&slots_free, &slot, 0);
+	return 0;
+}
+
+static __noinline int stranger_take(void *ctx)
 {
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	__s32 exe = config.has_cookie ? bpf_get_attach_cookie(ctx) : -1;
 	__u8 one = 1;
 
 	if (bpf_map_lookup_elem(&strangers, &pid))
 		return 0;
 	bpf_map_update_elem(&strangers, &pid, &one, 0);
-	return process_tell(ctx, REDIS_STRANGER);
+	if (server_adopt(pid, exe))
+		exe = -1;
+	return process_tell(ctx, REDIS_STRANGER, exe);
 }
 
 static __always_inline struct redis_state *server_get(void)
@@ -113,9 +147,10 @@ static __always_inline struct redis_state *server_get_or_tell(void *ctx)
 {
 	struct redis_state *server = server_get();
 
-	if (!server && !config.by_pid)
-		stranger_tell(ctx);
-	return server;
+	if (server || config.by_pid)
+		return server;
+	stranger_take(ctx);
+	return server_get();
 }
 
 static __always_inline __u32 frame_index(const struct redis_state *server, __u32 depth)
@@ -267,9 +302,8 @@ static __always_inline void args_record(struct redis_state *server, struct redis
 	}
 }
 
-/* What is known of a client, and its command's arguments, into a frame. */
-static __always_inline void describe(struct redis_state *server, struct redis_frame *frame,
-				     void *client)
+/* Whose call it is. */
+static __always_inline struct redis_event *event_begin(struct redis_frame *frame, void *client)
 {
 	struct redis_event *event = &frame->event;
 	__u64 id = bpf_get_current_pid_tgid();
@@ -278,9 +312,18 @@ static __always_inline void describe(struct redis_state *server, struct redis_fr
 	event->pid = id >> 32;
 	event->tid = id;
 	event->flags = 0;
+	event->argc = 0;
+	return event;
+}
+
+/* What is known of a client, and its command's arguments, into a frame. */
+static __always_inline void describe(struct redis_state *server, struct redis_frame *frame,
+				     void *client)
+{
+	struct redis_event *event = event_begin(frame, client);
+
 	event->items = 0;
 	event->data_len = 0;
-	event->argc = 0;
 	event->argv = 0;
 	event->user = 0;
 	event->client_id = 0;
@@ -571,7 +614,7 @@ int leave_accept_unix(struct pt_regs *ctx)
 SEC("raw_tp/sched_process_exec")
 int started(struct bpf_raw_tracepoint_args *ctx)
 {
-	return process_tell(ctx, REDIS_STARTED);
+	return process_tell(ctx, REDIS_STARTED, -1);
 }
 
 #include "redis/redis_count.bpf.h"

@@ -3,6 +3,7 @@
  * redis-cmd: the commands that Redis-like servers execute, with their cost. See man/redis-cmd.8.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "redis/redis_command.h"
 #include "redis/redis_filter.h"
 #include "redis/redis_print.h"
+#include "redis/redis_probes.h"
 #include "redis/redis_rows.h"
 #include "redis/redis_server.h"
 #include "redis/redis_slots.h"
@@ -61,7 +63,7 @@ struct env {
 	struct redis_print print;
 	/* the run's */
 	struct redis_cmd_bpf *skel;
-	struct attach_features features;
+	struct redis_probes probes;
 	struct redis_servers servers;
 	struct redis_servers_opts scan;
 	struct redis_slots slots;
@@ -307,6 +309,23 @@ static int look_at(struct env *env, pid_t pid)
 	return err < 0 ? err : 0;
 }
 
+/*
+ * A process that wasn't known runs a server's executable, and the kernel side may have begun to trace it. Is it
+ * wanted? If it has ended already, that can be told only where all are.
+ */
+static int take_stranger(struct env *env, const struct redis_event *event)
+{
+	int err = look_at(env, event->pid);
+
+	if (!err && !redis_servers_find(&env->servers, event->pid) && !env->port && event->fd >= 0)
+		err = redis_servers_adopt(&env->servers, event->pid, event->fd, &env->scan);
+	if (redis_servers_find(&env->servers, event->pid))
+		return err;
+	redis_slots_release(&env->slots, event->pid);
+	redis_stats_forget(env->stats, event->pid);
+	return err;
+}
+
 static int handle_event(void *ctx, const void *data, size_t size)
 {
 	const struct redis_event *event = data;
@@ -316,8 +335,10 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	if (size < sizeof(*event) || event->data_len > size - sizeof(*event))
 		return -EINVAL;
 	server = redis_servers_find(&env->servers, event->pid);
-	if (event->kind == REDIS_STARTED || event->kind == REDIS_STRANGER)
-		return event->kind == REDIS_STARTED || !server ? look_at(env, event->pid) : 0;
+	if (event->kind == REDIS_STARTED)
+		return look_at(env, event->pid);
+	if (event->kind == REDIS_STRANGER)
+		return server ? 0 : take_stranger(env, event);
 	if (server && event->kind == REDIS_ACCEPTED)
 		return redis_server_note_connection(server, data, size);
 	if (!server || !is_trusted(env, server, data, size))
@@ -326,103 +347,35 @@ static int handle_event(void *ctx, const void *data, size_t size)
 			      server->exe->places.reexecutes);
 }
 
-/* ---- programs ------------------------------------------------------------------------------- */
+/* ---- servers -------------------------------------------------------------------------------- */
 
-/* When a program is needed. */
-enum {
-	FOR_ROWS = 1,
-	FOR_COUNTS = 2,
-};
-
-struct probe {
-	struct bpf_program *prog;
-	uint64_t place; /* 0: the server doesn't have it */
-	bool is_return;
-	unsigned int when;
-};
-
-#define PROBES 15
-
-/* Returns come first: a call whose return alone is seen does no harm. */
-static void list_probes(const struct redis_cmd_bpf *skel, const struct redis_places *places,
-			struct probe probes[PROBES])
+/* An executable of servers: whoever runs it is traced from its first command on. */
+static int exe_found(void *ctx, struct redis_exe *exe, const char *path)
 {
-	const struct probe list[PROBES] = {
-		{ skel->progs.leave_call, places->call, true, FOR_ROWS },
-		{ skel->progs.leave_counted, places->call, true, FOR_COUNTS },
-		{ skel->progs.error_reply, places->after_error, false, FOR_ROWS },
-		{ skel->progs.error_counted, places->after_error, false, FOR_COUNTS },
-		{ skel->progs.error_object, places->reply, false, FOR_ROWS },
-		{ skel->progs.error_object_counted, places->reply, false, FOR_COUNTS },
-		{ skel->progs.block_client, places->block, false, FOR_ROWS },
-		{ skel->progs.block_client, places->block_keys, false, FOR_ROWS },
-		{ skel->progs.unblock_client, places->unblock, false, FOR_ROWS },
-		{ skel->progs.time_out_client, places->time_out, false, FOR_ROWS },
-		{ skel->progs.leave_accept, places->accept, true, FOR_ROWS },
-		{ skel->progs.leave_accept_unix, places->accept_unix, true, FOR_ROWS },
-		{ skel->progs.enter_accept, places->accept, false, FOR_ROWS | FOR_COUNTS },
-		{ skel->progs.enter_call, places->call, false, FOR_ROWS },
-		{ skel->progs.enter_counted, places->call, false, FOR_COUNTS },
-	};
-
-	memcpy(probes, list, sizeof(list));
-}
-
-static bool is_needed(const struct env *env, const struct probe *probe)
-{
-	return probe->prog && probe->when & (is_counting(env) ? FOR_COUNTS : FOR_ROWS);
-}
-
-static int attach_place(struct env *env, const struct probe *probe, const char *path)
-{
-	const struct attach_place place = { .offset = probe->place };
-	const struct attach_uprobe_opts opts = {
-		.path = path,
-		.places = &place,
-		.count = 1,
-		.is_return = probe->is_return,
-		.use_multi = env->features.uprobe_multi,
-		/* Other servers needn't pay for it, where the kernel knows what a process is. */
-		.pid = env->features.uprobe_multi && !env->features.uprobe_multi_pid
-			       ? 0 : env->tool.options.pid,
-	};
-	size_t attached;
-
-	return attach_uprobes(&env->tool.attached, bpf_program__fd(probe->prog), &opts, &attached);
-}
-
-static int attach_exe(struct env *env, struct redis_exe *exe, pid_t pid)
-{
-	struct probe probes[PROBES];
-	char path[64];
+	struct redis_layout layout = exe->layout;
+	struct env *env = ctx;
 	int err = 0;
 
-	list_probes(env->skel, &exe->places, probes);
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	for (size_t i = 0; i < PROBES && !err; i++) {
-		if (probes[i].place && is_needed(env, &probes[i]))
-			err = attach_place(env, &probes[i], path);
-	}
+	if (is_counting(env))
+		redis_layout_trim(&layout);
+	if (exe->number < REDIS_EXES_MAX)
+		err = bpf_map_update_elem(bpf_map__fd(env->skel->maps.exes), &exe->number, &layout, 0);
+	err = err ?: redis_probes_attach(&env->probes, path, &exe->places, exe->number);
 	if (err)
-		log_libbpf_failure(err, "cannot attach to the executable of process %d", pid);
+		log_libbpf_failure(err, "cannot attach to %s", path);
 	else if (!exe->places.after_error)
-		log_warn("process %d: no function afterErrorReply: errors aren't seen", pid);
-	exe->is_attached = !err;
+		log_warn("%s has no function afterErrorReply: errors aren't seen", path);
 	return err;
 }
 
-/* ---- servers -------------------------------------------------------------------------------- */
-
-static int server_found(void *ctx, struct redis_exe *exe, struct redis_server *server)
+static int server_found(void *ctx, struct redis_server *server)
 {
-	struct redis_layout layout = exe->layout;
+	struct redis_layout layout = server->exe->layout;
 	struct env *env = ctx;
 	int err;
 
 	if (is_counting(env))
 		redis_layout_trim(&layout);
-	if (!exe->is_attached && attach_exe(env, exe, server->pid))
-		return -EINVAL;
 	err = redis_slots_take(&env->slots, server->pid, &layout, &server->slot);
 	if (!err)
 		log_info("process %d is traced", server->pid);
@@ -516,25 +469,6 @@ static int set_sizes(struct env *env, struct redis_config *config)
 	return err;
 }
 
-static void choose_programs(struct env *env)
-{
-	struct redis_places none = {};
-	struct probe probes[PROBES];
-	struct bpf_program *prog;
-
-	attach_probe_features(&env->features);
-	bpf_object__for_each_program(prog, env->skel->obj)
-		bpf_program__set_autoload(prog, prog == env->skel->progs.started && !env->tool.options.pid);
-	list_probes(env->skel, &none, probes);
-	for (size_t i = 0; i < PROBES; i++) {
-		if (!is_needed(env, &probes[i]))
-			continue;
-		bpf_program__set_autoload(probes[i].prog, true);
-		if (env->features.uprobe_multi)
-			bpf_program__set_expected_attach_type(probes[i].prog, ATTACH_TYPE_UPROBE_MULTI);
-	}
-}
-
 static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
@@ -554,6 +488,7 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	env->print.start = &env->tool.start;
 	env->scan.pid = env->tool.options.pid;
 	env->scan.port = env->port;
+	env->scan.found_exe = exe_found;
 	env->scan.found = server_found;
 	env->scan.gone = server_gone;
 	env->scan.ctx = env;
@@ -564,7 +499,15 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	config->by_pid = env->tool.options.pid > 0;
 	config->errors_only = env->filter.errors != NULL;
 	config->top = env->mode == MODE_TOP;
-	choose_programs(env);
+	attach_probe_features(&env->probes.features);
+	config->has_cookie = env->probes.features.cookie;
+	if (!config->has_cookie)
+		log_info("this kernel has no attach cookies: a server's first commands may be missed");
+	env->probes.skel = env->skel;
+	env->probes.set = &env->tool.attached;
+	env->probes.is_counting = is_counting(env);
+	env->probes.pid = env->tool.options.pid;
+	redis_probes_choose(&env->probes);
 	return set_sizes(env, config);
 }
 
@@ -618,6 +561,23 @@ static int fill_maps(struct env *env)
 	return err;
 }
 
+/* Servers that are installed but do not run yet: their first commands, too, are to be seen. */
+static int learn_executables(struct env *env)
+{
+	static const char *const names[] = { "redis-server", "valkey-server", "redict-server", "keydb-server" };
+	static const char *const folders[] = { "/usr/bin", "/usr/local/bin" };
+	char path[PATH_MAX];
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		for (size_t j = 0; j < sizeof(names) / sizeof(names[0]) && !err; j++) {
+			snprintf(path, sizeof(path), "%s/%s", folders[i], names[j]);
+			err = redis_servers_learn(&env->servers, path, &env->scan);
+		}
+	}
+	return err;
+}
+
 static int attach(void *ctx)
 {
 	struct env *env = ctx;
@@ -627,7 +587,8 @@ static int attach(void *ctx)
 
 	if (!err && !env->tool.options.pid)
 		err = tool_attach_tracepoints(&env->tool, &exec, 1);
-	return err ?: find_servers(env);
+	err = err ?: find_servers(env);
+	return err || env->tool.options.pid ? err : learn_executables(env);
 }
 
 /* ---- the run -------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #define REDIS_NO_FIELD	  0xffff
 #define REDIS_OBJECT_SPAN 64 /* an object that embeds its string is no larger */
 #define REDIS_SERVERS_MAX 32 /* traced at a time */
+#define REDIS_EXES_MAX	  32 /* whose servers the kernel side takes up by itself */
 
 /* Offsets of the members of a server's structures; REDIS_NO_FIELD: not known. */
 struct redis_layout {
@@ -37,7 +38,7 @@ enum redis_kind {
 	REDIS_ACCEPTED, /* a connection: fd, and if not a Unix one the peer's host and port as arguments */
 	REDIS_PARENT_END, /* a command that isn't wanted itself, but had wanted ones within; no items */
 	REDIS_STARTED,	/* a process has become another program, which may be a server */
-	REDIS_STRANGER, /* a process that isn't known runs a server's executable */
+	REDIS_STRANGER, /* a process that isn't known runs a server's executable; fd: its number, if it is traced now */
 };
 
 enum {
@@ -123,6 +124,7 @@ struct redis_config {
 	__u8 by_pid;  /* only a certain server: no others are looked for */
 	__u8 errors_only;
 	__u8 top; /* count keys, not commands */
+	__u8 has_cookie; /* bpf_get_attach_cookie(): the number of the executable */
 };
 
 /*

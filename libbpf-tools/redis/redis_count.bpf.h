@@ -341,14 +341,8 @@ static __always_inline bool count_describe(struct redis_state *server, struct re
 static __always_inline bool count_begin(struct redis_state *server, struct redis_frame *frame,
 					void *client)
 {
-	struct redis_event *event = &frame->event;
-	__u64 id = bpf_get_current_pid_tgid();
+	struct redis_event *event = event_begin(frame, client);
 
-	event->client = (__u64)client;
-	event->pid = id >> 32;
-	event->tid = id;
-	event->flags = 0;
-	event->argc = 0;
 	if (client_read(server, client)) {
 		server->implausible++;
 		events_count_lost(0);

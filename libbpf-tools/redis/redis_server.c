@@ -155,56 +155,64 @@ static void read_string(pid_t pid, uint64_t address, char *to, size_t size)
 
 /* ---- executables ---------------------------------------------------------------------------- */
 
-static struct redis_exe *add_exe(struct redis_servers *servers, pid_t pid, const struct stat *st)
+/* Is it one of servers, and can be traced? */
+static bool decode_exe(struct redis_exe *exe, const char *path, const struct redis_servers_opts *opts)
 {
-	struct redis_exe *exe = calloc(1, sizeof(*exe));
-	void *grown = realloc(servers->exes, (servers->exe_count + 1) * sizeof(*servers->exes));
 	struct bsl_elf *elf = NULL;
-	char path[64], why[200];
+	char why[200];
 	int err;
 
-	if (grown)
-		servers->exes = grown;
-	if (!exe || !grown) {
-		free(exe);
-		return NULL;
-	}
-	exe->dev = st->st_dev;
-	exe->ino = st->st_ino;
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 	err = bsl_elf_open(path, &elf);
 	if (err)
 		snprintf(why, sizeof(why), "%s", strerror(-err));
 	else
 		err = redis_layout_decode(elf, path, &exe->layout, &exe->places, why, sizeof(why));
 	bsl_elf_close(elf);
-	exe->is_server = !err;
 	if (err == -ENOTSUP)
-		log_warn("process %d: %s", pid, why);
+		log_warn("%s: %s", path, why);
 	else if (err)
-		log_info("process %d is left out: %s", pid, why);
+		log_info("%s is left out: %s", path, why);
 	else
-		log_info("process %d: struct client has argc at %#x, argv %#x, conn %#x, db %#x, "
-			 "name %#x",
-			 pid, exe->layout.argc, exe->layout.argv, exe->layout.conn, exe->layout.db,
-			 exe->layout.name);
-	servers->exes[servers->exe_count++] = exe;
-	return exe;
+		log_info("%s: struct client has argc at %#x, argv %#x, conn %#x, db %#x, name %#x, cmd %#x",
+			 path, exe->layout.argc, exe->layout.argv, exe->layout.conn, exe->layout.db,
+			 exe->layout.name, exe->layout.cmd);
+	return !err && opts->found_exe(opts->ctx, exe, path) >= 0;
 }
 
-static struct redis_exe *find_exe(struct redis_servers *servers, pid_t pid)
+static struct redis_exe *find_exe(struct redis_servers *servers, const char *path,
+				  const struct redis_servers_opts *opts)
 {
+	struct redis_exe *exe;
 	struct stat st;
-	char path[64];
+	void *grown;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	if (stat(path, &st))
+	if (stat(path, &st) || !S_ISREG(st.st_mode))
 		return NULL;
 	for (size_t i = 0; i < servers->exe_count; i++) {
 		if (servers->exes[i]->dev == st.st_dev && servers->exes[i]->ino == st.st_ino)
 			return servers->exes[i];
 	}
-	return add_exe(servers, pid, &st);
+	grown = realloc(servers->exes, (servers->exe_count + 1) * sizeof(*servers->exes));
+	if (!grown)
+		return NULL;
+	servers->exes = grown;
+	exe = calloc(1, sizeof(*exe));
+	if (!exe)
+		return NULL;
+	exe->dev = st.st_dev;
+	exe->ino = st.st_ino;
+	exe->number = servers->exe_count;
+	servers->exes[servers->exe_count++] = exe;
+	exe->is_server = decode_exe(exe, path, opts);
+	return exe;
+}
+
+int redis_servers_learn(struct redis_servers *servers, const char *path,
+			const struct redis_servers_opts *opts)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode) && !find_exe(servers, path, opts) ? -ENOMEM : 0;
 }
 
 /* ---- servers -------------------------------------------------------------------------------- */
@@ -217,10 +225,9 @@ static void free_server(struct redis_server *server)
 	free(server);
 }
 
-static int add_server(struct redis_servers *servers, pid_t pid,
+static int add_server(struct redis_servers *servers, pid_t pid, struct redis_exe *exe,
 		      const struct redis_servers_opts *opts)
 {
-	struct redis_exe *exe = find_exe(servers, pid);
 	struct redis_server *server;
 	void *grown;
 
@@ -237,7 +244,7 @@ static int add_server(struct redis_servers *servers, pid_t pid,
 	server->pidfd = syscall(SYS_pidfd_open, pid, 0);
 	server->exe = exe;
 	server->is_seen = true;
-	if (opts->found(opts->ctx, exe, server) < 0) {
+	if (opts->found(opts->ctx, server) < 0) {
 		free_server(server);
 		return 0;
 	}
@@ -258,6 +265,7 @@ struct redis_server *redis_servers_find(struct redis_servers *servers, pid_t pid
 static int look_at(struct redis_servers *servers, pid_t pid, const struct redis_servers_opts *opts)
 {
 	struct redis_server *server = redis_servers_find(servers, pid);
+	char path[64];
 
 	if (server) {
 		server->is_seen = true;
@@ -269,7 +277,14 @@ static int look_at(struct redis_servers *servers, pid_t pid, const struct redis_
 		return 0;
 	if (opts->port && !is_listening(pid, opts->port))
 		return 1;
-	return add_server(servers, pid, opts);
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	return add_server(servers, pid, find_exe(servers, path, opts), opts);
+}
+
+int redis_servers_adopt(struct redis_servers *servers, pid_t pid, uint32_t exe,
+			const struct redis_servers_opts *opts)
+{
+	return exe < servers->exe_count ? add_server(servers, pid, servers->exes[exe], opts) : 0;
 }
 
 static void drop_gone(struct redis_servers *servers, const struct redis_servers_opts *opts)

@@ -20,8 +20,8 @@ struct redis_exe {
 	ino_t ino;
 	struct redis_layout layout;
 	struct redis_places places;
-	bool is_attached;
-	bool is_server; /* false: looked at, and it isn't one; the reason has been told with -v */
+	uint32_t number; /* counted from 0 */
+	bool is_server; /* false: looked at, and it isn't one, or can't be traced; the reason has been told */
 };
 
 enum redis_trust { REDIS_UNPROVEN, REDIS_TRUSTED, REDIS_DISTRUSTED };
@@ -49,8 +49,10 @@ struct redis_servers {
 struct redis_servers_opts {
 	pid_t pid;     /* 0: any */
 	uint16_t port; /* that listen on this TCP port; 0: any */
-	/* A server has been found; its executable may have to be attached to. <0: leave it out. */
-	int (*found)(void *ctx, struct redis_exe *exe, struct redis_server *server);
+	/* An executable of servers has been found. <0: leave it out. */
+	int (*found_exe)(void *ctx, struct redis_exe *exe, const char *path);
+	/* A server has been found. <0: leave it out. */
+	int (*found)(void *ctx, struct redis_server *server);
 	void (*gone)(void *ctx, const struct redis_server *server);
 	void *ctx;
 };
@@ -63,6 +65,12 @@ int redis_servers_scan(struct redis_servers *servers, const struct redis_servers
  */
 int redis_servers_look_at(struct redis_servers *servers, pid_t pid,
 			  const struct redis_servers_opts *opts);
+/* If that is an executable of servers, find it before any of them does. 0 or negative errno. */
+int redis_servers_learn(struct redis_servers *servers, const char *path,
+			const struct redis_servers_opts *opts);
+/* This process runs, or ran, the executable with that number, and is wanted. 0 or negative errno. */
+int redis_servers_adopt(struct redis_servers *servers, pid_t pid, uint32_t exe,
+			const struct redis_servers_opts *opts);
 struct redis_server *redis_servers_find(struct redis_servers *servers, pid_t pid);
 void redis_servers_free(struct redis_servers *servers);
 

@@ -89,6 +89,16 @@ static void give_back(struct redis_stats *stats, __u32 i)
 	stats->idle[i] = 0;
 }
 
+void redis_stats_forget(struct redis_stats *stats, pid_t pid)
+{
+	for (size_t i = 0; stats && i < REDIS_STATS_MAX; i++) {
+		if (stats->counted[i].key.pid != (__u64)pid)
+			continue;
+		give_back(stats, i);
+		stats->shown[i] = stats->counted[i];
+	}
+}
+
 /* Is one being executed? */
 static bool is_under_way(const struct redis_stat *stat)
 {

@@ -9,6 +9,7 @@
 #include <linux/types.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "redis-cmd.h"
 
@@ -29,6 +30,9 @@ void redis_stats_free(struct redis_stats *stats);
  * its maximum. Returns how many. What wasn't used for long enough makes room.
  */
 size_t redis_stats_take(struct redis_stats *stats, const struct redis_stat **list);
+
+/* A process that isn't wanted: what was counted of it is no part of any period. stats may be NULL. */
+void redis_stats_forget(struct redis_stats *stats, pid_t pid);
 
 /* The latency in ns that a share (0 to 1) of the calls doesn't exceed: the end of its histogram's slot. */
 uint64_t redis_stat_percentile(const struct redis_stat *stat, double share);

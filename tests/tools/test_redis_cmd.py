@@ -8,6 +8,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import ssl
 import statistics
@@ -336,6 +337,20 @@ def test_a_server_started_later_is_traced_as_it_begins():
         rows, _ = finish(tool)
     assert b"as it begins" in tool.stderr
     assert echoes(rows, pids) == [(pid, ["here"]) for pid in pids]
+
+
+@pytest.mark.parametrize("mode", [[], ["--stats=60"]], ids=["rows", "stats"])
+def test_the_very_first_commands_are_shown_whatever_becomes_of_the_server(mode):
+    """The kernel side takes a server up at its first command: the tool knows nothing of it before it has ended."""
+    with Tool("redis-cmd", "-v", "--json", *mode, "-c", "ECHO") as tool:
+        if b"no attach cookies" in tool.stderr:
+            pytest.skip("this kernel has no attach cookies")
+        tool.process.send_signal(signal.SIGSTOP)
+        with Server(None) as server, Client(server) as client:
+            client.call("ECHO", "first")
+        tool.process.send_signal(signal.SIGCONT)
+        rows, lost = finish(tool)
+    assert not lost and [(row["pid"], row["command"].lower()) for row in rows] == [(server.pid, "echo")]
 
 
 def test_a_server_that_goes_into_the_background_is_traced(tmp_path):

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/* The table of programs and places, and attaching by it. */
+#include "redis/redis_probes.h"
+
+#include <string.h>
+
+#include <bpf/libbpf.h>
+
+#include "bpf/events_ctl.h"
+#include "redis-cmd.skel.h"
+
+/* When a program is needed. */
+enum {
+	FOR_ROWS = 1,
+	FOR_COUNTS = 2,
+};
+
+struct probe {
+	struct bpf_program *prog;
+	uint64_t place; /* 0: the server doesn't have it */
+	bool is_return;
+	unsigned int when;
+};
+
+#define PROBES 15
+
+/* Returns come first: a call whose return alone is seen does no harm. */
+static void list_probes(const struct redis_cmd_bpf *skel, const struct redis_places *places,
+			struct probe probes[PROBES])
+{
+	const struct probe list[PROBES] = {
+		{ skel->progs.leave_call, places->call, true, FOR_ROWS },
+		{ skel->progs.leave_counted, places->call, true, FOR_COUNTS },
+		{ skel->progs.error_reply, places->after_error, false, FOR_ROWS },
+		{ skel->progs.error_counted, places->after_error, false, FOR_COUNTS },
+		{ skel->progs.error_object, places->reply, false, FOR_ROWS },
+		{ skel->progs.error_object_counted, places->reply, false, FOR_COUNTS },
+		{ skel->progs.block_client, places->block, false, FOR_ROWS },
+		{ skel->progs.block_client, places->block_keys, false, FOR_ROWS },
+		{ skel->progs.unblock_client, places->unblock, false, FOR_ROWS },
+		{ skel->progs.time_out_client, places->time_out, false, FOR_ROWS },
+		{ skel->progs.leave_accept, places->accept, true, FOR_ROWS },
+		{ skel->progs.leave_accept_unix, places->accept_unix, true, FOR_ROWS },
+		{ skel->progs.enter_accept, places->accept, false, FOR_ROWS | FOR_COUNTS },
+		{ skel->progs.enter_call, places->call, false, FOR_ROWS },
+		{ skel->progs.enter_counted, places->call, false, FOR_COUNTS },
+	};
+
+	memcpy(probes, list, sizeof(list));
+}
+
+static bool is_needed(const struct redis_probes *probes, const struct probe *probe)
+{
+	return probe->prog && probe->when & (probes->is_counting ? FOR_COUNTS : FOR_ROWS);
+}
+
+void redis_probes_choose(const struct redis_probes *probes)
+{
+	const struct redis_cmd_bpf *skel = probes->skel;
+	struct redis_places none = {};
+	struct probe list[PROBES];
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, skel->obj)
+		bpf_program__set_autoload(prog, prog == skel->progs.started && !probes->pid);
+	list_probes(skel, &none, list);
+	for (size_t i = 0; i < PROBES; i++) {
+		if (!is_needed(probes, &list[i]))
+			continue;
+		bpf_program__set_autoload(list[i].prog, true);
+		if (probes->features.uprobe_multi)
+			bpf_program__set_expected_attach_type(list[i].prog,
+							      ATTACH_TYPE_UPROBE_MULTI);
+	}
+}
+
+static int attach_probe(const struct redis_probes *probes, const struct probe *probe,
+			const char *path, uint32_t number)
+{
+	const struct attach_features *features = &probes->features;
+	const struct attach_place place = { .offset = probe->place, .cookie = number };
+	const struct attach_uprobe_opts opts = {
+		.path = path,
+		.places = &place,
+		.count = 1,
+		.is_return = probe->is_return,
+		.use_multi = features->uprobe_multi,
+		.use_cookie = features->cookie,
+		/* Other servers needn't pay for it, where the kernel knows what a process is. */
+		.pid = features->uprobe_multi && !features->uprobe_multi_pid ? 0 : probes->pid,
+	};
+	size_t attached;
+
+	return attach_uprobes(probes->set, bpf_program__fd(probe->prog), &opts, &attached);
+}
+
+int redis_probes_attach(const struct redis_probes *probes, const char *path,
+			const struct redis_places *places, uint32_t number)
+{
+	struct probe list[PROBES];
+	int err = 0;
+
+	list_probes(probes->skel, places, list);
+	for (size_t i = 0; i < PROBES && !err; i++) {
+		if (list[i].place && is_needed(probes, &list[i]))
+			err = attach_probe(probes, &list[i], path, number);
+	}
+	return err;
+}
