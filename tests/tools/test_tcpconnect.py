@@ -306,7 +306,7 @@ def is_record_of(what, record):
         right = error in (0, errno.ECONNRESET)
     else:
         right = record.get("errno", 0) == error
-    return (right and record["dport"] == port and (error or record["lport"] == lport)
+    return (right and record["dport"] == port and (record["result"] != "ok" or record["lport"] == lport)
             and record["ip"] == (6 if shape.endswith("6") else 4)
             and record["mapped"] == (shape in ("mapped", "nonblocking_refused")))
 
