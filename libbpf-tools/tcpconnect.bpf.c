@@ -166,6 +166,28 @@ static __always_inline void end_attempt(void *ctx, __u64 key, const struct tcpco
 	bpf_map_delete_elem(&attempts, &key);
 }
 
+static __always_inline void begin_attempt(void *ctx, __u64 key, __u64 start)
+{
+	const struct sock *sk = (struct sock *)key;
+	struct tcpconnect_event event = { .start = start }, *older;
+
+	older = bpf_map_lookup_elem(&attempts, &key);
+	if (older)
+		end_attempt(ctx, key, older, TCPCONNECT_UNKNOWN, 0);
+	if (!filter_allows_current())
+		return;
+	set_process(&event, sk);
+	set_destination(&event, sk);
+	set_source(&event, sk);
+	event.inode = get_inode(sk);
+	if (!is_wanted(&event))
+		return;
+	if (with_early)
+		events_send(ctx, &event, sizeof(event), 0);
+	else if (bpf_map_update_elem(&attempts, &key, &event, BPF_ANY))
+		events_count_lost(0);
+}
+
 /*
  * Beginning and end are two programs, as the kernel does not run one that it has interrupted
  * itself: an answer may come while another attempt begins.
@@ -174,32 +196,15 @@ SEC("raw_tp")
 int attempt_begins(struct raw_context *ctx)
 {
 	__u64 key = ctx->args[0];
-	struct sock *sk = (void *)key;
 	__u32 tid = bpf_get_current_pid_tgid();
-	struct tcpconnect_event event = {}, *attempt;
 	struct call *call;
 
-	if ((int)ctx->args[2] != TCP_SYN_SENT || !is_tcp(sk))
+	if ((int)ctx->args[2] != TCP_SYN_SENT || !is_tcp((struct sock *)key))
 		return 0;
-	attempt = bpf_map_lookup_elem(&attempts, &key);
-	if (attempt)
-		end_attempt(ctx, key, attempt, TCPCONNECT_UNKNOWN, 0);
 	call = bpf_map_lookup_elem(&calls, &tid);
 	if (call && call->socket == key)
 		call->has_begun = true;
-	if (!filter_allows_current())
-		return 0;
-	event.start = bpf_ktime_get_ns();
-	set_process(&event, sk);
-	set_destination(&event, sk);
-	set_source(&event, sk);
-	event.inode = get_inode(sk);
-	if (!is_wanted(&event))
-		return 0;
-	if (with_early)
-		events_send(ctx, &event, sizeof(event), 0);
-	else if (bpf_map_update_elem(&attempts, &key, &event, BPF_ANY))
-		events_count_lost(0);
+	begin_attempt(ctx, key, bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -371,35 +376,40 @@ static __always_inline bool is_final(__s64 result)
 	return result != -EINPROGRESS && result != -EALREADY && result != -EISCONN && result != -ERESTARTSYS;
 }
 
+static __always_inline void end_call(struct exit_context *ctx, const struct call *call)
+{
+	__u64 key = call->socket;
+	const struct sock *sk = (struct sock *)key;
+	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	struct tcpconnect_event *attempt;
+
+	/* An earlier call's, whose end was skipped, if so was the beginning of this one. */
+	if (call->inode != get_inode(sk))
+		return;
+	if (!call->has_begun && is_final(ctx->result)) {
+		record_call(ctx, call);
+	} else if (!call->has_begun) {
+		if (state == TCP_SYN_SENT)
+			begin_attempt(ctx, key, call->start);
+	/* With TCP_FASTOPEN_CONNECT it has not even begun on the wire. */
+	} else if (is_final(ctx->result) && state != TCP_SYN_SENT) {
+		/* Only now, as the state changes after the program for that has run. */
+		attempt = bpf_map_lookup_elem(&attempts, &key);
+		if (attempt)
+			end_attempt(ctx, key, attempt, ctx->result ? TCPCONNECT_FAILED : TCPCONNECT_OK,
+				    ctx->result);
+	}
+}
+
 SEC("tracepoint/syscalls/sys_exit_connect")
 int leave_connect(struct exit_context *ctx)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	struct tcpconnect_event *attempt;
-	struct call *call;
-	struct sock *sk;
-	__u64 key;
+	struct call *call = bpf_map_lookup_elem(&calls, &tid);
 
-	call = bpf_map_lookup_elem(&calls, &tid);
 	if (!call)
 		return 0;
-	key = call->socket;
-	sk = (struct sock *)key;
-	/* An earlier call's, whose end was skipped, if so was the beginning of this one. */
-	if (!is_final(ctx->result) || call->inode != get_inode(sk))
-		goto done;
-	if (!call->has_begun) {
-		record_call(ctx, call);
-		goto done;
-	}
-	/* With TCP_FASTOPEN_CONNECT it has not even begun on the wire. */
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT)
-		goto done;
-	/* Only now, as the state changes after the program for that has run. */
-	attempt = bpf_map_lookup_elem(&attempts, &key);
-	if (attempt)
-		end_attempt(ctx, key, attempt, ctx->result ? TCPCONNECT_FAILED : TCPCONNECT_OK, ctx->result);
-done:
+	end_call(ctx, call);
 	bpf_map_delete_elem(&calls, &tid);
 	return 0;
 }
