@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """What looking costs a saturated server: the throughput that redis-benchmark reaches, with and without
-pipelining, while nothing looks, an empty uprobe sits on call() (the floor), redis-cmd shows, filters
-or counts its commands, and MONITOR does. Prints a table: the share of the throughput that is kept, and
-the server's processor time a command, which other load on the machine disturbs less; the looker's own
-at the greatest depth. All in one run, rounds interleaved; medians of shares, minima of times.
-BENCH_COMMANDS and BENCH_ROUNDS set its length."""
+pipelining, while nothing looks, empty uprobes sit on call() (the floor: what has latencies needs one on its
+entry and one on its return), redis-cmd shows, filters or counts its commands, and MONITOR does. Prints a table: the
+share of the throughput that is kept, and the server's processor time a command, which other load on
+the machine disturbs less; the looker's own at the greatest depth. Then what was aimed at, and how quiet the machine was.
+All in one run of 4 minutes, rounds interleaved and every other one backwards; medians of shares
+within a round, minima of times. BENCH_COMMANDS and BENCH_ROUNDS set its length."""
 import ctypes
 import os
 import shutil
@@ -20,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 from redis_servers import Server  # noqa: E402
 from tracing import tool_path  # noqa: E402
 
-COMMANDS = int(os.environ.get("BENCH_COMMANDS", "200000"))
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+COMMANDS = int(os.environ.get("BENCH_COMMANDS", "100000"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 DEPTHS = (1, 4, 16, 64)
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
@@ -109,17 +110,18 @@ def redis_cmd(server, *options):
     return Command([tool_path("redis-cmd"), "-v", "-p", server.pid, *options])
 
 
-WAYS = [
-    ("nothing", lambda server: None),
-    ("an empty uprobe on call()", lambda server: EmptyProbes(server, False)),
-    ("an empty uprobe and uretprobe", lambda server: EmptyProbes(server, True)),
-    ("redis-cmd", redis_cmd),
-    ("redis-cmd -c DEL (others are filtered out)", lambda server: redis_cmd(server, "-c", "DEL")),
-    ("redis-cmd -m 1000", lambda server: redis_cmd(server, "-m", "1000")),
-    ("redis-cmd --stats", lambda server: redis_cmd(server, "--stats")),
-    ("redis-cmd --top", lambda server: redis_cmd(server, "--top")),
-    ("redis-cli MONITOR", lambda server: Command(["redis-cli", "-p", server.port, "MONITOR"])),
-]
+NOTHING, FLOOR, STATS = "nothing", "empty uprobe and uretprobe: the floor", "redis-cmd --stats"
+ONE, FULL, MONITOR = "an empty uprobe on call()", "redis-cmd", "redis-cli MONITOR"
+WAYS = {
+    NOTHING: lambda server: None,
+    ONE: lambda server: EmptyProbes(server, False),
+    FLOOR: lambda server: EmptyProbes(server, True),
+    STATS: lambda server: redis_cmd(server, "--stats"),
+    "redis-cmd --top": lambda server: redis_cmd(server, "--top"),
+    "redis-cmd -c DEL (others are filtered out)": lambda server: redis_cmd(server, "-c", "DEL"),
+    FULL: redis_cmd,
+    MONITOR: lambda server: Command(["redis-cli", "-p", server.port, "MONITOR"]),
+}
 
 
 def seconds(process):
@@ -129,7 +131,7 @@ def seconds(process):
 
 def measure(server, depth, looker):
     """(commands a second, microseconds of the server's processor a command, of the looker's)"""
-    count = COMMANDS * (1 if depth == 1 else 4)
+    count = COMMANDS * (1 if depth == 1 else 2)
     processes = [server.pid] + ([looker.process.pid] if hasattr(looker, "process") else [])
     before = [seconds(process) for process in processes]
     out = subprocess.run(["redis-benchmark", "-p", str(server.port), "-n", str(count), "-c", "50",
@@ -147,10 +149,10 @@ def run():
     runs, losses = {}, {}
     with Server() as server:
         for depth in DEPTHS:
-            for _ in range(ROUNDS):
-                for name, start in WAYS:
+            for i in range(ROUNDS):
+                for name in list(WAYS)[::-1 if i % 2 else 1]:
                     try:
-                        looker = start(server)
+                        looker = WAYS[name](server)
                     except OSError:  # a kernel without multi uprobes has no floor to stand on
                         continue
                     runs.setdefault((name, depth), []).append(measure(server, depth, looker))
@@ -160,24 +162,51 @@ def run():
     return runs, losses
 
 
+def kept(runs, name, other, depth):
+    """The median share of the other one's throughput."""
+    return statistics.median(rate / base for (rate, _, _), (base, _, _) in
+                             zip(runs[name, depth], runs[other, depth]))
+
+
+def print_table(runs):
+    print("| looking at the server | " + " | ".join(f"-P {depth}" for depth in DEPTHS) +
+          " | its own time |")
+    print("| --- |" + " ---: |" * (len(DEPTHS) + 1))
+    for name in WAYS:
+        if (name, DEPTHS[0]) not in runs:
+            continue
+        cells = [f"{kept(runs, name, NOTHING, depth):.2f}, {min(used for _, used, _ in runs[name, depth]):.2f} us"
+                 for depth in DEPTHS]
+        looker = min(used for _, _, used in runs[name, DEPTHS[-1]])
+        print(f"| {name} | " + " | ".join(cells) + f" | {looker:.2f} us |")
+
+
+def print_aims(runs):
+    for name, other, aim in (STATS, FLOOR, "0.90 or more"), (STATS, ONE, "for comparison"), (FULL, MONITOR, "more than 1"):
+        if (name, DEPTHS[0]) in runs and (other, DEPTHS[0]) in runs:
+            print(f"{name}, against {other}: " + ", ".join(f"{kept(runs, name, other, depth):.2f}" for depth in DEPTHS) +
+                  f" of the throughput ({aim})")
+
+
+def print_state(runs, loads):
+    rates = {depth: [rate for rate, _, _ in runs[NOTHING, depth]] for depth in DEPTHS}
+    print("Commands a second while nothing looks: " + ", ".join(
+        f"{statistics.median(rates[depth]):,.0f} with -P {depth} (from {min(rates[depth]):,.0f} to {max(rates[depth]):,.0f})"
+        for depth in DEPTHS))
+    print(f"{os.cpu_count()} processors; the server, redis-benchmark and the looker share them; load average {loads[0]:.1f} "
+          f"at the beginning (quiet: below 0.5), {loads[1]:.1f} at the end (alone: 2 to 3)")
+
+
 def main():
     if not shutil.which("redis-benchmark"):
         print("redis-benchmark is not installed: redis-cmd isn't measured")
         return
+    before = os.getloadavg()[0]
     runs, losses = run()
-    print("| looking at the server | " + " | ".join(f"-P {depth}" for depth in DEPTHS) +
-          " | its own time |")
-    print("| --- |" + " ---: |" * (len(DEPTHS) + 1))
-    for name in dict.fromkeys(name for name, _ in runs):
-        cells = []
-        for depth in DEPTHS:
-            kept = statistics.median(rate / alone for (rate, _, _), (alone, _, _) in
-                                     zip(runs[name, depth], runs[WAYS[0][0], depth]))
-            cells.append(f"{kept:.2f}, {min(used for _, used, _ in runs[name, depth]):.2f} us")
-        looker = min(used for _, _, used in runs[name, DEPTHS[-1]])
-        print(f"| {name} | " + " | ".join(cells) + f" | {looker:.2f} us |")
-    print("\nCommands a second while nothing looks: " + ", ".join(
-        f"{statistics.median(rate for rate, _, _ in runs[WAYS[0][0], depth]):,.0f} with -P {depth}" for depth in DEPTHS))
+    print_table(runs)
+    print()
+    print_aims(runs)
+    print_state(runs, (before, os.getloadavg()[0]))
     for (name, depth), lost in losses.items():
         if lost:
             print(f"{name}, -P {depth}: {lost}")
