@@ -270,3 +270,34 @@ void code_program_free(struct code_program *program)
 	free(program->insns);
 	*program = (struct code_program){};
 }
+
+#define TASK_STACK_LESS 64 /* kernel/bpf/verifier.c: BPF_PRIV_STACK_MIN_SIZE */
+
+int code_program_keep_task_stack(struct code_program *program)
+{
+	const struct bpf_insn never[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_0, .off = 1 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call },
+	};
+	const size_t more = sizeof(never) / sizeof(never[0]);
+	struct bpf_insn *insns;
+	char **comments;
+
+	if (program->stack_size < TASK_STACK_LESS)
+		return 0;
+	insns = reallocarray(program->insns, program->len + more, sizeof(*insns));
+	program->insns = insns ?: program->insns;
+	comments = reallocarray(program->comments, program->len + more, sizeof(*comments));
+	program->comments = comments ?: program->comments;
+	if (!insns || !comments)
+		return -ENOMEM;
+	/* Jumps are relative. */
+	memmove(insns + more, insns, program->len * sizeof(*insns));
+	memmove(comments + more, comments, program->len * sizeof(*comments));
+	memcpy(insns, never, sizeof(never));
+	memset(comments, 0, more * sizeof(*comments));
+	program->len += more;
+	comments[0] = strdup("never a tail call: keeps the task's own stack");
+	return comments[0] ? 0 : -ENOMEM;
+}

@@ -76,6 +76,12 @@ void code_exit(struct code *code);
 int code_assemble(struct code *code, struct code_program *program);
 void code_program_free(struct code_program *program);
 
+/*
+ * For uprobes: keep the program on its task's stack, see bpf/task_stack.bpf.h. Does nothing for one that uses little of it. 0 or
+ * -ENOMEM.
+ */
+int code_program_keep_task_stack(struct code_program *program);
+
 /* One instruction as text, in the kernel verifier's notation ("r1 = *(u64 *)(r6 +112)"). Returns buf. */
 const char *code_disassemble(const struct bpf_insn *insn, char *buf, size_t size);
 /* All of it with numbers and comments. */

@@ -290,6 +290,10 @@ int probe_load(struct probe *probe, const struct record *record, const struct ge
 
 	if (err)
 		return err;
+	/* Kprobes' programs don't need it, but it costs them nothing. */
+	err = kind->type == BPF_PROG_TYPE_KPROBE ? code_program_keep_task_stack(&program) : 0;
+	if (err)
+		goto cleanup;
 	fd = bpf_prog_load(kind->type, "trace", "GPL", program.insns, program.len, &opts);
 	if (fd < 0) {
 		err = explain_refusal(kind, &program, fd, &opts, diag);

@@ -326,6 +326,36 @@ static void test_balanced_tree_of_reads_spills_and_is_right(void **state)
 	assert_int_equal(atol(message(f)), expected);
 }
 
+static void assemble_with_stack(struct fixture *f, unsigned int bytes)
+{
+	struct code *code = code_new();
+
+	code_new_buffer(code, bytes);
+	code_mov_imm(code, BPF_REG_0, 7);
+	code_exit(code);
+	code_program_free(&f->program);
+	assert_int_equal(code_assemble(code, &f->program), 0);
+	code_free(code);
+}
+
+static void test_program_with_much_stack_keeps_to_its_tasks_own(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int len;
+
+	assemble_with_stack(f, 56);
+	len = f->program.len;
+	assert_int_equal(code_program_keep_task_stack(&f->program), 0);
+	assert_int_equal(f->program.len, len);
+	assemble_with_stack(f, 64);
+	assert_int_equal(code_program_keep_task_stack(&f->program), 0);
+	/* A tail call that is jumped over, then the program. */
+	assert_int_equal(f->program.len, len + 3);
+	assert_int_equal(f->program.insns[1].off, 1);
+	assert_int_equal(f->program.insns[2].imm, BPF_FUNC_tail_call);
+	assert_int_equal(f->program.insns[3].imm, 7);
+}
+
 /* ---- errors --------------------------------------------------------------------------------- */
 
 static void test_unreadable_value_is_marked_not_zero(void **state)
@@ -914,6 +944,7 @@ int main(void)
 		TEST(test_predicates_agree_with_c),
 		TEST(test_expression_of_many_values_spills_and_is_right),
 		TEST(test_balanced_tree_of_reads_spills_and_is_right),
+		TEST(test_program_with_much_stack_keeps_to_its_tasks_own),
 		TEST(test_unreadable_value_is_marked_not_zero),
 		TEST(test_division_by_zero_has_no_value),
 		TEST(test_predicate_that_cannot_be_read_is_counted),
