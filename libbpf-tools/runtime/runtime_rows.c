@@ -211,8 +211,8 @@ const struct runtime_desc runtime_descs[RUNTIME_LANGS] = {
 		"node", "_ZN4node5StartEiPPc", { "libnode*.so*" },
 		{ "/usr/bin/node", "/usr/local/bin/node", "/usr/lib/*/libnode.so.*" }, ROWS(node),
 		.missing = {
-			[RUNTIME_METHOD_ENTRY] = "V8 compiles functions to code that no probe knows",
-			[RUNTIME_METHOD_RETURN] = "V8 compiles functions to code that no probe knows",
+			[RUNTIME_METHOD_ENTRY] = "V8 runs functions in code that it makes in memory; probes need a place in a file",
+			[RUNTIME_METHOD_RETURN] = "V8 runs functions in code that it makes in memory; probes need a place in a file",
 			[RUNTIME_OBJECT] = "V8 makes objects in compiled code",
 		},
 	},

@@ -113,7 +113,7 @@ def main():
             runs = [[measure(argv, times, tools.get(name)) for name in (None, *CALLS) if name is None or name in tools]
                     for _ in range(RUNS)]
         alone, *cost = (min(column) for column in zip(*runs))
-        cells = dict(zip((name for name in CALLS if name in tools), (f"+{ns - alone:,.0f} ns" for ns in cost)))
+        cells = dict(zip((name for name in CALLS if name in tools), (f"{ns - alone:+,.0f} ns" for ns in cost)))
         print(f"| {lang} | {what} | {alone:,.0f} ns |", " | ".join(cells.get(name, "-") for name in CALLS), "|", flush=True)
     print(f"load average at the end: {os.getloadavg()[0]:.1f}", file=sys.stderr)
 
