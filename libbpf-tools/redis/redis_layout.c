@@ -399,6 +399,7 @@ int redis_layout_decode(struct bsl_elf *elf, const char *path, struct redis_layo
 		for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 			*field_at(layout, fields[i].field) = REDIS_NO_FIELD;
 		redis_dwarf_complete(path, layout);
+		places->by_dwarf = true;
 	}
 	/* The first member since 3.0, as "client id" relies on its being there at all. */
 	layout->id = 0;

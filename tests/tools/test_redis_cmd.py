@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """redis-cmd, end to end: what it shows of a server's commands, compared with what the client sent,
 with MONITOR and with SLOWLOG. REDIS_CMD_COMMANDS sets the size of the mixed load (5000), and
-REDIS_CMD_BUILDS=all runs on Debian's builds of other suites too, which it downloads."""
+REDIS_CMD_BUILDS=all runs on Debian's builds of other suites too, which it downloads. A server built from
+source is tested by having it first on PATH."""
 import contextlib
 import json
 import os
