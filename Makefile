@@ -142,6 +142,8 @@ define tool_rules # tool
 $(OBJ)/dynamic/libbpf-tools/$(1).o $(OBJ)/$(ARCH)/libbpf-tools/$(1).o: $(BUILD)/skel/$(ARCH)/$(1).skel.h
 endef
 $(foreach t,$(filter-out $(PLAIN),$(TOOLS)),$(eval $(call tool_rules,$(t))))
+# So does the part of a front end that has a file of its own.
+$(foreach v,dynamic asan fuzz $(ARCH),$(OBJ)/$(v)/libbpf-tools/redis/redis_probes.o): $(BUILD)/skel/$(ARCH)/redis-cmd.skel.h
 
 # System calls by number, of the machine that is compiled for.
 $(BUILD)/skel/%/syscall_names.h:

@@ -121,7 +121,7 @@ static __always_inline void read_names(struct pt_regs *ctx, const struct runtime
 
 /* The id of a method that isn't known yet. */
 static __always_inline __u32 add_method(struct pt_regs *ctx, const struct runtime_place_spec *spec,
-				   const struct ucalls_key *key)
+					const struct ucalls_key *key)
 {
 	struct ucalls_method method = { .id = new_id() }, *found;
 	__u64 line;
@@ -152,14 +152,6 @@ static __noinline __u32 method_id(struct pt_regs *ctx, const struct runtime_plac
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
-/* The current thread, NULL if none of its calls was seen. */
-static __always_inline struct calls_thread *known_thread(void)
-{
-	__u32 tid = bpf_get_current_pid_tgid();
-
-	return bpf_map_lookup_elem(&threads, &tid);
-}
-
 /*
  * Loops over frames are loops over strides of them, each a global function: those are verified once, not for each turn.
  */
@@ -167,7 +159,7 @@ static __always_inline struct calls_thread *known_thread(void)
 /* Is there a call of that method in the stride of frames that ends below depth, in the current thread? */
 __noinline int is_in_stride(__u32 id, __u32 depth)
 {
-	struct calls_thread *thread = known_thread();
+	struct calls_thread *thread = calls_thread_known();
 	struct calls_frame *frame;
 
 	for (__u32 i = 1; i <= CALLS_STRIDE && thread; i++) {
@@ -217,7 +209,7 @@ static __always_inline void add_time(struct calls_thread *thread, __u32 depth, _
 /* The same for a stride of frames or the count below it, of which depth is the last. */
 __noinline int add_time_of_stride(__u32 depth, __u32 count, __u64 now)
 {
-	struct calls_thread *thread = known_thread();
+	struct calls_thread *thread = calls_thread_known();
 
 	for (__u32 i = 0; i < CALLS_STRIDE && i < count && thread; i++)
 		add_time(thread, depth - i, now);
@@ -239,7 +231,7 @@ static __always_inline void add_time_of_left(__u32 kept, __u32 left)
 __noinline int leave_above(__u32 level)
 {
 	__u32 left = calls_leave_above(level);
-	struct calls_thread *thread = known_thread();
+	struct calls_thread *thread = calls_thread_known();
 
 	if (thread && left)
 		add_time_of_left(thread->depth, left);
@@ -296,9 +288,9 @@ SEC("uprobe")
 int returned(struct pt_regs *ctx)
 {
 	const struct runtime_place_spec *spec = usdt_place(ctx);
-	struct calls_thread *thread = known_thread();
+	struct calls_thread *thread = calls_thread_known();
 	struct calls_frame *frame;
-	__u32 level;
+	__u32 level, left;
 
 	TASK_STACK(ctx);
 	if (!thread)
@@ -306,6 +298,9 @@ int returned(struct pt_regs *ctx)
 	level = spec ? calls_level(ctx, spec) : 0;
 	if (level)
 		leave_above(level);
+	left = spec ? calls_leave_inner(ctx, spec, thread) : 0;
+	if (left)
+		add_time_of_left(thread->depth, left);
 	if (thread->depth && calls_pop(thread, level, &frame))
 		add_time(thread, thread->depth + 1, bpf_ktime_get_ns());
 	return 0;
@@ -326,7 +321,7 @@ int unwound(struct pt_regs *ctx)
 SEC("uprobe")
 int raised(struct pt_regs *ctx)
 {
-	struct calls_thread *thread = known_thread();
+	struct calls_thread *thread = calls_thread_known();
 	struct calls_frame *frame = thread ? calls_frame_at(thread, thread->depth) : NULL;
 
 	TASK_STACK(ctx);

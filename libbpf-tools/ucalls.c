@@ -18,7 +18,7 @@
 #include "ucalls.h"
 #include "ucalls.skel.h"
 
-#define THREADS	      128 /* whose calls are timed at once, 32 KiB each */
+#define THREADS	      128 /* whose calls are timed at once, 40 KiB each */
 #define TICK_NS	      1000000000ull
 #define KEY_C_METHODS 0x100
 
@@ -365,7 +365,7 @@ static void finish(void *ctx)
 
 	print_table(env);
 	if (skel->bss->dropped)
-		log_warn("%llu calls were not counted: more than %d methods",
+		log_warn("%llu calls were not counted: there is room for %d methods",
 			 (unsigned long long)skel->bss->dropped, UCALLS_METHODS_MAX);
 	if (skel->bss->untimed)
 		log_warn("%llu calls are counted without their time: nested deeper than there is room for",

@@ -259,6 +259,8 @@ int method(struct pt_regs *ctx)
 		enter(ctx, spec, thread, level);
 		break;
 	case RUNTIME_METHOD_RETURN:
+		if (calls_leave_inner(ctx, spec, thread))
+			tell_plain(ctx, thread, UFLOW_UNWIND);
 		leave(ctx, spec, thread, level);
 		break;
 	case RUNTIME_EXCEPTION:
@@ -273,8 +275,8 @@ int method(struct pt_regs *ctx)
 SEC("raw_tp/sched_process_exit")
 int thread_exit(void *ctx)
 {
+	struct calls_thread *thread = calls_thread_known();
 	__u32 tid = bpf_get_current_pid_tgid();
-	struct calls_thread *thread = bpf_map_lookup_elem(&threads, &tid);
 
 	if (!thread)
 		return 0;

@@ -24,7 +24,7 @@
 
 #define TICK_NS	      100000000ull
 #define BUFFER_BYTES  (4u << 20)
-#define THREADS_MAX   1024u /* 16 KiB each */
+#define THREADS_MAX   1024u /* 32 KiB each */
 #define THREADS_SPARE 32u   /* besides those that run now, and as many again */
 #define MAX_DEPTH     1000000
 

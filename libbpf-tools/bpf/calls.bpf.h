@@ -38,6 +38,7 @@ struct calls_frame {
 	 */
 	__u32 level;
 	__u32 ends_by_raise; /* Ruby's Kernel#raise has no return, but the exception that it raises */
+	__u64 method;	     /* Java's: calls_java_method() */
 	struct calls_own own;
 };
 
@@ -67,9 +68,17 @@ struct {
 /* Events of threads without room in the map: user space tells. */
 __u64 threads_refused = 0;
 
-static __noinline struct calls_thread *calls_thread_new(__u32 tid)
+/* The current thread; NULL if none of its calls was seen. */
+static __always_inline struct calls_thread *calls_thread_known(void)
 {
-	__u32 zero = 0;
+	__u32 tid = bpf_get_current_pid_tgid();
+
+	return bpf_map_lookup_elem(&threads, &tid);
+}
+
+static __noinline struct calls_thread *calls_thread_new(void)
+{
+	__u32 zero = 0, tid = bpf_get_current_pid_tgid();
 	struct calls_thread *blank = bpf_map_lookup_elem(&blank_thread, &zero), *thread;
 
 	if (blank)
@@ -83,10 +92,7 @@ static __noinline struct calls_thread *calls_thread_new(__u32 tid)
 /* The current thread's; NULL: counted as refused. */
 static __always_inline struct calls_thread *calls_thread_get(void)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct calls_thread *thread = bpf_map_lookup_elem(&threads, &tid);
-
-	return thread ?: calls_thread_new(tid);
+	return calls_thread_known() ?: calls_thread_new();
 }
 
 /*
@@ -121,8 +127,8 @@ static __always_inline bool calls_is_kept(struct calls_thread *thread, __u32 dep
  */
 __noinline int calls_leave_above(__u32 level)
 {
-	__u32 tid = bpf_get_current_pid_tgid(), kept = 0, left;
-	struct calls_thread *thread = bpf_map_lookup_elem(&threads, &tid);
+	struct calls_thread *thread = calls_thread_known();
+	__u32 kept = 0, left;
 
 	/* Of frames that there was no room for, nothing is known. */
 	if (!thread || calls_is_kept(thread, thread->depth, level) ||
@@ -160,6 +166,61 @@ static __always_inline __u32 calls_level(struct pt_regs *ctx, const struct runti
 	    usdt_read(ctx, &spec->args[RUNTIME_LEVEL], &value))
 		return 0;
 	return value;
+}
+
+/*
+ * Which of Java's methods is entered or left, as a number: HotSpot has each name once, so their addresses tell. Overloaded
+ * ones are the same. 0: another language's.
+ */
+static __always_inline __u64 calls_java_method(struct pt_regs *ctx,
+					       const struct runtime_place_spec *spec)
+{
+	__u64 class = 0, name = 0;
+
+	if (!calls_has_reader(spec, RUNTIME_READ_JAVA))
+		return 0;
+	usdt_read(ctx, &spec->args[RUNTIME_CLASS_NAME], &class);
+	usdt_read(ctx, &spec->args[RUNTIME_METHOD_NAME], &name);
+	return class * 31 + name;
+}
+
+/* The depth of the last call of a method in a stride of the current thread's frames that ends at depth, or 0. Global, too. */
+__noinline int calls_find_in_stride(__u64 method, __u32 depth)
+{
+	struct calls_thread *thread = calls_thread_known();
+	struct calls_frame *frame;
+
+	for (__u32 i = 0; i < CALLS_STRIDE && thread; i++) {
+		frame = calls_frame_at(thread, depth - i);
+		if (!frame)
+			return 0;
+		if (frame->method == method)
+			return depth - i;
+	}
+	return 0;
+}
+
+/*
+ * The method at hand returns: forget the frames above its own, which exceptions must have left; all, if it began before we
+ * looked. How many there were.
+ */
+static __always_inline __u32 calls_leave_inner(struct pt_regs *ctx,
+					       const struct runtime_place_spec *spec,
+					       struct calls_thread *thread)
+{
+	struct calls_frame *top = calls_frame_at(thread, thread->depth);
+	__u64 method = calls_java_method(ctx, spec);
+	__u32 depth = thread->depth, found = 0;
+
+	if (!method || !top || top->method == method)
+		return 0;
+	for (int i = 0; i < CALLS_STRIDE && depth && !found; i++) {
+		found = calls_find_in_stride(method, depth);
+		depth = depth > CALLS_STRIDE ? depth - CALLS_STRIDE : 0;
+	}
+	depth = thread->depth;
+	thread->depth = found;
+	return depth - found;
 }
 
 /* At most seven bytes of a string, as a little-endian number: cheap to compare. */
@@ -210,6 +271,7 @@ static __always_inline struct calls_frame *calls_push(struct pt_regs *ctx,
 	if (frame) {
 		frame->entered = bpf_ktime_get_ns();
 		frame->level = level;
+		frame->method = calls_java_method(ctx, spec);
 		frame->ends_by_raise = calls_is_ruby_raise(ctx, spec);
 	}
 	return frame;

@@ -44,6 +44,7 @@ enum runtime_role {
 enum runtime_reader {
 	RUNTIME_READ_ARGS,	/* by args[] alone */
 	RUNTIME_READ_PERL_SUB,	/* args[RUNTIME_METHOD_NAME] is my_perl: usdt_perl_sub(); usdt_perl_level() */
+	RUNTIME_READ_JAVA,	/* by args[]; a method left by an exception may have no return */
 	RUNTIME_READ_RUBY_CMETHOD, /* by args[]; Kernel#raise has no return, but RUNTIME_EXCEPTION */
 };
 

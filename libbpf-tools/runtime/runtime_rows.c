@@ -26,9 +26,9 @@
  * and each `new` of a Throwable alike record the stack by JVM_FillInStackTrace(env, throwable).
  */
 static const struct runtime_row java_rows[] = {
-	{ RUNTIME_METHOD_ENTRY, .usdt = "hotspot:method__entry",
+	{ RUNTIME_METHOD_ENTRY, .usdt = "hotspot:method__entry", .reader = RUNTIME_READ_JAVA,
 	  .values = { CLASS = OP(2), CLASS_LEN = OP(3), METHOD = OP(4), METHOD_LEN = OP(5) } },
-	{ RUNTIME_METHOD_RETURN, .usdt = "hotspot:method__return",
+	{ RUNTIME_METHOD_RETURN, .usdt = "hotspot:method__return", .reader = RUNTIME_READ_JAVA,
 	  .values = { CLASS = OP(2), CLASS_LEN = OP(3), METHOD = OP(4), METHOD_LEN = OP(5) } },
 	{ RUNTIME_GC_BEGIN, .usdt = "hotspot:gc__begin", .values = { NUMBER = OP(1) } },
 	{ RUNTIME_GC_END, .usdt = "hotspot:gc__end" },

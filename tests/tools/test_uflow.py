@@ -3,6 +3,7 @@
 threads included."""
 import re
 import select
+import shutil
 import signal
 import subprocess
 
@@ -118,6 +119,30 @@ def test_uflow_keeps_apart_threads_that_preempt_each_other():
     assert by_name.count("outer") == 4 * calls
     for records in by_thread(records).values():
         assert all(a["time"] <= b["time"] for a, b in zip(records, records[1:]))
+
+
+def test_uflow_closes_java_methods_whose_compiler_tells_no_exceptions(tmp_path):
+    (tmp_path / "Raise.java").write_text("""public class Raise {
+        static void deep(int n) { if (n == 0) throw new RuntimeException(); deep(n - 1); }
+        static void once() { try { deep(5); } catch (RuntimeException e) { } }
+        static void many() { for (int i = 0; i < 3000; i++) once(); }
+        public static void main(String[] a) throws Exception {
+            System.out.println("ready"); System.in.read(); many(); System.out.println("done"); System.in.read(); } }""")
+    if not shutil.which("javac"):
+        pytest.skip("no javac to compile with")
+    subprocess.run(["javac", "-d", tmp_path, tmp_path / "Raise.java"], check=True)
+    # The first compiler alone, soon and in the foreground.
+    command = [*COMMANDS["java"][:2], "-XX:TieredStopAtLevel=1", "-Xbatch", "-cp", tmp_path, "Raise"]
+    with Program("java", command=command) as program:
+        with Tool("uflow", "--json", "-C", "Raise", "-b", 4096, program.pid) as tool:
+            program.work()
+            records, lost = json_lines(tool.stop()[0])
+    assert lost == 0
+    base = next(r["depth"] for r in records if r["method"] == "many")
+    depths = {(r["event"], r["depth"] - base) for r in records if r["method"] == "once"}
+    assert depths == {("enter", 1), ("leave", 1)}
+    ends = [r["event"] for r in records if r["method"] == "deep" and r["event"] != "enter"]
+    assert len(ends) == 3000 * 6 and "unwound" in ends
 
 
 def test_uflow_closes_perl_subs_that_were_left_by_die_and_by_jumps():
