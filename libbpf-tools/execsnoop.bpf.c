@@ -35,6 +35,7 @@ struct scratch {
 #include "bpf/contexts.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/returning.bpf.h"
 
 /* Directories between the root and the current one. */
 #define CWD_DEPTH_MAX 64
@@ -52,6 +53,7 @@ struct pending {
 	__u64 argv;
 	struct mm_struct *mm;
 	__s32 dirfd;
+	__u32 place;	/* of the file among the arguments; argv follows */
 	char comm[16];
 };
 
@@ -275,10 +277,10 @@ int exec_wakes(void *ctx)
 	return 0;
 }
 
-static __always_inline int enter(__u64 file, __u64 argv, __s32 dirfd)
+static __always_inline int enter(__u32 place, __u64 file, __u64 argv, __s32 dirfd)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct pending pending = { .file = file, .argv = argv, .dirfd = dirfd };
+	struct pending pending = { .file = file, .argv = argv, .dirfd = dirfd, .place = place };
 	__u32 tid = bpf_get_current_pid_tgid();
 
 	if (!filter_allows_current())
@@ -294,13 +296,13 @@ static __always_inline int enter(__u64 file, __u64 argv, __s32 dirfd)
 SEC("tracepoint/syscalls/sys_enter_execve")
 int enter_execve(struct enter_context *ctx)
 {
-	return enter(ctx->args[0], ctx->args[1], AT_FDCWD);
+	return enter(0, ctx->args[0], ctx->args[1], AT_FDCWD);
 }
 
 SEC("tracepoint/syscalls/sys_enter_execveat")
 int enter_execveat(struct enter_context *ctx)
 {
-	return enter(ctx->args[1], ctx->args[2], ctx->args[0]);
+	return enter(1, ctx->args[1], ctx->args[2], ctx->args[0]);
 }
 
 /*
@@ -412,7 +414,8 @@ int leave_exec(struct exit_context *ctx)
 	/* A successful call's is gone. */
 	if (!pending)
 		return 0;
-	if (!with_fails)
+	if (!with_fails || !returning_has(pending->place, pending->file) ||
+	    !returning_has(pending->place + 1, pending->argv))
 		goto done;
 	scratch = begin(task, tid, pending);
 	if (!scratch)

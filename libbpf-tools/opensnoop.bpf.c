@@ -15,6 +15,7 @@
 #include "bpf/contexts.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/returning.bpf.h"
 
 const volatile bool failed_only = false;
 
@@ -22,6 +23,7 @@ struct pending {
 	__u64 path;
 	__u64 flags;
 	__s32 flags_error;
+	__u32 place;	/* of the path among the arguments */
 };
 
 /* Calls under way, by thread. */
@@ -33,9 +35,11 @@ struct {
 	__type(value, struct pending);
 } pendings SEC(".maps");
 
-static __always_inline int enter(__u64 path, __u64 flags, long flags_error)
+static __always_inline int enter(__u32 place, __u64 path, __u64 flags, long flags_error)
 {
-	struct pending pending = { .path = path, .flags = flags, .flags_error = flags_error };
+	struct pending pending = {
+		.path = path, .flags = flags, .flags_error = flags_error, .place = place,
+	};
 	__u32 tid = bpf_get_current_pid_tgid();
 
 	if (!filter_allows_current() || !bpf_map_update_elem(&pendings, &tid, &pending, BPF_ANY))
@@ -50,20 +54,20 @@ static __always_inline int enter(__u64 path, __u64 flags, long flags_error)
 SEC("tracepoint/syscalls/sys_enter_open")
 int enter_open(struct enter_context *ctx)
 {
-	return enter(ctx->args[0], ctx->args[1], 0);
+	return enter(0, ctx->args[0], ctx->args[1], 0);
 }
 
 /* creat(2): what open does with these flags. */
 SEC("tracepoint/syscalls/sys_enter_creat")
 int enter_creat(struct enter_context *ctx)
 {
-	return enter(ctx->args[0], O_CREAT | O_WRONLY | O_TRUNC, 0);
+	return enter(0, ctx->args[0], O_CREAT | O_WRONLY | O_TRUNC, 0);
 }
 
 SEC("tracepoint/syscalls/sys_enter_openat")
 int enter_openat(struct enter_context *ctx)
 {
-	return enter(ctx->args[1], ctx->args[2], 0);
+	return enter(1, ctx->args[1], ctx->args[2], 0);
 }
 
 SEC("tracepoint/syscalls/sys_enter_openat2")
@@ -74,7 +78,7 @@ int enter_openat2(struct enter_context *ctx)
 
 	/* The first member of struct open_how: openat2(2). */
 	err = bpf_probe_read_user(&flags, sizeof(flags), (void *)ctx->args[2]);
-	return enter(ctx->args[1], flags, err);
+	return enter(1, ctx->args[1], flags, err);
 }
 
 /*
@@ -115,7 +119,7 @@ int leave_call(struct exit_context *ctx)
 	pending = bpf_map_lookup_elem(&pendings, &tid);
 	if (!pending)
 		return 0;
-	if (!failed_only || ctx->result < 0)
+	if ((!failed_only || ctx->result < 0) && returning_has(pending->place, pending->path))
 		record(ctx, tid, pending);
 	bpf_map_delete_elem(&pendings, &tid);
 	return 0;

@@ -18,6 +18,7 @@
 #include "bpf/contexts.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/returning.bpf.h"
 
 #define AF_INET 2
 #define AF_INET6 10
@@ -293,8 +294,6 @@ int enter_connect(struct enter_context *ctx)
 
 	if (!filter_allows_current())
 		return 0;
-	/* Of a call whose return was skipped. */
-	bpf_map_delete_elem(&calls, &tid);
 	socket = get_socket((__u32)ctx->args[0]);
 	/* On one that is connecting or connected already, no attempt begins. */
 	if (!socket || BPF_CORE_READ(socket, state) != SS_UNCONNECTED)
@@ -383,8 +382,7 @@ static __always_inline void end_call(struct exit_context *ctx, const struct call
 	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	struct tcpconnect_event *attempt;
 
-	/* An earlier call's, whose end was skipped, if so was the beginning of this one. */
-	if (call->inode != get_inode(sk))
+	if (!returning_has(1, call->address) || call->inode != get_inode(sk))
 		return;
 	if (!call->has_begun && is_final(ctx->result)) {
 		record_call(ctx, call);

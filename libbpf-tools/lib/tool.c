@@ -74,6 +74,9 @@ static int tool_load(struct tool *tool)
 	if (tool->use_perf)
 		err = events_maps_prepare(&tool->maps, tool->object, tool->use_perf, tool->scratch_slots,
 					  options->transport, bytes ?: tool->buffer_bytes);
+	if (!err && tool->has_registers)
+		*tool->has_registers =
+			libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACEPOINT, BPF_FUNC_task_pt_regs, NULL) > 0;
 	err = err ?: bpf_object__load_skeleton(tool->skeleton);
 	if (!err && tool->use_perf)
 		err = events_maps_complete(&tool->maps, tool->object, tool->ctl);

@@ -49,6 +49,7 @@ struct tool {
 	bool *use_perf;			/* with bpf/events.bpf.h: &skel->rodata->events_use_perf */
 	struct events_ctl *ctl;		/* and &skel->bss->events_ctl */
 	uint32_t *scratch_slots;	/* with EVENTS_SCRATCH_SIZE: &skel->rodata->events_scratch_slots */
+	bool *has_registers;		/* with bpf/returning.bpf.h: &skel->rodata->returning_has_registers */
 	const struct bpf_program *waker; /* one that sends nothing: skipping it does no harm */
 	size_t buffer_bytes;		/* of events, unless the user says; 0: EVENTS_DEFAULT_BYTES */
 
