@@ -271,8 +271,8 @@ static __always_inline bool item_add(struct redis_state *server, struct redis_fr
 }
 
 /*
- * Record argument i of the call that has this frame. 0, or 1: it was the last for which there was room. Global, and told
- * all by numbers, to be verified once and not at each turn of the loop.
+ * Record argument i of the call that has this frame. 0, or 1: there is no room for more. Global, and
+ * told all by numbers, to be verified once and not at each turn of the loop.
  */
 __noinline int arg_record(__u32 slot, __u32 index, __u32 i)
 {

@@ -310,8 +310,8 @@ static int look_at(struct env *env, pid_t pid)
 }
 
 /*
- * A process that wasn't known runs a server's executable, and the kernel side may have begun to trace it. Is it
- * wanted? If it has ended already, that can be told only where all are.
+ * A process that wasn't known runs a server's executable, and the kernel side may have begun to
+ * trace it. Is it wanted? If it has ended already, that can be told only where all are.
  */
 static int take_stranger(struct env *env, const struct redis_event *event)
 {
@@ -564,7 +564,8 @@ static int fill_maps(struct env *env)
 /* Servers that are installed but do not run yet: their first commands, too, are to be seen. */
 static int learn_executables(struct env *env)
 {
-	static const char *const names[] = { "redis-server", "valkey-server", "redict-server", "keydb-server" };
+	static const char *const names[] = { "redis-server", "valkey-server", "redict-server",
+					     "keydb-server" };
 	static const char *const folders[] = { "/usr/bin", "/usr/local/bin" };
 	char path[PATH_MAX];
 	int err = 0;

@@ -38,7 +38,8 @@ enum redis_kind {
 	REDIS_ACCEPTED, /* a connection: fd, and if not a Unix one the peer's host and port as arguments */
 	REDIS_PARENT_END, /* a command that isn't wanted itself, but had wanted ones within; no items */
 	REDIS_STARTED,	/* a process has become another program, which may be a server */
-	REDIS_STRANGER, /* a process that isn't known runs a server's executable; fd: its number, if it is traced now */
+	/* A process that isn't known runs a server's executable; fd: its number, if it is traced. */
+	REDIS_STRANGER,
 };
 
 enum {
@@ -102,7 +103,7 @@ struct redis_stat {
 };
 
 #define REDIS_STATS_MAX	   1024
-#define REDIS_STAT_RECENTS 64
+#define REDIS_STAT_RECENTS 64 /* of each server */
 
 struct redis_top_key {
 	__u32 pid;

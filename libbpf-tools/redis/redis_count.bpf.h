@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Counting instead of telling: statistics of each command, or of each key. Part of redis-cmd.bpf.c, whose
- * servers, calls and maps it uses.
+ * Counting instead of telling: statistics of each command, or of each key. Part of redis-cmd.bpf.c,
+ * whose servers, calls and maps it uses.
  */
 #ifndef REDIS_COUNT_BPF_H
 #define REDIS_COUNT_BPF_H
@@ -79,7 +79,10 @@ static __always_inline bool is_plausible(struct redis_state *server,
 	return true;
 }
 
-/* The size of the arguments behind the name. Global, as is arg_record(), to be verified once. */
+/*
+ * The size of the arguments behind the name, negative: some can't be read. Global, as arg_record()
+ * is, to be verified once.
+ */
 __noinline long args_size(__u32 slot, __u32 argc)
 {
 	struct redis_state *server = bpf_map_lookup_elem(&servers, &slot);
@@ -87,8 +90,9 @@ __noinline long args_size(__u32 slot, __u32 argc)
 
 	for (__u32 i = 1; server && i < BYTES_ARGS_MAX && i < argc; i++) {
 		len = string_length(server, server->argv[i]);
-		if (len > 0)
-			size += len;
+		if (len < 0)
+			return len;
+		size += len;
 	}
 	return size;
 }
@@ -130,7 +134,7 @@ static __always_inline __u32 hist_slot(__u64 ns)
 	return slot < REDIS_HIST_SLOTS ? slot : REDIS_HIST_SLOTS - 1;
 }
 
-/* The number of a command's element, which is made if there is none yet; REDIS_STATS_MAX: there is no room. */
+/* The number of a command's element, a new one's if it has none; REDIS_STATS_MAX: no room. */
 static __noinline __u32 stat_number(struct redis_stat_key *key)
 {
 	struct redis_stat *stat;
@@ -142,8 +146,10 @@ static __noinline __u32 stat_number(struct redis_stat_key *key)
 	if (!key || bpf_map_pop_elem(&stats_free, &number))
 		return REDIS_STATS_MAX;
 	stat = bpf_map_lookup_elem(&stats, &number);
-	if (stat)
+	if (stat) {
+		stat->cmd = 0;
 		stat->key = *key;
+	}
 	bpf_map_update_elem(&stat_numbers, key, &number, 0);
 	return number;
 }
@@ -193,9 +199,10 @@ static __always_inline struct redis_stat *stat_of_name(struct redis_state *serve
 }
 
 /*
- * A short cut. Reading a name and the sizes of all arguments takes longer than the rest together, but the address of the server's
- * own struct of a command tells as much as the name, and newer servers have the sum of the sizes in struct client: where, is found
- * by looking for it. Both are checked against what they spare, at first and ever so often, and not used again once they fail.
+ * A short cut. Reading a name and the sizes of all arguments takes longer than the rest together,
+ * but the address of the server's own struct of a command tells as much as the name, and servers
+ * have the sum of the sizes in struct client: where, is found by looking for it. Both are checked
+ * against what they spare, at first and ever so often, and not used again once they fail.
  */
 #define CHECKS_MIN  16 /* at first */
 #define CHANGES_MIN 2  /* of the sum, meanwhile */
@@ -227,13 +234,15 @@ static __always_inline void cmd_note(struct redis_state *server, struct redis_fr
 	struct redis_stat *other = stat_at(*recent);
 
 	/* One struct for several names? */
-	if (other && other != stat && other->cmd == cmd && other->key.pid == server->pid)
+	if (other && other != stat && other->cmd == cmd && other->key.pid == server->pid) {
 		server->no_cmd = true;
+		server->short_cut = false;
+	}
 	stat->cmd = cmd;
 	*recent = frame->stat;
 }
 
-/* Which one of struct client's words is the sum? Loops without branches, which would multiply for the verifier. */
+/* Which word of struct client is the sum? No branches in loops: they'd multiply for the verifier. */
 __noinline int sum_check(__u32 slot, __u64 sum)
 {
 	struct redis_state *server = bpf_map_lookup_elem(&servers, &slot);
@@ -309,18 +318,20 @@ static __always_inline bool is_counted(struct redis_state *server, struct redis_
 	return !config.by_name || bpf_map_lookup_elem(&names, frame->command.name);
 }
 
-/* The long way to what counting needs of a command whose client has been read. False: it doesn't count. */
+/* The long way to what counting needs, the client having been read. False: it doesn't count. */
 static __always_inline bool count_describe(struct redis_state *server, struct redis_frame *frame,
 					   bool is_outermost)
 {
 	struct redis_event *event = &frame->event;
 	struct redis_stat *stat;
+	long size;
 
 	if (argv_read(server, event, BYTES_ARGS_MAX))
 		event->argc = 0; /* no name, then */
 	if (!is_counted(server, frame))
 		return false;
-	frame->bytes += args_size(server->slot, event->argc);
+	size = args_size(server->slot, event->argc);
+	frame->bytes += size > 0 ? size : 0;
 	if (config.top) {
 		key_read(server, frame);
 		return true;
@@ -329,7 +340,7 @@ static __always_inline bool count_describe(struct redis_state *server, struct re
 	if (!stat)
 		return false;
 	cmd_note(server, frame, stat);
-	if (is_outermost && event->argc <= BYTES_ARGS_MAX)
+	if (is_outermost && event->argc <= BYTES_ARGS_MAX && size >= 0)
 		sum_check(server->slot, frame->bytes);
 	else if (is_outermost && server->short_cut)
 		frame->bytes = client_u64(server, server->sum_at);

@@ -173,8 +173,9 @@ static bool decode_exe(struct redis_exe *exe, const char *path, const struct red
 	else if (err)
 		log_info("%s is left out: %s", path, why);
 	else
-		log_info("%s: struct client has argc at %#x, argv %#x, conn %#x, db %#x, name %#x, cmd %#x, "
-			 "by its %s", path, exe->layout.argc, exe->layout.argv, exe->layout.conn, exe->layout.db,
+		log_info("%s: struct client has argc at %#x, argv %#x, conn %#x, db %#x, name %#x, "
+			 "cmd %#x, by its %s",
+			 path, exe->layout.argc, exe->layout.argv, exe->layout.conn, exe->layout.db,
 			 exe->layout.name, exe->layout.cmd,
 			 exe->places.by_dwarf ? "debugging information" : "instructions");
 	return !err && opts->found_exe(opts->ctx, exe, path) >= 0;

@@ -26,8 +26,8 @@ struct redis_stats *redis_stats_new(const struct redis_stats_maps *maps);
 void redis_stats_free(struct redis_stats *stats);
 
 /*
- * End a period: what was counted in it, by total time, into *list, borrowed until the next call; max_ns[0] is
- * its maximum. Returns how many. What wasn't used for long enough makes room.
+ * End a period: what was counted in it, by total time, into *list, borrowed until the next call;
+ * max_ns[0] is its maximum. Returns how many. What wasn't used for long enough makes room.
  */
 size_t redis_stats_take(struct redis_stats *stats, const struct redis_stat **list);
 

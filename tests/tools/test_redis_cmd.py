@@ -278,6 +278,26 @@ def test_statistics_of_many_are_exact(server, client):
     assert {row["command"]: (row["calls"], row["bytes"]) for row in rows} == expected
 
 
+def test_statistics_of_many_periods_add_up(server, client):
+    """Commands that weren't used for some periods have given their places to others meanwhile."""
+    names, sent, seen = ["SET", "GET", "INCRBY"], {}, {}
+    with Tool("redis-cmd", "-p", server.pid, "--json", "--stats=0.1") as tool:
+        end, tables = time.monotonic() + PATIENCE, 0
+        while tables < 16 and time.monotonic() < end:
+            name = names[tables // 4 % 3]
+            for other in name, "NOSUCH":
+                client.call(other, "key", "1")
+                sent[other.lower()] = sent.get(other.lower(), 0) + 1
+            row = json.loads(tool.process.stdout.readline())
+            seen.setdefault(row["command"].lower(), []).append(row)
+            tables = len(seen.get("nosuch", []))
+        rows, lost = finish(tool)
+    for row in rows:
+        seen.setdefault(row["command"].lower(), []).append(row)
+    assert not lost
+    assert {name: sum(row["calls"] or row["errors"] for row in rows) for name, rows in seen.items()} == sent
+
+
 def test_top_keys_and_big_keys(server, client):
     load = [["GET", "cold"]] * 5 + [["GET", "hot"]] * 100 + [["SET", "big", "x" * 5000]] + \
         [["EVAL", "return 1", "1", "scripted"]] * 20 + [["PING", "no-key"]] * 200
