@@ -384,19 +384,22 @@ static __always_inline void end_call(struct exit_context *ctx, const struct call
 
 	if (!returning_has(1, call->address) || call->inode != get_inode(sk))
 		return;
-	if (!call->has_begun && is_final(ctx->result)) {
-		record_call(ctx, call);
-	} else if (!call->has_begun) {
-		if (state == TCP_SYN_SENT)
+	if (state == TCP_SYN_SENT) {
+		/* Under way; with TCP_FASTOPEN_CONNECT not even on the wire, whatever connect() says. */
+		if (!call->has_begun)
 			begin_attempt(ctx, key, call->start);
-	/* With TCP_FASTOPEN_CONNECT it has not even begun on the wire. */
-	} else if (is_final(ctx->result) && state != TCP_SYN_SENT) {
-		/* Only now, as the state changes after the program for that has run. */
-		attempt = bpf_map_lookup_elem(&attempts, &key);
-		if (attempt)
-			end_attempt(ctx, key, attempt, ctx->result ? TCPCONNECT_FAILED : TCPCONNECT_OK,
-				    ctx->result);
+		return;
 	}
+	if (!is_final(ctx->result))
+		return;
+	if (!call->has_begun) {
+		record_call(ctx, call);
+		return;
+	}
+	/* Only now, as the state changes after the program for that has run. */
+	attempt = bpf_map_lookup_elem(&attempts, &key);
+	if (attempt)
+		end_attempt(ctx, key, attempt, ctx->result ? TCPCONNECT_FAILED : TCPCONNECT_OK, ctx->result);
 }
 
 SEC("tracepoint/syscalls/sys_exit_connect")
