@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """opensnoop, end to end: what it shows of opens, compared with what the opening program knows."""
 import ctypes
+import errno
 import json
 import os
 import re
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from tracing import Tool, json_lines, run_tool, tool_path
+from tracing import HITS, Tool, json_lines, json_told, run_tool, tool_path
 
 PYTHON = "/usr/bin/python3"
 
@@ -258,3 +259,33 @@ def test_without_privilege_it_says_what_it_needs():
         pytest.skip("another user cannot execute the build tree")
     assert done.returncode == 1
     assert b"tracing needs root" in done.stderr
+
+
+# Opens COUNT files, each from a place of its own in memory: one in two does not exist.
+ALTERNATOR = r"""
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+count = int(sys.argv[1])
+paths = [ctypes.create_string_buffer(b"/etc/hostname" if i % 2 else b"/etc/absent") for i in range(64)]
+for i in range(count):
+    fd = libc.open(paths[i % 64], 0)
+    if fd >= 0:
+        os.close(fd)
+"""
+
+
+def test_no_row_has_the_result_of_another_call(tmp_path):
+    """Where the kernel preempts programs, it skips some: for a call's return, and for the next one's entry."""
+    count, processes = max(HITS // 100, 200), 6
+    with open(tmp_path / "rows", "w+") as output:
+        with Tool("opensnoop", "--json", stdout=output) as tool:
+            openers = [subprocess.Popen([PYTHON, "-c", ALTERNATOR, str(count)]) for _ in range(processes)]
+            assert not any(opener.wait() for opener in openers)
+            tool.stop()
+        output.seek(0)
+        text = output.read()
+    pids = {opener.pid for opener in openers}
+    rows = [r for r in json_lines(text)[0] if r["pid"] in pids and r["path"] in ("/etc/hostname", "/etc/absent")]
+    wrong = [r for r in rows if (r["path"] == "/etc/absent") != (r["errno"] == errno.ENOENT)]
+    assert not wrong, wrong[:3]
+    assert count * processes - len(rows) <= json_told(text)
