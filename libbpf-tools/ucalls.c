@@ -539,7 +539,7 @@ static const struct argp argp = {
 	       "Examples:\n"
 	       "  ucalls -T 20 1234         the 20 methods that are called most, until ^C\n"
 	       "  ucalls -L 1234 5          every 5 seconds, with the time they took\n"
-	       "  ucalls -LS -- php a.php   methods and system calls, of a program from its start to its end\n"
+	       "  ucalls -LS -- php a.php   methods and system calls of a whole run\n"
 	       "  ucalls -l none -LSm 1234  system calls of a process in any language, in ms\n\n"
 	       "Java must have been started with -XX:+ExtendedDTraceProbes, PHP with USE_ZEND_DTRACE=1 in "
 	       "its environment; Ruby tells of methods written in Ruby while a TracePoint is enabled.",
