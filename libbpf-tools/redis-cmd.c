@@ -315,14 +315,18 @@ static int look_at(struct env *env, pid_t pid)
  */
 static int take_stranger(struct env *env, const struct redis_event *event)
 {
-	int err = look_at(env, event->pid);
+	struct redis_server *server = redis_servers_find(&env->servers, event->pid);
+	int err = server ? 0 : look_at(env, event->pid);
 
-	if (!err && !redis_servers_find(&env->servers, event->pid) && !env->port && event->fd >= 0)
+	server = redis_servers_find(&env->servers, event->pid);
+	if (!err && !server && !env->port && event->fd >= 0) {
 		err = redis_servers_adopt(&env->servers, event->pid, event->fd, &env->scan);
-	if (redis_servers_find(&env->servers, event->pid))
-		return err;
-	redis_slots_release(&env->slots, event->pid);
-	redis_stats_forget(env->stats, event->pid);
+		server = redis_servers_find(&env->servers, event->pid);
+	}
+	if (!server || server->trust == REDIS_DISTRUSTED) {
+		redis_slots_release(&env->slots, event->pid);
+		redis_stats_forget(env->stats, event->pid);
+	}
 	return err;
 }
 
@@ -334,11 +338,11 @@ static int handle_event(void *ctx, const void *data, size_t size)
 
 	if (size < sizeof(*event) || event->data_len > size - sizeof(*event))
 		return -EINVAL;
-	server = redis_servers_find(&env->servers, event->pid);
 	if (event->kind == REDIS_STARTED)
 		return look_at(env, event->pid);
 	if (event->kind == REDIS_STRANGER)
-		return server ? 0 : take_stranger(env, event);
+		return take_stranger(env, event);
+	server = redis_servers_find(&env->servers, event->pid);
 	if (server && event->kind == REDIS_ACCEPTED)
 		return redis_server_note_connection(server, data, size);
 	if (!server || !is_trusted(env, server, data, size))

@@ -289,36 +289,37 @@ int redis_servers_adopt(struct redis_servers *servers, pid_t pid, uint32_t exe,
 	return exe < servers->exe_count ? add_server(servers, pid, servers->exes[exe], opts) : 0;
 }
 
-static void drop_gone(struct redis_servers *servers, const struct redis_servers_opts *opts)
+static void drop_server(struct redis_servers *servers, size_t i,
+			const struct redis_servers_opts *opts)
 {
-	size_t kept = 0;
+	struct redis_server **at = &servers->servers[i];
 
-	for (size_t i = 0; i < servers->count; i++) {
-		struct redis_server *server = servers->servers[i];
-
-		if (server->is_seen) {
-			servers->servers[kept++] = server;
-			continue;
-		}
-		opts->gone(opts->ctx, server);
-		free_server(server);
-	}
-	servers->count = kept;
+	opts->gone(opts->ctx, *at);
+	free_server(*at);
+	memmove(at, at + 1, (--servers->count - i) * sizeof(*at));
 }
 
 int redis_servers_look_at(struct redis_servers *servers, pid_t pid,
 			  const struct redis_servers_opts *opts)
 {
-	struct redis_server *server = redis_servers_find(servers, pid);
-
-	if (server) {
-		/* What it was is gone, with all its clients. */
-		for (size_t i = 0; i < servers->count; i++)
-			servers->servers[i]->is_seen = true;
-		server->is_seen = false;
-		drop_gone(servers, opts);
+	/* What it was is gone, with all its clients. */
+	for (size_t i = servers->count; i-- > 0;) {
+		if (servers->servers[i]->pid == pid)
+			drop_server(servers, i, opts);
 	}
 	return look_at(servers, pid, opts);
+}
+
+/* Missed once isn't enough: records of its last commands may not have been looked at yet. */
+static void drop_missed(struct redis_servers *servers, const struct redis_servers_opts *opts)
+{
+	for (size_t i = servers->count; i-- > 0;) {
+		struct redis_server *server = servers->servers[i];
+
+		server->missed = server->is_seen ? 0 : server->missed + 1;
+		if (server->missed == 2)
+			drop_server(servers, i, opts);
+	}
 }
 
 int redis_servers_scan(struct redis_servers *servers, const struct redis_servers_opts *opts)
@@ -339,7 +340,7 @@ int redis_servers_scan(struct redis_servers *servers, const struct redis_servers
 			err = look_at(servers, pid, opts);
 	}
 	closedir(dir);
-	drop_gone(servers, opts);
+	drop_missed(servers, opts);
 	return err < 0 ? err : 0;
 }
 

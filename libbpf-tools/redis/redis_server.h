@@ -34,6 +34,7 @@ struct redis_server {
 	unsigned int implausible; /* records that were, before a good one came */
 	uint32_t slot; /* the kernel side's */
 	bool is_seen;
+	unsigned int missed; /* scans that haven't seen it */
 	char (*peers)[REDIS_ADDRESS_SIZE]; /* by descriptor, of connections seen being made */
 	size_t peer_count;
 };
