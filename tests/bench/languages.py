@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """ustat and its siblings beside BCC's, on programs of known work, one after the other: a Markdown table.
 
-  ready    tool started -> waiting for events; CPU to it: processor time until then, its compiler's too
-  told     what it told of the work, beside what that was
-  work     the time of the work, alone and with the tool
-  RSS      peak resident size of the tool
+  this, BCC's  what they told of the work, beside what that was
+  work         its time, alone and with each tool
+  ready        tool started -> waiting for events; in brackets the processor time until then, its compiler's too
+  RSS          peak resident size of the tool
 
 The programs are tests/targets/runtimes/work.*, BENCH_WORK rounds (ustat's numbers are of one: its interval is as many
 seconds), for uflow tests/targets/flow.*. BENCH_LANGUAGES names some of them, BENCH_TOOLS some of the tools. Needs root,
@@ -56,7 +56,7 @@ ROWS = [
     ("php", "php", ["php", "GATE.php"], "{rounds} {folder}/loaded.php",
      {"METHOD": "1054", "GC": "7", "OBJNEW": "350", "CLOAD": "3", "EXC": "50"}),
     ("ruby", "ruby", ["ruby", "--disable-gems", "GATE.rb"], "{rounds} {threads} {folder}/loaded.rb",
-     {"METHOD": "1809", "GC": "7", "OBJNEW": "350", "CLOAD": "3", "EXC": "50"}),
+     {"METHOD": "1809+", "GC": "7", "OBJNEW": "350+", "CLOAD": "3", "EXC": "50"}),
     ("perl", "perl", ["perl", "-I{folder}", "GATE.pl"], "{rounds} {threads} loaded.pm",
      {"METHOD": "1351", "OBJNEW": "300", "CLOAD": "3", "EXC": "50"}),
     ("tcl", "tclsh", ["tclsh", "GATE.tcl"], "{rounds}", {"METHOD": "1051", "CLOAD": "3", "EXC": "50"}),
@@ -184,13 +184,14 @@ SIBLINGS = [
 ]
 
 
-def run(tool, lang, whose, argv, read):
-    """A row: the program's work, watched by that tool."""
-    ours = whose == "this"
+def run(tool, lang, ours, argv, read):
+    """One tool, watching the program work: what it told, the work's time, that of its start, its size."""
     path = f"{BUILD}/bin/{tool}" if ours else f"/usr/sbin/{tool}"
     with Program(argv) as program:
         options = {"ustat": ["-l", lang, *([] if ours else ["-C"]), str(ROUNDS), "1"],
-                   "uflow": [*(["-C", "Flow"] if lang == "java" else []), "-l", lang, str(program.pid)]}
+                   "uflow": [*(["-C", "Flow"] if lang == "java" else []), "-l", lang, str(program.pid)],
+                   # BCC's takes threads of any but Java as the C library's.
+                   "uthreads": ["-l", lang if ours or lang == "java" else "none", str(program.pid)]}
         options = options.get(tool, ["-l", lang, str(program.pid)])
         watcher = Tool([path, *(["--json"] if ours and tool != "uflow" else []), *options])
         ready = watcher.wait_until_idle()
@@ -203,21 +204,26 @@ def run(tool, lang, whose, argv, read):
             watcher.settle()
         watcher.end()
     told = read(watcher.text.decode(errors="replace"), program.pid, ours)
-    late = tool == "ustat" and seconds is not None and seconds > ROUNDS
-    work = "the program crashed" if seconds is None else f"{seconds:.2f} s" + " (longer than the interval)" * late
-    print(f"| | {whose} | {told} | {work} | {ready:.2f} s | {cpu:.2f} s | {rss:.1f} MiB |", flush=True)
+    if tool == "ustat" and seconds is not None and seconds > ROUNDS:
+        told += " (the work outlasted the interval)"
+    work = "crashed" if seconds is None else f"{seconds:.2f} s"
+    return told, work, f"{ready:.1f} s ({cpu:.1f})", f"{rss:.1f}"
 
 
 def compare(tool, title, lang, argv, expected, read):
+    """Print a row: the program, and both tools beside each other."""
     with Program(argv) as program:
-        print(f"| `{tool}`, {title} | the program | {expected} | {program.work():.2f} s | | | |", flush=True)
-    for whose in "this", "BCC":
+        alone = f"{program.work():.2f} s"
+    told, work, ready, rss = [expected], [alone], [], []
+    for ours in True, False:
         try:
-            # BCC's takes threads of any but Java as the C library's.
-            other = tool == "uthreads" and whose == "BCC" and lang != "java"
-            run(tool, "none" if other else lang, whose, argv, read)
+            row = run(tool, lang, ours, argv, read)
         except Failed as error:
-            print(f"| | {whose} | does not run: {error} | | | | |", flush=True)
+            row = f"does not run: {error}", "-", "-", "-"
+        for column, value in zip((told, work, ready, rss), row):
+            column.append(value)
+    print(f"| `{tool}` | {title} | {' | '.join(told)} | {' / '.join(work)} | {' / '.join(ready)} "
+          f"| {' / '.join(rss)} MiB |", flush=True)
 
 
 def main():
@@ -225,7 +231,8 @@ def main():
         sys.exit("bench: tracing needs root")
     tools = os.environ.get("BENCH_TOOLS", "ustat uflow ucalls ugc uobjnew uthreads").split()
     languages = os.environ.get("BENCH_LANGUAGES", "python java php ruby perl tcl node").split()
-    print("| tool, runtime | | told | work | ready | CPU to it | RSS |\n| --- | --- | --- | ---: | ---: | ---: | ---: |")
+    print("| tool | runtime | the program | this | BCC's | work alone / this / BCC's | ready, this / BCC's | RSS |\n"
+          "| --- | --- | --- | --- | --- | --- | --- | --- |")
     for lang, title, words, arguments, one in ROWS:
         with tempfile.TemporaryDirectory() as folder:
             if lang in languages and "ustat" in tools:

@@ -52,7 +52,7 @@ class Tool:
             if self.process.poll() is not None or time.monotonic() - self.start > TIMEOUT:
                 self.end()
                 raise Failed(self.last_words() or f"not ready in {TIMEOUT:.0f} s")
-            time.sleep(0.0005)
+            time.sleep(PAUSE / 2)
         return time.monotonic() - self.start
 
     def wait_for(self, pattern):
@@ -74,12 +74,13 @@ class Tool:
         return self.wait(idle) - 20 * PAUSE
 
     def last_words(self):
-        """What it said before it gave up, without Python's traceback and modprobe's complaints."""
+        """What it said before it gave up, without a traceback, modprobe's complaints, or how it is used."""
         said = os.pread(self.err.fileno(), 1 << 16, 0).decode(errors="replace") or self.text.decode(errors="replace")
         said = [line.strip() for line in said.splitlines() if line.strip() and "modprobe" not in line]
-        if "Traceback (most recent call last):" in said:
-            return next((line for line in said if re.match("(?!Traceback)\\S+", line) and "chdir" in line), said[-1])[:150]
-        return said[0][:150] if said else ""
+        if not said:
+            return ""
+        line = said[-1] if said[0].startswith(("usage:", "Traceback")) else said[0]
+        return line[:150].rstrip(":")
 
     def cpu(self):
         threads = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")

@@ -333,15 +333,17 @@ def command_bench(options):
     """Run benches in a guest that has its kernel's headers, so that BCC's tools run, beside libbpf-tools'."""
     cache, (kernel,) = Cache(options.build), choose([options.kernel])
     guest, folder = cache.guest(kernel), cache.fresh("results", f"bench-{kernel.name}")
-    env = {"BUILD": cache.build, "LIBBPF_TOOLS": cache.peers(), "PYTHONDONTWRITEBYTECODE": "1", "TERM": "dumb", **BENCH}
+    env = {"BUILD": cache.build, "LIBBPF_TOOLS": cache.peers(), "PYTHONDONTWRITEBYTECODE": "1", "TERM": "dumb", **BENCH,
+           **{key: value for key, value in os.environ.items() if key.startswith("BENCH_")}}
     words = shlex.join(["env", *(f"{key}={value}" for key, value in env.items())])
     benches = " && ".join(f"{words} /usr/bin/python3 {shlex.quote(bench)}" for bench in options.benches)
     say(f"an hour may pass; what is measured comes to {folder}/output")
     try:
         return in_guest(guest, kernel.name, f"{cache.headers(kernel)} && {benches}", folder, options)
     finally:
-        with open(f"{folder}/output") as file:
-            print(file.read(), flush=True)
+        if os.path.exists(f"{folder}/output"):
+            with open(f"{folder}/output") as file:
+                print(file.read(), flush=True)
 
 
 def command_shell(options):
