@@ -107,7 +107,11 @@ class Guest:
             "-display", "none", "-no-reboot", "-kernel", self.kernel, "-initrd", self.initrd,
             "-object", f"memory-backend-memfd,id=mem,size={MEMORY}M,share=on", "-numa", "node,memdev=mem",
             "-chardev", f"socket,id=fs,path={socket}",
-            "-device", "vhost-user-fs-pci,queue-size=1024,chardev=fs,tag=root", "-append", append]
+            "-device", "vhost-user-fs-pci,queue-size=1024,chardev=fs,tag=root",
+            # A disk of nothing, for tests that watch block I/O.
+            "-blockdev", f"driver=null-co,node-name=disk,size={64 << 20},read-zeroes=on",
+            "-device", "virtio-blk-pci,drive=disk",
+            "-append", append]
 
     def _start(self, processes, socket, folder, log, console, **kwargs):
         processes.start([VIRTIOFSD, f"--socket-path={socket}", "-o", "source=/,cache=always,sandbox=chroot"],

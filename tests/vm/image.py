@@ -10,7 +10,7 @@ from debs import Error, run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # What booting takes, and what tests ask for; those built into a kernel are passed over.
-MODULES = ["virtio_pci", "virtiofs", "overlay", "veth"]
+MODULES = ["virtio_pci", "virtiofs", "overlay", "veth", "virtio_blk"]
 LZ4_LEGACY, ZSTD, XZ = b"\x02\x21\x4c\x18", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\x00"
 
 

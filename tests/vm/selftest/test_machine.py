@@ -53,6 +53,11 @@ def test_loopback_is_up():
         socket.create_connection(server.getsockname(), timeout=10).close()
 
 
+def test_there_is_a_disk_to_read_from():
+    with open("/dev/vda", "rb") as disk:
+        assert disk.read(4096) == bytes(4096)
+
+
 def test_bpf_program_attaches_to_raw_tracepoint():
     code = struct.pack("<BBhiBBhi", 0xb7, 0, 0, 0, 0x95, 0, 0, 0)       # r0 = 0; exit
     insns, name = ctypes.create_string_buffer(code), ctypes.create_string_buffer(b"sys_enter")
