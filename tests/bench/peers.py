@@ -49,9 +49,10 @@ class Tool:
     def wait(self, ready):
         """Until that is so; the seconds since its start."""
         while not ready():
-            if self.process.poll() is not None or time.monotonic() - self.start > TIMEOUT:
+            ended = self.process.poll() is not None
+            if ended or time.monotonic() - self.start > TIMEOUT:
                 self.end()
-                raise Failed(self.last_words() or f"not ready in {TIMEOUT:.0f} s")
+                raise Failed(ended and self.last_words() or f"not ready in {TIMEOUT:.0f} s")
             time.sleep(PAUSE / 2)
         return time.monotonic() - self.start
 
