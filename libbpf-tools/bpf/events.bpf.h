@@ -168,6 +168,8 @@ static __always_inline long events_output_quietly(void *ctx, void *data, __u64 s
 {
 	long err = 0;
 
+	/* What is compared is to be what is sent, not one of its summands: a verifier such as 6.1's loses the tie. */
+	barrier_var(size);
 	if (size > EVENTS_SCRATCH_SIZE)
 		size = EVENTS_SCRATCH_SIZE;
 	if (size)
