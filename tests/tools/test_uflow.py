@@ -295,7 +295,7 @@ def test_uflow_ends_with_the_process():
 
 
 def test_uflow_shows_all_that_a_process_did_before_its_end():
-    calls = 50000
+    calls = 15000
     with Program("python", str(calls)) as program:
         with Tool("uflow", "--json", "-M", "leaf", "-b", 16384, program.pid) as tool:
             # It is behind when it sees that the process has ended.
