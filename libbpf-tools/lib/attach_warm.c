@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -45,15 +46,21 @@ static void end_expedited(int fd)
 	close(fd);
 }
 
+/* No signal that can be blocked ends the program meanwhile. */
 static void register_expedited(struct attach_set *set, const struct attach_uprobe_opts *opts,
 			       const struct attach_place *place)
 {
-	int fd, expedited = begin_expedited();
+	int fd = -1, expedited;
+	sigset_t all, old;
 
-	if (expedited < 0)
-		return;
-	fd = attach_open_uprobe(opts, place);
-	end_expedited(expedited);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	expedited = begin_expedited();
+	if (expedited >= 0) {
+		fd = attach_open_uprobe(opts, place);
+		end_expedited(expedited);
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (fd >= 0)
 		attach_set_add(set, fd);
 }
