@@ -526,8 +526,8 @@ static void close_all(void *ctx)
 {
 	struct env *env = ctx;
 
-	ucalls_bpf__destroy(env->skel);
 	runtime_session_close(&env->session);
+	ucalls_bpf__destroy(env->skel);
 	free(env->shown);
 	free(env->shown_syscalls);
 }

@@ -162,8 +162,8 @@ static void close_all(void *ctx)
 {
 	struct env *env = ctx;
 
-	ugc_bpf__destroy(env->skel);
 	runtime_session_close(&env->session);
+	ugc_bpf__destroy(env->skel);
 }
 
 static const struct argp argp = {

@@ -258,8 +258,8 @@ static void close_all(void *ctx)
 {
 	struct env *env = ctx;
 
-	uobjnew_bpf__destroy(env->skel);
 	runtime_session_close(&env->session);
+	uobjnew_bpf__destroy(env->skel);
 }
 
 static const struct argp argp = {

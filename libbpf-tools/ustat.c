@@ -629,8 +629,8 @@ static void close_all(void *ctx)
 {
 	struct env *env = ctx;
 
-	ustat_bpf__destroy(env->skel);
 	runtime_session_close(&env->session);
+	ustat_bpf__destroy(env->skel);
 	free(env->before);
 	free(env->hints);
 }

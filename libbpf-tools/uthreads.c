@@ -152,8 +152,8 @@ static void close_all(void *ctx)
 {
 	struct env *env = ctx;
 
-	uthreads_bpf__destroy(env->skel);
 	runtime_session_close(&env->session);
+	uthreads_bpf__destroy(env->skel);
 }
 
 static const struct argp argp = {

@@ -29,6 +29,9 @@ struct {
 	__type(value, __u32);
 } usdt_ips SEC(".maps");
 
+/* Without cookies: hits in processes that user space hadn't seen yet, of places that their address doesn't tell apart. */
+__u64 usdt_unknown = 0;
+
 /* Which place it is: its cookie; -1: none of those known. */
 static __always_inline __u32 usdt_place_number(struct pt_regs *ctx)
 {
@@ -49,6 +52,8 @@ static __always_inline __u32 usdt_place_number(struct pt_regs *ctx)
 		key.tgid = 0;
 		found = bpf_map_lookup_elem(&usdt_ips, &key);
 	}
+	if (!found || *found == -1u)
+		__sync_fetch_and_add(&usdt_unknown, 1);
 	return found ? *found : -1u;
 }
 

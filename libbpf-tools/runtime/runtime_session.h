@@ -25,6 +25,7 @@ struct runtime_session {
 	/* With bpf/usdt_args.bpf.h; else NULL. */
 	struct bpf_map *places, *ips;
 	bool *use_cookie; /* &skel->rodata->usdt_use_cookie */
+	const __u64 *unknown; /* &skel->bss->usdt_unknown */
 
 	/* Set by it. The programs and events of attach are the tool's to set before runtime_session_attach(). */
 	struct runtime_attach attach;
@@ -64,8 +65,10 @@ int runtime_session_tick(struct runtime_session *session);
 		(session)->places = (skel)->maps.places;                   \
 		(session)->ips = (skel)->maps.usdt_ips;                    \
 		(session)->use_cookie = &(skel)->rodata->usdt_use_cookie; \
+		(session)->unknown = &(skel)->bss->usdt_unknown;           \
 	} while (0)
 
+/* Tells what could not be told apart: while the skeleton is still there. */
 void runtime_session_close(struct runtime_session *session);
 
 #endif /* RUNTIME_RUNTIME_SESSION_H */

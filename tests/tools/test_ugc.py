@@ -13,7 +13,7 @@ FULL = "import gc\ngc.disable()\nx = [[] for _ in range(200000)]\nfor _ in range
 
 def collections(*command, options=()):
     status, out, err = run_tool("ugc", "--json", *options, "--", *command)
-    assert status == 0, err
+    assert status == 0 and "left out" not in err, err
     records, lost = json_lines(out)
     assert lost == 0
     return records
@@ -43,7 +43,8 @@ def test_node_collections_are_counted_once(tmp_path):
 
 @needs("php8.2")
 def test_php_collections(tmp_path):
-    assert len(collections(*runtimes.php(tmp_path, 2))) == 14
+    # Kernels without attach cookies tell a new process's probes by their place in a page, which others may share.
+    assert len(collections(*runtimes.php(tmp_path, 2), options=("-l", "php"))) == 14
 
 
 @needs("ruby")
