@@ -52,8 +52,9 @@ def test_times_add_up_through_recursion_and_exceptions(language):
     records = count(language, "-L")
     times = {name: r["total_us"] for name, r in records.items()}
     assert times["work"] > times["guarded"] > times["deep"] > 0
-    # Recursive calls are within the outermost.
-    assert records["deep"]["self_us"] == pytest.approx(times["deep"], abs=0.01 if language != "java" else 1e6)
+    # Recursive calls are within the outermost; Java's make their exception in methods of their own.
+    own = records["deep"]["self_us"]
+    assert 0 < own < times["deep"] if language == "java" else own == pytest.approx(times["deep"], abs=0.01)
     assert times["work"] > times["fact"] + times["guarded"]
     if language == "python":
         assert times["work"] == pytest.approx(sum(records[name]["self_us"] for name in CALLS), rel=0.001)
