@@ -65,14 +65,6 @@ static const struct argp_option arguments[] = {
 
 /* ---- command line --------------------------------------------------------------------------- */
 
-static error_t parse_word(struct env *env, char *arg, struct argp_state *state)
-{
-	if (!env->tool.options.pid || env->interval_ns)
-		return runtime_session_parse(&env->session, ARGP_KEY_ARG, arg, state);
-	env->interval_ns = options_seconds(state, "interval", arg);
-	return 0;
-}
-
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
@@ -90,8 +82,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	case 'l':
 		env->no_methods = !strcmp(arg, "none");
 		return env->no_methods ? 0 : runtime_session_parse(&env->session, key, arg, state);
-	case ARGP_KEY_ARG:
-		return parse_word(env, arg, state);
 	case ARGP_KEY_END:
 		if (!env->tool.options.pid && !env->tool.options.command)
 			argp_error(state, "which process? Expected its PID, or -- COMMAND");
@@ -552,7 +542,7 @@ static const struct tool_spec spec = {
 
 int main(int argc, char **argv)
 {
-	struct env env = { .session.tool = &env.tool };
+	struct env env = { .session = { .tool = &env.tool, .interval_ns = &env.interval_ns } };
 
 	return tool_main(&spec, &env.tool, &env, argc, argv);
 }

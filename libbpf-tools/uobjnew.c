@@ -45,11 +45,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	case 'S':
 		env->top_size = options_u64(state, "-S", arg, 1, UINT32_MAX);
 		return 0;
-	case ARGP_KEY_ARG:
-		if (!env->tool.options.pid || env->interval_ns)
-			return runtime_session_parse(&env->session, key, arg, state);
-		env->interval_ns = options_seconds(state, "interval", arg);
-		return 0;
 	default:
 		return runtime_session_parse(&env->session, key, arg, state);
 	}
@@ -283,7 +278,7 @@ static const struct tool_spec spec = {
 
 int main(int argc, char **argv)
 {
-	struct env env = { .session.tool = &env.tool };
+	struct env env = { .session = { .tool = &env.tool, .interval_ns = &env.interval_ns } };
 
 	return tool_main(&spec, &env.tool, &env, argc, argv);
 }

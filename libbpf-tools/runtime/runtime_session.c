@@ -147,9 +147,12 @@ error_t runtime_session_parse(struct runtime_session *session, int key, char *ar
 		session->langs |= runtime_front_parse_lang(state, arg);
 		return 0;
 	case ARGP_KEY_ARG:
-		if (*pid)
+		if (!*pid)
+			*pid = options_pid(state, "PID", arg);
+		else if (session->interval_ns && !*session->interval_ns)
+			*session->interval_ns = options_seconds(state, "interval", arg);
+		else
 			argp_error(state, "unexpected argument '%s'", arg);
-		*pid = options_pid(state, "PID", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

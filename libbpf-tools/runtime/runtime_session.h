@@ -17,6 +17,7 @@ struct runtime_session {
 	struct tool *tool;
 	unsigned int langs; /* 0: as the tool's name says */
 	bool may_be_none; /* the process asked for may run none of them */
+	uint64_t *interval_ns; /* where the word after the process goes, before parsing; NULL: there is none */
 	/* Told of an image before it is attached to: may change attach.events. NULL: not asked for. */
 	void (*found_image)(void *ctx, const struct runtime_image *image);
 	/* Told of a process that runs a runtime, once its places are attached to. NULL: not asked for. */
@@ -51,8 +52,8 @@ int runtime_session_attach(struct runtime_session *session);
 const struct runtime_session_place *runtime_session_place(const struct runtime_session *session, uint64_t cookie);
 
 /*
- * The command line that these tools have in common, as the default of their parser: -l, and the process, which -p may have named
- * already. session->tool must be set.
+ * The command line that these tools have in common, as the default of their parser: -l, the process, which -p may have named
+ * already, and an interval. session->tool must be set.
  */
 error_t runtime_session_parse(struct runtime_session *session, int key, char *arg, struct argp_state *state);
 

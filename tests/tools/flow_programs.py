@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """The programs whose call tree is known (tests/targets/flow.*), ready to be traced."""
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tracing import BUILD, PATIENCE
+from tracing import BUILD, PATIENCE, need
 
 TARGETS = Path(__file__).resolve().parent.parent / "targets"
 
@@ -28,8 +27,7 @@ class Program:
 
     def __init__(self, language, *args, command=None, env=None):
         command = command or COMMANDS[language]
-        if not shutil.which(command[0]):
-            pytest.skip(f"{command[0]} is not installed")
+        need(command[0])
         if language == "java" and not (BUILD / "targets/Flow.class").exists():
             pytest.skip("no javac to compile Flow.java with")
         self.process = subprocess.Popen(
