@@ -63,8 +63,8 @@ PLAIN    := trace tplist
 TOOLS    := $(PLAIN) $(foreach t,$(patsubst libbpf-tools/%.bpf.c,%,$(wildcard libbpf-tools/*.bpf.c)),$(if \
 	$(wildcard libbpf-tools/$(t).c),$(t)))
 BSL_SRC  := $(filter-out blazesym-lite/cli.c,$(wildcard blazesym-lite/*.c))
-# lib, probe, and the parts of the tools that have several.
-LIB_SRC  := $(wildcard libbpf-tools/*/*.c)
+# lib, types, probe and its stages, and the parts of the tools that have several.
+LIB_SRC  := $(wildcard libbpf-tools/*/*.c libbpf-tools/*/*/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 CLI      := $(if $(wildcard blazesym-lite/cli.c),blazesym-lite)

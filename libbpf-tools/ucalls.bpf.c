@@ -10,7 +10,7 @@
 #include "ucalls.h"
 
 #include "bpf/filter.bpf.h"
-#include "bpf/usdt_args.bpf.h"
+#include "runtime/usdt_args.bpf.h"
 
 struct calls_own {
 	__u64 inner_ns; /* spent in what it called */
@@ -18,7 +18,7 @@ struct calls_own {
 	__u32 unused;
 };
 
-#include "bpf/calls.bpf.h"
+#include "runtime/calls.bpf.h"
 #include "bpf/task_stack.bpf.h"
 
 #define NO_ID	  UCALLS_METHODS_MAX

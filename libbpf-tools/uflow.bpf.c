@@ -14,7 +14,7 @@
 
 #define EVENTS_SCRATCH_SIZE 2048
 #include "bpf/events.bpf.h"
-#include "bpf/usdt_args.bpf.h"
+#include "runtime/usdt_args.bpf.h"
 
 const volatile struct uflow_config config = {};
 
@@ -28,7 +28,7 @@ struct calls_own {
 	__u64 told; /* enum told */
 };
 
-#include "bpf/calls.bpf.h"
+#include "runtime/calls.bpf.h"
 #include "bpf/task_stack.bpf.h"
 
 /* ---- records -------------------------------------------------------------------------------- */

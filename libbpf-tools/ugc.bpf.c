@@ -10,7 +10,7 @@
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
 #include "bpf/task_stack.bpf.h"
-#include "bpf/usdt_args.bpf.h"
+#include "runtime/usdt_args.bpf.h"
 
 const volatile __u64 min_ns = 0;
 

@@ -10,7 +10,7 @@
 
 #include "bpf/filter.bpf.h"
 #include "bpf/task_stack.bpf.h"
-#include "bpf/usdt_args.bpf.h"
+#include "runtime/usdt_args.bpf.h"
 
 /* Objects whose class found no room in the map below. */
 __u64 dropped = 0;

@@ -12,7 +12,7 @@
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
 #include "bpf/task_stack.bpf.h"
-#include "bpf/usdt_args.bpf.h"
+#include "runtime/usdt_args.bpf.h"
 
 #define CLONE_THREAD 0x10000 /* include/uapi/linux/sched.h */
 

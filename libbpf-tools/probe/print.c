@@ -12,15 +12,15 @@
 #include "lib/output.h"
 #include "lib/stack.h"
 #include "lib/timestamp.h"
-#include "probe/aggregate.h"
-#include "probe/tally.h"
+#include "probe/record/aggregate.h"
+#include "probe/record/totals.h"
 
 struct print {
 	struct print_opts opts;
 	struct stack_names *names;
 	struct record_text message;
 	struct timestamp clock;
-	struct tally *tally;		/* of hits added up, or read from maps; NULL: neither */
+	struct totals *totals;		/* of hits added up, or read from maps; NULL: neither */
 	bool has_format, is_json;
 	uint32_t place_count;
 	struct probe **place_probe;	/* by place number */
@@ -99,8 +99,8 @@ struct print *print_new(const struct print_opts *opts)
 	print->is_json = output_is_json(opts->out);
 	print->names = stack_names_new();
 	if (opts->aggregate || opts->add_up)
-		print->tally = tally_new(aggregate_values(opts->aggregate));
-	if (!print->names || ((opts->aggregate || opts->add_up) && !print->tally) || number_places(print)) {
+		print->totals = totals_new(aggregate_values(opts->aggregate));
+	if (!print->names || ((opts->aggregate || opts->add_up) && !print->totals) || number_places(print)) {
 		print_free(print);
 		return NULL;
 	}
@@ -119,7 +119,7 @@ void print_free(struct print *print)
 		return;
 	stack_names_free(print->names);
 	record_text_free(&print->message);
-	tally_free(print->tally);
+	totals_free(print->totals);
 	free(print->place_probe);
 	free(print->same_place);
 	free(print);
@@ -307,7 +307,7 @@ static int add_hit(struct print *print, const struct hit *hit, const void *data,
 		memset(key + record->time_offset, 0, 8);
 	if (record->cpu_offset && !print->opts.cpu)
 		memset(key + record->cpu_offset, 0, 8);
-	values = tally_values(print->tally, key, size);
+	values = totals_values(print->totals, key, size);
 	free(key);
 	if (!values)
 		return -ENOMEM;
@@ -421,7 +421,7 @@ static int text_total(struct print *print, const struct hit *hit, const uint64_t
 	return end;
 }
 
-static int print_total(struct print *print, const struct tally_row *row)
+static int print_total(struct print *print, const struct totals_row *row)
 {
 	struct hit hit;
 	int err = open_hit(print, row->key, row->size, &hit);
@@ -441,14 +441,14 @@ static int print_total(struct print *print, const struct tally_row *row)
 
 int print_summary(struct print *print, const int *map_fds)
 {
-	const struct tally_row *rows;
+	const struct totals_row *rows;
 	int err = 0, count;
 
 	if (map_fds)
-		tally_restart(print->tally);
+		totals_restart(print->totals);
 	for (size_t i = 0; map_fds && i < print->opts.probe_count && !err; i++)
-		err = aggregate_read(map_fds[i], print->tally, fix_place, print);
-	count = err ? err : tally_changes(print->tally, ranks[print->opts.aggregate], &rows);
+		err = aggregate_read(map_fds[i], print->totals, fix_place, print);
+	count = err ? err : totals_changes(print->totals, ranks[print->opts.aggregate], &rows);
 	if (count > 0 && print->opts.aggregate)
 		print_header(print);
 	for (int i = 0; i < count && !err; i++)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
-#include "probe/arena.h"
+#include "types/arena.h"
 
 /* include/linux/errno.h: not for user space, and yet what a uprobe on such an instruction returns. */
 #define ENOTSUPP 524

@@ -8,10 +8,10 @@
 #include <stdio.h>
 
 #include "lib/attach.h"
-#include "probe/generate.h"
-#include "probe/parse.h"
-#include "probe/record.h"
-#include "probe/target.h"
+#include "probe/generate/generate.h"
+#include "probe/spec/parse.h"
+#include "probe/record/record.h"
+#include "probe/target/target.h"
 
 struct probe {
 	struct arena *arena;

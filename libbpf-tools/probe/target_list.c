@@ -5,10 +5,10 @@
 #include <blazesym-lite.h>
 #include <errno.h>
 
-#include "probe/arena.h"
-#include "probe/dwarf.h"
-#include "probe/parse.h"
-#include "probe/target.h"
+#include "types/arena.h"
+#include "types/debuginfo.h"
+#include "probe/spec/parse.h"
+#include "probe/target/target.h"
 
 static void list_members(const struct type *record, FILE *file)
 {
@@ -21,14 +21,14 @@ static void list_members(const struct type *record, FILE *file)
 
 static void list_params(const struct spec *spec, const struct probe_context *context, FILE *file)
 {
-	const struct dwarf_variable *local;
+	const struct debuginfo_variable *local;
 	char text[256];
 
 	for (unsigned int i = 0; i < context->param_count; i++)
 		fprintf(file, "    %s\n", type_declare(context->params[i].type, context->params[i].name, text,
 						sizeof(text)));
-	for (unsigned int i = 0; spec->file && context->scope && (local = dwarf_scope_local(context->scope, i)); i++)
-		fprintf(file, "    %s\n", type_declare(dwarf_variable_type(local), dwarf_variable_name(local), text,
+	for (unsigned int i = 0; spec->file && context->scope && (local = debuginfo_scope_local(context->scope, i)); i++)
+		fprintf(file, "    %s\n", type_declare(debuginfo_variable_type(local), debuginfo_variable_name(local), text,
 						sizeof(text)));
 	if (context->retval_type && !spec->file)
 		fprintf(file, "    %s\n", type_declare(context->retval_type, "retval", text, sizeof(text)));

@@ -20,7 +20,7 @@
 #include "lib/log.h"
 #include "lib/options.h"
 #include "lib/subtree.h"
-#include "probe/btf.h"
+#include "types/btf.h"
 
 /* The inode of /proc/PID/ns/pid in the initial PID namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h). */
 #define INITIAL_PIDNS 0xEFFFFFFCu

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "probe/generate.h"
+#include "probe/generate/generate.h"
 
 struct btf_types;
 struct follow;

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "bpf/runtime_place.h"
+#include "runtime/runtime_place.h"
 
 enum runtime_lang {
 	RUNTIME_JAVA,

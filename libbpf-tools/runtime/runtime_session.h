@@ -23,7 +23,7 @@ struct runtime_session {
 	/* Told of a process that runs a runtime, once its places are attached to. NULL: not asked for. */
 	void (*found_process)(void *ctx, const struct runtime_process *process);
 	void *ctx;
-	/* With bpf/usdt_args.bpf.h; else NULL. */
+	/* With runtime/usdt_args.bpf.h; else NULL. */
 	struct bpf_map *places, *ips;
 	bool *use_cookie; /* &skel->rodata->usdt_use_cookie */
 	const __u64 *unknown; /* &skel->bss->usdt_unknown */
@@ -60,7 +60,7 @@ error_t runtime_session_parse(struct runtime_session *session, int key, char *ar
 /* A tick that does no more than to go on finding. 0 or negative errno. */
 int runtime_session_tick(struct runtime_session *session);
 
-/* With bpf/usdt_args.bpf.h, before runtime_session_open(). */
+/* With runtime/usdt_args.bpf.h, before runtime_session_open(). */
 #define RUNTIME_SESSION_USES_ARGS(session, skel)                           \
 	do {                                                               \
 		(session)->places = (skel)->maps.places;                   \

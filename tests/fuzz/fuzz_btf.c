@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probe/btf.h"
+#include "types/btf.h"
 
 static void ask(struct btf_types *types)
 {

@@ -9,17 +9,17 @@
 
 #include <blazesym-lite.h>
 
-#include "probe/arena.h"
-#include "probe/check.h"
-#include "probe/dwarf.h"
-#include "probe/generate.h"
-#include "probe/object.h"
-#include "probe/parse.h"
+#include "types/arena.h"
+#include "probe/check/check.h"
+#include "types/debuginfo.h"
+#include "probe/generate/generate.h"
+#include "probe/record/object.h"
+#include "probe/spec/parse.h"
 
 struct input {
 	const uint8_t *data;
 	size_t size;
-	struct dwarf_scope *scope;
+	struct debuginfo_scope *scope;
 };
 
 static void print_as(const struct input *input, const struct type *type)
@@ -48,7 +48,7 @@ static void check(const struct input *input, const char *expression)
 {
 	const struct probe_context context = {
 		.kind = SPEC_ENTRY, .machine = EM_X86_64, .scope = input->scope, .is_relocatable = true,
-		.has_params = true, .retval_type = dwarf_scope_retval(input->scope), .string_size = 80};
+		.has_params = true, .retval_type = debuginfo_scope_retval(input->scope), .string_size = 80};
 	struct arena *arena = arena_new();
 	struct checked *checked;
 	struct spec *spec;
@@ -61,13 +61,13 @@ static void check(const struct input *input, const char *expression)
 	arena_free(arena);
 }
 
-static void ask(const struct input *input, const struct dwarf_variable *variable)
+static void ask(const struct input *input, const struct debuginfo_variable *variable)
 {
 	static const char *const forms[] = {"%s", "*%s", "%s->len", "%s.len", "%s[1]", "%s->next->path", "sizeof(%s)"};
-	const char *name = dwarf_variable_name(variable);
+	const char *name = debuginfo_variable_name(variable);
 	char text[200];
 
-	print_as(input, dwarf_variable_type(variable));
+	print_as(input, debuginfo_variable_type(variable));
 	for (size_t i = 0; strlen(name) < 32 && i < sizeof(forms) / sizeof(forms[0]); i++) {
 		snprintf(text, sizeof(text), forms[i], name);
 		check(input, text);
@@ -78,27 +78,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const others[] = {"served", "POST", "((struct req *)arg1)->path", "sizeof(union u)"};
 	struct input input = {data, size, NULL};
-	struct dwarf_types *types = NULL;
-	const struct dwarf_variable *variable;
+	struct debuginfo_types *types = NULL;
+	const struct debuginfo_variable *variable;
 	struct bsl_elf *elf;
 
 	if (bsl_elf_open_mem(data, size, &elf))
 		return 0;
-	if (dwarf_types_new(elf, &types))
+	if (debuginfo_types_new(elf, &types))
 		goto cleanup;
 	for (uint64_t addr = 0x250; addr < 0x310; addr += 8) {
-		if (dwarf_scope_new(types, addr, addr & 8 ? "" : NULL, &input.scope))
+		if (debuginfo_scope_new(types, addr, addr & 8 ? "" : NULL, &input.scope))
 			continue;
-		print_as(&input, dwarf_scope_retval(input.scope));
-		for (unsigned int i = 0; i < 16 && (variable = dwarf_scope_param(input.scope, i)); i++)
+		print_as(&input, debuginfo_scope_retval(input.scope));
+		for (unsigned int i = 0; i < 16 && (variable = debuginfo_scope_param(input.scope, i)); i++)
 			ask(&input, variable);
-		for (unsigned int i = 0; i < 16 && (variable = dwarf_scope_local(input.scope, i)); i++)
+		for (unsigned int i = 0; i < 16 && (variable = debuginfo_scope_local(input.scope, i)); i++)
 			ask(&input, variable);
 		for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 			check(&input, others[i]);
 	}
 cleanup:
-	dwarf_types_free(types);
+	debuginfo_types_free(types);
 	bsl_elf_close(elf);
 	return 0;
 }

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "lib/tracefs.h"
-#include "probe/arena.h"
-#include "probe/check.h"
-#include "probe/parse.h"
+#include "types/arena.h"
+#include "probe/check/check.h"
+#include "probe/spec/parse.h"
 
 static const char event_text[] =
 	"name: event\n"

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "probe/ast.h"
+#include "probe/spec/ast.h"
 
 struct text {
 	char bytes[4096];

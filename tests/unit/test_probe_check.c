@@ -12,9 +12,9 @@
 #include <cmocka.h>
 
 #include "lib/tracefs.h"
-#include "probe/arena.h"
-#include "probe/check.h"
-#include "probe/parse.h"
+#include "types/arena.h"
+#include "probe/check/check.h"
+#include "probe/spec/parse.h"
 #include "probe_print.h"
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))

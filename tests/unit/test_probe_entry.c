@@ -12,9 +12,9 @@
 #include <cmocka.h>
 
 #include "bpf_vm.h"
-#include "probe/arena.h"
-#include "probe/generate.h"
-#include "probe/parse.h"
+#include "types/arena.h"
+#include "probe/generate/generate.h"
+#include "probe/spec/parse.h"
 
 /* struct pt_regs of x86_64, as the probe finds them. */
 struct regs {

@@ -26,10 +26,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "probe/arena.h"
-#include "probe/check.h"
-#include "probe/fold.h"
-#include "probe/parse.h"
+#include "types/arena.h"
+#include "probe/check/check.h"
+#include "probe/check/fold.h"
+#include "probe/spec/parse.h"
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 

@@ -15,10 +15,10 @@
 #include "bpf_vm.h"
 #include "lib/output.h"
 #include "lib/stack.h"
-#include "probe/aggregate.h"
-#include "probe/arena.h"
-#include "probe/generate.h"
-#include "probe/parse.h"
+#include "probe/record/aggregate.h"
+#include "types/arena.h"
+#include "probe/generate/generate.h"
+#include "probe/spec/parse.h"
 
 /* struct pt_regs of x86_64, by name, as the probe finds them. */
 struct regs {

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "probe/object.h"
+#include "probe/record/object.h"
 
 #define MEMBERS(rows) .members = rows, .count = sizeof(rows) / sizeof(rows[0])
 

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "probe/arena.h"
-#include "probe/parse.h"
+#include "types/arena.h"
+#include "probe/spec/parse.h"
 #include "probe_print.h"
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))

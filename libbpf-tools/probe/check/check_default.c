@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * What a spec without a format prints where the types are known: `n1=3, name="x"` at a function's
+ * entry, `(n1=3, name="x") = 5 <1.234 us>` at its return. It becomes a format and its arguments, as if they
+ * had been written.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "probe/check/checker.h"
+#include "types/debuginfo.h"
+
+#define MAX_FIELDS 16
+#define MAX_TEXT 512
+
+struct draft {
+	struct checker *c;
+	struct spec *spec;
+	char text[MAX_TEXT];
+};
+
+/* The conversion of a type; 0: it isn't printed. */
+static char conversion_of(const struct type *type)
+{
+	struct type_text text;
+
+	if (type_find_text(type->is_reference ? type->target : type, &text))
+		return 's';
+	if (type->is_reference || type->kind == TYPE_STRUCT || type->kind == TYPE_ENUM)
+		return 'O';
+	if (type_is_string(type) && type->kind == TYPE_POINTER)
+		return 's';
+	if (type->kind == TYPE_POINTER)
+		return 'x';
+	if (!check_is_integer(type))
+		return 0;
+	return type->is_signed ? 'd' : 'u';
+}
+
+static size_t draft_room(const struct draft *draft)
+{
+	return sizeof(draft->text) - draft->spec->format.len;
+}
+
+static void draft_text(struct draft *draft, const char *text)
+{
+	struct spec_format *format = &draft->spec->format;
+
+	snprintf(draft->text + format->len, draft_room(draft), "%s", text);
+	format->len += strlen(draft->text + format->len);
+}
+
+/* The value called `name`, which draft_fits() has said there is room for. 0 or -ENOMEM. */
+static int draft_value(struct draft *draft, const char *name, const struct type *type, char conv)
+{
+	struct spec_format *format = &draft->spec->format;
+	struct field *field = &format->fields[format->field_count++];
+	struct expr *arg = arena_alloc(draft->c->arena, sizeof(*arg));
+	const char *quote = conv == 's' ? "\"" : "";
+
+	if (!arg)
+		return -ENOMEM;
+	draft_text(draft, quote);
+	*field = (struct field){
+		.kind = conv == 's' ? FIELD_STR : conv == 'O' ? FIELD_OBJECT : FIELD_INT,
+		.fmt_start = format->len,
+		.fmt_end = format->len + 2,
+		.conv = conv,
+		.int_size = type->size < 4 ? 4 : type->size,
+		.is_signed = conv == 'd',
+		.alt = conv == 'x',
+		.width = -1,
+		.precision = -1,
+	};
+	draft_text(draft, (const char[]){'%', conv, '\0'});
+	draft_text(draft, quote);
+	*arg = (struct expr){.kind = EXPR_NAME, .text = name, .len = strlen(name)};
+	draft->spec->args[draft->spec->arg_count++] = arg;
+	return 0;
+}
+
+/* The result and the time have room of their own. */
+static bool draft_fits(const struct draft *draft, const char *name)
+{
+	return draft->spec->format.field_count < MAX_FIELDS - 2 && !strchr(name, '%') &&
+	       strlen(name) + 64 < draft_room(draft);
+}
+
+static void draft_comma(struct draft *draft)
+{
+	const struct spec_format *format = &draft->spec->format;
+
+	if (format->len && draft->text[format->len - 1] != '(')
+		draft_text(draft, ", ");
+}
+
+/* What can't be read here is named all the same. */
+static void draft_missing(struct draft *draft, const char *name, const char *why)
+{
+	log_info("%s: %s", draft->spec->text, why);
+	if (!draft_fits(draft, name))
+		return;
+	draft_comma(draft);
+	draft_text(draft, name);
+	draft_text(draft, strstr(why, "optimised out") ? "=<optimised out>" : "=?");
+}
+
+/* Can it be read here? If not, *why says so. */
+static bool is_readable(struct draft *draft, const char *name, struct diag *why)
+{
+	struct checker *c = draft->c;
+	const struct expr e = {.kind = EXPR_NAME, .text = name, .len = strlen(name)};
+	struct diag *diag = c->diag;
+
+	*why = (struct diag){};
+	if (!c->context->scope)
+		return true;
+	c->diag = why;
+	check_is_printable(c, &e);
+	c->diag = diag;
+	return !why->text[0];
+}
+
+static int draft_param(struct draft *draft, unsigned int i, const char *name, const struct type *type)
+{
+	char conv = conversion_of(type), number[16];
+	struct diag why;
+
+	snprintf(number, sizeof(number), "arg%u", i + 1);
+	if (!name[0])
+		name = arena_strndup(draft->c->arena, number, strlen(number));
+	if (!name)
+		return -ENOMEM;
+	if (!is_readable(draft, name, &why)) {
+		draft_missing(draft, name, why.text);
+		return 0;
+	}
+	if (!conv && draft->c->context->scope && (type->kind == TYPE_FLOAT || type->kind == TYPE_ARRAY))
+		conv = type_is_string(type) ? 's' : 'O';
+	if (!conv || !draft_fits(draft, name))
+		return 0;
+	draft_comma(draft);
+	draft_text(draft, name);
+	draft_text(draft, "=");
+	return draft_value(draft, name, type, conv);
+}
+
+/* At a source line what its function has of its own; what an inner block's variable hides is left out. */
+static int draft_locals(struct draft *draft)
+{
+	struct debuginfo_scope *scope = draft->c->context->scope;
+	const struct debuginfo_variable *local;
+	int err = 0;
+
+	for (unsigned int i = 0; !err && (local = debuginfo_scope_local(scope, i)); i++) {
+		const char *name = debuginfo_variable_name(local);
+
+		if (*name && debuginfo_scope_find(scope, name) == local)
+			err = draft_param(draft, i, name, debuginfo_variable_type(local));
+	}
+	return err;
+}
+
+static int draft_params(struct draft *draft)
+{
+	const struct probe_context *context = draft->c->context;
+	const struct spec *spec = draft->c->spec;
+	int err = 0;
+
+	if (spec->has_signature) {
+		for (unsigned int i = 0; i < spec->param_count && !err; i++)
+			err = draft_param(draft, i, spec->params[i].name, draft->c->param_types[i]);
+		return err;
+	}
+	/* One passed by value hides where those behind it are. */
+	for (unsigned int i = 0; i < context->param_count && !err; i++) {
+		const struct context_param *param = &context->params[i];
+
+		if (!context->scope && (param->type->kind == TYPE_STRUCT || param->type->kind == TYPE_FLOAT))
+			break;
+		err = draft_param(draft, i, param->name, param->type);
+	}
+	return !err && context->scope && spec->file ? draft_locals(draft) : err;
+}
+
+/* (PARAMETERS) = RESULT <TIME>; of a result whose type is not known all of its register. */
+static int draft_return(struct draft *draft)
+{
+	const struct probe_context *context = draft->c->context;
+	const struct type *type = context->has_params ? context->retval_type : type_unknown();
+	char conv = !type ? 0 : type->is_unknown ? 'x' : conversion_of(type);
+	struct diag why;
+	int err;
+
+	draft_text(draft, "(");
+	err = draft_params(draft);
+	if (err)
+		return err;
+	if (draft->spec->format.len > 1)
+		draft_text(draft, ") ");
+	else
+		draft->spec->format.len = 0;
+	if (conv && !is_readable(draft, "retval", &why)) {
+		log_info("%s: %s", draft->spec->text, why.text);
+		draft_text(draft, "= ? ");
+	} else if (conv) {
+		draft_text(draft, "= ");
+		err = draft_value(draft, "retval", type, conv);
+		draft_text(draft, " ");
+	}
+	if (err)
+		return err;
+	draft_text(draft, "<");
+	err = draft_value(draft, "$latency", type_int(8, false), 'T');
+	draft_text(draft, ">");
+	return err;
+}
+
+int check_default_format(struct checker *c)
+{
+	struct draft draft = {.c = c, .spec = arena_alloc(c->arena, sizeof(struct spec))};
+	int err = 0;
+
+	if (!draft.spec)
+		return -ENOMEM;
+	*draft.spec = *c->spec;
+	draft.spec->format = (struct spec_format){
+		.fields = arena_alloc(c->arena, (MAX_FIELDS + 1) * sizeof(struct field))};
+	draft.spec->args = arena_alloc(c->arena, MAX_FIELDS * sizeof(struct expr *));
+	if (!draft.spec->format.fields || !draft.spec->args)
+		return -ENOMEM;
+	if (c->spec->kind == SPEC_RETURN)
+		err = draft_return(&draft);
+	else if (c->spec->kind == SPEC_ENTRY)
+		err = draft_params(&draft);
+	if (err || !draft.spec->format.len)
+		return err;
+	draft.spec->format.text = arena_strndup(c->arena, draft.text, draft.spec->format.len);
+	if (!draft.spec->format.text)
+		return -ENOMEM;
+	draft.spec->has_format = true;
+	c->spec = draft.spec;
+	return 0;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * What a return wants to know of its function's entry: values that a probe there has to keep for it.
+ */
+#include <string.h>
+
+#include "probe/check/checker.h"
+
+/* A program's parameter that has been kept, in the shape that it has at the entry. */
+struct check_kept {
+	struct check_kept *next;
+	const char *name;
+	struct expr *value;
+};
+
+/* The number of a new value; negative: there is no room, which has been told. */
+static int new_value(struct checker *c, struct expr *value, int pos)
+{
+	struct checked *checked = c->checked;
+
+	if (checked->entry_count == CHECK_MAX_ENTRY_VALUES)
+		return diag_error(c->diag, pos, "at most %d values of the entry can be kept for the return",
+				  CHECK_MAX_ENTRY_VALUES);
+	checked->entry_values[checked->entry_count] = value;
+	return (int)checked->entry_count++;
+}
+
+static struct expr *var_expr(struct checker *c, const struct var *var, int pos)
+{
+	struct expr *e = check_new_expr(c, EXPR_NAME, pos, var->type, NULL, NULL);
+
+	if (!e)
+		return NULL;
+	e->var = var;
+	e->text = var->name;
+	e->len = strlen(var->name);
+	return e;
+}
+
+struct var *check_keep_var(struct checker *c, struct var *var, enum var_where where, int pos)
+{
+	struct var *at_entry = var ? arena_alloc(c->arena, sizeof(*at_entry)) : NULL;
+	struct expr *value;
+	int number;
+
+	if (!at_entry)
+		return NULL;
+	*at_entry = *var;
+	if (where == VAR_LATENCY)
+		at_entry->where = VAR_NSECS;
+	value = var_expr(c, at_entry, pos);
+	number = value ? new_value(c, value, pos) : -1;
+	if (number < 0)
+		return NULL;
+	var->where = where;
+	var->offset = 8 * number;
+	return var;
+}
+
+/* A scalar as it was. */
+static struct expr *keep_scalar(struct checker *c, const char *name, struct expr *value)
+{
+	struct var *var = arena_alloc(c->arena, sizeof(*var));
+	int number = var ? new_value(c, value, value->pos) : -1;
+
+	if (number < 0)
+		return NULL;
+	*var = (struct var){.name = name, .where = VAR_ENTRY, .type = value->type, .offset = 8 * number};
+	return var_expr(c, var, value->pos);
+}
+
+/* What is in registers is kept piece by piece; of what is in memory as a whole, its address. */
+static struct expr *keep_shape(struct checker *c, const char *name, const struct expr *value)
+{
+	struct expr *copy = arena_alloc(c->arena, sizeof(*copy));
+
+	if (!copy)
+		return NULL;
+	*copy = *value;
+	if (value->kind == EXPR_INT)
+		return copy;
+	if (value->kind != EXPR_PIECES && value->kind != EXPR_DEREF)
+		return keep_scalar(c, name, copy);
+	if (value->kind == EXPR_DEREF && type_is_scalar(value->type))
+		return keep_scalar(c, name, copy);
+	copy->a = keep_shape(c, name, value->a);
+	if (value->kind == EXPR_PIECES && value->b)
+		copy->b = keep_shape(c, name, value->b);
+	return copy->a && (copy->b || !value->b) ? copy : NULL;
+}
+
+struct expr *check_keep(struct checker *c, const char *name, struct expr *value)
+{
+	struct check_kept *kept = c->kept;
+
+	while (kept && strcmp(kept->name, name))
+		kept = kept->next;
+	if (kept || !value)
+		return kept ? kept->value : NULL;
+	kept = arena_alloc(c->arena, sizeof(*kept));
+	value = kept ? keep_shape(c, name, value) : NULL;
+	if (!value)
+		return NULL;
+	*kept = (struct check_kept){c->kept, name, value};
+	c->kept = kept;
+	return value;
+}

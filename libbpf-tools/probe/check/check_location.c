@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * From a variable's DWARF location to an expression: its stack machine (DWARF 5, 2.5 and 2.6) is run
+ * here with expressions for numbers, so that generate() needs to know nothing of it.
+ */
+#include <blazesym-lite.h>
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probe/check/checker.h"
+#include "types/debuginfo_private.h"
+
+#define STACK_SIZE 32
+/* Operations of one expression, and nodes of what it makes: "dup plus" doubles these each time. */
+#define MAX_OPERATIONS 256
+#define MAX_WEIGHT 64
+#define MAX_NESTED 4
+
+struct machine {
+	struct checker *c;
+	const struct debuginfo_variable *variable;
+	Dwarf_Attribute *attr;	/* that the operations came from */
+	int pos;
+	unsigned int nested;
+	struct {
+		struct expr *e;		/* an unsigned 64-bit number */
+		unsigned int weight;
+	} stack[STACK_SIZE];
+	unsigned int count;
+	bool is_value;		/* what is on top is the value itself, not its address */
+};
+
+static int run(struct machine *m, const Dwarf_Op *ops, size_t count);
+
+static const struct type *word(void)
+{
+	return type_int(8, false);
+}
+
+/* ---- the stack ------------------------------------------------------------------------------ */
+
+static int refuse(struct machine *m, const char *why)
+{
+	return diag_error(m->c->diag, m->pos, "'%s' can't be read: %s", m->variable->name, why);
+}
+
+static int optimised_out(struct machine *m)
+{
+	return diag_error(m->c->diag, m->pos, "'%s' has been optimised out at this place: the program doesn't keep it here",
+			  m->variable->name);
+}
+
+static int push(struct machine *m, struct expr *e, unsigned int weight)
+{
+	e = check_cast_to(m->c, e, word());
+	if (!e)
+		return -ENOMEM;
+	if (m->count == STACK_SIZE || weight > MAX_WEIGHT)
+		return refuse(m, "its location is too complicated");
+	m->stack[m->count].e = e;
+	m->stack[m->count++].weight = weight;
+	return 0;
+}
+
+static int push_number(struct machine *m, uint64_t value)
+{
+	return push(m, check_new_int(m->c, m->pos, word(), value), 1);
+}
+
+static int push_sum(struct machine *m, struct expr *e, int64_t offset)
+{
+	e = check_cast_to(m->c, e, word());
+	if (e && offset)
+		e = check_new_binary(m->c, m->pos, OP_ADD, word(), e,
+				     check_new_int(m->c, m->pos, word(), (uint64_t)offset));
+	return push(m, e, 2);
+}
+
+static int push_register(struct machine *m, uint64_t number, int64_t offset)
+{
+	if (number >= 128 || !bsl_reg_get(m->c->context->machine, (int)number))
+		return refuse(m, "it is in a register that probes don't see (floating point, vectors)");
+	return push_sum(m, check_register_value(m->c, (int)number, m->pos), offset);
+}
+
+/* An address of the program file: the probe knows its own address there, and where it is now. */
+static int push_address(struct machine *m, uint64_t addr)
+{
+	int pc = m->c->context->machine == EM_AARCH64 ? 32 : 16;
+
+	struct expr *here;
+
+	if (!m->c->context->is_relocatable)
+		return push_number(m, addr);
+	here = check_register_value(m->c, pc, m->pos);
+	/* At a return we are in the caller, which may be in another file. */
+	if (here && m->c->spec->kind == SPEC_RETURN && m->variable->is_global)
+		here = check_keep(m->c, "the probe's address", here);
+	return push_sum(m, here, (int64_t)(addr - m->c->context->scope->addr));
+}
+
+static int load(struct machine *m, uint64_t size)
+{
+	const struct type *type = type_int((unsigned int)size, false);
+	struct expr *pointer;
+	unsigned int weight;
+
+	if (!m->count || (size != 1 && size != 2 && size != 4 && size != 8))
+		return refuse(m, "its location is broken");
+	weight = m->stack[--m->count].weight;
+	pointer = check_cast_to(m->c, m->stack[m->count].e, type_pointer(m->c->arena, type, SPACE_USER));
+	return pointer ? push(m, check_new_deref(m->c, m->pos, pointer, 0, type), weight + 4) : -ENOMEM;
+}
+
+/* ---- operations ----------------------------------------------------------------------------- */
+
+static const struct {
+	uint8_t atom;
+	enum expr_op op;
+	bool is_signed;
+} binaries[] = {
+	{DW_OP_plus, OP_ADD, false}, {DW_OP_minus, OP_SUB, false}, {DW_OP_mul, OP_MUL, false},
+	{DW_OP_and, OP_AND, false}, {DW_OP_or, OP_OR, false}, {DW_OP_xor, OP_XOR, false},
+	{DW_OP_shl, OP_SHL, false}, {DW_OP_shr, OP_SHR, false}, {DW_OP_shra, OP_SHR, true},
+	{DW_OP_div, OP_DIV, true}, {DW_OP_mod, OP_MOD, false}, {DW_OP_eq, OP_EQ, true},
+	{DW_OP_ne, OP_NE, true}, {DW_OP_lt, OP_LT, true}, {DW_OP_le, OP_LE, true},
+	{DW_OP_gt, OP_GT, true}, {DW_OP_ge, OP_GE, true},
+};
+
+/* -ENOENT: it isn't one of these. */
+static int run_binary(struct machine *m, uint8_t atom)
+{
+	for (size_t i = 0; i < sizeof(binaries) / sizeof(binaries[0]); i++) {
+		const struct type *type = type_int(8, binaries[i].is_signed);
+		struct expr *a, *b;
+
+		if (binaries[i].atom != atom)
+			continue;
+		if (m->count < 2)
+			return refuse(m, "its location is broken");
+		b = check_cast_to(m->c, m->stack[--m->count].e, type);
+		a = check_cast_to(m->c, m->stack[--m->count].e, type);
+		if (!a || !b)
+			return -ENOMEM;
+		return push(m, check_new_binary(m->c, m->pos, binaries[i].op, type, a, b),
+			    m->stack[m->count].weight + m->stack[m->count + 1].weight + 1);
+	}
+	return -ENOENT;
+}
+
+static int run_unary(struct machine *m, uint8_t atom)
+{
+	const struct type *type = type_int(8, true);
+	struct expr *a;
+
+	if (!m->count)
+		return refuse(m, "its location is broken");
+	if (atom == DW_OP_abs)
+		return refuse(m, "its location is too complicated");
+	a = check_cast_to(m->c, m->stack[--m->count].e, type);
+	return push(m, check_new_unary(m->c, m->pos, atom == DW_OP_neg ? OP_NEG : OP_COMPL, type, a),
+		    m->stack[m->count].weight + 1);
+}
+
+/* The i-th from the top once more. */
+static int pick(struct machine *m, uint64_t i)
+{
+	if (i >= m->count)
+		return refuse(m, "its location is broken");
+	return push(m, m->stack[m->count - 1 - i].e, m->stack[m->count - 1 - i].weight);
+}
+
+static int swap(struct machine *m)
+{
+	struct expr *e;
+	unsigned int weight;
+
+	if (m->count < 2)
+		return refuse(m, "its location is broken");
+	e = m->stack[m->count - 1].e;
+	weight = m->stack[m->count - 1].weight;
+	m->stack[m->count - 1] = m->stack[m->count - 2];
+	m->stack[m->count - 2].e = e;
+	m->stack[m->count - 2].weight = weight;
+	return 0;
+}
+
+/* Where the caller's frame ends: by the unwinding tables, or at the entry by the calling convention. */
+static int push_cfa(struct machine *m)
+{
+	const struct debuginfo_scope *scope = m->c->context->scope;
+	Dwarf_CFI *tables[] = {scope->types->frames, NULL};
+	int err = -ENOENT;
+
+	if (scope->is_entry && m->c->context->machine == EM_X86_64)
+		return push_register(m, 7, 8);
+	if (scope->is_entry)
+		return push_register(m, 31, 0);
+	tables[1] = dwarf_getcfi(scope->types->dwarf);
+	for (int i = 0; i < 2 && err == -ENOENT; i++) {
+		Dwarf_Frame *frame = NULL;
+		Dwarf_Op *ops;
+		size_t count;
+
+		if (!tables[i] || dwarf_cfi_addrframe(tables[i], scope->addr, &frame))
+			continue;
+		if (!dwarf_frame_cfa(frame, &ops, &count) && count) {
+			m->nested++;
+			err = m->nested > MAX_NESTED ? refuse(m, "its location is too complicated")
+						     : run(m, ops, count);
+			m->nested--;
+		}
+		free(frame);
+	}
+	return err == -ENOENT ? refuse(m, "there are no unwinding tables to find its stack frame by") : err;
+}
+
+static int push_frame_base(struct machine *m, int64_t offset)
+{
+	struct debuginfo_scope *scope = m->c->context->scope;
+	Dwarf_Attribute attr, *outer = m->attr;
+	Dwarf_Op *ops;
+	size_t count;
+	int err;
+
+	if (m->nested++ >= MAX_NESTED)
+		return refuse(m, "its location is too complicated");
+	if (!dwarf_attr_integrate(&scope->frame, DW_AT_frame_base, &attr) ||
+	    dwarf_getlocation_addr(&attr, scope->addr, &ops, &count, 1) < 1 || !count)
+		return refuse(m, "its stack frame is not described");
+	m->attr = &attr;
+	if (count == 1 && ops[0].atom >= DW_OP_reg0 && ops[0].atom <= DW_OP_reg31)
+		err = push_register(m, ops[0].atom - DW_OP_reg0, 0);
+	else
+		err = run(m, ops, count);
+	m->attr = outer;
+	m->nested--;
+	if (!err && offset)
+		err = push_number(m, (uint64_t)offset);
+	return !err && offset ? run_binary(m, DW_OP_plus) : err;
+}
+
+/* What a register had at the function's entry: known there only. */
+static int push_entry_value(struct machine *m, const Dwarf_Op *op)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Op *ops;
+	size_t count;
+
+	if (!m->c->context->scope->is_entry)
+		return diag_error(m->c->diag, m->pos, "'%s' has been optimised out at this place: only its value at the function's entry could be told, by a probe there",
+				  m->variable->name);
+	if (dwarf_getlocation_attr(m->attr, op, &attr) || dwarf_getlocation(&attr, &ops, &count) ||
+	    count != 1 || ops[0].atom < DW_OP_reg0 || ops[0].atom > DW_OP_reg31)
+		return refuse(m, "its location is too complicated");
+	return push_register(m, ops[0].atom - DW_OP_reg0, 0);
+}
+
+static int push_indexed(struct machine *m, const Dwarf_Op *op)
+{
+	bool is_address = op->atom == DW_OP_addrx || op->atom == DW_OP_GNU_addr_index;
+	Dwarf_Attribute attr;
+	Dwarf_Addr value;
+
+	if (dwarf_getlocation_attr(m->attr, op, &attr) || dwarf_formaddr(&attr, &value))
+		return refuse(m, "its location is broken");
+	return is_address ? push_address(m, value) : push_number(m, value);
+}
+
+static int run_one(struct machine *m, const Dwarf_Op *op)
+{
+	uint8_t atom = op->atom;
+
+	if (atom >= DW_OP_lit0 && atom <= DW_OP_lit31)
+		return push_number(m, atom - DW_OP_lit0);
+	if (atom >= DW_OP_breg0 && atom <= DW_OP_breg31)
+		return push_register(m, atom - DW_OP_breg0, (int64_t)op->number);
+	switch (atom) {
+	case DW_OP_bregx:
+		return push_register(m, op->number, (int64_t)op->number2);
+	case DW_OP_fbreg:
+		return push_frame_base(m, (int64_t)op->number);
+	case DW_OP_call_frame_cfa:
+		return push_cfa(m);
+	case DW_OP_addr:
+		return push_address(m, op->number);
+	case DW_OP_addrx: case DW_OP_GNU_addr_index: case DW_OP_constx: case DW_OP_GNU_const_index:
+		return push_indexed(m, op);
+	case DW_OP_const1u: case DW_OP_const1s: case DW_OP_const2u: case DW_OP_const2s:
+	case DW_OP_const4u: case DW_OP_const4s: case DW_OP_const8u: case DW_OP_const8s:
+	case DW_OP_constu: case DW_OP_consts:
+		return push_number(m, op->number);
+	case DW_OP_dup:
+		return pick(m, 0);
+	case DW_OP_over:
+		return pick(m, 1);
+	case DW_OP_pick:
+		return pick(m, op->number);
+	case DW_OP_swap:
+		return swap(m);
+	case DW_OP_drop:
+		return m->count ? (m->count--, 0) : refuse(m, "its location is broken");
+	case DW_OP_deref:
+		return load(m, 8);
+	case DW_OP_deref_size:
+		return load(m, op->number);
+	case DW_OP_plus_uconst:
+		return push_number(m, op->number) ?: run_binary(m, DW_OP_plus);
+	case DW_OP_neg: case DW_OP_not: case DW_OP_abs:
+		return run_unary(m, atom);
+	case DW_OP_nop:
+		return 0;
+	case DW_OP_entry_value: case DW_OP_GNU_entry_value:
+		return push_entry_value(m, op);
+	case DW_OP_form_tls_address: case DW_OP_GNU_push_tls_address:
+		return refuse(m, "it is thread-local");
+	case DW_OP_implicit_pointer: case DW_OP_GNU_implicit_pointer: case DW_OP_GNU_parameter_ref:
+	case DW_OP_GNU_variable_value:
+		return optimised_out(m);
+	default:
+		return refuse(m, "its location is too complicated");
+	}
+}
+
+static int run(struct machine *m, const Dwarf_Op *ops, size_t count)
+{
+	int err = 0;
+
+	if (count > MAX_OPERATIONS)
+		return refuse(m, "its location is too complicated");
+	for (size_t i = 0; i < count && !err; i++) {
+		err = run_binary(m, ops[i].atom);
+		if (err == -ENOENT)
+			err = run_one(m, &ops[i]);
+	}
+	return err;
+}
+
+/* ---- from locations to values --------------------------------------------------------------- */
+
+/* The operations up to the next piece's end: an address or a value on top of the stack. */
+static int run_simple(struct machine *m, const Dwarf_Op *ops, size_t count)
+{
+	Dwarf_Block block;
+	uint64_t value = 0;
+
+	m->count = 0;
+	m->is_value = true;
+	if (!count)
+		return optimised_out(m);
+	if (count == 1 && ops[0].atom >= DW_OP_reg0 && ops[0].atom <= DW_OP_reg31)
+		return push_register(m, ops[0].atom - DW_OP_reg0, 0);
+	if (count == 1 && ops[0].atom == DW_OP_regx)
+		return push_register(m, ops[0].number, 0);
+	if (count == 1 && ops[0].atom == DW_OP_implicit_value) {
+		if (dwarf_getlocation_implicit_value(m->attr, &ops[0], &block) || block.length > 8)
+			return refuse(m, "it is a constant of more than 8 bytes");
+		memcpy(&value, block.data, block.length);
+		return push_number(m, value);
+	}
+	m->is_value = ops[count - 1].atom == DW_OP_stack_value ||
+		      (count == 1 && (ops[0].atom == DW_OP_entry_value ||
+				      ops[0].atom == DW_OP_GNU_entry_value));
+	return run(m, ops, count - (ops[count - 1].atom == DW_OP_stack_value)) ?:
+	       m->count ? 0 : refuse(m, "its location is broken");
+}
+
+/* The top of the stack as a variable of this type. */
+static struct expr *result(struct machine *m, const struct type *type)
+{
+	struct expr *top = m->stack[m->count - 1].e, *pieces;
+
+	if (!m->is_value) {
+		top = check_cast_to(m->c, top, type_pointer(m->c->arena, type, SPACE_USER));
+		return top ? check_new_deref(m->c, m->pos, top, 0, type) : NULL;
+	}
+	if (type_is_scalar(type))
+		return check_cast_to(m->c, top, type);
+	if (type->kind == TYPE_FLOAT || type->size > 8)
+		return refuse(m, "it is not in memory here"), NULL;
+	pieces = check_new_expr(m->c, EXPR_PIECES, m->pos, type, top, NULL);
+	if (pieces)
+		pieces->bit_size = 64;
+	return pieces;
+}
+
+/* `size` bytes of what is on top, as pieces of a size that has a type. 0 or negative errno. */
+static int add_pieces(struct machine *m, const struct type *type, uint64_t offset, uint64_t size,
+		      struct expr ***end)
+{
+	struct expr *top = m->stack[m->count - 1].e;
+
+	if (m->is_value && size > 8)
+		return refuse(m, "its location is broken");
+	for (uint64_t at = 0; at < size;) {
+		unsigned int left = size - at >= 8 ? 8 : (unsigned int)(size - at);
+		unsigned int len = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+		struct expr *value = top, *piece;
+
+		if (m->is_value && at)
+			value = check_new_binary(m->c, m->pos, OP_SHR, word(), top,
+						 check_new_int(m->c, m->pos, word(), 8 * at));
+		else if (!m->is_value)
+			value = check_new_deref(m->c, m->pos,
+						check_cast_to(m->c, top, type_pointer(m->c->arena, type_int(len, false), SPACE_USER)),
+						(uint32_t)at, type_int(len, false));
+		value = check_cast_to(m->c, value, word());
+		piece = value ? check_new_expr(m->c, EXPR_PIECES, m->pos, type, value, NULL) : NULL;
+		if (!piece)
+			return -ENOMEM;
+		piece->value = offset + at;
+		piece->bit_size = (uint8_t)(8 * len);
+		**end = piece;
+		*end = &piece->b;
+		at += len;
+	}
+	return 0;
+}
+
+/* A location of several pieces, those that are nowhere left out. */
+static struct expr *composite(struct machine *m, const Dwarf_Op *ops, size_t count, const struct type *type)
+{
+	struct expr *pieces = NULL, **end = &pieces;
+	uint64_t offset = 0;
+	size_t start = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t size = ops[i].number;
+
+		if (ops[i].atom == DW_OP_bit_piece)
+			return refuse(m, "it is split into bits"), NULL;
+		if (ops[i].atom != DW_OP_piece)
+			continue;
+		if (offset > type->size || size > type->size - offset || i >= MAX_OPERATIONS)
+			return refuse(m, "its location is broken"), NULL;
+		if (i > start && (run_simple(m, ops + start, i - start) ||
+				  add_pieces(m, type, offset, size, &end)))
+			return NULL;
+		offset += size;
+		start = i + 1;
+	}
+	if (!pieces)
+		return optimised_out(m), NULL;
+	return type_is_scalar(type) ? check_piece(m->c, m->pos, pieces, 0, type) : pieces;
+}
+
+/* A variable that never changes may have been replaced by its value. */
+static struct expr *constant_value(struct machine *m)
+{
+	const struct type *type = m->variable->type;
+	Dwarf_Die die = m->variable->die;
+	Dwarf_Attribute attr;
+	Dwarf_Sword value;
+
+	if (!dwarf_attr_integrate(&die, DW_AT_const_value, &attr) || !type_is_scalar(type) ||
+	    dwarf_formsdata(&attr, &value))
+		return optimised_out(m), NULL;
+	return check_new_int(m->c, m->pos, type, (uint64_t)value);
+}
+
+/*
+ * Code that isn't optimised keeps its parameters in the stack frame, which the function hasn't set up yet
+ * when it is entered: they are still where the caller put them.
+ */
+static bool is_not_stored_yet(const struct machine *m, const Dwarf_Op *ops, size_t count)
+{
+	unsigned int form = dwarf_whatform(m->attr);
+
+	return m->variable->is_param && m->c->context->scope->is_entry && count &&
+	       form != DW_FORM_loclistx && form != DW_FORM_sec_offset &&
+	       form != DW_FORM_data4 && form != DW_FORM_data8 &&
+	       (ops[0].atom == DW_OP_fbreg || (ops[0].atom >= DW_OP_breg0 && ops[0].atom <= DW_OP_breg31));
+}
+
+struct expr *check_location(struct checker *c, const struct debuginfo_variable *variable, int pos)
+{
+	struct machine m = {.c = c, .variable = variable, .pos = pos};
+	const struct type *type = variable->type;
+	Dwarf_Die die = variable->die;
+	Dwarf_Attribute attr;
+	Dwarf_Op *ops;
+	size_t count;
+
+	if (type->kind == TYPE_VOID || (!type->size && type->kind != TYPE_ARRAY))
+		return refuse(&m, "its type is not known"), NULL;
+	m.attr = dwarf_attr_integrate(&die, DW_AT_location, &attr);
+	if (!m.attr)
+		return constant_value(&m);
+	if (dwarf_getlocation_addr(m.attr, c->context->scope->addr, &ops, &count, 1) < 1 || !count)
+		return optimised_out(&m), NULL;
+	if (is_not_stored_yet(&m, ops, count))
+		return check_argument(c, variable, pos);
+	for (size_t i = 0; i < count; i++)
+		if (ops[i].atom == DW_OP_piece || ops[i].atom == DW_OP_bit_piece)
+			return composite(&m, ops, count, type);
+	return run_simple(&m, ops, count) ? NULL : result(&m, type);
+}

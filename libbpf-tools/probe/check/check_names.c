@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * What a name means at a probe: parameters, argN, retval, args, ctx->register and the $names.
+ */
+#include <blazesym-lite.h>
+#include <elf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "types/btf.h"
+#include "probe/check/checker.h"
+#include "types/debuginfo.h"
+
+#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+
+/* Without a signature that tells how many there are. */
+#define MAX_ARGS 8
+
+#define COMM_SIZE 16		/* TASK_COMM_LEN of include/linux/sched.h */
+
+struct known_var {
+	struct known_var *next;
+	struct var var;
+};
+
+/*
+ * Where a function finds its integer arguments: System V psABI for AMD64, 3.2.3; AAPCS64, 6.8.2; Go's
+ * internal ABI since 1.17 (src/cmd/compile/abi-internal.md), whose strings and slices are two and
+ * three arguments, and whose arguments on the stack depend on the types of all others. Registers
+ * are numbered as bsl_reg_get() does.
+ */
+static const struct convention {
+	int machine;
+	bool is_go;
+	int regs[16];
+	unsigned int reg_count;
+	int stack_offset;	/* of the first one on the stack, at the function's entry; -1: not known */
+	int retval;
+} conventions[] = {
+	{EM_X86_64, false, {5, 4, 1, 2, 8, 9}, 6, 8, 0},
+	{EM_AARCH64, false, {0, 1, 2, 3, 4, 5, 6, 7}, 8, 0, 0},
+	{EM_X86_64, true, {0, 3, 2, 5, 4, 8, 9, 10, 11}, 9, -1, 0},
+	{EM_AARCH64, true, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, 16, -1, 0},
+};
+
+enum var_type { VAR_U32, VAR_U64, VAR_TEXT, VAR_POINTER };
+
+static const struct {
+	const char *name;
+	enum var_where where;
+	enum var_type type;
+} specials[] = {
+	{"$pid", VAR_PID, VAR_U32},
+	{"$tid", VAR_PID, VAR_U32},
+	{"$tgid", VAR_TGID, VAR_U32},
+	{"$uid", VAR_UID, VAR_U32},
+	{"$gid", VAR_GID, VAR_U32},
+	{"$cpu", VAR_CPU, VAR_U32},
+	{"$nsecs", VAR_NSECS, VAR_U64},
+	{"$comm", VAR_COMM, VAR_TEXT},
+	{"$task", VAR_TASK, VAR_POINTER},
+	{"$latency", VAR_LATENCY, VAR_U64},
+};
+
+static const struct type task_struct = {.kind = TYPE_STRUCT, .name = "struct task_struct"};
+
+/* ---- suggestions ---------------------------------------------------------------------------- */
+
+void suggestion_add(struct suggestion *s, const char *name)
+{
+	size_t len = strlen(s->wanted);
+	unsigned int limit = s->best ? s->distance - 1 : (unsigned int)(len + 2) / 3;
+	unsigned int distance = bsl_edit_distance(s->wanted, name, limit);
+
+	if (!distance || distance > limit || distance >= len)
+		return;
+	s->best = name;
+	s->distance = distance;
+}
+
+const char *suggestion_text(const struct suggestion *s, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	if (s->best)
+		snprintf(buf, size, " (did you mean '%s'?)", s->best);
+	return buf;
+}
+
+/* ---- vars ----------------------------------------------------------------------------------- */
+
+static struct var *find_var(struct checker *c, const char *name)
+{
+	for (struct known_var *v = c->vars; v; v = v->next)
+		if (strcmp(v->var.name, name) == 0)
+			return &v->var;
+	return NULL;
+}
+
+static struct var *new_var(struct checker *c, const char *name, enum var_where where,
+			   const struct type *type)
+{
+	struct known_var *v = type ? arena_alloc(c->arena, sizeof(*v)) : NULL;
+
+	if (!v)
+		return NULL;
+	v->var = (struct var){.name = name, .where = where, .type = type};
+	v->next = c->vars;
+	c->vars = v;
+	return &v->var;
+}
+
+static const struct convention *convention_of(struct checker *c, int pos)
+{
+	for (size_t i = 0; i < ROWS(conventions); i++)
+		if (conventions[i].machine == c->context->machine &&
+		    conventions[i].is_go == c->context->is_go)
+			return &conventions[i];
+	return check_fail(c, pos, "functions' arguments are not known on this machine (ELF machine %d)",
+			  c->context->machine);
+}
+
+/* A var in a register. */
+static struct var *register_var(struct checker *c, const char *name, int reg, int pos,
+				const struct type *type)
+{
+	const struct bsl_reg *row = bsl_reg_get(c->context->machine, reg);
+	struct var *var;
+
+	if (!row)
+		return check_fail(c, pos, "%s is in a register that is not known", name);
+	var = new_var(c, name, VAR_REG, type);
+	if (var)
+		var->offset = row->pt_regs_offset;
+	return var;
+}
+
+struct expr *check_register_value(struct checker *c, int reg, int pos)
+{
+	const struct bsl_reg *row = bsl_reg_get(c->context->machine, reg);
+	char name[64], *copy;
+	struct var *var;
+	struct expr *e;
+
+	snprintf(name, sizeof(name), "ctx->%s", row ? row->name : "?");
+	var = row ? find_var(c, name) : NULL;
+	if (!var) {
+		copy = arena_strndup(c->arena, name, strlen(name));
+		var = copy ? register_var(c, copy, reg, pos, type_unknown()) : NULL;
+	}
+	e = var ? check_new_expr(c, EXPR_NAME, pos, var->type, NULL, NULL) : NULL;
+	if (!e)
+		return NULL;
+	e->var = var;
+	e->text = var->name;
+	e->len = strlen(var->name);
+	return e;
+}
+
+/* The index-th integer argument (from 0) at a function's entry. */
+static struct var *argument_var(struct checker *c, const char *name, unsigned int index, int pos,
+				const struct type *type)
+{
+	const struct convention *convention = convention_of(c, pos);
+	struct var *var;
+
+	if (!convention)
+		return NULL;
+	if (index < convention->reg_count)
+		return register_var(c, name, convention->regs[index], pos, type);
+	if (convention->stack_offset < 0)
+		return check_fail(c, pos, "%s is not in a register: Go's arguments on the stack are not known", name);
+	if (c->spec->offset)
+		return check_fail(c, pos,
+				  "%s is on the stack, where it can be found only at the function's entry",
+				  name);
+	var = new_var(c, name, VAR_STACK, type);
+	if (var)
+		var->offset = convention->stack_offset + 8 * (int)(index - convention->reg_count);
+	return var;
+}
+
+/* What is in an 8-byte slot of the context. */
+static struct var *slot_var(struct checker *c, const char *name, int32_t offset, const struct type *type)
+{
+	struct var *var = new_var(c, name, VAR_SLOT, type);
+
+	if (var)
+		var->offset = offset;
+	return var;
+}
+
+/*
+ * The i-th parameter that the context knows. One passed by value in a structure takes a place of its own
+ * kind, which moves those behind it.
+ */
+static struct var *known_param_var(struct checker *c, const char *name, unsigned int i, int pos)
+{
+	const struct probe_context *context = c->context;
+	const struct type *type = context->params[i].type;
+	unsigned int floats = 0;
+
+	for (unsigned int j = 0; j <= i; j++) {
+		if (context->params[j].type->kind == TYPE_STRUCT ||
+		    context->params[j].type->kind == TYPE_ARRAY)
+			return check_fail(c, pos, "%s can't be read: parameter %u is a whole %s, passed by value",
+					  name, j + 1, context->params[j].type->name);
+		floats += context->params[j].type->kind == TYPE_FLOAT;
+	}
+	if (type->kind == TYPE_FLOAT || floats)
+		return check_fail(c, pos, "%s can't be read: parameters of type %s come in no register of ours",
+				  name, type->name);
+	if (context->has_slots)
+		return slot_var(c, name, context->params[i].slot, type);
+	return argument_var(c, name, i, pos, type);
+}
+
+/* The i-th parameter of the signature. */
+static struct var *param_var(struct checker *c, const char *name, unsigned int i, int pos)
+{
+	unsigned int index = 0;
+
+	if (c->param_types[i]->kind == TYPE_FLOAT)
+		return check_fail(c, pos,
+				  "%s is of type %s: floating-point arguments can't be read", name,
+				  c->param_types[i]->name);
+	/* Floating-point ones have registers of their own. */
+	for (unsigned int j = 0; j < i; j++)
+		index += c->param_types[j]->kind != TYPE_FLOAT;
+	if (c->context->has_slots && index < c->context->param_count)
+		return slot_var(c, name, c->context->params[index].slot, c->param_types[i]);
+	return argument_var(c, name, index, pos, c->param_types[i]);
+}
+
+/* ---- argN ----------------------------------------------------------------------------------- */
+
+bool check_argument_number(const char *name, unsigned int *number)
+{
+	if (strncmp(name, "arg", 3) != 0 || !name[3] ||
+	    strspn(name + 3, "0123456789") != strlen(name + 3))
+		return false;
+	*number = strlen(name + 3) < 4 ? (unsigned int)atoi(name + 3) : 0;
+	return true;
+}
+
+static struct var *entry_argument(struct checker *c, const char *name, unsigned int number, int pos)
+{
+	unsigned int count = c->spec->param_count, floats = 0;
+	unsigned int most = count > MAX_ARGS ? count : MAX_ARGS;
+
+	if (!number || number > most)
+		return check_fail(c, pos, "'%s' is not known: arguments are arg1 to arg%u", name, most);
+	if (number <= count)
+		return param_var(c, name, number - 1, pos);
+	if (!count && c->context->has_params && !c->context->scope && number <= c->context->param_count)
+		return known_param_var(c, name, number - 1, pos);
+	if (c->context->has_slots)
+		return check_fail(c, pos, "'%s' is not known: %s has %u parameter%s", name, c->spec->func,
+				  c->context->param_count, c->context->param_count == 1 ? "" : "s");
+	for (unsigned int i = 0; i < count; i++)
+		floats += c->param_types[i]->kind == TYPE_FLOAT;
+	return argument_var(c, name, number - 1 - floats, pos, type_unknown());
+}
+
+static struct var *usdt_argument(struct checker *c, const char *name, unsigned int number, int pos)
+{
+	const struct bsl_usdt *usdt = c->context->usdt;
+	const struct bsl_usdt_arg *arg;
+	unsigned int count = usdt ? usdt->nargs : 0;
+	struct var *var;
+
+	if (count > BSL_USDT_MAX_ARGS)
+		count = BSL_USDT_MAX_ARGS;
+	if (!count)
+		return check_fail(c, pos, "'%s' is not known: the probe %s has no arguments", name,
+				  c->spec->func);
+	if (!number || number > count)
+		return check_fail(c, pos, "'%s' is not known: the probe %s has %u argument%s (%s)",
+				  name, c->spec->func, count, count == 1 ? "" : "s",
+				  usdt->args_text ? usdt->args_text : "");
+	arg = &usdt->args[number - 1];
+	if (arg->kind == BSL_ARG_UNSUPPORTED)
+		return check_fail(c, pos, "'%s' can't be read: it is %s", name,
+				  arg->why ? arg->why : "of an unknown form");
+	if (arg->is_float)
+		return check_fail(c, pos, "'%s' is a floating-point value, which can't be read", name);
+	var = new_var(c, name, VAR_USDT_ARG, type_int(arg->size, arg->is_signed));
+	if (var) {
+		var->usdt_arg = arg;
+		var->usdt_addr = usdt->addr;
+	}
+	return var;
+}
+
+/* ---- looking up ----------------------------------------------------------------------------- */
+
+/* What a user would call the place. */
+static const char *place(const struct checker *c)
+{
+	return c->spec->func[0] ? c->spec->func : "the function";
+}
+
+static struct var *special_var(struct checker *c, const char *name, size_t row, int pos)
+{
+	const struct type *type = NULL;
+	struct var *var;
+
+	switch (specials[row].type) {
+	case VAR_U32:
+		type = type_int(4, false);
+		break;
+	case VAR_U64:
+		type = type_int(8, false);
+		break;
+	case VAR_TEXT:
+		type = type_array(c->arena, type_char(), COMM_SIZE);
+		break;
+	case VAR_POINTER:
+		if (c->context->types)
+			type = btf_types_find(c->context->types, task_struct.name, strlen(task_struct.name));
+		type = type_pointer(c->arena, type ? type : &task_struct, SPACE_KERNEL);
+		break;
+	}
+	var = new_var(c, name, specials[row].where, type);
+	if (specials[row].where != VAR_LATENCY)
+		return var;
+	if (c->spec->kind != SPEC_RETURN)
+		return check_fail(c, pos, "'$latency' is known at a function's return only (r:)");
+	return check_keep_var(c, var, VAR_LATENCY, pos);
+}
+
+static struct var *retval_var(struct checker *c, const char *name, int pos)
+{
+	const struct type *type = c->context->has_params ? c->context->retval_type : NULL;
+	const struct convention *convention;
+
+	if (c->spec->kind != SPEC_RETURN)
+		return check_fail(c, pos, "'%s' is known at a function's return only (r:)", name);
+	if (type && type->kind == TYPE_VOID)
+		return check_fail(c, pos, "%s returns nothing", c->spec->func);
+	if (type && !type_is_scalar(type))
+		return check_fail(c, pos, "%s returns a whole %s, which can't be read", c->spec->func,
+				  type->name);
+	if (c->context->has_slots)
+		return slot_var(c, name, c->context->retval_slot, type ? type : type_unknown());
+	if (type) {
+		convention = convention_of(c, pos);
+		return convention ? register_var(c, name, convention->retval, pos, type) : NULL;
+	}
+	convention = convention_of(c, pos);
+	return convention ? register_var(c, name, convention->retval, pos, type_unknown()) : NULL;
+}
+
+static struct var *args_var(struct checker *c, const char *name, int pos)
+{
+	if (c->spec->kind != SPEC_TRACEPOINT)
+		return check_fail(c, pos, "'args' is known at tracepoints only (t:); here there is %s",
+				  c->spec->kind == SPEC_RETURN ? "retval, arg1, arg2, ..." : "arg1, arg2, ...");
+	if (!c->context->record)
+		return check_fail(c, pos, "the fields of %s:%s are not known", c->spec->category,
+				  c->spec->func);
+	return new_var(c, name, VAR_CTX_ADDR,
+		       type_pointer(c->arena, c->context->record, SPACE_CTX));
+}
+
+/* The index of the parameter, or -1. */
+static int find_param(const struct spec *spec, const char *name)
+{
+	for (unsigned int i = 0; i < spec->param_count; i++)
+		if (strcmp(spec->params[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+/* The index of the parameter that the context knows, or -1; a signature hides them. */
+static int find_known_param(const struct checker *c, const char *name)
+{
+	for (unsigned int i = 0; !c->spec->has_signature && i < c->context->param_count; i++)
+		if (name[0] && strcmp(c->context->params[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+static const char *known_names(const struct checker *c)
+{
+	switch (c->spec->kind) {
+	case SPEC_ENTRY:
+		return "arg1 to arg8, ";
+	case SPEC_RETURN:
+		return "retval, $latency, arg1 to arg8, ";
+	case SPEC_TRACEPOINT:
+		return "args->FIELD, ";
+	case SPEC_USDT:
+		if (c->context->usdt && c->context->usdt->nargs)
+			return "arg1, arg2, ... of the probe, ";
+		break;
+	}
+	return "";
+}
+
+/* No name of this place: find out what was meant. */
+static struct var *unknown_name(struct checker *c, const char *name, int pos)
+{
+	static const char *const others[] = {"arg1", "retval", "args", "ctx", "$retval"};
+	const struct spec *spec = c->spec;
+	struct suggestion near = {.wanted = name};
+	uint32_t offset;
+	char buf[80];
+
+	if (spec->kind == SPEC_TRACEPOINT && c->context->record &&
+	    type_find_member(c->context->record, name, strlen(name), &offset))
+		return check_fail(c, pos, "'%s' is not known here (did you mean 'args->%s'?)", name,
+				  name);
+	for (unsigned int i = 0; i < spec->param_count; i++)
+		suggestion_add(&near, spec->params[i].name);
+	for (unsigned int i = 0; !spec->has_signature && i < c->context->param_count; i++)
+		suggestion_add(&near, c->context->params[i].name);
+	check_scope_suggest(c, &near);
+	if (c->context->scope && spec->file && name[0] != '$')
+		return check_fail(c, pos, "'%s' is not seen at %s:%u as compiled into %s%s", name, spec->file,
+				  spec->line, debuginfo_scope_name(c->context->scope),
+				  suggestion_text(&near, buf, sizeof(buf)));
+	if (!near.best && (spec->param_count || c->context->has_params) && name[0] != '$')
+		return check_fail(c, pos, "'%s' is not a parameter of %s", name, place(c));
+	if (near.best)
+		return check_fail(c, pos, "'%s' is not a parameter of %s%s", name, place(c),
+				  suggestion_text(&near, buf, sizeof(buf)));
+	for (size_t i = 0; i < ROWS(specials); i++)
+		suggestion_add(&near, specials[i].name);
+	for (size_t i = 0; i < ROWS(others); i++)
+		suggestion_add(&near, others[i]);
+	if (near.best)
+		return check_fail(c, pos, "'%s' is not known here%s", name,
+				  suggestion_text(&near, buf, sizeof(buf)));
+	if (spec->kind == SPEC_ENTRY && name[0] != '$' && !spec->has_addr)
+		return check_fail(c, pos,
+				  "'%s' is not known here: write the function's signature, as in "
+				  "%s(int %s), or use arg1, arg2, ...", name, place(c), name);
+	return check_fail(c, pos,
+			  "'%s' is not known here; there are %s$pid $tgid $uid $gid $cpu $comm $nsecs "
+			  "$task", name, known_names(c));
+}
+
+struct expr *check_constant(struct checker *c, const struct expr *e)
+{
+	const struct type *type;
+	unsigned int number;
+	uint64_t value;
+
+	if (!c->context->types || e->text[0] == '$' || find_param(c->spec, e->text) >= 0 ||
+	    find_known_param(c, e->text) >= 0 || check_argument_number(e->text, &number) ||
+	    !strcmp(e->text, "args") || !strcmp(e->text, "retval") || !strcmp(e->text, "ctx"))
+		return NULL;
+	type = btf_types_constant(c->context->types, e->text, &value);
+	return type ? check_new_int(c, e->pos, type_int(type->size, type->is_signed), value) : NULL;
+}
+
+/* A function's parameter or argument as it is at the entry; NULL and no error: the name is none. */
+static struct var *function_var(struct checker *c, const char *name, int pos)
+{
+	int param = find_param(c->spec, name), known = find_known_param(c, name);
+	unsigned int number;
+
+	if (param >= 0)
+		return param_var(c, name, (unsigned int)param, pos);
+	if (known >= 0)
+		return known_param_var(c, name, (unsigned int)known, pos);
+	if (check_argument_number(name, &number) && (c->spec->kind == SPEC_ENTRY || c->spec->kind == SPEC_RETURN))
+		return entry_argument(c, name, number, pos);
+	return NULL;
+}
+
+/* A name that isn't in c->vars yet. */
+static struct var *resolve_name(struct checker *c, const char *name, int pos)
+{
+	struct var *var = function_var(c, name, pos);
+	unsigned int number;
+
+	if (c->diag->text[0])
+		return NULL;
+	if (var && c->spec->kind == SPEC_RETURN && !c->context->keeps_params)
+		return check_keep_var(c, var, VAR_ENTRY, pos);
+	if (var)
+		return var;
+	for (size_t i = 0; i < ROWS(specials); i++)
+		if (strcmp(specials[i].name, name) == 0)
+			return special_var(c, name, i, pos);
+	if (strcmp(name, "retval") == 0 || strcmp(name, "$retval") == 0)
+		return retval_var(c, name, pos);
+	if (strcmp(name, "args") == 0)
+		return args_var(c, name, pos);
+	if (strcmp(name, "ctx") == 0 && c->spec->kind != SPEC_TRACEPOINT)
+		return check_fail(c, pos, c->context->has_slots ? "the registers are not known here" :
+				  "ctx stands for the registers: write ctx->REGISTER, as in ctx->%s",
+				  c->context->machine == EM_AARCH64 ? "x0" : "di");
+	if (!check_argument_number(name, &number))
+		return unknown_name(c, name, pos);
+	if (c->spec->kind == SPEC_TRACEPOINT)
+		return check_fail(c, pos,
+				  "'%s' is not known at a tracepoint: write args->FIELD", name);
+	return usdt_argument(c, name, number, pos);
+}
+
+const struct var *check_name(struct checker *c, const struct expr *e)
+{
+	struct var *var = find_var(c, e->text);
+
+	return var ? var : resolve_name(c, e->text, e->pos);
+}
+
+const struct var *check_register(struct checker *c, const struct expr *e, bool *is_register)
+{
+	char name[64];
+	char *copy;
+	int reg;
+
+	*is_register = c->spec->kind != SPEC_TRACEPOINT && !c->context->has_slots && e->arrow && e->a->kind == EXPR_NAME &&
+		       strcmp(e->a->text, "ctx") == 0 && find_param(c->spec, "ctx") < 0;
+	if (!*is_register)
+		return NULL;
+	reg = bsl_reg_find(c->context->machine, e->text);
+	if (reg < 0)
+		return check_fail(c, e->pos, "'%s' is not a register of this machine", e->text);
+	snprintf(name, sizeof(name), "ctx->%s", e->text);
+	if (find_var(c, name))
+		return find_var(c, name);
+	copy = arena_strndup(c->arena, name, strlen(name));
+	return copy ? register_var(c, copy, reg, e->pos, type_unknown()) : NULL;
+}

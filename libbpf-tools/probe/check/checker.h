@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * What check's files share. Functions that return a pointer return NULL for an error, which the diag
+ * then tells; if the diag is empty it was -ENOMEM.
+ */
+#ifndef PROBE_CHECK_CHECKER_H
+#define PROBE_CHECK_CHECKER_H
+
+#include "types/arena.h"
+#include "probe/check/check.h"
+
+struct checker {
+	struct arena *arena;
+	struct diag *diag;
+	const struct spec *spec;
+	const struct probe_context *context;
+	const struct type **param_types;	/* of spec->params */
+	struct known_var *vars;			/* those used so far: one var a name */
+	struct checked *checked;		/* the result */
+	struct check_kept *kept;		/* parameters kept for the return, see check_entry.c */
+};
+
+/* diag_error() for functions that return pointers. */
+#define check_fail(c, pos, ...) (diag_error((c)->diag, pos, __VA_ARGS__), (void *)0)
+
+/* ---- check_names.c ---- */
+
+/* The var that an EXPR_NAME stands for. */
+const struct var *check_name(struct checker *c, const struct expr *e);
+/* arg1, arg2, ...: its number, 0 for "arg0" and all too large ones; false if the name is no such. */
+bool check_argument_number(const char *name, unsigned int *number);
+/* The enumerator that a name is where the kernel's types are known, as an integer; NULL and no error: none. */
+struct expr *check_constant(struct checker *c, const struct expr *e);
+/* The register of ctx->NAME; NULL and no error if e isn't of that form, see *is_register. */
+const struct var *check_register(struct checker *c, const struct expr *e, bool *is_register);
+
+/* The contents of a register by bsl_reg_get()'s number, of type_unknown(). */
+struct expr *check_register_value(struct checker *c, int reg, int pos);
+
+/* The nearest of several names to a wrong one. */
+struct suggestion {
+	const char *wanted;
+	const char *best;	/* NULL: none is near */
+	unsigned int distance;
+};
+
+void suggestion_add(struct suggestion *s, const char *name);
+/* " (did you mean 'x'?)", or "" if nothing is near. Returns buf. */
+const char *suggestion_text(const struct suggestion *s, char *buf, size_t size);
+
+/* ---- check_scope.c: names by DWARF ---- */
+
+/* A name of the program, with its value as it is at the probed place; NULL and no error: it has none of that name. */
+struct expr *check_scope_name(struct checker *c, const struct expr *e);
+/* What has `size` bytes at an offset in pieces, as `type`. */
+struct expr *check_piece(struct checker *c, int pos, struct expr *pieces, uint32_t offset,
+			 const struct type *type);
+/* Put the program's names near to a wrong one. */
+void check_scope_suggest(struct checker *c, struct suggestion *near);
+
+/* ---- check_entry.c ---- */
+
+/*
+ * At a return: have a probe at the entry keep what `var` is there, and make var stand for that (where: VAR_ENTRY), or for
+ * the time since (VAR_LATENCY).
+ */
+struct var *check_keep_var(struct checker *c, struct var *var, enum var_where where, int pos);
+/* The same for a parameter's value of any type, as it is at the entry. */
+struct expr *check_keep(struct checker *c, const char *name, struct expr *value);
+
+/* ---- check_location.c ---- */
+
+struct debuginfo_variable;
+
+/* The value of a variable at the probed place. */
+struct expr *check_location(struct checker *c, const struct debuginfo_variable *variable, int pos);
+
+/* ---- check_argument.c ---- */
+
+/* A parameter where the calling convention puts it, at the function's entry. */
+struct expr *check_argument(struct checker *c, const struct debuginfo_variable *variable, int pos);
+/* A structure that the function returns, at its return. */
+struct expr *check_result(struct checker *c, const char *name, int pos);
+
+/* ---- check_object.c ---- */
+
+/* %O; the strings that the object points to become fields behind it, up to `most` altogether. 0, -EINVAL, -ENOMEM. */
+int check_object_field(struct checker *c, struct field *field, const struct expr *arg,
+		       struct checked *checked, unsigned int most);
+/* Would it find all that it needs at this place? */
+bool check_is_printable(struct checker *c, const struct expr *arg);
+/* A string that is a structure, at an offset in e: its bytes and their number. 0, -EINVAL or -ENOMEM. */
+int check_text_field(struct checker *c, struct field *field, struct expr *e, uint32_t offset,
+		     const struct type_text *text);
+
+/* ---- check_default.c ---- */
+
+/* Without a format, and where the types are known: go on with a copy of the spec that has one. 0 or -ENOMEM. */
+int check_default_format(struct checker *c);
+
+/* ---- check_types.c ---- */
+
+/* Where a pointer points to if nothing tells otherwise. */
+enum type_space check_default_space(const struct probe_context *context);
+/* A written type; its outermost pointer points to `space` unless __user was written. */
+const struct type *check_type_name(struct checker *c, const struct type_name *name,
+				   enum type_space space);
+/* A structure of which only the name was known, as the kernel defines it, where it may be the kernel's. */
+const struct type *check_known_struct(struct checker *c, const struct type *type);
+/* Resolve the types of the signature. 0, -EINVAL or -ENOMEM. */
+int check_params(struct checker *c);
+
+bool check_is_integer(const struct type *type);
+/* Are values of both types the same bits in a register? is_unknown doesn't matter. */
+bool check_same_type(const struct type *a, const struct type *b);
+
+/* ---- check_nodes.c: typed nodes, folded as they are made ---- */
+
+struct expr *check_new_int(struct checker *c, int pos, const struct type *type, uint64_t value);
+/* e converted to a scalar type: e itself if it needs nothing. */
+struct expr *check_convert(struct checker *c, struct expr *e, const struct type *type);
+/* The same, but the result's type is exactly `type`. */
+struct expr *check_cast_to(struct checker *c, struct expr *e, const struct type *type);
+/* C's integer promotions. */
+struct expr *check_promote(struct checker *c, struct expr *e);
+/* The type of C's usual arithmetic conversions of two promoted operands. */
+const struct type *check_usual_type(const struct type *a, const struct type *b);
+struct expr *check_new_unary(struct checker *c, int pos, enum expr_op op, const struct type *type,
+			     struct expr *a);
+/* Operands are converted already. */
+struct expr *check_new_binary(struct checker *c, int pos, enum expr_op op, const struct type *type,
+			      struct expr *a, struct expr *b);
+struct expr *check_new_expr(struct checker *c, enum expr_kind kind, int pos,
+			    const struct type *type, struct expr *a, struct expr *b);
+/* A pointer plus `count` (of any integer type) times `size` bytes, as a pointer to `target`. */
+struct expr *check_advance(struct checker *c, int pos, struct expr *pointer, struct expr *count,
+			   uint64_t size, const struct type *target);
+/*
+ * May a value of `type` be read through this pointer? In the context only a constant place may; says
+ * what is wrong.
+ */
+bool check_context_place(struct checker *c, int pos, const struct expr *pointer,
+			 const struct type *type);
+/* What is at a pointer plus an offset; a pointer within the context must be a constant place. */
+struct expr *check_new_deref(struct checker *c, int pos, struct expr *pointer, uint32_t offset,
+			     const struct type *type);
+
+/* ---- check_expr.c ---- */
+
+/* Any expression: its type may be an array or a structure too, where C has an lvalue. */
+struct expr *check_expr(struct checker *c, const struct expr *e);
+/* A scalar: arrays decay to pointers; pointers into the context are let through. */
+struct expr *check_operand(struct checker *c, const struct expr *e);
+/* A scalar that can be computed with. */
+struct expr *check_value(struct checker *c, const struct expr *e);
+/* What %s and STRCMP take: a pointer to char, or an array of char as it is. */
+struct expr *check_string(struct checker *c, const struct expr *e, const char *what);
+
+/* The expression as written, shortened, for messages. Returns buf. */
+#define CHECK_TEXT_SIZE 80
+const char *check_text(const struct expr *e, char *buf, size_t size);
+
+#endif /* CHECK_CHECKER_H */

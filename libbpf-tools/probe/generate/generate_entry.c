@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * What a return knows of its entry: a probe at the entry keeps the values that are wanted, under a
+ * key that only this call has; the probe at the return takes them out again.
+ *
+ * The key is { owner, frame, place }. Normally the owner is the thread and the frame its stack pointer, so that calls in
+ * each other differ, and whoever leaves a function by longjmp(), an exception or its death leaves a
+ * value behind that the next call with this frame writes over. The map forgets what was used longest ago, so that
+ * such values don't pile up. A goroutine moves between threads and its stack moves in memory: there the owner is
+ * its g, and the frame the distance from its stack's upper end (g.stack.hi).
+ */
+#include <blazesym-lite.h>
+#include <elf.h>
+#include <string.h>
+
+#include "probe/generate/generate_private.h"
+
+#define KEY_OWNER 0
+#define KEY_FRAME 8
+#define KEY_PLACE 16
+
+uint32_t generate_entry_size(unsigned int count)
+{
+	return 8 * (1 + count);
+}
+
+_Static_assert(KEY_PLACE + 8 == GENERATE_ENTRY_KEY_SIZE, "the key's parts are all of it");
+
+/* offsetof(g, stack.hi): "stack describes the actual stack memory", first in g (src/runtime/runtime2.go). */
+#define GO_STACK_HI 8
+
+/* DWARF's numbers of what differs (see bsl_reg_get()), and what a return pops off the stack. */
+static const struct machine {
+	int machine;
+	int stack_pointer;
+	int go_g;		/* Go's abi-internal.md */
+	int return_size;
+} machines[] = {
+	{EM_X86_64, 7, 14, 8},
+	{EM_AARCH64, 31, 28, 0},
+};
+
+/* A value is { u64 valid; u64 kept[] }. */
+#define VALUE_VALID 0
+#define VALUE_KEPT 8
+
+static int load_register(struct generator *g, int reg)
+{
+	int v = code_new_vreg(g->code);
+
+	code_load(g->code, 8, v, g->ctx, (int16_t)bsl_reg_get(g->record->checked->context->machine, reg)->pt_regs_offset);
+	return v;
+}
+
+static void pass_buffer(struct generator *g, int reg, int buffer)
+{
+	code_mov(g->code, reg, BPF_REG_10);
+	code_alu_imm(g->code, BPF_ADD, true, reg, buffer);
+}
+
+/* The goroutine and where on its stack; jumps to failed if that can't be told. */
+static void gen_go_key(struct generator *g, const struct machine *m, int key, int failed)
+{
+	struct code *c = g->code;
+	int owner = load_register(g, m->go_g), frame, sp;
+
+	code_comment(c, "key: goroutine, depth of its stack");
+	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_OWNER), owner);
+	pass_buffer(g, BPF_REG_1, key + KEY_FRAME);
+	code_mov_imm(c, BPF_REG_2, 8);
+	code_mov(c, BPF_REG_3, owner);
+	code_alu_imm(c, BPF_ADD, true, BPF_REG_3, GO_STACK_HI);
+	code_call(c, BPF_FUNC_probe_read_user, 3);
+	code_jump_if_imm(c, BPF_JNE, BPF_REG_0, 0, failed);
+	frame = code_new_vreg(c);
+	code_load(c, 8, frame, BPF_REG_10, (int16_t)(key + KEY_FRAME));
+	sp = load_register(g, m->stack_pointer);
+	code_alu(c, BPF_SUB, true, frame, sp);
+	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_FRAME), frame);
+}
+
+static int gen_frame(struct generator *g, const struct machine *m, bool is_return)
+{
+	struct code *c = g->code;
+	int v;
+
+	switch (g->opts->frame) {
+	case GENERATE_FRAME_CONTEXT:
+		/* Moving half a pointer makes it a number for the verifier; no stack is as large. */
+		v = code_new_vreg(c);
+		code_alu(c, BPF_MOV, false, v, g->ctx);
+		return v;
+	case GENERATE_FRAME_NONE:
+		v = code_new_vreg(c);
+		code_mov_imm(c, v, 0);
+		return v;
+	default:
+		v = load_register(g, m->stack_pointer);
+		if (is_return && m->return_size && g->opts->frame == GENERATE_FRAME_STACK)
+			code_alu_imm(c, BPF_ADD, true, v, -m->return_size);
+		return v;
+	}
+}
+
+/* A function's RET instructions are several places: the probe is the place, by a number that no place has. */
+static uint64_t probe_as_place(const struct generator *g)
+{
+	return 1ull << 32 | g->opts->probe;
+}
+
+/* The key of this call, on the stack; jumps to failed if it can't be told. */
+static int gen_key(struct generator *g, bool is_return, int failed)
+{
+	int key = code_new_buffer(g->code, GENERATE_ENTRY_KEY_SIZE), place = code_new_vreg(g->code), thread;
+	const struct machine *m = machines;
+	struct code *c = g->code;
+
+	if (g->record->checked->context->machine == EM_AARCH64)
+		m++;
+	if (g->opts->frame == GENERATE_FRAME_GO) {
+		gen_go_key(g, m, key, failed);
+		code_mov_imm(c, place, probe_as_place(g));
+		code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_PLACE), place);
+		return key;
+	}
+	code_comment(c, "key: thread, frame, place");
+	/* In no PID namespace: there a thread may have no number. */
+	code_call(c, BPF_FUNC_get_current_pid_tgid, 0);
+	thread = code_new_vreg(c);
+	code_mov(c, thread, BPF_REG_0);
+	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_OWNER), thread);
+	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_FRAME), gen_frame(g, m, is_return));
+	if (g->opts->frame == GENERATE_FRAME_SITE) {
+		/* None of these functions ends in another, so that no two have one frame. */
+		code_mov_imm(c, place, probe_as_place(g));
+	} else if (g->opts->place_is_cookie) {
+		code_mov(c, BPF_REG_1, g->ctx);
+		code_call(c, BPF_FUNC_get_attach_cookie, 1);
+		code_mov(c, place, BPF_REG_0);
+	} else {
+		code_mov_imm(c, place, g->opts->place);
+	}
+	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_PLACE), place);
+	return key;
+}
+
+/* The map refused, as a lock could not be had at once: what an earlier call left under this key needs none. */
+static void gen_keep_in_place(struct generator *g, int key, int values, unsigned int size)
+{
+	struct code *c = g->code;
+	int kept = code_new_vreg(c);
+
+	code_comment(c, "in the place of what was left there");
+	code_mov_map_fd(c, BPF_REG_1, g->opts->entry_fd);
+	pass_buffer(g, BPF_REG_2, key);
+	code_call(c, BPF_FUNC_map_lookup_elem, 2);
+	code_mov(c, kept, BPF_REG_0);
+	code_jump_if_imm(c, BPF_JEQ, kept, 0, g->drop);
+	for (unsigned int at = 0; at < size; at += 8) {
+		int v = code_new_vreg(c);
+
+		code_load(c, 8, v, BPF_REG_10, (int16_t)(values + (int)at));
+		code_store(c, 8, kept, (int16_t)at, v);
+	}
+}
+
+void generate_keep(struct generator *g)
+{
+	const struct checked *checked = g->record->checked;
+	unsigned int count = checked->entry_count, most = g->opts->entry_most > count ? g->opts->entry_most : count;
+	unsigned int size = generate_entry_size(most);
+	int key = gen_key(g, false, g->drop), values = code_new_buffer(g->code, size);
+	struct code *c = g->code;
+
+	g->fault = g->drop;
+	code_store_imm(c, 8, BPF_REG_10, (int16_t)(values + VALUE_VALID), 1);
+	/* The map's values have room for the probe that keeps most. */
+	for (unsigned int i = count; i < most; i++)
+		code_store_imm(c, 8, BPF_REG_10, (int16_t)(values + VALUE_KEPT + 8 * (int)i), 0);
+	for (unsigned int i = 0; i < count; i++)
+		code_store(c, 8, BPF_REG_10, (int16_t)(values + VALUE_KEPT + 8 * (int)i),
+			   generate_value(g, checked->entry_values[i]));
+	code_comment(c, "keep them until the return");
+	code_mov_map_fd(c, BPF_REG_1, g->opts->entry_fd);
+	pass_buffer(g, BPF_REG_2, key);
+	pass_buffer(g, BPF_REG_3, values);
+	code_mov_imm(c, BPF_REG_4, BPF_ANY);
+	code_call(c, BPF_FUNC_map_update_elem, 4);
+	code_jump_if_imm(c, BPF_JEQ, BPF_REG_0, 0, g->drop);
+	gen_keep_in_place(g, key, values, generate_entry_size(count));
+}
+
+/*
+ * Copied, since the map may use the place of what was deleted for another call at once. Marked as taken, so that nobody takes
+ * it for another call's even if the map can't delete it, as a lock could not be had.
+ */
+void generate_recall(struct generator *g)
+{
+	unsigned int count = g->record->checked->entry_count;
+	struct code *c = g->code;
+	int missing = code_new_label(c), end = code_new_label(c), kept = code_new_vreg(c);
+	int valid = code_new_vreg(c), key;
+
+	g->entry_values = code_new_buffer(c, 8 * count);
+	g->entry_found = code_new_vreg(c);
+	for (unsigned int i = 0; i < count; i++)
+		code_store_imm(c, 8, BPF_REG_10, (int16_t)(g->entry_values + 8 * (int)i), 0);
+	key = gen_key(g, true, missing);
+	code_comment(c, "the values kept at the entry");
+	code_mov_map_fd(c, BPF_REG_1, g->opts->entry_fd);
+	pass_buffer(g, BPF_REG_2, key);
+	code_call(c, BPF_FUNC_map_lookup_elem, 2);
+	code_mov(c, kept, BPF_REG_0);
+	code_jump_if_imm(c, BPF_JEQ, kept, 0, missing);
+	code_load(c, 8, valid, kept, VALUE_VALID);
+	code_jump_if_imm(c, BPF_JEQ, valid, 0, missing);
+	code_store_imm(c, 8, kept, VALUE_VALID, 0);
+	for (unsigned int i = 0; i < count; i++) {
+		int v = code_new_vreg(c);
+
+		code_load(c, 8, v, kept, (int16_t)(VALUE_KEPT + 8 * i));
+		code_store(c, 8, BPF_REG_10, (int16_t)(g->entry_values + 8 * (int)i), v);
+	}
+	code_mov_map_fd(c, BPF_REG_1, g->opts->entry_fd);
+	pass_buffer(g, BPF_REG_2, key);
+	code_call(c, BPF_FUNC_map_delete_elem, 2);
+	code_mov_imm(c, g->entry_found, 1);
+	code_jump(c, end);
+	code_label(c, missing);
+	code_comment(c, "nothing was kept: count it");
+	generate_count(g, g->opts->entry_missed_fd);
+	code_mov_imm(c, g->entry_found, 0);
+	code_label(c, end);
+}

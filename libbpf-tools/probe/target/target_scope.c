@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * What a program's DWARF adds to its places: lines of the source, and what names mean at each place.
+ */
+#include "probe/target/target_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "types/arena.h"
+#include "types/debuginfo.h"
+
+/* Each place has its own types, and a program that prints by them: not for all functions of a library. */
+#define MAX_TYPED_PLACES 64
+
+/* ---- debug files ---------------------------------------------------------------------------- */
+
+void target_load_debug(const struct target_opts *opts, struct target *target)
+{
+	char root[64] = "";
+
+	if (opts->pid)
+		snprintf(root, sizeof(root), "/proc/%d/root", (int)opts->pid);
+	if (bsl_elf_load_debug(target->elf, root, target->file.display) == -ENOENT && *root)
+		bsl_elf_load_debug(target->elf, "", target->file.display);
+}
+
+/* ---- lines ---------------------------------------------------------------------------------- */
+
+struct line_search {
+	const struct spec *spec;
+	struct target *target;
+};
+
+static int add_line(const struct bsl_dwarf_place *found, void *ctx)
+{
+	struct line_search *search = ctx;
+	struct target_place place = {.offset = found->offset};
+	char name[300];
+
+	if (found->offset == UINT64_MAX)
+		return 0;
+	snprintf(name, sizeof(name), "%s:%u", search->spec->file, search->spec->line);
+	place.name = arena_strndup(search->spec->arena, name, strlen(name));
+	return place.name ? target_add_place(search->target, &place) : -ENOMEM;
+}
+
+int target_resolve_line(const struct spec *spec, struct target *target, struct diag *diag)
+{
+	struct line_search search = {spec, target};
+	int found = bsl_elf_find_line(target->elf, spec->file, spec->line, add_line, &search);
+
+	if (found == -ENODATA)
+		return diag_error(diag, spec->func_pos,
+				  "%s has no DWARF, which tells lines: compile it with -g, or install its debug file",
+				  target->file.display);
+	if (found < 0)
+		return found;
+	if (!target->place_count)
+		return diag_error(diag, spec->func_pos, "%s has no code for %s:%u", target->file.display,
+				  spec->file, spec->line);
+	return 0;
+}
+
+/* ---- inlined functions ---------------------------------------------------------------------- */
+
+static int add_inlined(const struct bsl_dwarf_place *found, void *ctx)
+{
+	struct line_search *search = ctx;
+	struct target_place place = {.offset = found->offset, .name = search->spec->func};
+
+	return found->offset == UINT64_MAX ? 0 : target_add_place(search->target, &place);
+}
+
+int target_resolve_inlined(const struct spec *spec, unsigned int flags, struct target *target, struct diag *diag)
+{
+	struct line_search search = {spec, target};
+	int found;
+
+	if (spec->is_pattern || spec->offset)
+		return 0;
+	found = bsl_elf_find_inlined(target->elf, spec->func, flags, add_inlined, &search);
+	if (found <= 0 || !target->place_count)
+		return found;
+	if (spec->kind == SPEC_RETURN)
+		return diag_error(diag, spec->func_pos, "%s was inlined wherever it is called, and has no return: p: probes where it begins",
+				  spec->func);
+	target->is_inlined = true;
+	log_info("%s: %s was inlined, at %zu places", spec->text, spec->func, target->place_count);
+	return found;
+}
+
+/* ---- contexts ------------------------------------------------------------------------------- */
+
+static bool is_register(const char *name)
+{
+	return !strcmp(name, "ctx") ||
+	       (!strncmp(name, "arg", 3) && name[3] && strspn(name + 3, "0123456789") == strlen(name + 3));
+}
+
+static bool expr_wants(const struct expr *e)
+{
+	if (!e)
+		return false;
+	if (e->kind == EXPR_NAME && (e->text[0] != '$' || !strcmp(e->text, "$retval")) && !is_register(e->text))
+		return true;
+	if ((e->kind == EXPR_CAST || e->kind == EXPR_SIZEOF) && e->type_name && e->type_name->len &&
+	    !type_basic(e->type_name->base, e->type_name->len))
+		return true;
+	return expr_wants(e->a) || expr_wants(e->b) || expr_wants(e->c);
+}
+
+/* Only who uses names or types pays for reading them. */
+static bool spec_wants(const struct spec *spec)
+{
+	bool wants = expr_wants(spec->predicate) || expr_wants(spec->measure) || (!spec->has_format && !spec->has_signature);
+
+	for (unsigned int i = 0; i < spec->arg_count && !wants; i++)
+		wants = expr_wants(spec->args[i]);
+	return wants;
+}
+
+static int describe(const struct spec *spec, struct debuginfo_scope *scope, struct probe_context *context)
+{
+	struct context_param *params;
+	unsigned int count = 0;
+
+	while (debuginfo_scope_param(scope, count))
+		count++;
+	params = arena_alloc(spec->arena, (count + 1) * sizeof(*params));
+	if (!params)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < count; i++) {
+		const struct debuginfo_variable *variable = debuginfo_scope_param(scope, i);
+
+		params[i] = (struct context_param){.name = debuginfo_variable_name(variable),
+						   .type = debuginfo_variable_type(variable)};
+	}
+	context->scope = scope;
+	context->has_params = true;
+	context->params = params;
+	context->param_count = count;
+	context->retval_type = debuginfo_scope_retval(scope);
+	return 0;
+}
+
+/* Returns by RET instructions: the entry of the place's function. */
+static struct target_place *entry_of(struct target *target, const struct target_place *place)
+{
+	for (size_t i = 0; i < target->entry_count; i++)
+		if (!strcmp(target->entries[i].name, place->name))
+			return &target->entries[i];
+	return NULL;
+}
+
+/* The context of one place: its own if DWARF knows the function there, else the one that all such share. */
+static int add_scope(const struct spec *spec, struct target *target, const struct probe_context *plain,
+		     struct target_place *place, unsigned int *shared)
+{
+	struct probe_context context = *plain;
+	const struct target_place *entry = target->ret_sites ? entry_of(target, place) : NULL;
+	const char *inlined = target->is_inlined ? spec->func : spec->file ? "" : NULL;
+	struct debuginfo_scope *scope;
+	uint64_t addr;
+	int err = bsl_elf_offset_to_addr(target->elf, entry ? entry->offset : place->offset, &addr);
+
+	if (!err)
+		err = debuginfo_scope_new(target->dwarf, addr, inlined, &scope);
+	if (err == -ENOENT && *shared) {
+		place->context = *shared - 1;
+		return 0;
+	}
+	place->context = target->context_count;
+	if (err == -ENOENT) {
+		*shared = target->context_count + 1;
+		return target_add_context(target, plain);
+	}
+	if (!err)
+		err = describe(spec, scope, &context);
+	return err ? err : target_add_context(target, &context);
+}
+
+static int add_scopes(const struct spec *spec, struct target *target, const struct probe_context *plain)
+{
+	unsigned int shared = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < target->place_count && !err; i++) {
+		struct target_place *place = &target->places[i], *entry;
+
+		/* The returns of one function know the same. */
+		if (target->ret_sites && i && !strcmp(place->name, place[-1].name))
+			place->context = place[-1].context;
+		else
+			err = add_scope(spec, target, plain, place, &shared);
+		entry = entry_of(target, place);
+		if (entry)
+			entry->context = place->context;
+	}
+	return err;
+}
+
+int target_add_contexts(const struct spec *spec, const struct target_opts *opts, struct target *target,
+			const struct probe_context *plain)
+{
+	struct probe_context context = *plain;
+	int err;
+
+	if (!opts->wants_types && !target->is_inlined && !spec_wants(spec))
+		return target_add_context(target, plain);
+	if ((target->ret_sites ? target->entry_count : target->place_count) > MAX_TYPED_PLACES) {
+		/* Who didn't ask for a name misses nothing. */
+		(spec->has_format || spec->predicate ? log_warn : log_info)(
+			"'%s': of more than %d functions the parameters and types aren't looked at; a closer pattern can use them",
+			spec->text, MAX_TYPED_PLACES);
+		return target_add_context(target, plain);
+	}
+	target_load_debug(opts, target);
+	err = debuginfo_types_new(target->elf, &target->dwarf);
+	if (err == -ENODATA) {
+		log_info("%s: %s has no DWARF: names and types are not known", spec->text,
+			 target->file.display);
+		return target_add_context(target, plain);
+	}
+	context.is_relocatable = bsl_elf_type(target->elf) != BSL_ELF_EXEC;
+	return err ? err : add_scopes(spec, target, &context);
+}
