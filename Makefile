@@ -28,6 +28,8 @@ BPF_ARCH  := $(if $(filter x86_64,$(ARCH)),x86,$(ARCH))
 CC       = $(CROSS)gcc
 STRIP    = $(CROSS)strip
 CLANG    ?= clang
+# Version 14: others format a few constructs differently.
+CLANG_FORMAT ?= clang-format-14
 BPFTOOL  ?= $(firstword $(shell command -v bpftool 2>/dev/null) /usr/sbin/bpftool)
 PKGCONF  ?= pkg-config
 WERROR   ?= -Werror
@@ -80,7 +82,7 @@ objs      = $(patsubst %.c,$(1)/%.o,$(2))
 SHARED   := $(BSL_SRC) $(LIB_SRC)
 
 .PHONY: all static demo check check-unit check-asan check-fuzz check-tools targets debian13 fuzz bench \
-	install vmlinux deb clean help prereq
+	install vmlinux deb clean help format check-format
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -255,6 +257,13 @@ deb:
 
 clean:
 	rm -rf $(BUILD)
+
+# Generated files keep the form that their generator gives them.
+FORMATTED = $(shell git ls-files '*.c' '*.h' '*.cc' ':!vmlinux/*/vmlinux.h')
+format:
+	$(Q)$(CLANG_FORMAT) -i $(FORMATTED)
+check-format:
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED) || { echo 'make format' mends this; exit 1; }
 
 help:
 	@sed -n 's/^# \?//; 3,5p' Makefile

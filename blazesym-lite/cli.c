@@ -27,7 +27,7 @@ static struct env {
 	char **addrs;
 	int nr_addrs;
 	enum action action;
-	unsigned int flags;		/* BSL_SYMBOLIZE_* */
+	unsigned int flags; /* BSL_SYMBOLIZE_* */
 	unsigned int find_flags;
 	bool kernel, offsets, json;
 } env;
@@ -51,7 +51,8 @@ static const struct argp_option options[] = {
 	{ "kernel", 'k', NULL, 0, "Of the kernel", 1 },
 	{ "find", OPT_FIND, "NAME", 0,
 	  "Where NAME is: a symbol's name, glob, or demangled name; with -l its inlined copies "
-	  "too; or FILE:LINE", 2 },
+	  "too; or FILE:LINE",
+	  2 },
 	{ "usdt", OPT_USDT, NULL, 0, "USDT sites", 2 },
 	{ "returns", OPT_RETS, "NAME", 0, "Return instructions of the functions named NAME", 2 },
 	{ "lines", 'l', NULL, 0, "Source lines and inlined functions, from DWARF", 3 },
@@ -307,7 +308,7 @@ static int symbolize(const char *path)
 struct scan {
 	struct bsl_elf *elf;
 	const char *display;
-	bool line;		/* what is looked for is FILE:LINE */
+	bool line; /* what is looked for is FILE:LINE */
 	int nr;
 };
 
@@ -365,7 +366,10 @@ static int symbol_found(const struct bsl_symbol *sym, void *ctx)
 static int kernel_symbol_found(const struct bsl_kernel_symbol *sym, void *ctx)
 {
 	const struct bsl_symbol as_symbol = {
-		.name = sym->name, .addr = sym->addr, .size = sym->size, .offset = UINT64_MAX,
+		.name = sym->name,
+		.addr = sym->addr,
+		.size = sym->size,
+		.offset = UINT64_MAX,
 	};
 
 	++*(int *)ctx;
@@ -607,8 +611,8 @@ static int kernel_scan(int *nr)
 
 	err = bsl_kernel_open(&kernel);
 	if (err) {
-		fprintf(stderr, "blazesym-lite: %s\n", err == -EPERM ?
-			bsl_reason_text(BSL_KERNEL_HIDDEN) : strerror(-err));
+		fprintf(stderr, "blazesym-lite: %s\n",
+			err == -EPERM ? bsl_reason_text(BSL_KERNEL_HIDDEN) : strerror(-err));
 		return err;
 	}
 	err = bsl_kernel_find_symbols(kernel, env.pattern, flags, kernel_symbol_found, nr);
@@ -638,7 +642,10 @@ static int scan(const struct bsl_file *file)
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.options = options, .parser = parse_option, .args_doc = "[ADDRESS...]", .doc = doc,
+		.options = options,
+		.parser = parse_option,
+		.args_doc = "[ADDRESS...]",
+		.doc = doc,
 	};
 	struct bsl_file *file = NULL;
 	char reason[1024];

@@ -16,7 +16,7 @@
 #include "io.h"
 
 #define DEBUG_DIR "/usr/lib/debug"
-#define MINI_MAX (256u << 20)	/* of .gnu_debugdata, decompressed */
+#define MINI_MAX (256u << 20) /* of .gnu_debugdata, decompressed */
 
 /* ---- .gnu_debugdata ---- */
 
@@ -92,7 +92,7 @@ void elf_tables_prepare(struct bsl_elf *elf)
 
 /* A file that was found; what it must prove to belong to ours. */
 struct candidate {
-	struct bsl_elf *elf;	/* ours */
+	struct bsl_elf *elf; /* ours */
 	const char *root;
 	bool have_crc;
 	uint32_t crc;

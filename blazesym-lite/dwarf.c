@@ -27,21 +27,21 @@ struct function_range {
 /* The functions of one compilation unit: finding them means walking all of it, so once only. */
 struct unit_index {
 	Dwarf_Off unit;
-	Dwarf_Die code;			/* as unit_code() */
-	struct function_range *ranges;	/* by rising start */
+	Dwarf_Die code;		       /* as unit_code() */
+	struct function_range *ranges; /* by rising start */
 	size_t nr, room;
-	Dwarf_Off last;			/* seen while walking */
+	Dwarf_Off last; /* seen while walking */
 	struct unit_index *next;
 };
 
 struct dwarf_state {
-	void *copy;	/* of a file that isn't mapped by us */
+	void *copy; /* of a file that isn't mapped by us */
 	Elf *elf;
-	char path[PATH_MAX];	/* of elf, as libdw knows it; "" if it doesn't */
-	Dwarf *dwarf;	/* NULL: there is none */
-	Elf *frames_elf;	/* of the file itself, for its .eh_frame, once asked for */
+	char path[PATH_MAX]; /* of elf, as libdw knows it; "" if it doesn't */
+	Dwarf *dwarf;	     /* NULL: there is none */
+	Elf *frames_elf;     /* of the file itself, for its .eh_frame, once asked for */
 	Dwarf_CFI *frames;
-	struct unit_index *units;	/* the one used last comes first */
+	struct unit_index *units; /* the one used last comes first */
 };
 
 static void unit_index_free(struct unit_index *index)
@@ -120,7 +120,8 @@ static Elf *libelf_open(const struct bsl_elf *elf, struct dwarf_state *state)
 	if (elf->fd >= 0)
 		return elf_begin(elf->fd, ELF_C_READ_MMAP_PRIVATE, NULL);
 	state->copy = malloc(elf->size);
-	return state->copy ? elf_memory(memcpy(state->copy, elf->data, elf->size), elf->size) : NULL;
+	return state->copy ? elf_memory(memcpy(state->copy, elf->data, elf->size), elf->size)
+			   : NULL;
 }
 
 static void link_read(int fd, char path[static PATH_MAX])
@@ -184,7 +185,8 @@ static bool is_harmless(const char *path)
  */
 static bool split_is_harmless(const struct dwarf_state *state, Dwarf_Die *skeleton)
 {
-	const char *name = string_attr(skeleton, DW_AT_dwo_name), *slash = strrchr(state->path, '/');
+	const char *name = string_attr(skeleton, DW_AT_dwo_name),
+		   *slash = strrchr(state->path, '/');
 	const char *dir = string_attr(skeleton, DW_AT_comp_dir);
 	int len = slash ? slash - state->path + 1 : 0;
 	char path[PATH_MAX];
@@ -215,7 +217,8 @@ static Dwarf_Die unit_code(const struct dwarf_state *state, Dwarf_Die *unit)
 	/* before libdw is asked for the file: it looks for it only then */
 	if (dwarf_cu_info(unit->cu, NULL, &type, NULL, NULL, NULL, NULL, NULL) ||
 	    type != DW_UT_skeleton || !split_is_harmless(state, unit) ||
-	    dwarf_cu_info(unit->cu, NULL, &type, NULL, &split, NULL, NULL, NULL) || !dwarf_tag(&split))
+	    dwarf_cu_info(unit->cu, NULL, &type, NULL, &split, NULL, NULL, NULL) ||
+	    !dwarf_tag(&split))
 		return self;
 	return split;
 }
@@ -334,8 +337,12 @@ static int functions_collect(struct unit_index *index, Dwarf_Die *parent, unsign
 		case DW_TAG_subprogram:
 			err = ranges_add(index, &die);
 			break;
-		case DW_TAG_namespace: case DW_TAG_structure_type: case DW_TAG_class_type:
-		case DW_TAG_union_type: case DW_TAG_module: case DW_TAG_lexical_block:
+		case DW_TAG_namespace:
+		case DW_TAG_structure_type:
+		case DW_TAG_class_type:
+		case DW_TAG_union_type:
+		case DW_TAG_module:
+		case DW_TAG_lexical_block:
 			break;
 		default:
 			continue;
@@ -393,14 +400,15 @@ static bool function_find(const struct unit_index *index, uint64_t addr, Dwarf_D
 			high = mid;
 	}
 	return low && addr < index->ranges[low - 1].end &&
-	       dwarf_offdie(dwarf_cu_getdwarf(index->code.cu), index->ranges[low - 1].die, function);
+	       dwarf_offdie(dwarf_cu_getdwarf(index->code.cu), index->ranges[low - 1].die,
+			    function);
 }
 
 /* The inlined functions that hold an address, the outermost first. */
 struct inline_chain {
 	Dwarf_Die dies[MAX_DEPTH];
 	size_t nr;
-	Dwarf_Off last;		/* seen while walking */
+	Dwarf_Off last; /* seen while walking */
 };
 
 /* True if something inlined below parent holds the address. */
@@ -528,7 +536,7 @@ struct inline_search {
 	bsl_dwarf_place_fn fn;
 	void *ctx;
 	Dwarf_Die unit;
-	Dwarf_Off last;		/* seen while walking the unit */
+	Dwarf_Off last; /* seen while walking the unit */
 	int nr;
 	bool stopped;
 };
@@ -616,7 +624,11 @@ int bsl_elf_find_inlined(struct bsl_elf *elf, const char *name, unsigned int fla
 			 bsl_dwarf_place_fn fn, void *ctx)
 {
 	struct inline_search search = {
-		.elf = elf, .wanted = name, .flags = flags, .fn = fn, .ctx = ctx,
+		.elf = elf,
+		.wanted = name,
+		.flags = flags,
+		.fn = fn,
+		.ctx = ctx,
 	};
 	Dwarf_CU *unit = NULL;
 	int err = dwarf_open(elf);

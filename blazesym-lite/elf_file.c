@@ -264,7 +264,7 @@ const char *elf_dynsym_version(const struct bsl_elf *elf, size_t i)
 	if (!data || i >= size / sizeof(number))
 		return NULL;
 	memcpy(&number, data + i * sizeof(number), sizeof(number));
-	number &= 0x7fff;	/* the top bit: hidden, written foo@V and not foo@@V */
+	number &= 0x7fff; /* the top bit: hidden, written foo@V and not foo@@V */
 	return number > VER_NDX_GLOBAL ? verdef_name(elf, number) : NULL;
 }
 
@@ -494,8 +494,7 @@ const uint8_t *elf_section_data(const struct bsl_elf *elf, const Elf64_Shdr *shd
 {
 	*size = 0;
 	if (shdr->sh_type == SHT_NOBITS || shdr->sh_type == SHT_NULL ||
-	    (shdr->sh_flags & SHF_COMPRESSED) ||
-	    !elf_bytes(elf, shdr->sh_offset, shdr->sh_size))
+	    (shdr->sh_flags & SHF_COMPRESSED) || !elf_bytes(elf, shdr->sh_offset, shdr->sh_size))
 		return NULL;
 	*size = shdr->sh_size;
 	return elf->data + shdr->sh_offset;
@@ -505,7 +504,10 @@ bool bsl_elf_is_go(const struct bsl_elf *elf)
 {
 	/* .go.buildinfo since Go 1.13; the table is the one thing -s -w and strip can't remove */
 	static const char *const names[] = {
-		".go.buildinfo", ".gopclntab", ".data.rel.ro.gopclntab", ".note.go.buildid",
+		".go.buildinfo",
+		".gopclntab",
+		".data.rel.ro.gopclntab",
+		".note.go.buildid",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -526,13 +528,17 @@ static bool section_has_string(const struct bsl_elf *elf, const char *section, c
 bool bsl_elf_has_exceptions(const struct bsl_elf *elf)
 {
 	static const char *const names[] = {
-		"__cxa_throw", "__gxx_personality_v0", "_Unwind_Resume", "rust_eh_personality",
+		"__cxa_throw",
+		"__gxx_personality_v0",
+		"_Unwind_Resume",
+		"rust_eh_personality",
 	};
 
 	if (!elf_section_by_name(elf, ".gcc_except_table"))
 		return false;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (section_has_string(elf, ".dynstr", names[i]) || section_has_string(elf, ".strtab", names[i]))
+		if (section_has_string(elf, ".dynstr", names[i]) ||
+		    section_has_string(elf, ".strtab", names[i]))
 			return true;
 	return false;
 }
@@ -602,8 +608,8 @@ const void *bsl_elf_data(const struct bsl_elf *elf, uint64_t addr, size_t len)
 bool elf_relatives_each(const struct bsl_elf *elf,
 			bool (*fn)(uint64_t addr, uint64_t value, void *ctx), void *ctx)
 {
-	uint32_t relative =
-		elf->ehdr.e_machine == EM_X86_64 ? R_X86_64_RELATIVE : R_AARCH64_RELATIVE;
+	uint32_t relative = elf->ehdr.e_machine == EM_X86_64 ? R_X86_64_RELATIVE
+							     : R_AARCH64_RELATIVE;
 	const uint8_t *data;
 	Elf64_Rela rela;
 	size_t size;

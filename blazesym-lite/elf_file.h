@@ -25,7 +25,7 @@ struct elf_symtab {
 	size_t nr;
 	bool is64;
 	struct elf_strings strings;
-	const Elf64_Shdr *shdrs;	/* what st_shndx counts */
+	const Elf64_Shdr *shdrs; /* what st_shndx counts */
 	size_t nr_shdrs;
 };
 
@@ -34,8 +34,8 @@ struct symbol_index;
 struct bsl_elf {
 	const uint8_t *data;
 	size_t size;
-	bool mapped;			/* data is ours to munmap(), from: */
-	int fd;				/* -1 if the bytes are somebody's memory */
+	bool mapped; /* data is ours to munmap(), from: */
+	int fd;	     /* -1 if the bytes are somebody's memory */
 	bool is64;
 	dev_t dev;
 	ino_t ino;
@@ -47,23 +47,23 @@ struct bsl_elf {
 	struct elf_strings section_names;
 	struct elf_symtab symtab;
 	struct elf_symtab dynsym;
-	struct elf_symtab plt;		/* the linker's stubs, when an address is asked for */
-	const Elf64_Shdr *versym;	/* .gnu.version, parallel to .dynsym, and .gnu.version_d */
+	struct elf_symtab plt;	  /* the linker's stubs, when an address is asked for */
+	const Elf64_Shdr *versym; /* .gnu.version, parallel to .dynsym, and .gnu.version_d */
 	const Elf64_Shdr *verdef;
-	struct symbol_index *index;	/* NULL until an address is asked for */
-	bool tables_ready;		/* other places were looked in for want of a .symtab */
-	void *made_symtab;		/* what symtab was made of; else it may be borrowed from: */
-	void *mini_data;		/* .gnu_debugdata, decompressed */
-	struct bsl_elf *mini;		/* ... and opened */
-	struct bsl_elf *debug;		/* the separate debug file */
-	struct dwarf_state *dwarf;	/* NULL until a line is asked for */
+	struct symbol_index *index; /* NULL until an address is asked for */
+	bool tables_ready;	    /* other places were looked in for want of a .symtab */
+	void *made_symtab;	    /* what symtab was made of; else it may be borrowed from: */
+	void *mini_data;	    /* .gnu_debugdata, decompressed */
+	struct bsl_elf *mini;	    /* ... and opened */
+	struct bsl_elf *debug;	    /* the separate debug file */
+	struct dwarf_state *dwarf;  /* NULL until a line is asked for */
 	/* frees dwarf; called through here so that who asks for no lines needs no libdw */
 	void (*dwarf_free)(struct dwarf_state *dwarf);
 };
 
 /* A note as in a PT_NOTE segment or SHT_NOTE section. */
 struct elf_note {
-	const char *name;		/* name_size bytes, the NUL included if there is one */
+	const char *name; /* name_size bytes, the NUL included if there is one */
 	size_t name_size;
 	const uint8_t *desc;
 	size_t desc_size;

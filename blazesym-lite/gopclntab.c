@@ -13,28 +13,28 @@
 /* One layout. Header fields are numbered in words behind the 8 bytes that all have in common. */
 struct layout {
 	uint32_t magic;
-	int text_base;		/* -1: entries are addresses */
-	int names, cus;		/* -1: names lie anywhere in the table */
-	int functab;		/* -1: right behind the number of functions */
-	bool narrow;		/* the function table has 32-bit entries, else words */
+	int text_base;	/* -1: entries are addresses */
+	int names, cus; /* -1: names lie anywhere in the table */
+	int functab;	/* -1: right behind the number of functions */
+	bool narrow;	/* the function table has 32-bit entries, else words */
 };
 
 static const struct layout layouts[] = {
-	{ 0xfffffffb, -1, -1, -1, -1, false },	/* 1.2 */
-	{ 0xfffffffa, -1, 2, 3, 6, false },	/* 1.16 */
-	{ 0xfffffff0, 2, 3, 4, 7, true },	/* 1.18 */
-	{ 0xfffffff1, 2, 3, 4, 7, true },	/* 1.20 */
+	{ 0xfffffffb, -1, -1, -1, -1, false }, /* 1.2 */
+	{ 0xfffffffa, -1, 2, 3, 6, false },    /* 1.16 */
+	{ 0xfffffff0, 2, 3, 4, 7, true },      /* 1.18 */
+	{ 0xfffffff1, 2, 3, 4, 7, true },      /* 1.20 */
 };
 
 struct table {
 	struct bsl_elf *elf;
 	const uint8_t *data;
 	size_t size;
-	uint64_t addr;			/* of data */
+	uint64_t addr; /* of data */
 	const struct layout *layout;
-	size_t word;			/* 4 or 8 bytes */
+	size_t word; /* 4 or 8 bytes */
 	uint64_t text_base;
-	const uint8_t *functab;		/* what functions' offsets count from, too */
+	const uint8_t *functab; /* what functions' offsets count from, too */
 	size_t functab_size;
 	size_t nr;
 };
@@ -108,8 +108,8 @@ static bool moduledata_at(struct table *table, uint64_t addr)
 	if (!elf_pointer_get(table->elf, addr + MODULE_NAMES * 8, &names) ||
 	    names != table->addr + header_get(table, table->layout->names) ||
 	    !elf_pointer_get(table->elf, addr + MODULE_TEXT * 8, &text) ||
-	    !elf_pointer_get(table->elf, addr + MODULE_ETEXT * 8, &etext) ||
-	    text >= etext || !in_code(table->elf, text) || !in_code(table->elf, etext))
+	    !elf_pointer_get(table->elf, addr + MODULE_ETEXT * 8, &etext) || text >= etext ||
+	    !in_code(table->elf, text) || !in_code(table->elf, etext))
 		return false;
 	table->text_base = text;
 	return true;
@@ -168,8 +168,8 @@ static bool text_base_find(struct table *table)
 
 static bool functab_find(struct table *table)
 {
-	uint64_t at = table->layout->functab < 0 ? 8 + table->word :
-						   header_get(table, table->layout->functab);
+	uint64_t at = table->layout->functab < 0 ? 8 + table->word
+						 : header_get(table, table->layout->functab);
 	size_t entry = table->layout->narrow ? 8 : 2 * table->word;
 
 	table->nr = header_get(table, 0);
@@ -248,7 +248,10 @@ int gopclntab_read(struct bsl_elf *elf)
 	}
 	elf->made_symtab = syms;
 	elf->symtab = (struct elf_symtab){
-		.data = (const uint8_t *)syms, .nr = table.nr, .is64 = true, .strings = names,
+		.data = (const uint8_t *)syms,
+		.nr = table.nr,
+		.is64 = true,
+		.strings = names,
 	};
 	return 0;
 }

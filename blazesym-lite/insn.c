@@ -15,15 +15,15 @@
 
 /* What follows an opcode. */
 enum {
-	BAD = 0,	/* not an instruction in 64-bit mode */
+	BAD = 0, /* not an instruction in 64-bit mode */
 	NONE = 1,
-	M = 2,		/* ModRM */
-	B = 4,		/* 8-bit immediate */
-	Z = 8,		/* 32 bits, 16 with the prefix 66 */
-	W = 16,		/* 16 bits */
-	V = 32,		/* mov r, imm: as Z, but 64 bits with REX.W */
-	O = 64,		/* moffs: 64 bits, 32 with the prefix 67 */
-	J = 128,	/* branch: 32 bits whatever the prefixes say */
+	M = 2,	 /* ModRM */
+	B = 4,	 /* 8-bit immediate */
+	Z = 8,	 /* 32 bits, 16 with the prefix 66 */
+	W = 16,	 /* 16 bits */
+	V = 32,	 /* mov r, imm: as Z, but 64 bits with REX.W */
+	O = 64,	 /* moffs: 64 bits, 32 with the prefix 67 */
+	J = 128, /* branch: 32 bits whatever the prefixes say */
 };
 
 #define R4(x) x, x, x, x
@@ -32,40 +32,197 @@ enum {
 
 /* One-byte opcodes. Prefixes, 0f, and the test forms of f6 and f7 are dealt with before. */
 static const uint8_t x86_map1[256] = {
-	/* 00 */ R4(M), B, Z, BAD, BAD, R4(M), B, Z, BAD, BAD,
-	/* 10 */ R4(M), B, Z, BAD, BAD, R4(M), B, Z, BAD, BAD,
-	/* 20 */ R4(M), B, Z, BAD, BAD, R4(M), B, Z, BAD, BAD,
-	/* 30 */ R4(M), B, Z, BAD, BAD, R4(M), B, Z, BAD, BAD,
+	/* 00 */ R4(M),
+	B,
+	Z,
+	BAD,
+	BAD,
+	R4(M),
+	B,
+	Z,
+	BAD,
+	BAD,
+	/* 10 */ R4(M),
+	B,
+	Z,
+	BAD,
+	BAD,
+	R4(M),
+	B,
+	Z,
+	BAD,
+	BAD,
+	/* 20 */ R4(M),
+	B,
+	Z,
+	BAD,
+	BAD,
+	R4(M),
+	B,
+	Z,
+	BAD,
+	BAD,
+	/* 30 */ R4(M),
+	B,
+	Z,
+	BAD,
+	BAD,
+	R4(M),
+	B,
+	Z,
+	BAD,
+	BAD,
 	/* 40 */ R16(BAD),
 	/* 50 */ R16(NONE),
-	/* 60 */ BAD, BAD, BAD, M, R4(BAD), Z, M | Z, B, M | B, R4(NONE),
+	/* 60 */ BAD,
+	BAD,
+	BAD,
+	M,
+	R4(BAD),
+	Z,
+	M | Z,
+	B,
+	M | B,
+	R4(NONE),
 	/* 70 */ R16(B),
-	/* 80 */ M | B, M | Z, BAD, M | B, R4(M), R8(M),
-	/* 90 */ R8(NONE), NONE, NONE, BAD, NONE, R4(NONE),
-	/* a0 */ R4(O), R4(NONE), B, Z, NONE, NONE, R4(NONE),
-	/* b0 */ R8(B), R8(V),
-	/* c0 */ M | B, M | B, W, NONE, BAD, BAD, M | B, M | Z,
-	/* c8 */ W | B, NONE, W, NONE, NONE, B, BAD, NONE,
-	/* d0 */ R4(M), BAD, BAD, BAD, NONE, R8(M),
-	/* e0 */ R8(B), J, J, BAD, B, R4(NONE),
-	/* f0 */ BAD, NONE, BAD, BAD, NONE, NONE, M, M, R4(NONE), NONE, NONE, M, M,
+	/* 80 */ M | B,
+	M | Z,
+	BAD,
+	M | B,
+	R4(M),
+	R8(M),
+	/* 90 */ R8(NONE),
+	NONE,
+	NONE,
+	BAD,
+	NONE,
+	R4(NONE),
+	/* a0 */ R4(O),
+	R4(NONE),
+	B,
+	Z,
+	NONE,
+	NONE,
+	R4(NONE),
+	/* b0 */ R8(B),
+	R8(V),
+	/* c0 */ M | B,
+	M | B,
+	W,
+	NONE,
+	BAD,
+	BAD,
+	M | B,
+	M | Z,
+	/* c8 */ W | B,
+	NONE,
+	W,
+	NONE,
+	NONE,
+	B,
+	BAD,
+	NONE,
+	/* d0 */ R4(M),
+	BAD,
+	BAD,
+	BAD,
+	NONE,
+	R8(M),
+	/* e0 */ R8(B),
+	J,
+	J,
+	BAD,
+	B,
+	R4(NONE),
+	/* f0 */ BAD,
+	NONE,
+	BAD,
+	BAD,
+	NONE,
+	NONE,
+	M,
+	M,
+	R4(NONE),
+	NONE,
+	NONE,
+	M,
+	M,
 };
 
 /* Opcodes behind 0f. 38 and 3a are maps of their own; 0f 0f is 3DNow!, its opcode an immediate. */
 static const uint8_t x86_map2[256] = {
-	/* 00 */ M, M, M, M, BAD, NONE, NONE, NONE, NONE, NONE, BAD, NONE, BAD, M, NONE, M | B,
+	/* 00 */ M,
+	M,
+	M,
+	M,
+	BAD,
+	NONE,
+	NONE,
+	NONE,
+	NONE,
+	NONE,
+	BAD,
+	NONE,
+	BAD,
+	M,
+	NONE,
+	M | B,
 	/* 10 */ R16(M),
-	/* 20 */ R4(M), R4(BAD), R8(M),
-	/* 30 */ R4(NONE), NONE, NONE, BAD, NONE, R8(BAD),
+	/* 20 */ R4(M),
+	R4(BAD),
+	R8(M),
+	/* 30 */ R4(NONE),
+	NONE,
+	NONE,
+	BAD,
+	NONE,
+	R8(BAD),
 	/* 40 */ R16(M),
 	/* 50 */ R16(M),
 	/* 60 */ R16(M),
-	/* 70 */ R4(M | B), M, M, M, NONE, M, M, BAD, BAD, R4(M),
+	/* 70 */ R4(M | B),
+	M,
+	M,
+	M,
+	NONE,
+	M,
+	M,
+	BAD,
+	BAD,
+	R4(M),
 	/* 80 */ R16(J),
 	/* 90 */ R16(M),
-	/* a0 */ NONE, NONE, NONE, M, M | B, M, BAD, BAD, NONE, NONE, NONE, M, M | B, M, M, M,
-	/* b0 */ R8(M), M, M, M | B, M, R4(M),
-	/* c0 */ M, M, M | B, M, M | B, M | B, M | B, M, R8(NONE),
+	/* a0 */ NONE,
+	NONE,
+	NONE,
+	M,
+	M | B,
+	M,
+	BAD,
+	BAD,
+	NONE,
+	NONE,
+	NONE,
+	M,
+	M | B,
+	M,
+	M,
+	M,
+	/* b0 */ R8(M),
+	M,
+	M,
+	M | B,
+	M,
+	R4(M),
+	/* c0 */ M,
+	M,
+	M | B,
+	M,
+	M | B,
+	M | B,
+	M | B,
+	M,
+	R8(NONE),
 	/* d0 */ R16(M),
 	/* e0 */ R16(M),
 	/* f0 */ R16(M),
@@ -75,12 +232,12 @@ static const uint8_t x86_map2[256] = {
 struct insn {
 	const uint8_t *code;
 	size_t size;
-	size_t at;		/* what has been read */
+	size_t at; /* what has been read */
 	bool prefix66, prefix67, rex_w;
 	bool is_ret;
-	uint8_t jump;	/* bytes of the displacement that ends it; 0: it is no direct jump */
-	bool is_always;	/* the jump */
-	bool is_indirect;	/* a jump by register or memory */
+	uint8_t jump;	  /* bytes of the displacement that ends it; 0: it is no direct jump */
+	bool is_always;	  /* the jump */
+	bool is_indirect; /* a jump by register or memory */
 };
 
 static bool byte_take(struct insn *insn, uint8_t *byte)
@@ -102,8 +259,15 @@ static bool prefixes_take(struct insn *insn, uint8_t *opcode)
 		case 0x67:
 			insn->prefix67 = true;
 			break;
-		case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65:
-		case 0xf0: case 0xf2: case 0xf3:
+		case 0x26:
+		case 0x2e:
+		case 0x36:
+		case 0x3e:
+		case 0x64:
+		case 0x65:
+		case 0xf0:
+		case 0xf2:
+		case 0xf3:
 			break;
 		case 0x40 ... 0x4f:
 			insn->rex_w = *opcode & 8;
@@ -133,7 +297,9 @@ static int vector_take(struct insn *insn, uint8_t first)
 	switch (map) {
 	case 1:
 		return x86_map2[opcode] & J ? -EINVAL : x86_map2[opcode];
-	case 2: case 5: case 6:
+	case 2:
+	case 5:
+	case 6:
 		return M;
 	case 3:
 		return M | B;
@@ -166,17 +332,23 @@ static int opcode_take(struct insn *insn)
 	switch (opcode) {
 	case 0x0f:
 		return escape_take(insn);
-	case 0x62: case 0xc4: case 0xc5:
+	case 0x62:
+	case 0xc4:
+	case 0xc5:
 		return vector_take(insn, opcode);
-	case 0xf6: case 0xf7:
+	case 0xf6:
+	case 0xf7:
 		/* test r/m, imm: /0 and /1 of a group without immediates */
 		if (insn->at < insn->size && !(insn->code[insn->at] & 0x30))
 			return opcode == 0xf6 ? M | B : M | Z;
 		break;
-	case 0xc2: case 0xc3:
+	case 0xc2:
+	case 0xc3:
 		insn->is_ret = true;
 		break;
-	case 0x70 ... 0x7f: case 0xe0 ... 0xe3: case 0xeb:
+	case 0x70 ... 0x7f:
+	case 0xe0 ... 0xe3:
+	case 0xeb:
 		insn->jump = 1;
 		insn->is_always = opcode == 0xeb;
 		break;
@@ -307,7 +479,8 @@ static int64_t jump_target(const uint8_t *code, uint64_t at, int len, const stru
 int bsl_elf_entry_skip(const struct bsl_elf *elf, uint64_t addr, uint64_t size)
 {
 	static const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
-	const uint8_t *code = bsl_elf_machine(elf) == EM_X86_64 ? bsl_elf_data(elf, addr, size) : NULL;
+	const uint8_t *code = bsl_elf_machine(elf) == EM_X86_64 ? bsl_elf_data(elf, addr, size)
+								: NULL;
 	int len;
 
 	if (!code || size <= sizeof(endbr64) || memcmp(code, endbr64, sizeof(endbr64)))
@@ -340,7 +513,8 @@ static bool arm64_is_tail_jump(const uint8_t *code, uint64_t at, uint64_t size)
 	return (word & 0xfffffc1f) == 0xd61f0000 || (word & 0xfefff800) == 0xd61f0800;
 }
 
-static bool x86_is_tail_jump(const uint8_t *code, uint64_t at, uint64_t size, int len, const struct insn *insn)
+static bool x86_is_tail_jump(const uint8_t *code, uint64_t at, uint64_t size, int len,
+			     const struct insn *insn)
 {
 	int64_t target;
 

@@ -11,7 +11,7 @@
 
 #include "io.h"
 
-#define MAX_LINKS 40	/* as the kernel's MAXSYMLINKS */
+#define MAX_LINKS 40 /* as the kernel's MAXSYMLINKS */
 
 bool io_format(char *out, size_t size, const char *format, ...)
 {
@@ -108,7 +108,7 @@ int io_root(pid_t pid, char root[static IO_ROOT_SIZE])
 
 /* A path being resolved: done, and what is still to be walked. */
 struct walk {
-	char *done;		/* PATH_MAX bytes, starts with root */
+	char *done; /* PATH_MAX bytes, starts with root */
 	size_t root_len;
 	size_t done_len;
 	char rest[PATH_MAX];

@@ -17,8 +17,8 @@
 
 struct kernel_entry {
 	uint64_t addr;
-	uint32_t name;		/* in strings; the module's name follows it */
-	uint32_t order;		/* of the file, among aliases */
+	uint32_t name;	/* in strings; the module's name follows it */
+	uint32_t order; /* of the file, among aliases */
 };
 
 struct bsl_kernel {

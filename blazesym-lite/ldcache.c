@@ -51,7 +51,7 @@ static const struct {
 
 /* Both layouts reduced to what they have in common. */
 struct cache {
-	const uint8_t *strings;	/* what keys and values are counted from */
+	const uint8_t *strings; /* what keys and values are counted from */
 	size_t strings_size;
 	const uint8_t *entries;
 	size_t entry_size;
@@ -136,7 +136,7 @@ int bsl_ldcache_find(const void *data, size_t size, const char *name, int machin
 			flags = machine_flags[i].flags;
 	for (size_t i = 0; i < cache.nr; i++) {
 		const char *key, *path;
-		struct old_entry entry;	/* how an entry of either layout starts */
+		struct old_entry entry; /* how an entry of either layout starts */
 
 		memcpy(&entry, cache.entries + i * cache.entry_size, sizeof(entry));
 		if (entry.flags != flags)

@@ -67,8 +67,10 @@ static bool perms_take(struct cursor *cursor, unsigned int *perms)
 		char set, clear;
 		unsigned int perm;
 	} rows[] = {
-		{ 'r', '-', BSL_MAP_READ }, { 'w', '-', BSL_MAP_WRITE },
-		{ 'x', '-', BSL_MAP_EXEC }, { 's', 'p', BSL_MAP_SHARED },
+		{ 'r', '-', BSL_MAP_READ },
+		{ 'w', '-', BSL_MAP_WRITE },
+		{ 'x', '-', BSL_MAP_EXEC },
+		{ 's', 'p', BSL_MAP_SHARED },
 	};
 
 	*perms = 0;
@@ -131,8 +133,8 @@ static bool line_parse(struct cursor line, struct bsl_map *map, char **paths)
 	if (!number_take(&line, 16, '-', &map->start) || !number_take(&line, 16, ' ', &map->end) ||
 	    !perms_take(&line, &map->perms) || !number_take(&line, 16, ' ', &map->offset) ||
 	    !number_take(&line, 16, ':', &major) || !number_take(&line, 16, ' ', &minor) ||
-	    !number_take(&line, 10, ' ', &map->ino) || major > UINT32_MAX ||
-	    minor > UINT32_MAX || map->end < map->start)
+	    !number_take(&line, 10, ' ', &map->ino) || major > UINT32_MAX || minor > UINT32_MAX ||
+	    map->end < map->start)
 		return false;
 	map->dev_major = major;
 	map->dev_minor = minor;
@@ -220,7 +222,8 @@ static void paths_set_root(struct bsl_maps *maps)
 	for (size_t i = 0; i < maps->nr; i++) {
 		struct bsl_map *map = &maps->maps[i];
 
-		if (map->kind == BSL_MAP_FILE && !strncmp(map->path, root, len) && map->path[len] == '/')
+		if (map->kind == BSL_MAP_FILE && !strncmp(map->path, root, len) &&
+		    map->path[len] == '/')
 			map->path += len;
 	}
 }
@@ -326,8 +329,8 @@ int bsl_map_open_path(const struct bsl_maps *maps, const struct bsl_map *map, ch
 	if (!io_format(path, size, "%s%s", root, map->path))
 		return -ENAMETOOLONG;
 	if (!stat(path, &named)) {
-		if (have_link ? mapped.st_dev == named.st_dev && mapped.st_ino == named.st_ino :
-				map_is_file(map, &named))
+		if (have_link ? mapped.st_dev == named.st_dev && mapped.st_ino == named.st_ino
+			      : map_is_file(map, &named))
 			return 0;
 	}
 	if (!have_link)

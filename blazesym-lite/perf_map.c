@@ -18,13 +18,13 @@
 
 struct perf_entry {
 	uint64_t start, end;
-	uint64_t max_end;	/* of this entry and all before it: how far back to look */
-	uint32_t name;		/* in text */
+	uint64_t max_end; /* of this entry and all before it: how far back to look */
+	uint32_t name;	  /* in text */
 	uint32_t order;
 };
 
 struct bsl_perf_map {
-	char *text;		/* newlines turned into NULs */
+	char *text; /* newlines turned into NULs */
 	struct perf_entry *entries;
 	size_t nr;
 };
@@ -103,8 +103,8 @@ static int map_build(char *text, size_t len, struct bsl_perf_map **out)
 	for (size_t i = 0; i < map->nr; i++) {
 		uint64_t before = i ? map->entries[i - 1].max_end : 0;
 
-		map->entries[i].max_end =
-			map->entries[i].end > before ? map->entries[i].end : before;
+		map->entries[i].max_end = map->entries[i].end > before ? map->entries[i].end
+								       : before;
 	}
 	*out = map;
 	return 0;

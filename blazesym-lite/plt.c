@@ -12,7 +12,7 @@
 
 struct slot {
 	uint64_t addr;
-	uint32_t symbol;	/* in .dynsym */
+	uint32_t symbol; /* in .dynsym */
 };
 
 struct stubs {
@@ -73,8 +73,8 @@ static int slots_read(struct stubs *stubs)
 static const char *slot_name(const struct stubs *stubs, uint64_t addr)
 {
 	const struct slot wanted = { .addr = addr };
-	const struct slot *slot = bsearch(&wanted, stubs->slots, stubs->nr_slots, sizeof(wanted),
-					  slot_compare);
+	const struct slot *slot =
+		bsearch(&wanted, stubs->slots, stubs->nr_slots, sizeof(wanted), slot_compare);
 	Elf64_Sym sym;
 
 	if (!slot || slot->symbol >= stubs->elf->dynsym.nr)
@@ -99,15 +99,19 @@ static int stub_add(struct stubs *stubs, uint64_t addr, uint64_t size, const cha
 	}
 	if (stubs->strings_room - stubs->strings_len < len) {
 		stubs->strings_room = stubs->strings_room * 2 + len;
-		grown = stubs->strings_room <= UINT32_MAX ?
-			realloc(stubs->strings, stubs->strings_room) : NULL;
+		grown = stubs->strings_room <= UINT32_MAX
+				? realloc(stubs->strings, stubs->strings_room)
+				: NULL;
 		if (!grown)
 			return -ENOMEM;
 		stubs->strings = grown;
 	}
 	stubs->syms[stubs->nr++] = (Elf64_Sym){
-		.st_name = stubs->strings_len, .st_info = ELF64_ST_INFO(STB_LOCAL, STT_FUNC),
-		.st_shndx = 1, .st_value = addr, .st_size = size,
+		.st_name = stubs->strings_len,
+		.st_info = ELF64_ST_INFO(STB_LOCAL, STT_FUNC),
+		.st_shndx = 1,
+		.st_value = addr,
+		.st_size = size,
 	};
 	strcpy(stubs->strings + stubs->strings_len, name);
 	strcat(stubs->strings + stubs->strings_len, suffix);
@@ -119,7 +123,7 @@ static int stub_add(struct stubs *stubs, uint64_t addr, uint64_t size, const cha
 static uint64_t x86_slot(const uint8_t *code, size_t size, size_t at, uint64_t addr, size_t *len)
 {
 	int length = bsl_x86_insn_length(code + at, size - at);
-	size_t prefix = length > 0 && code[at] == 0xf2;	/* bnd */
+	size_t prefix = length > 0 && code[at] == 0xf2; /* bnd */
 	int32_t disp;
 
 	*len = length > 0 ? length : 1;
@@ -154,8 +158,8 @@ static int section_scan(struct stubs *stubs, const Elf64_Shdr *shdr)
 	int err = 0;
 
 	for (size_t at = 0; code && at < size && !err; at += len) {
-		uint64_t slot = x86 ? x86_slot(code, size, at, shdr->sh_addr, &len) :
-				      arm64_slot(code, size, at, shdr->sh_addr, &len);
+		uint64_t slot = x86 ? x86_slot(code, size, at, shdr->sh_addr, &len)
+				    : arm64_slot(code, size, at, shdr->sh_addr, &len);
 		const char *name = slot ? slot_name(stubs, slot) : NULL;
 
 		if (name && *name)
@@ -186,7 +190,9 @@ int plt_read(struct bsl_elf *elf)
 		return err;
 	}
 	elf->plt = (struct elf_symtab){
-		.data = (const uint8_t *)stubs.syms, .nr = stubs.nr, .is64 = true,
+		.data = (const uint8_t *)stubs.syms,
+		.nr = stubs.nr,
+		.is64 = true,
 		.strings = { stubs.strings, stubs.strings_len },
 	};
 	return 0;

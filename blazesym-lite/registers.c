@@ -35,14 +35,18 @@ static const struct x86_row x86_rows[] = {
 	{ { "rip", 128 }, "eip", "ip", NULL, NULL },
 };
 
-#define ARM64_X(n) { "x" #n, (n) * 8 }
+#define ARM64_X(n)            \
+	{                     \
+		"x" #n, (n)*8 \
+	}
 
 static const struct bsl_reg arm64_rows[] = {
-	ARM64_X(0), ARM64_X(1), ARM64_X(2), ARM64_X(3), ARM64_X(4), ARM64_X(5), ARM64_X(6),
-	ARM64_X(7), ARM64_X(8), ARM64_X(9), ARM64_X(10), ARM64_X(11), ARM64_X(12), ARM64_X(13),
-	ARM64_X(14), ARM64_X(15), ARM64_X(16), ARM64_X(17), ARM64_X(18), ARM64_X(19), ARM64_X(20),
-	ARM64_X(21), ARM64_X(22), ARM64_X(23), ARM64_X(24), ARM64_X(25), ARM64_X(26), ARM64_X(27),
-	ARM64_X(28), ARM64_X(29), ARM64_X(30), { "sp", 248 }, { "pc", 256 },
+	ARM64_X(0),  ARM64_X(1),    ARM64_X(2),	   ARM64_X(3),	ARM64_X(4),  ARM64_X(5),
+	ARM64_X(6),  ARM64_X(7),    ARM64_X(8),	   ARM64_X(9),	ARM64_X(10), ARM64_X(11),
+	ARM64_X(12), ARM64_X(13),   ARM64_X(14),   ARM64_X(15), ARM64_X(16), ARM64_X(17),
+	ARM64_X(18), ARM64_X(19),   ARM64_X(20),   ARM64_X(21), ARM64_X(22), ARM64_X(23),
+	ARM64_X(24), ARM64_X(25),   ARM64_X(26),   ARM64_X(27), ARM64_X(28), ARM64_X(29),
+	ARM64_X(30), { "sp", 248 }, { "pc", 256 },
 };
 
 #define ROWS(array) (sizeof(array) / sizeof((array)[0]))
@@ -72,7 +76,7 @@ static bool x86_find(const char *name, size_t len, struct register_name *out)
 			uint8_t size, shift;
 		} names[] = {
 			{ row->reg.name, 8, 0 }, { row->dword, 4, 0 }, { row->word, 2, 0 },
-			{ row->byte, 1, 0 }, { row->high, 1, 8 },
+			{ row->byte, 1, 0 },	 { row->high, 1, 8 },
 		};
 
 		for (size_t j = 0; j < ROWS(names); j++) {

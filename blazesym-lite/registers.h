@@ -7,10 +7,10 @@
 
 /* What an assembler name stands for. */
 struct register_name {
-	int reg;	/* numbered as in blazesym-lite.h; BSL_REG_NONE: always zero (xzr, riz) */
-	uint8_t size;	/* bytes of it that the name means */
-	uint8_t shift;	/* bits below these: 8 for %ah */
-	bool is_float;	/* a floating-point or vector register: reg is meaningless */
+	int reg;       /* numbered as in blazesym-lite.h; BSL_REG_NONE: always zero (xzr, riz) */
+	uint8_t size;  /* bytes of it that the name means */
+	uint8_t shift; /* bits below these: 8 for %ah */
+	bool is_float; /* a floating-point or vector register: reg is meaningless */
 };
 
 /* Finds `len` bytes of name, without `%`. False if the machine has no such register. */

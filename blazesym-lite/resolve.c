@@ -21,21 +21,27 @@
 /* Where linkers look without a cache: glibc's and musl's, 64 bits first. */
 static const char *const library_dirs[] = {
 #if defined(__x86_64__)
-	"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu",
+	"/lib/x86_64-linux-gnu",
+	"/usr/lib/x86_64-linux-gnu",
 #elif defined(__aarch64__)
-	"/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
+	"/lib/aarch64-linux-gnu",
+	"/usr/lib/aarch64-linux-gnu",
 #endif
-	"/lib64", "/usr/lib64", "/lib", "/usr/local/lib", "/usr/lib",
+	"/lib64",
+	"/usr/lib64",
+	"/lib",
+	"/usr/local/lib",
+	"/usr/lib",
 };
 
 /* One call of bsl_resolve(). */
 struct lookup {
 	const char *name;
 	pid_t pid;
-	char root[IO_ROOT_SIZE];	/* "" or /proc/PID/root */
-	struct bsl_maps *maps;		/* of pid, or NULL */
+	char root[IO_ROOT_SIZE]; /* "" or /proc/PID/root */
+	struct bsl_maps *maps;	 /* of pid, or NULL */
 	int maps_err;
-	int machine, bits;		/* what a library must be made for */
+	int machine, bits; /* what a library must be made for */
 	struct bsl_file *file;
 	char *err;
 	size_t err_size;
@@ -77,8 +83,8 @@ static int file_take(struct lookup *lookup, const char *path, const char *displa
 		}
 		return err;
 	}
-	if (!any_machine && (bsl_elf_machine(elf) != lookup->machine ||
-			     bsl_elf_bits(elf) != lookup->bits)) {
+	if (!any_machine &&
+	    (bsl_elf_machine(elf) != lookup->machine || bsl_elf_bits(elf) != lookup->bits)) {
 		bsl_elf_close(elf);
 		return -ENOENT;
 	}
@@ -130,7 +136,7 @@ static int exe_take(struct lookup *lookup)
 		return lookup_fail(lookup, -ENAMETOOLONG, "the path of %s is too long", link);
 	if (stat(path, &named) || stat(link, &exe) || named.st_dev != exe.st_dev ||
 	    named.st_ino != exe.st_ino)
-		snprintf(path, sizeof(path), "%s", link);	/* deleted, replaced, memfd */
+		snprintf(path, sizeof(path), "%s", link); /* deleted, replaced, memfd */
 	return file_take(lookup, path, text, true);
 }
 
@@ -359,7 +365,11 @@ int bsl_resolve(const char *name, pid_t pid, unsigned int flags, struct bsl_file
 		size_t err_size)
 {
 	struct lookup lookup = {
-		.name = name, .pid = pid, .file = file, .err = err, .err_size = err ? err_size : 0,
+		.name = name,
+		.pid = pid,
+		.file = file,
+		.err = err,
+		.err_size = err ? err_size : 0,
 	};
 	int ret;
 

@@ -19,30 +19,30 @@
 #define MAX_FILES 64
 #define MAX_PROCESSES 64
 #define VDSO_MAX (1u << 20)
-#define REREAD_NS 1000000000ull	/* perf maps and kallsyms: not more often after a miss */
+#define REREAD_NS 1000000000ull /* perf maps and kallsyms: not more often after a miss */
 
 /* An ELF file or vDSO image, opened or found unusable. */
 struct file {
-	uint64_t id;		/* never used twice; 0: a free slot */
+	uint64_t id; /* never used twice; 0: a free slot */
 	uint64_t last_used;
 	dev_t dev;
 	ino_t ino;
 	struct timespec mtime;
-	struct bsl_elf *elf;	/* NULL: see reason */
+	struct bsl_elf *elf; /* NULL: see reason */
 	enum bsl_reason reason;
-	void *image;		/* of a vDSO */
+	void *image; /* of a vDSO */
 };
 
 struct process {
-	pid_t pid;		/* 0: a free slot */
+	pid_t pid; /* 0: a free slot */
 	uint64_t start_time;
 	uint64_t last_used;
-	char root[IO_ROOT_SIZE];	/* as io_root() gives it */
-	struct bsl_maps *maps;	/* NULL: see reason */
+	char root[IO_ROOT_SIZE]; /* as io_root() gives it */
+	struct bsl_maps *maps;	 /* NULL: see reason */
 	enum bsl_reason reason;
-	uint64_t *file_ids;	/* of each mapping, 0: not looked up yet */
+	uint64_t *file_ids; /* of each mapping, 0: not looked up yet */
 	struct bsl_perf_map *perf;
-	uint64_t perf_read_at;	/* ns; 0: never */
+	uint64_t perf_read_at; /* ns; 0: never */
 };
 
 struct garbage {
@@ -52,7 +52,7 @@ struct garbage {
 
 struct bsl_symbolizer {
 	unsigned int flags;
-	uint64_t clock;		/* counts uses */
+	uint64_t clock; /* counts uses */
 	struct file files[MAX_FILES];
 	struct process processes[MAX_PROCESSES];
 	struct bsl_kernel *kernel;
@@ -145,9 +145,13 @@ static uint64_t now_ns(void)
 static enum bsl_reason reason_of(int err)
 {
 	switch (err) {
-	case -ENOENT: case -ENOTDIR: case -ESTALE: case -ENXIO:
+	case -ENOENT:
+	case -ENOTDIR:
+	case -ESTALE:
+	case -ENXIO:
 		return BSL_FILE_GONE;
-	case -EACCES: case -EPERM:
+	case -EACCES:
+	case -EPERM:
 		return BSL_NO_PERMISSION;
 	case -ENOMEM:
 		return BSL_NO_MEMORY;
@@ -631,9 +635,9 @@ int bsl_symbolize_kernel(struct bsl_symbolizer *symbolizer, const uint64_t *addr
 			location->size = sym.size;
 			location->module = kernel_module(symbolizer, sym.module);
 		} else {
-			location->reason = symbolizer->kernel ? BSL_NO_SYMBOL :
-					   symbolizer->kernel_err == -ENOMEM ? BSL_NO_MEMORY :
-									       BSL_KERNEL_HIDDEN;
+			location->reason = symbolizer->kernel		       ? BSL_NO_SYMBOL
+					   : symbolizer->kernel_err == -ENOMEM ? BSL_NO_MEMORY
+									       : BSL_KERNEL_HIDDEN;
 		}
 	}
 	return 0;

@@ -11,7 +11,7 @@
 
 /* One table entry that is a defined symbol of a wanted type. */
 struct entry {
-	struct bsl_symbol sym;	/* name still carries its version: use name_len */
+	struct bsl_symbol sym; /* name still carries its version: use name_len */
 	size_t name_len;
 	uint16_t section;
 	const struct elf_symtab *tab;
@@ -132,7 +132,7 @@ static bool entry_get(const struct bsl_elf *elf, const struct elf_symtab *tab, s
 	case STB_WEAK:
 		out->bind = BSL_BIND_WEAK;
 		break;
-	default:	/* STB_GLOBAL, STB_GNU_UNIQUE */
+	default: /* STB_GLOBAL, STB_GNU_UNIQUE */
 		out->bind = BSL_BIND_GLOBAL;
 	}
 	entry->section = sym.st_shndx;
@@ -151,7 +151,7 @@ static void offset_fill(const struct bsl_elf *elf, struct bsl_symbol *sym)
 /* A growing set of non-zero 64-bit hashes: what was given to the caller already. */
 struct seen {
 	uint64_t *slots;
-	size_t nr_slots;	/* a power of 2 */
+	size_t nr_slots; /* a power of 2 */
 	size_t nr;
 };
 
@@ -206,15 +206,15 @@ static int seen_add(struct seen *seen, uint64_t hash)
 /* A search in progress. */
 struct search {
 	struct bsl_elf *elf;
-	const char *name;	/* without its version */
+	const char *name; /* without its version */
 	size_t name_len;
-	const char *version;	/* wanted, or NULL */
+	const char *version; /* wanted, or NULL */
 	unsigned int flags;
-	char word[64];		/* for BSL_FIND_DEMANGLED: what a mangled name must hold */
+	char word[64]; /* for BSL_FIND_DEMANGLED: what a mangled name must hold */
 	bsl_symbol_fn fn;
 	void *ctx;
 	struct seen seen;
-	char *copy;		/* of the last name that had to lose its version */
+	char *copy; /* of the last name that had to lose its version */
 	int nr;
 	bool stopped;
 };
@@ -384,7 +384,7 @@ int bsl_elf_find_symbols(struct bsl_elf *elf, const char *name, unsigned int fla
 /* ---- near names ---- */
 
 struct near {
-	const char *name;	/* what we were asked for */
+	const char *name; /* what we were asked for */
 	size_t len;
 	unsigned int limit;
 	char **out;
@@ -460,9 +460,9 @@ int bsl_elf_suggest(struct bsl_elf *elf, const char *name, unsigned int flags, c
 
 struct index_entry {
 	uint64_t addr;
-	uint64_t max_end;	/* of this entry and all before it: how far back to look */
+	uint64_t max_end; /* of this entry and all before it: how far back to look */
 	uint32_t key;
-	uint32_t rank;		/* of several at one address the highest is the best */
+	uint32_t rank; /* of several at one address the highest is the best */
 };
 
 /* The name, cut before its version, of a symbol that has one. Sorted by key. */
@@ -599,8 +599,9 @@ cleanup:
 
 static void index_entry_get(const struct bsl_elf *elf, uint32_t key, struct entry *entry)
 {
-	const struct elf_symtab *tab = key & KEY_DYNSYM ? &elf->dynsym :
-				       key & KEY_PLT ? &elf->plt : &elf->symtab;
+	const struct elf_symtab *tab = key & KEY_DYNSYM ? &elf->dynsym
+				       : key & KEY_PLT	? &elf->plt
+							: &elf->symtab;
 
 	entry_get(elf, tab, key & ~(KEY_DYNSYM | KEY_PLT), BSL_FIND_OBJECTS, entry);
 }
@@ -624,8 +625,8 @@ static void index_symbol_get(const struct bsl_elf *elf, uint32_t key, struct bsl
 		entry.sym.version = NULL;
 	*sym = entry.sym;
 	if (sym->version) {
-		versioned = bsearch(&wanted, index->versioned, index->nr_versioned,
-				    sizeof(wanted), versioned_compare);
+		versioned = bsearch(&wanted, index->versioned, index->nr_versioned, sizeof(wanted),
+				    versioned_compare);
 		if (versioned)
 			sym->name = versioned->name;
 	}
@@ -665,7 +666,7 @@ static bool entry_section_holds(const struct bsl_elf *elf, const struct entry *e
 int bsl_elf_symbol_at(struct bsl_elf *elf, uint64_t addr, struct bsl_symbol *sym)
 {
 	const struct index_entry *sizeless = NULL;
-	bool nearest = true;	/* nothing with a size starts between here and addr */
+	bool nearest = true; /* nothing with a size starts between here and addr */
 	struct entry entry;
 	int err;
 

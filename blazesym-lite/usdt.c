@@ -10,7 +10,7 @@
 
 #include "elf_file.h"
 
-#define NOTE_TYPE 3	/* _SDT_NOTE_TYPE */
+#define NOTE_TYPE 3 /* _SDT_NOTE_TYPE */
 
 static bool string_take(const char **at, const char *end, const char **string)
 {
@@ -70,8 +70,8 @@ static void arg_resolve(struct bsl_elf *elf, struct bsl_usdt_arg *arg)
 		return;
 	}
 	arg->kind = BSL_ARG_UNSUPPORTED;
-	arg->why = place.nr ? "at a symbol that the file has several of" :
-			      "at a symbol that isn't in the file, which may be stripped";
+	arg->why = place.nr ? "at a symbol that the file has several of"
+			    : "at a symbol that isn't in the file, which may be stripped";
 }
 
 static bool note_parse(struct bsl_elf *elf, const struct elf_note *note,

@@ -36,7 +36,7 @@ struct {
 } checks SEC(".maps");
 
 struct seen_key {
-	__u64 who;		/* a process or a control group */
+	__u64 who; /* a process or a control group */
 	__u64 cap;
 };
 
@@ -54,8 +54,8 @@ static __always_inline bool is_repeated(__u64 cap)
 
 	if (unique == CAPABLE_NOT_UNIQUE)
 		return false;
-	key.who = unique == CAPABLE_UNIQUE_CGROUP ? bpf_get_current_cgroup_id() :
-						    bpf_get_current_pid_tgid() >> 32;
+	key.who = unique == CAPABLE_UNIQUE_CGROUP ? bpf_get_current_cgroup_id()
+						  : bpf_get_current_pid_tgid() >> 32;
 	return bpf_map_update_elem(&seen, &key, &value, BPF_NOEXIST);
 }
 

@@ -14,26 +14,46 @@
 
 /* include/uapi/linux/capability.h */
 static const char *const cap_names[] = {
-	"CAP_CHOWN", "CAP_DAC_OVERRIDE",
-	"CAP_DAC_READ_SEARCH", "CAP_FOWNER",
-	"CAP_FSETID", "CAP_KILL",
-	"CAP_SETGID", "CAP_SETUID",
-	"CAP_SETPCAP", "CAP_LINUX_IMMUTABLE",
-	"CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST",
-	"CAP_NET_ADMIN", "CAP_NET_RAW",
-	"CAP_IPC_LOCK", "CAP_IPC_OWNER",
-	"CAP_SYS_MODULE", "CAP_SYS_RAWIO",
-	"CAP_SYS_CHROOT", "CAP_SYS_PTRACE",
-	"CAP_SYS_PACCT", "CAP_SYS_ADMIN",
-	"CAP_SYS_BOOT", "CAP_SYS_NICE",
-	"CAP_SYS_RESOURCE", "CAP_SYS_TIME",
-	"CAP_SYS_TTY_CONFIG", "CAP_MKNOD",
-	"CAP_LEASE", "CAP_AUDIT_WRITE",
-	"CAP_AUDIT_CONTROL", "CAP_SETFCAP",
-	"CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN",
-	"CAP_SYSLOG", "CAP_WAKE_ALARM",
-	"CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ",
-	"CAP_PERFMON", "CAP_BPF",
+	"CAP_CHOWN",
+	"CAP_DAC_OVERRIDE",
+	"CAP_DAC_READ_SEARCH",
+	"CAP_FOWNER",
+	"CAP_FSETID",
+	"CAP_KILL",
+	"CAP_SETGID",
+	"CAP_SETUID",
+	"CAP_SETPCAP",
+	"CAP_LINUX_IMMUTABLE",
+	"CAP_NET_BIND_SERVICE",
+	"CAP_NET_BROADCAST",
+	"CAP_NET_ADMIN",
+	"CAP_NET_RAW",
+	"CAP_IPC_LOCK",
+	"CAP_IPC_OWNER",
+	"CAP_SYS_MODULE",
+	"CAP_SYS_RAWIO",
+	"CAP_SYS_CHROOT",
+	"CAP_SYS_PTRACE",
+	"CAP_SYS_PACCT",
+	"CAP_SYS_ADMIN",
+	"CAP_SYS_BOOT",
+	"CAP_SYS_NICE",
+	"CAP_SYS_RESOURCE",
+	"CAP_SYS_TIME",
+	"CAP_SYS_TTY_CONFIG",
+	"CAP_MKNOD",
+	"CAP_LEASE",
+	"CAP_AUDIT_WRITE",
+	"CAP_AUDIT_CONTROL",
+	"CAP_SETFCAP",
+	"CAP_MAC_OVERRIDE",
+	"CAP_MAC_ADMIN",
+	"CAP_SYSLOG",
+	"CAP_WAKE_ALARM",
+	"CAP_BLOCK_SUSPEND",
+	"CAP_AUDIT_READ",
+	"CAP_PERFMON",
+	"CAP_BPF",
 	"CAP_CHECKPOINT_RESTORE",
 };
 
@@ -59,7 +79,9 @@ static const struct argp_option arguments[] = {
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
-	const struct options_switch switches[] = { { 'K', &env->kernel_stack }, { 'U', &env->user_stack }, { 'x', &env->extra } };
+	const struct options_switch switches[] = { { 'K', &env->kernel_stack },
+						   { 'U', &env->user_stack },
+						   { 'x', &env->extra } };
 
 	if (options_switch_on(switches, sizeof(switches) / sizeof(switches[0]), key))
 		return 0;
@@ -120,7 +142,8 @@ static void print_stack(struct env *env, const struct stack *frames, int32_t siz
 	stack.is_cut = stack.count == CAPABLE_STACK_MAX;
 	stack.first_is_exact = true;
 	if (output_is_json(env->tool.output))
-		stack_json(env->names, &stack, stack.tgid ? "user_stack" : "kernel_stack", env->tool.output);
+		stack_json(env->names, &stack, stack.tgid ? "user_stack" : "kernel_stack",
+			   env->tool.output);
 	else
 		stack_print(env->names, &stack, false, env->tool.output);
 }
@@ -218,19 +241,22 @@ static int attach(void *ctx)
 {
 	struct env *env = ctx;
 	const struct capable_bpf *skel = env->skel;
-	const struct tool_tracepoint traced = { skel->progs.check_traced, NULL, "cap_capable", false };
+	const struct tool_tracepoint traced = { skel->progs.check_traced, NULL, "cap_capable",
+						false };
 	int err;
 
 	err = attach_kprobe(env, skel->progs.check_ends, true);
 	err = err ?: attach_kprobe(env, skel->progs.check_begins, false);
 	if (!err)
 		return 0;
-	log_info("no kprobes on cap_capable (%s): using its tracepoint, which doesn't tell what is audited",
-		 strerror(-err));
+	log_info(
+		"no kprobes on cap_capable (%s): using its tracepoint, which doesn't tell what is audited",
+		strerror(-err));
 	attach_set_close(&env->tool.attached);
 	err = tool_attach_tracepoints(&env->tool, &traced, 1);
 	if (err == -ENOENT)
-		log_error("this kernel has neither kprobes nor the tracepoint capability:cap_capable (6.14)");
+		log_error(
+			"this kernel has neither kprobes nor the tracepoint capability:cap_capable (6.14)");
 	return err;
 }
 

@@ -5,7 +5,7 @@
 #ifndef CAPABLE_H
 #define CAPABLE_H
 
-#define CAPABLE_STACK_MAX 127	/* PERF_MAX_STACK_DEPTH */
+#define CAPABLE_STACK_MAX 127 /* PERF_MAX_STACK_DEPTH */
 
 enum capable_unique {
 	CAPABLE_NOT_UNIQUE,
@@ -20,14 +20,14 @@ struct capable_event {
 	__u32 tid;
 	__u32 uid;
 	__s32 cap;
-	__s32 result;		/* 0: granted, or a negative errno */
-	__s32 options;		/* CAP_OPT_ of include/linux/security.h; -1: unknown */
-	__s32 kernel_size;	/* of the stacks, in bytes, or the negative errno of walking one */
+	__s32 result;	   /* 0: granted, or a negative errno */
+	__s32 options;	   /* CAP_OPT_ of include/linux/security.h; -1: unknown */
+	__s32 kernel_size; /* of the stacks, in bytes, or the negative errno of walking one */
 	__s32 user_size;
-	__u32 size;		/* of this record */
+	__u32 size; /* of this record */
 	__u32 unused;
 	char comm[16];
-	__u64 addresses[2 * CAPABLE_STACK_MAX];	/* the kernel's, then the user's */
+	__u64 addresses[2 * CAPABLE_STACK_MAX]; /* the kernel's, then the user's */
 };
 
 #define CAPABLE_NOAUDIT 2

@@ -24,11 +24,11 @@ struct scratch {
 	struct execsnoop_event event;
 	__u32 slot;
 	bool done;
-	__u64 start;		/* of the walk's part of the text */
+	__u64 start; /* of the walk's part of the text */
 	struct dentry *dentry;
 	struct vfsmount *at;
 	__u64 argv;
-	__u64 arg;		/* the next piece of the current argument; 0: go to the next one */
+	__u64 arg; /* the next piece of the current argument; 0: go to the next one */
 };
 
 #define EVENTS_SCRATCH_SIZE sizeof(struct scratch)
@@ -53,7 +53,7 @@ struct pending {
 	__u64 argv;
 	struct mm_struct *mm;
 	__s32 dirfd;
-	__u32 place;	/* of the file among the arguments; argv follows */
+	__u32 place; /* of the file among the arguments; argv follows */
 	char comm[16];
 };
 
@@ -177,7 +177,8 @@ __noinline int walk_cwd(__u32 slot)
 	return 0;
 }
 
-static __always_inline __u64 add_cwd(struct scratch *scratch, struct task_struct *task, __u64 offset)
+static __always_inline __u64 add_cwd(struct scratch *scratch, struct task_struct *task,
+				     __u64 offset)
 {
 	struct execsnoop_event *event = &scratch->event;
 	__u32 slot = scratch->slot;

@@ -38,9 +38,11 @@ static const struct argp_option arguments[] = {
 	{ "ppid", 'P', "PID", 0, "Only descendants of process PID, of any degree", 0 },
 	{ "max-args", KEY_MAX_ARGS, "N", 0, "Show at most N arguments (512)", 0 },
 	{ "cwd", KEY_CWD, NULL, 0, "Print the current directory", 0 },
-	{ "cgroup-name", KEY_CGROUP_NAME, NULL, 0, "Print the control group's name (a container's id)", 0 },
+	{ "cgroup-name", KEY_CGROUP_NAME, NULL, 0,
+	  "Print the control group's name (a container's id)", 0 },
 	{ "old-comm", KEY_OLD_COMM, NULL, 0, "Print the name that the process had before", 0 },
-	{ "count", KEY_COUNT, NULL, 0, "Print only how often each program was executed, at the end", 0 },
+	{ "count", KEY_COUNT, NULL, 0, "Print only how often each program was executed, at the end",
+	  0 },
 	{},
 };
 
@@ -64,11 +66,15 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
 	const struct options_switch switches[] = {
-		{ 'T', &env->print.time }, { 't', &env->print.timestamp },
-		{ 'U', &env->print.uid }, { 'x', &env->print.fails },
-		{ 'q', &env->print.quote }, { KEY_CWD, &env->print.cwd },
+		{ 'T', &env->print.time },
+		{ 't', &env->print.timestamp },
+		{ 'U', &env->print.uid },
+		{ 'x', &env->print.fails },
+		{ 'q', &env->print.quote },
+		{ KEY_CWD, &env->print.cwd },
 		{ KEY_CGROUP_NAME, &env->print.cgroup },
-		{ KEY_OLD_COMM, &env->print.old_comm }, { KEY_COUNT, &env->count },
+		{ KEY_OLD_COMM, &env->print.old_comm },
+		{ KEY_COUNT, &env->count },
 	};
 
 	if (options_switch_on(switches, sizeof(switches) / sizeof(switches[0]), key))
@@ -117,8 +123,8 @@ static int handle_event(void *ctx, const void *data, size_t size)
 		return -EINVAL;
 	if (!is_wanted(env, &record))
 		return 0;
-	return env->count ? exec_count_add(&env->programs, &record) :
-			    exec_print_record(&env->print, &record);
+	return env->count ? exec_count_add(&env->programs, &record)
+			  : exec_print_record(&env->print, &record);
 }
 
 static void print_header(void *ctx)
@@ -212,13 +218,16 @@ static void close_object(void *ctx)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = { .options = arguments,
-					  .parser = parse_argument,
-					  .args_doc = "[-- COMMAND [ARG...]]",
-					  .doc = "Show programs being executed, with their arguments." };
-	static const char *const types[] = { "task_struct", "mm_struct", "linux_binprm", "css_set",
-					     "cgroup", "kernfs_node", "fs_struct", "vfsmount",
-					     "mount", "dentry", "nsproxy", "mnt_namespace" };
+	static const struct argp argp = {
+		.options = arguments,
+		.parser = parse_argument,
+		.args_doc = "[-- COMMAND [ARG...]]",
+		.doc = "Show programs being executed, with their arguments."
+	};
+	static const char *const types[] = { "task_struct", "mm_struct", "linux_binprm",
+					     "css_set",	    "cgroup",	 "kernfs_node",
+					     "fs_struct",   "vfsmount",	 "mount",
+					     "dentry",	    "nsproxy",	 "mnt_namespace" };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS | OPTIONS_CORE_FILTER,
@@ -235,7 +244,8 @@ int main(int argc, char **argv)
 		.finish = finish,
 		.close = close_object,
 	};
-	struct env env = { .print = { .max_args = EXECSNOOP_ARGS_MAX }, .programs = EXEC_COUNT_EMPTY };
+	struct env env = { .print = { .max_args = EXECSNOOP_ARGS_MAX },
+			   .programs = EXEC_COUNT_EMPTY };
 
 	return tool_main(&spec, &env.tool, &env, argc, argv);
 }

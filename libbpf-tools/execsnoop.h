@@ -5,11 +5,11 @@
 #ifndef EXECSNOOP_H
 #define EXECSNOOP_H
 
-#define EXECSNOOP_PATH_SIZE 4096	/* PATH_MAX: the kernel takes no longer one */
-#define EXECSNOOP_NAME_SIZE 256		/* NAME_MAX and a NUL: a directory or control group */
-#define EXECSNOOP_ARGS_SIZE 32768	/* of the arguments, what is more is cut */
-#define EXECSNOOP_ARGS_MAX 512		/* as many of a failed call's */
-#define EXECSNOOP_PIECE_SIZE 4096	/* a failed call's are read in pieces of this size */
+#define EXECSNOOP_PATH_SIZE 4096  /* PATH_MAX: the kernel takes no longer one */
+#define EXECSNOOP_NAME_SIZE 256	  /* NAME_MAX and a NUL: a directory or control group */
+#define EXECSNOOP_ARGS_SIZE 32768 /* of the arguments, what is more is cut */
+#define EXECSNOOP_ARGS_MAX 512	  /* as many of a failed call's */
+#define EXECSNOOP_PIECE_SIZE 4096 /* a failed call's are read in pieces of this size */
 
 enum execsnoop_flags {
 	EXECSNOOP_ARGS_CUT = 1 << 0,
@@ -22,13 +22,13 @@ struct execsnoop_event {
 	__u64 ktime;
 	__u64 cgroup_id;
 	__u32 pid;
-	__u32 tid;		/* of the thread that called */
+	__u32 tid; /* of the thread that called */
 	__u32 ppid;
 	__u32 uid;
 	__s32 result;
-	__u32 flags;		/* enum execsnoop_flags */
-	__u32 argc;		/* all of them, with EXECSNOOP_HAS_ARGC */
-	__s32 dirfd;		/* execveat's, else AT_FDCWD */
+	__u32 flags; /* enum execsnoop_flags */
+	__u32 argc;  /* all of them, with EXECSNOOP_HAS_ARGC */
+	__s32 dirfd; /* execveat's, else AT_FDCWD */
 	/*
 	 * The parts of text, in this order; their lengths in bytes, strings with their NUL, or the
 	 * negative errno of reading one. File: as the caller named it. Interpreter: what was
@@ -36,11 +36,11 @@ struct execsnoop_event {
 	 * components, last one first. Arguments: one NUL-terminated string after the other.
 	 */
 	__s32 file_len, interpreter_len, cgroup_len, cwd_len, args_len;
-	__s32 args_error;	/* 0, or the negative errno of reading one, or their array */
+	__s32 args_error; /* 0, or the negative errno of reading one, or their array */
 	/* A bit for each argument that could not be read, which is empty in text. */
 	__u64 unread[EXECSNOOP_ARGS_MAX / 64];
-	char comm[16];		/* after the call */
-	char old_comm[16];	/* before it, with EXECSNOOP_HAS_OLD_COMM */
+	char comm[16];	   /* after the call */
+	char old_comm[16]; /* before it, with EXECSNOOP_HAS_OLD_COMM */
 	/* Room for what the verifier believes that the parts before the arguments can take, and a piece more. */
 	char text[4 * EXECSNOOP_PATH_SIZE + EXECSNOOP_ARGS_SIZE + EXECSNOOP_PIECE_SIZE];
 };

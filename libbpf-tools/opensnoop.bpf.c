@@ -23,7 +23,7 @@ struct pending {
 	__u64 path;
 	__u64 flags;
 	__s32 flags_error;
-	__u32 place;	/* of the path among the arguments */
+	__u32 place; /* of the path among the arguments */
 };
 
 /* Calls under way, by thread. */
@@ -38,7 +38,10 @@ struct {
 static __always_inline int enter(__u32 place, __u64 path, __u64 flags, long flags_error)
 {
 	struct pending pending = {
-		.path = path, .flags = flags, .flags_error = flags_error, .place = place,
+		.path = path,
+		.flags = flags,
+		.flags_error = flags_error,
+		.place = place,
 	};
 	__u32 tid = bpf_get_current_pid_tgid();
 

@@ -77,7 +77,10 @@ static void add_flag_filter(struct env *env, const char *name, const struct argp
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
-	const struct options_switch switches[] = { { 'T', &env->timestamp }, { 'U', &env->print_uid }, { 'x', &env->failed_only }, { 'e', &env->extended } };
+	const struct options_switch switches[] = { { 'T', &env->timestamp },
+						   { 'U', &env->print_uid },
+						   { 'x', &env->failed_only },
+						   { 'e', &env->extended } };
 
 	if (options_switch_on(switches, sizeof(switches) / sizeof(switches[0]), key))
 		return 0;

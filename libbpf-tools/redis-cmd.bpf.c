@@ -51,7 +51,7 @@ __u32 recent_slots[16] = {};
 /* REDIS_DEPTH_MAX for each. User space adds the size of the data to that of the values. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, REDIS_SERVERS_MAX * REDIS_DEPTH_MAX);
+	__uint(max_entries, REDIS_SERVERS_MAX *REDIS_DEPTH_MAX);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(struct redis_frame));
 } frames SEC(".maps");
@@ -178,8 +178,8 @@ static __always_inline struct redis_frame *frame_enter(struct redis_state *serve
 
 	*parent = frame_current(server);
 	/* A call whose return was not seen: the stack has been unwound below it. */
-	if (*parent && (sp >= (*parent)->sp ||
-			(*parent)->event.tid != (__u32)bpf_get_current_pid_tgid())) {
+	if (*parent &&
+	    (sp >= (*parent)->sp || (*parent)->event.tid != (__u32)bpf_get_current_pid_tgid())) {
 		server->depth = server->too_deep = 0;
 		*parent = NULL;
 	}

@@ -25,16 +25,16 @@
 #include "redis-cmd.h"
 #include "redis-cmd.skel.h"
 
-#define TICK_NS		 100000000ull
-#define SCAN_TICKS	 5 /* processes are looked at twice a second */
-#define FILTERS_MAX	 64
-#define IMPLAUSIBLE_MAX	 8 /* so many bad records before any good one: the layout is wrong */
-#define LATE_NS		 10000000000ull /* a server that has just begun may not listen before that */
+#define TICK_NS 100000000ull
+#define SCAN_TICKS 5 /* processes are looked at twice a second */
+#define FILTERS_MAX 64
+#define IMPLAUSIBLE_MAX 8      /* so many bad records before any good one: the layout is wrong */
+#define LATE_NS 10000000000ull /* a server that has just begun may not listen before that */
 #define FRAMES_BYTES_MAX (16u << 20)
-#define STRING_SIZE_MAX	 262144 /* a map's value has 4 MiB at most */
-#define BUFFER_BYTES	 (2u << 20)
-#define DEFAULT_ARGS	 32
-#define DEFAULT_BYTES	 128
+#define STRING_SIZE_MAX 262144 /* a map's value has 4 MiB at most */
+#define BUFFER_BYTES (2u << 20)
+#define DEFAULT_ARGS 32
+#define DEFAULT_BYTES 128
 
 enum mode { MODE_ROWS, MODE_SLOW, MODE_STATS, MODE_TOP };
 
@@ -257,7 +257,8 @@ static void set_trust(struct env *env, struct redis_server *server, unsigned int
 		server->trust = REDIS_DISTRUSTED;
 		redis_slots_release(&env->slots, server->pid);
 		log_error("process %d: its layout can't be trusted, as %u commands read by it made "
-			  "no sense; it is left out", server->pid, implausible);
+			  "no sense; it is left out",
+			  server->pid, implausible);
 	}
 }
 
@@ -363,7 +364,8 @@ static int exe_found(void *ctx, struct redis_exe *exe, const char *path)
 	if (is_counting(env))
 		redis_layout_trim(&layout);
 	if (exe->number < REDIS_EXES_MAX)
-		err = bpf_map_update_elem(bpf_map__fd(env->skel->maps.exes), &exe->number, &layout, 0);
+		err = bpf_map_update_elem(bpf_map__fd(env->skel->maps.exes), &exe->number, &layout,
+					  0);
 	err = err ?: redis_probes_attach(&env->probes, path, &exe->places, exe->number);
 	if (err)
 		log_libbpf_failure(err, "cannot attach to %s", path);
@@ -412,7 +414,8 @@ static int find_servers(struct env *env)
 		log_error("cannot look for servers in /proc: %s", strerror(-err));
 	else if (!env->servers.count && pid)
 		log_error("process %d is not a Redis-like server that can be traced (-v tells "
-			  "why)", pid);
+			  "why)",
+			  pid);
 	else if (!env->servers.count && env->port)
 		log_warn("no Redis-like server listens on port %u yet; waiting", env->port);
 	else if (!env->servers.count)
@@ -445,7 +448,8 @@ static int print_tables(struct env *env)
 static int set_sizes(struct env *env, struct redis_config *config)
 {
 	/* Room for finding keywords, and for copying an object whole, whatever is shown of them. */
-	uint32_t bytes = env->print.arg_bytes > REDIS_OBJECT_SPAN ? env->print.arg_bytes : REDIS_OBJECT_SPAN;
+	uint32_t bytes = env->print.arg_bytes > REDIS_OBJECT_SPAN ? env->print.arg_bytes
+								  : REDIS_OBJECT_SPAN;
 	struct redis_cmd_bpf *skel = env->skel;
 	uint32_t value = sizeof(struct redis_frame), servers;
 	int err;
@@ -460,7 +464,8 @@ static int set_sizes(struct env *env, struct redis_config *config)
 	servers = FRAMES_BYTES_MAX / (REDIS_DEPTH_MAX * value);
 	servers = servers < REDIS_SERVERS_MAX ? servers : REDIS_SERVERS_MAX;
 	env->slot_count = servers;
-	log_info("memory for %u servers: %u KiB", servers, servers * REDIS_DEPTH_MAX * value / 1024);
+	log_info("memory for %u servers: %u KiB", servers,
+		 servers * REDIS_DEPTH_MAX * value / 1024);
 	err = bpf_map__set_value_size(skel->maps.frames, value);
 	err = err ?: bpf_map__set_max_entries(skel->maps.frames, servers * REDIS_DEPTH_MAX);
 	err = err ?: bpf_map__set_max_entries(skel->maps.servers, servers);
@@ -506,7 +511,8 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	attach_probe_features(&env->probes.features);
 	config->has_cookie = env->probes.features.cookie;
 	if (!config->has_cookie)
-		log_info("this kernel has no attach cookies: a server's first commands may be missed");
+		log_info(
+			"this kernel has no attach cookies: a server's first commands may be missed");
 	env->probes.skel = env->skel;
 	env->probes.set = &env->tool.attached;
 	env->probes.is_counting = is_counting(env);

@@ -5,16 +5,16 @@
 #ifndef REDIS_CMD_H
 #define REDIS_CMD_H
 
-#define REDIS_ARGS_MAX	  128  /* recorded arguments of a command, at most */
+#define REDIS_ARGS_MAX 128     /* recorded arguments of a command, at most */
 #define REDIS_CLIENT_SPAN 1024 /* offsets into struct client lie below */
-#define REDIS_DEPTH_MAX	  6    /* EXEC, a script in it, its commands, a module's: nested calls */
-#define REDIS_NAME_SIZE	  32   /* of a command, in lower case; a longer one is cut */
-#define REDIS_KEY_SIZE	  64   /* of a key in --top; a longer one is cut */
-#define REDIS_ERROR_SIZE  256  /* of an error reply; a longer one is cut */
-#define REDIS_NO_FIELD	  0xffff
+#define REDIS_DEPTH_MAX 6      /* EXEC, a script in it, its commands, a module's: nested calls */
+#define REDIS_NAME_SIZE 32     /* of a command, in lower case; a longer one is cut */
+#define REDIS_KEY_SIZE 64      /* of a key in --top; a longer one is cut */
+#define REDIS_ERROR_SIZE 256   /* of an error reply; a longer one is cut */
+#define REDIS_NO_FIELD 0xffff
 #define REDIS_OBJECT_SPAN 64 /* an object that embeds its string is no larger */
 #define REDIS_SERVERS_MAX 32 /* traced at a time */
-#define REDIS_EXES_MAX	  32 /* whose servers the kernel side takes up by itself */
+#define REDIS_EXES_MAX 32    /* whose servers the kernel side takes up by itself */
 
 /* Offsets of the members of a server's structures; REDIS_NO_FIELD: not known. */
 struct redis_layout {
@@ -31,13 +31,13 @@ struct redis_layout {
 };
 
 enum redis_kind {
-	REDIS_COMMAND,	/* call() has returned */
-	REDIS_REJECTED, /* an error reply outside of call(), or to another client than its own */
+	REDIS_COMMAND,	 /* call() has returned */
+	REDIS_REJECTED,	 /* an error reply outside of call(), or to another client than its own */
 	REDIS_TIMED_OUT, /* a blocked client has waited long enough; no items */
 	REDIS_UNBLOCKED, /* a blocked client goes on; no items */
 	REDIS_ACCEPTED, /* a connection: fd, and if not a Unix one the peer's host and port as arguments */
 	REDIS_PARENT_END, /* a command that isn't wanted itself, but had wanted ones within; no items */
-	REDIS_STARTED,	/* a process has become another program, which may be a server */
+	REDIS_STARTED, /* a process has become another program, which may be a server */
 	/* A process that isn't known runs a server's executable; fd: its number, if it is traced. */
 	REDIS_STRANGER,
 };
@@ -56,7 +56,7 @@ enum redis_item_type {
 
 /* Followed by kept bytes, up to the next multiple of 8. */
 struct redis_item {
-	__u32 len; /* true length */
+	__u32 len;  /* true length */
 	__s32 kept; /* bytes that follow, or the negative errno of reading it */
 	__u8 type;
 	__u8 is_int; /* the value is kept as a number, in 8 bytes */
@@ -70,12 +70,12 @@ struct redis_event {
 	__u64 root;	/* sequence of the outermost call; its own when not nested */
 	__u64 client;	/* address of its struct */
 	__u64 client_id;
-	__u64 argv;	/* address */
-	__u64 user;	/* address, 0: not known */
+	__u64 argv; /* address */
+	__u64 user; /* address, 0: not known */
 	__u32 pid, tid;
-	__s32 db;	/* -1: not known */
-	__s32 fd;	/* of the connection; -1: none */
-	__s32 error;	/* the negative errno of reading struct client or argv */
+	__s32 db;    /* -1: not known */
+	__s32 fd;    /* of the connection; -1: none */
+	__s32 error; /* the negative errno of reading struct client or argv */
 	__u32 argc;
 	__u32 data_len;
 	__u8 kind;
@@ -102,7 +102,7 @@ struct redis_stat {
 	__u32 hist[REDIS_HIST_SLOTS];
 };
 
-#define REDIS_STATS_MAX	   1024
+#define REDIS_STATS_MAX 1024
 #define REDIS_STAT_RECENTS 64 /* of each server */
 
 struct redis_top_key {
@@ -124,7 +124,7 @@ struct redis_config {
 	__u8 by_name; /* only commands in the map "names" */
 	__u8 by_pid;  /* only a certain server: no others are looked for */
 	__u8 errors_only;
-	__u8 top; /* count keys, not commands */
+	__u8 top;	 /* count keys, not commands */
 	__u8 has_cookie; /* bpf_get_attach_cookie(): the number of the executable */
 };
 
@@ -134,7 +134,7 @@ struct redis_config {
  */
 struct redis_state {
 	struct redis_layout layout;
-	__u32 pid;  /* 0: the slot is free */
+	__u32 pid; /* 0: the slot is free */
 	__u32 slot; /* of the map "frames": REDIS_DEPTH_MAX elements from slot * REDIS_DEPTH_MAX on */
 	__u32 depth, too_deep;
 	__u32 plausible, implausible; /* commands, while counting: until one is, nothing counts */
@@ -148,9 +148,9 @@ struct redis_state {
 	__u64 no_sums; /* bit i: what a client has at 8 * i isn't the size of its arguments */
 	__u64 sum;     /* that of the last one checked */
 	__u32 checks, changes; /* of the sum */
-	__u16 sum_at;  /* in struct client */
-	__u8 no_cmd;   /* layout.cmd isn't what it should be */
-	__u8 short_cut; /* may be taken */
+	__u16 sum_at;	       /* in struct client */
+	__u8 no_cmd;	       /* layout.cmd isn't what it should be */
+	__u8 short_cut;	       /* may be taken */
 	/* The current client, as far as we need it. */
 	__u8 client[REDIS_CLIENT_SPAN] __attribute__((aligned(8)));
 	__u64 argv[REDIS_ARGS_MAX];

@@ -47,11 +47,11 @@ struct {
 
 /* A call of connect() under way. */
 struct call {
-	__u64 socket;		/* struct sock, and its inode number */
+	__u64 socket; /* struct sock, and its inode number */
 	__u64 inode;
 	__u64 start;
 	__u64 address;
-	bool has_begun;		/* an attempt */
+	bool has_begun; /* an attempt */
 };
 
 /* By thread. */
@@ -152,8 +152,8 @@ static __always_inline __u64 get_inode(const struct sock *sk)
 }
 
 /* The result of an attempt is known, or that it will never be. */
-static __always_inline void end_attempt(void *ctx, __u64 key, const struct tcpconnect_event *attempt,
-					__u16 result, __s32 error)
+static __always_inline void
+end_attempt(void *ctx, __u64 key, const struct tcpconnect_event *attempt, __u16 result, __s32 error)
 {
 	struct tcpconnect_event event = *attempt;
 
@@ -265,7 +265,8 @@ int attempt_is_pending(struct raw_context *ctx)
 	const struct tcpconnect_event *attempt = bpf_map_lookup_elem(&attempts, &key);
 	struct sock *sk = (void *)key;
 
-	return attempt && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT && is_same(attempt, sk);
+	return attempt && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT &&
+	       is_same(attempt, sk);
 }
 
 /* The socket of a descriptor; NULL if it is something else. */
@@ -315,7 +316,7 @@ int enter_connect(struct enter_context *ctx)
 struct user_address {
 	__u16 family;
 	__be16 port;
-	__u8 in[4];		/* IPv6: flow label */
+	__u8 in[4]; /* IPv6: flow label */
 	__u8 in6[16];
 };
 
@@ -372,7 +373,8 @@ static __always_inline void record_call(struct exit_context *ctx, const struct c
 /* Has a call of connect() that returned this brought an attempt to its end? */
 static __always_inline bool is_final(__s64 result)
 {
-	return result != -EINPROGRESS && result != -EALREADY && result != -EISCONN && result != -ERESTARTSYS;
+	return result != -EINPROGRESS && result != -EALREADY && result != -EISCONN &&
+	       result != -ERESTARTSYS;
 }
 
 static __always_inline void end_call(struct exit_context *ctx, const struct call *call)
@@ -399,7 +401,8 @@ static __always_inline void end_call(struct exit_context *ctx, const struct call
 	/* Only now, as the state changes after the program for that has run. */
 	attempt = bpf_map_lookup_elem(&attempts, &key);
 	if (attempt)
-		end_attempt(ctx, key, attempt, ctx->result ? TCPCONNECT_FAILED : TCPCONNECT_OK, ctx->result);
+		end_attempt(ctx, key, attempt, ctx->result ? TCPCONNECT_FAILED : TCPCONNECT_OK,
+			    ctx->result);
 }
 
 SEC("tracepoint/syscalls/sys_exit_connect")

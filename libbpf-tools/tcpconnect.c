@@ -54,7 +54,8 @@ struct env {
 enum { KEY_EARLY = 256, KEY_NETNS, KEY_PRINT_NETNS };
 
 static const struct argp_option arguments[] = {
-	{ "timestamp", 't', NULL, 0, "Print the time of the attempt since the start, in seconds", 0 },
+	{ "timestamp", 't', NULL, 0, "Print the time of the attempt since the start, in seconds",
+	  0 },
 	{ "print-uid", 'U', NULL, 0, "Print the user's number", 0 },
 	{ "lport", 'L', NULL, 0, "Print the local port", 0 },
 	{ "source-port", 's', NULL, OPTION_ALIAS, NULL, 0 },
@@ -64,10 +65,12 @@ static const struct argp_option arguments[] = {
 	{ "ipv6", '6', NULL, 0, "Only IPv6", 0 },
 	{ "port", 'P', "PORTS", 0, "Only these destination ports: 80,443,8000-8099", 0 },
 	{ "netns", KEY_NETNS, "NAMESPACE", 0,
-	  "Only this network namespace: its number, a process in it, or a file such as /run/netns/x", 0 },
+	  "Only this network namespace: its number, a process in it, or a file such as /run/netns/x",
+	  0 },
 	{ "early", KEY_EARLY, NULL, 0, "Print attempts as they begin, without their results", 0 },
 	{ "count", 'c', NULL, 0, "Print how many attempts there were, by addresses and port", 0 },
-	{ "interval", 'i', "SECONDS", 0, "With --count: print every SECONDS, not only at the end", 0 },
+	{ "interval", 'i', "SECONDS", 0, "With --count: print every SECONDS, not only at the end",
+	  0 },
 	{},
 };
 
@@ -160,10 +163,14 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
 	const struct options_switch switches[] = {
-		{ 't', &env->timestamp }, { 'U', &env->print_uid },
-		{ 'L', &env->print_source_port }, { 's', &env->print_source_port },
-		{ KEY_PRINT_NETNS, &env->print_netns }, { 'd', &env->names },
-		{ KEY_EARLY, &env->early }, { 'c', &env->count },
+		{ 't', &env->timestamp },
+		{ 'U', &env->print_uid },
+		{ 'L', &env->print_source_port },
+		{ 's', &env->print_source_port },
+		{ KEY_PRINT_NETNS, &env->print_netns },
+		{ 'd', &env->names },
+		{ KEY_EARLY, &env->early },
+		{ 'c', &env->count },
 	};
 
 	if (options_switch_on(switches, sizeof(switches) / sizeof(switches[0]), key))
@@ -177,8 +184,10 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'P':
 		if (parse_ports(arg, env))
-			argp_error(state, "invalid --port '%s': expected up to %d ports or ranges, "
-				   "such as 80,8000-8099", arg, TCPCONNECT_RANGES_MAX);
+			argp_error(state,
+				   "invalid --port '%s': expected up to %d ports or ranges, "
+				   "such as 80,8000-8099",
+				   arg, TCPCONNECT_RANGES_MAX);
 		return 0;
 	case 'i':
 		env->interval_ns = options_seconds(state, "--interval", arg);
@@ -270,7 +279,9 @@ static int print_text(struct env *env, const struct tcpconnect_event *event, con
 	output_puts(out, " ");
 	output_put_cstr(out, event->comm, sizeof(event->comm), -12);
 	output_printf(out, " %-2s %-16s ",
-		      !event->family ? "?" : event->family == AF_INET ? "4" : "6",
+		      !event->family		 ? "?"
+		      : event->family == AF_INET ? "4"
+						 : "6",
 		      has_source(event) ? format_address(event->family, event->source, text) : "-");
 	if (env->print_source_port && event->source_port)
 		output_printf(out, "%-6u ", event->source_port);
@@ -386,8 +397,8 @@ static int handle_event(void *ctx, const void *data, size_t size)
 		return count_flow(env, event);
 	if (env->names && event->family)
 		name = dns_name(env->dns, event->family, event->destination);
-	return output_is_json(env->tool.output) ? print_json(env, event, name) :
-					     print_text(env, event, name);
+	return output_is_json(env->tool.output) ? print_json(env, event, name)
+						: print_text(env, event, name);
 }
 
 static int compare_counts(const void *left, const void *right)
@@ -456,7 +467,9 @@ static bool is_over(const struct env *env, uint64_t key)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &key, .ctx_size_in = sizeof(key));
 
-	return !bpf_prog_test_run_opts(bpf_program__fd(env->skel->progs.attempt_is_pending), &run) && !run.retval;
+	return !bpf_prog_test_run_opts(bpf_program__fd(env->skel->progs.attempt_is_pending),
+				       &run) &&
+	       !run.retval;
 }
 
 /* Attempts without a result: there is none yet, or the kernel kept it from us. */
@@ -543,13 +556,16 @@ static void close_object(void *ctx)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = { .options = arguments,
-					  .parser = parse_argument,
-					  .args_doc = "[-- COMMAND [ARG...]]",
-					  .doc = "Show TCP connections being attempted, and their results." };
-	static const char *const types[] = { "task_struct", "files_struct", "fdtable", "file",
-					     "inode", "socket", "sock", "inet_sock", "net",
-					     "nsproxy", "mnt_namespace" };
+	static const struct argp argp = {
+		.options = arguments,
+		.parser = parse_argument,
+		.args_doc = "[-- COMMAND [ARG...]]",
+		.doc = "Show TCP connections being attempted, and their results."
+	};
+	static const char *const types[] = { "task_struct", "files_struct", "fdtable",
+					     "file",	    "inode",	    "socket",
+					     "sock",	    "inet_sock",    "net",
+					     "nsproxy",	    "mnt_namespace" };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS | OPTIONS_CORE_FILTER,

@@ -26,7 +26,8 @@ struct env {
 
 static const struct argp_option arguments[] = {
 	{ "lib", 'l', "LIB", 0, "USDT probes of this library or program, by name or path", 0 },
-	{ "pid", 'p', "PID", 0, "USDT probes of all that this process maps; with -l, of its LIB", 0 },
+	{ "pid", 'p', "PID", 0, "USDT probes of all that this process maps; with -l, of its LIB",
+	  0 },
 	{},
 };
 
@@ -135,7 +136,8 @@ static int list_tracepoints(struct env *env)
 		err = -errno;
 		log_error("cannot read available_events: %s", strerror(-err));
 	}
-	for (line = text ? strtok_r(text, "\n", &rest) : NULL; line && !err; line = strtok_r(NULL, "\n", &rest))
+	for (line = text ? strtok_r(text, "\n", &rest) : NULL; line && !err;
+	     line = strtok_r(NULL, "\n", &rest))
 		err = print_tracepoint(env, fd, line);
 	free(text);
 	close(fd);
@@ -210,7 +212,8 @@ static void print_sites_json(struct env *env, const struct bsl_usdt *sites, size
 	output_json_array_end(out);
 }
 
-static int print_probe(struct env *env, const char *path, const struct bsl_usdt *sites, size_t count)
+static int print_probe(struct env *env, const char *path, const struct bsl_usdt *sites,
+		       size_t count)
 {
 	struct output *out = env->output;
 	char name[512];
@@ -249,7 +252,8 @@ static int list_file(struct env *env, const char *path, const char *display)
 	if (found.count)
 		qsort(found.sites, found.count, sizeof(*found.sites), compare_sites);
 	for (i = 0; err >= 0 && i < found.count; i = next) {
-		for (next = i + 1; next < found.count && is_same_probe(&found.sites[i], &found.sites[next]);)
+		for (next = i + 1;
+		     next < found.count && is_same_probe(&found.sites[i], &found.sites[next]);)
 			next++;
 		err = print_probe(env, display, &found.sites[i], next - i);
 	}
@@ -283,7 +287,8 @@ static int list_process(struct env *env)
 	int err = bsl_maps_read(env->options.pid, &maps);
 
 	if (err) {
-		log_error("cannot read the maps of process %d: %s", env->options.pid, strerror(-err));
+		log_error("cannot read the maps of process %d: %s", env->options.pid,
+			  strerror(-err));
 		return err;
 	}
 	for (size_t i = 0; i < maps->nr && err != -ENOMEM; i++) {
@@ -304,7 +309,9 @@ static int list_process(struct env *env)
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.options = arguments, .parser = parse_argument, .args_doc = "[PATTERN]",
+		.options = arguments,
+		.parser = parse_argument,
+		.args_doc = "[PATTERN]",
 		.doc = "List the kernel's tracepoints, or the USDT probes of a library or process; with -v, what they "
 		       "pass.\v"
 		       "Examples:\n"
@@ -315,8 +322,10 @@ int main(int argc, char **argv)
 	};
 	struct env env = {};
 	const struct options_spec spec = {
-		.argp = &argp, .input = &env,
-		.common = OPTIONS_BIT(OPTIONS_JSON) | OPTIONS_BIT(OPTIONS_VERBOSE) | OPTIONS_BIT(OPTIONS_VERSION),
+		.argp = &argp,
+		.input = &env,
+		.common = OPTIONS_BIT(OPTIONS_JSON) | OPTIONS_BIT(OPTIONS_VERBOSE) |
+			  OPTIONS_BIT(OPTIONS_VERSION),
 	};
 	struct output_opts output_opts = { .fd = STDOUT_FILENO };
 	int err;
@@ -338,7 +347,8 @@ int main(int argc, char **argv)
 	if (err == -EPIPE)
 		err = 0;
 	else if (!err && !env.found)
-		log_warn("there is no %s%s%s", env.library || env.options.pid ? "USDT probe" : "tracepoint",
+		log_warn("there is no %s%s%s",
+			 env.library || env.options.pid ? "USDT probe" : "tracepoint",
 			 env.filter ? " that matches " : "", env.filter ?: "");
 	output_free(env.output);
 	return err || !env.found ? RUN_FAILED : RUN_OK;

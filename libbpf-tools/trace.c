@@ -48,24 +48,24 @@ static struct env {
 	const char *msg_filter;
 	const char **specs;
 	size_t spec_count;
-} env = {.whom.uid = -1, .string_size = DEFAULT_STRING_SIZE};
+} env = { .whom.uid = -1, .string_size = DEFAULT_STRING_SIZE };
 
 /* The state of a run. */
 struct trace {
-	struct btf_types *types;	/* the kernel's */
+	struct btf_types *types; /* the kernel's */
 	struct probe *probes;
 	size_t probe_count;
 	uint32_t place_count;
 	struct events_maps maps;
 	int unreadable_fd, scratch_fd, overflow_fd;
 	struct whom_state whom;
-	int entry_fd, entry_missed_fd;	/* what returns know of their entries; -1: nothing */
-	unsigned int entry_most;	/* values */
-	int *aggregate_fds;	/* a probe's each; NULL: none */
+	int entry_fd, entry_missed_fd; /* what returns know of their entries; -1: nothing */
+	unsigned int entry_most;       /* values */
+	int *aggregate_fds;	       /* a probe's each; NULL: none */
 	struct probe_links links;
 	struct output *out;
 	struct print *print;
-	uint64_t next_summary;	/* CLOCK_MONOTONIC ns */
+	uint64_t next_summary; /* CLOCK_MONOTONIC ns */
 };
 
 static const char args_doc[] = "SPEC [SPEC...]\n-l SPEC";
@@ -116,27 +116,35 @@ static const char doc[] =
 enum { KEY_DUMP = 0x1000, KEY_COUNT, KEY_SUM, KEY_HIST, KEY_INTERVAL, KEY_MAX_KEYS };
 
 static const struct argp_option options[] = {
-	{"msg-filter", 'f', "TEXT", 0, "Only lines whose message contains TEXT", 0},
-	{"string-size", 'Z', "BYTES", 0, "Most bytes of a string that are read and shown (default 80)", 0},
-	{"time", 'T', NULL, 0, "Show the time of day, TIME", 0},
-	{"timestamp", 't', NULL, 0, "Show seconds since the start, TIME", 0},
-	{"unix-timestamp", 'u', NULL, 0, "With -t: seconds since the epoch", 0},
-	{"print_cpu", 'C', NULL, 0, "Show the CPU", 0},
-	{"kernel-stack", 'K', NULL, 0, "Show the kernel's stack", 0},
-	{"user-stack", 'U', NULL, 0, "Show the process's stack", 0},
-	{"address", 'a', NULL, 0, "With -K, -U: show addresses too", 0},
-	{"aggregate", 'A', NULL, 0, "Count equal lines, and print each with its count at the end", 0},
-	{"count", KEY_COUNT, NULL, 0, "Count hits in the kernel, by the format's values and stacks", 0},
-	{"sum", KEY_SUM, "EXPR", 0, "Sum EXPR up in the kernel, by the same", 0},
-	{"hist", KEY_HIST, "EXPR", 0, "Histogram of EXPR's powers of two, by the same", 0},
-	{"interval", KEY_INTERVAL, "SECONDS", 0, "Print what was added up so often, not only at the end", 0},
-	{"max-keys", KEY_MAX_KEYS, "N", 0, "Most different values to add up by (default 4096)", 0},
-	{"list", 'l', NULL, 0, "List what SPEC would attach to, and exit", 0},
-	{"dump", KEY_DUMP, NULL, 0, "Show the typed expressions and BPF instructions, and exit", 0},
-	{"ebpf", KEY_DUMP, NULL, OPTION_ALIAS, NULL, 0},
-	{"bin_cmp", 'B', NULL, 0, "STRCMP's texts are arrays of bytes: STRCMP(\"{0x6C, 0}\", ptr)", 0},
-	{"sym_file_list", 's', "LIST", 0, "Accepted for BCC's sake: symbols are found without it", 0},
-	{"include", 'I', "HEADER", 0, "Accepted for BCC's sake: no headers are needed", 0},
+	{ "msg-filter", 'f', "TEXT", 0, "Only lines whose message contains TEXT", 0 },
+	{ "string-size", 'Z', "BYTES", 0,
+	  "Most bytes of a string that are read and shown (default 80)", 0 },
+	{ "time", 'T', NULL, 0, "Show the time of day, TIME", 0 },
+	{ "timestamp", 't', NULL, 0, "Show seconds since the start, TIME", 0 },
+	{ "unix-timestamp", 'u', NULL, 0, "With -t: seconds since the epoch", 0 },
+	{ "print_cpu", 'C', NULL, 0, "Show the CPU", 0 },
+	{ "kernel-stack", 'K', NULL, 0, "Show the kernel's stack", 0 },
+	{ "user-stack", 'U', NULL, 0, "Show the process's stack", 0 },
+	{ "address", 'a', NULL, 0, "With -K, -U: show addresses too", 0 },
+	{ "aggregate", 'A', NULL, 0, "Count equal lines, and print each with its count at the end",
+	  0 },
+	{ "count", KEY_COUNT, NULL, 0,
+	  "Count hits in the kernel, by the format's values and stacks", 0 },
+	{ "sum", KEY_SUM, "EXPR", 0, "Sum EXPR up in the kernel, by the same", 0 },
+	{ "hist", KEY_HIST, "EXPR", 0, "Histogram of EXPR's powers of two, by the same", 0 },
+	{ "interval", KEY_INTERVAL, "SECONDS", 0,
+	  "Print what was added up so often, not only at the end", 0 },
+	{ "max-keys", KEY_MAX_KEYS, "N", 0, "Most different values to add up by (default 4096)",
+	  0 },
+	{ "list", 'l', NULL, 0, "List what SPEC would attach to, and exit", 0 },
+	{ "dump", KEY_DUMP, NULL, 0, "Show the typed expressions and BPF instructions, and exit",
+	  0 },
+	{ "ebpf", KEY_DUMP, NULL, OPTION_ALIAS, NULL, 0 },
+	{ "bin_cmp", 'B', NULL, 0, "STRCMP's texts are arrays of bytes: STRCMP(\"{0x6C, 0}\", ptr)",
+	  0 },
+	{ "sym_file_list", 's', "LIST", 0, "Accepted for BCC's sake: symbols are found without it",
+	  0 },
+	{ "include", 'I', "HEADER", 0, "Accepted for BCC's sake: no headers are needed", 0 },
 	{},
 };
 
@@ -160,7 +168,9 @@ static void check_aggregate(struct argp_state *state)
 	if (env.aggregate && env.show_cpu)
 		argp_error(state, "--count, --sum and --hist know no -C: use it as a value, $cpu");
 	if (env.aggregate && env.options.max_events)
-		argp_error(state, "-M ends after so many lines; --count, --sum and --hist run until ^C or --duration");
+		argp_error(
+			state,
+			"-M ends after so many lines; --count, --sum and --hist run until ^C or --duration");
 	if (!adds && (env.interval_ns || env.max_keys))
 		argp_error(state, "--interval and --max-keys go with -A, --count, --sum or --hist");
 	if (!env.max_keys)
@@ -319,9 +329,17 @@ static int compile_probes(struct trace *trace)
 static int dump_probes(struct trace *trace)
 {
 	/* Nothing is loaded: the numbers stand for maps. */
-	struct generate_opts opts = {.ring_fd = 1, .ctl_fd = 2, .lost_fd = 3, .unreadable_fd = 4,
-				     .scratch_fd = 5, .entry_fd = 6, .entry_missed_fd = 7, .overflow_fd = 8,
-				     .aggregate_fd = 9, .follow_fd = -1, .cgroup_fd = -1};
+	struct generate_opts opts = { .ring_fd = 1,
+				      .ctl_fd = 2,
+				      .lost_fd = 3,
+				      .unreadable_fd = 4,
+				      .scratch_fd = 5,
+				      .entry_fd = 6,
+				      .entry_missed_fd = 7,
+				      .overflow_fd = 8,
+				      .aggregate_fd = 9,
+				      .follow_fd = -1,
+				      .cgroup_fd = -1 };
 
 	whom_fill(&trace->whom, &opts);
 	for (size_t i = 0; i < trace->probe_count; i++) {
@@ -379,10 +397,12 @@ static int open_aggregates(struct trace *trace)
 
 		trace->aggregate_fds[i] = fd;
 		if (fd == -E2BIG)
-			log_error("'%s': its values take %u bytes, more than this kernel counts by (512): see -Z",
-				  env.specs[i], size);
+			log_error(
+				"'%s': its values take %u bytes, more than this kernel counts by (512): see -Z",
+				env.specs[i], size);
 		else if (fd < 0)
-			log_libbpf_failure(fd, "cannot create a map of %u keys of %u bytes", env.max_keys, size);
+			log_libbpf_failure(fd, "cannot create a map of %u keys of %u bytes",
+					   env.max_keys, size);
 		if (fd < 0)
 			return RUN_FAILED;
 	}
@@ -405,7 +425,8 @@ static int open_maps(struct trace *trace)
 	trace->unreadable_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "trace_unread", 4, 8,
 					      trace->probe_count, NULL);
 	for (size_t i = 0; i < trace->probe_count; i++) {
-		uint32_t size = probe_scratch_size(&trace->probes[i], transport == OPTIONS_TRANSPORT_PERF);
+		uint32_t size =
+			probe_scratch_size(&trace->probes[i], transport == OPTIONS_TRANSPORT_PERF);
 
 		if (size > scratch_size)
 			scratch_size = size;
@@ -414,7 +435,8 @@ static int open_maps(struct trace *trace)
 		trace->scratch_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "trace_scratch", 4,
 						   scratch_size, GENERATE_SCRATCH_SLOTS, NULL);
 	if (trace->unreadable_fd < 0 || (scratch_size && trace->scratch_fd < 0)) {
-		log_libbpf_failure(trace->unreadable_fd < 0 ? trace->unreadable_fd : trace->scratch_fd,
+		log_libbpf_failure(trace->unreadable_fd < 0 ? trace->unreadable_fd
+							    : trace->scratch_fd,
 				   "cannot create maps");
 		return RUN_FAILED;
 	}
@@ -441,8 +463,9 @@ static int open_entry_maps(struct trace *trace)
 	if (!values)
 		return RUN_OK;
 	trace->entry_most = values;
-	trace->entry_fd = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "trace_entry", GENERATE_ENTRY_KEY_SIZE,
-					 generate_entry_size(values), room, NULL);
+	trace->entry_fd = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "trace_entry",
+					 GENERATE_ENTRY_KEY_SIZE, generate_entry_size(values), room,
+					 NULL);
 	trace->entry_missed_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "trace_missed", 4, 8,
 						trace->probe_count, NULL);
 	if (trace->entry_fd < 0 || trace->entry_missed_fd < 0) {
@@ -511,14 +534,15 @@ static int attach_probes(struct trace *trace, struct run *run)
 		opts.probe = (uint32_t)i;
 		if (trace->aggregate_fds)
 			opts.aggregate_fd = trace->aggregate_fds[i];
-		err = probe_attach(probe, &opts, &features, whom_pid(&env.whom), &trace->links, &diag);
+		err = probe_attach(probe, &opts, &features, whom_pid(&env.whom), &trace->links,
+				   &diag);
 		if (err) {
 			report(env.specs[i], &diag, err);
 			return RUN_FAILED;
 		}
 		if (probe->attached < probe->target.place_count)
-			log_warn("'%s': attached to %zu of %zu places: %s", env.specs[i], probe->attached,
-				 probe->target.place_count, diag.text);
+			log_warn("'%s': attached to %zu of %zu places: %s", env.specs[i],
+				 probe->attached, probe->target.place_count, diag.text);
 	}
 	return RUN_OK;
 }
@@ -546,7 +570,8 @@ static uint64_t count_hits(int map_fd, uint32_t probe)
 	int err = percpu_sum(map_fd, probe, &count);
 
 	if (err)
-		log_warn("'%s': can't read how many hits aren't shown: %s", env.specs[probe], strerror(-err));
+		log_warn("'%s': can't read how many hits aren't shown: %s", env.specs[probe],
+			 strerror(-err));
 	return count;
 }
 
@@ -554,22 +579,28 @@ static uint64_t count_hits(int map_fd, uint32_t probe)
 static void tell_unreadable(const struct trace *trace)
 {
 	for (uint32_t i = 0; i < trace->probe_count; i++) {
-		uint64_t count = count_hits(trace->unreadable_fd, i), missed = probe_missed(&trace->probes[i]);
-		uint64_t unseen = trace->entry_missed_fd < 0 ? 0 : count_hits(trace->entry_missed_fd, i);
+		uint64_t count = count_hits(trace->unreadable_fd, i),
+			 missed = probe_missed(&trace->probes[i]);
+		uint64_t unseen =
+			trace->entry_missed_fd < 0 ? 0 : count_hits(trace->entry_missed_fd, i);
 
 		if (unseen)
-			log_warn("'%s': %llu return%s without values of the entry, which was before the trace's start or had to make room for others",
-				 env.specs[i], (unsigned long long)unseen, unseen == 1 ? "" : "s");
+			log_warn(
+				"'%s': %llu return%s without values of the entry, which was before the trace's start or had to make room for others",
+				env.specs[i], (unsigned long long)unseen, unseen == 1 ? "" : "s");
 		if (trace->probes[i].links_missed)
-			log_warn("'%s': the kernel missed %llu hits: too many calls were open at a time for its return probes, or it was in another probe",
-				 env.specs[i], (unsigned long long)trace->probes[i].links_missed);
+			log_warn(
+				"'%s': the kernel missed %llu hits: too many calls were open at a time for its return probes, or it was in another probe",
+				env.specs[i], (unsigned long long)trace->probes[i].links_missed);
 		if (missed)
-			log_warn("'%s': the kernel left out %llu hit%s, as a BPF program was running on that CPU already",
-				 env.specs[i], (unsigned long long)missed, missed == 1 ? "" : "s");
+			log_warn(
+				"'%s': the kernel left out %llu hit%s, as a BPF program was running on that CPU already",
+				env.specs[i], (unsigned long long)missed, missed == 1 ? "" : "s");
 
 		if (count)
-			log_warn("'%s': %llu hit%s not shown, as the predicate read memory that could not be read",
-				 env.specs[i], (unsigned long long)count, count == 1 ? "" : "s");
+			log_warn(
+				"'%s': %llu hit%s not shown, as the predicate read memory that could not be read",
+				env.specs[i], (unsigned long long)count, count == 1 ? "" : "s");
 	}
 	print_tell(trace->print);
 }
@@ -581,8 +612,10 @@ static void tell_overflow(const struct trace *trace)
 
 		if (!count)
 			continue;
-		log_warn("'%s': %llu hit%s not added up, as there were %u different values already (--max-keys)",
-			 env.specs[i], (unsigned long long)count, count == 1 ? "" : "s", env.max_keys);
+		log_warn(
+			"'%s': %llu hit%s not added up, as there were %u different values already (--max-keys)",
+			env.specs[i], (unsigned long long)count, count == 1 ? "" : "s",
+			env.max_keys);
 		if (!env.options.json)
 			continue;
 		output_json_begin(trace->out);
@@ -607,7 +640,8 @@ static int tick(void *ctx)
 	print_update(trace->print);
 	if (!env.interval_ns || now < trace->next_summary)
 		return 0;
-	trace->next_summary += env.interval_ns * ((now - trace->next_summary) / env.interval_ns + 1);
+	trace->next_summary +=
+		env.interval_ns * ((now - trace->next_summary) / env.interval_ns + 1);
 	return summarize(trace);
 }
 
@@ -644,9 +678,13 @@ static struct print *new_print(const struct trace *trace)
 
 static int run_trace(struct trace *trace, struct run *run)
 {
-	struct events_opts events_opts = {.maps = &trace->maps, .handle = print_record};
-	struct run_loop_opts loop_opts = {.detach = detach, .finish = finish, .probe_name = probe_name,
-					  .interval_ns = TICK_NS, .tick = tick, .ctx = trace};
+	struct events_opts events_opts = { .maps = &trace->maps, .handle = print_record };
+	struct run_loop_opts loop_opts = { .detach = detach,
+					   .finish = finish,
+					   .probe_name = probe_name,
+					   .interval_ns = TICK_NS,
+					   .tick = tick,
+					   .ctx = trace };
 	struct events *events;
 	int status = open_maps(trace);
 
@@ -681,15 +719,19 @@ static int run_trace(struct trace *trace, struct run *run)
 
 int main(int argc, char **argv)
 {
-	const struct argp_child children[] = {{&whom_argp, 0, "Whom to look at:", 1}, {}};
-	const struct argp argp = {options, parse_option, args_doc, doc, children, NULL, NULL};
+	const struct argp_child children[] = { { &whom_argp, 0, "Whom to look at:", 1 }, {} };
+	const struct argp argp = { options, parse_option, args_doc, doc, children, NULL, NULL };
 	const struct options_spec spec = {
 		.argp = &argp,
 		.common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
-		.letters = {[OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_BUFFER_PAGES] = 'b'},
+		.letters = { [OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_BUFFER_PAGES] = 'b' },
 	};
-	struct trace trace = {.unreadable_fd = -1, .scratch_fd = -1, .overflow_fd = -1,
-			      .whom = {.cgroup_fd = -1, .cgroup_map_fd = -1}, .entry_fd = -1, .entry_missed_fd = -1};
+	struct trace trace = { .unreadable_fd = -1,
+			       .scratch_fd = -1,
+			       .overflow_fd = -1,
+			       .whom = { .cgroup_fd = -1, .cgroup_map_fd = -1 },
+			       .entry_fd = -1,
+			       .entry_missed_fd = -1 };
 	const char *specs[MAX_SPECS];
 	struct run *run = NULL;
 	int status;

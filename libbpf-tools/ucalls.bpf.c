@@ -21,8 +21,8 @@ struct calls_own {
 #include "runtime/calls.bpf.h"
 #include "bpf/task_stack.bpf.h"
 
-#define NO_ID	  UCALLS_METHODS_MAX
-#define ID_TRIES  8
+#define NO_ID UCALLS_METHODS_MAX
+#define ID_TRIES 8
 #define BEGUN_MAX 4096
 
 /* Set by user space. */
@@ -91,8 +91,8 @@ static __always_inline __u32 new_id(void)
 	return NO_ID;
 }
 
-static __always_inline void read_perl_names(struct pt_regs *ctx, const struct runtime_place_spec *spec,
-					    struct ucalls_key *key)
+static __always_inline void
+read_perl_names(struct pt_regs *ctx, const struct runtime_place_spec *spec, struct ucalls_key *key)
 {
 	struct usdt_perl_sub sub;
 	__u64 my_perl;
@@ -107,16 +107,16 @@ static __always_inline void read_perl_names(struct pt_regs *ctx, const struct ru
 static __always_inline void read_names(struct pt_regs *ctx, const struct runtime_place_spec *spec,
 				       struct ucalls_key *key)
 {
-	key->owner_len = calls_read_text(ctx, spec, RUNTIME_CLASS_NAME, RUNTIME_CLASS_LEN, key->owner,
-					 sizeof(key->owner));
+	key->owner_len = calls_read_text(ctx, spec, RUNTIME_CLASS_NAME, RUNTIME_CLASS_LEN,
+					 key->owner, sizeof(key->owner));
 	/* PHP has an empty class around functions, too. */
 	if (!key->owner_len || key->owner_len == -CALLS_ENOENT) {
 		key->owner_is_file = true;
-		key->owner_len = calls_read_text(ctx, spec, RUNTIME_FILE_NAME, RUNTIME_ROLES, key->owner,
-						 sizeof(key->owner));
+		key->owner_len = calls_read_text(ctx, spec, RUNTIME_FILE_NAME, RUNTIME_ROLES,
+						 key->owner, sizeof(key->owner));
 	}
-	key->name_len = calls_read_text(ctx, spec, RUNTIME_METHOD_NAME, RUNTIME_METHOD_LEN, key->name,
-					sizeof(key->name));
+	key->name_len = calls_read_text(ctx, spec, RUNTIME_METHOD_NAME, RUNTIME_METHOD_LEN,
+					key->name, sizeof(key->name));
 }
 
 /* The id of a method that isn't known yet. */
@@ -380,7 +380,8 @@ int syscall_entered(struct bpf_raw_tracepoint_args *ctx)
 	if (!filter_allows_current())
 		return 0;
 	value.number = is_32bit((void *)ctx->args[0]) || ctx->args[1] >= UCALLS_SYSCALLS_MAX
-			       ? UCALLS_SYSCALL_OTHER : ctx->args[1];
+			       ? UCALLS_SYSCALL_OTHER
+			       : ctx->args[1];
 	__sync_fetch_and_add(&count_of_syscall(value.number)->calls, 1);
 	if (!is_timed)
 		return 0;
@@ -398,7 +399,8 @@ int syscall_left(void *ctx)
 
 	if (!found)
 		return 0;
-	__sync_fetch_and_add(&count_of_syscall(found->number)->total_ns, bpf_ktime_get_ns() - found->ns);
+	__sync_fetch_and_add(&count_of_syscall(found->number)->total_ns,
+			     bpf_ktime_get_ns() - found->ns);
 	bpf_map_delete_elem(&begun, &tid);
 	return 0;
 }

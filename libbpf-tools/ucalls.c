@@ -18,8 +18,8 @@
 #include "ucalls.h"
 #include "ucalls.skel.h"
 
-#define THREADS	      128 /* whose calls are timed at once, 40 KiB each */
-#define TICK_NS	      1000000000ull
+#define THREADS 128 /* whose calls are timed at once, 40 KiB each */
+#define TICK_NS 1000000000ull
 #define KEY_C_METHODS 0x100
 
 /* By number, made from the compiler's headers. */
@@ -53,13 +53,17 @@ struct rows {
 };
 
 static const struct argp_option arguments[] = {
-	{ "language", 'l', "LANG", 0, "Only java, perl, php, python, ruby or tcl; may be repeated; none: with -S", 0 },
+	{ "language", 'l', "LANG", 0,
+	  "Only java, perl, php, python, ruby or tcl; may be repeated; none: with -S", 0 },
 	{ "top", 'T', "N", 0, "Only the N with the most calls; with -L the most time", 0 },
-	{ "latency", 'L', NULL, 0, "Time of the calls, too: in all, and without what they call", 0 },
+	{ "latency", 'L', NULL, 0, "Time of the calls, too: in all, and without what they call",
+	  0 },
 	{ "syscalls", 'S', NULL, 0, "System calls, too", 0 },
 	{ "milliseconds", 'm', NULL, 0, "Times in milliseconds, not microseconds", 0 },
-	{ "c-methods", KEY_C_METHODS, NULL, 0, "Ruby: methods written in C, too. Their probes crash Ruby 3.1 now and "
-					       "then", 0 },
+	{ "c-methods", KEY_C_METHODS, NULL, 0,
+	  "Ruby: methods written in C, too. Their probes crash Ruby 3.1 now and "
+	  "then",
+	  0 },
 	{},
 };
 
@@ -69,7 +73,9 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
 	const struct options_switch switches[] = {
-		{ 'L', &env->latency }, { 'S', &env->syscalls }, { 'm', &env->milliseconds },
+		{ 'L', &env->latency },
+		{ 'S', &env->syscalls },
+		{ 'm', &env->milliseconds },
 		{ KEY_C_METHODS, &env->c_methods },
 	};
 
@@ -112,9 +118,11 @@ static struct row *add_row(struct rows *rows)
 }
 
 /* What came to a count since it was shown last, which is from now on. */
-static struct ucalls_count take_count(const volatile struct ucalls_count *now, struct ucalls_count *shown)
+static struct ucalls_count take_count(const volatile struct ucalls_count *now,
+				      struct ucalls_count *shown)
 {
-	const struct ucalls_count new = { now->calls, now->total_ns, now->self_ns, 0 }, old = *shown;
+	const struct ucalls_count new = { now->calls, now->total_ns, now->self_ns, 0 },
+				  old = *shown;
 
 	*shown = new;
 	return (struct ucalls_count){ new.calls - old.calls, new.total_ns - old.total_ns,
@@ -151,13 +159,15 @@ static int take_methods(struct env *env, struct rows *rows)
 
 static void name_syscall(struct ucalls_key *key, uint32_t number)
 {
-	const char *name = number < sizeof(syscall_names) / sizeof(syscall_names[0]) ? syscall_names[number] : NULL;
+	const char *name = number < sizeof(syscall_names) / sizeof(syscall_names[0])
+				   ? syscall_names[number]
+				   : NULL;
 
 	if (number == UCALLS_SYSCALL_OTHER)
 		name = "32-bit";
 	key->owner_len = -ENOENT;
-	key->name_len = name ? snprintf(key->name, sizeof(key->name), "%s", name) :
-			       snprintf(key->name, sizeof(key->name), "%u", number);
+	key->name_len = name ? snprintf(key->name, sizeof(key->name), "%s", name)
+			     : snprintf(key->name, sizeof(key->name), "%u", number);
 }
 
 static int take_syscalls(struct env *env, struct rows *rows)
@@ -209,7 +219,8 @@ static struct flow_text text_of(const char *text, int16_t len, size_t size)
 static struct flow_function function_of(const struct row *row)
 {
 	const struct ucalls_key *key = &row->key;
-	struct flow_function function = { .method = text_of(key->name, key->name_len, sizeof(key->name)),
+	struct flow_function function = { .method = text_of(key->name, key->name_len,
+							    sizeof(key->name)),
 					  .line = row->method.line };
 
 	*(key->owner_is_file ? &function.file : &function.class_name) =
@@ -264,7 +275,8 @@ static void append_text(struct name *name, const struct flow_text *text)
 static void name_row(const struct row *row, struct name *name)
 {
 	struct flow_function function = function_of(row);
-	const char *slash = function.file.text ? memrchr(function.file.text, '/', function.file.len) : NULL;
+	const char *slash = function.file.text ? memrchr(function.file.text, '/', function.file.len)
+					       : NULL;
 	char line[16];
 
 	name->len = 0;
@@ -274,8 +286,10 @@ static void name_row(const struct row *row, struct name *name)
 	}
 	append_text(name, &function.method);
 	if (slash)
-		function.file = (struct flow_text){ .text = slash + 1, .is_cut = function.file.is_cut,
-						    .len = function.file.text + function.file.len - slash - 1 };
+		function.file = (struct flow_text){ .text = slash + 1,
+						    .is_cut = function.file.is_cut,
+						    .len = function.file.text + function.file.len -
+							   slash - 1 };
 	if (function.file.len) {
 		append(name, "  ", 2);
 		append_text(name, &function.file);
@@ -326,7 +340,8 @@ static int print_table(struct env *env)
 
 	err = take_methods(env, &rows) ?: take_syscalls(env, &rows);
 	if (rows.count)
-		qsort(rows.rows, rows.count, sizeof(*rows.rows), env->latency ? compare_times : compare_calls);
+		qsort(rows.rows, rows.count, sizeof(*rows.rows),
+		      env->latency ? compare_times : compare_calls);
 	first = env->top && rows.count > env->top ? rows.count - env->top : 0;
 	if (!json)
 		print_header(env);
@@ -358,11 +373,13 @@ static void finish(void *ctx)
 		log_warn("%llu calls were not counted: there is room for %d methods",
 			 (unsigned long long)skel->bss->dropped, UCALLS_METHODS_MAX);
 	if (skel->bss->untimed)
-		log_warn("%llu calls are counted without their time: nested deeper than there is room for",
-			 (unsigned long long)skel->bss->untimed);
+		log_warn(
+			"%llu calls are counted without their time: nested deeper than there is room for",
+			(unsigned long long)skel->bss->untimed);
 	if (skel->bss->threads_refused)
-		log_warn("%llu calls are counted without their time: in more than %d threads at once",
-			 (unsigned long long)skel->bss->threads_refused, THREADS);
+		log_warn(
+			"%llu calls are counted without their time: in more than %d threads at once",
+			(unsigned long long)skel->bss->threads_refused, THREADS);
 	if (env->advice && !skel->bss->next_id)
 		log_warn("no method calls were reported: %s", env->advice);
 }
@@ -419,7 +436,8 @@ static void found_image(void *ctx, const struct runtime_image *image)
 		*events = 1u << call_event(image);
 		return;
 	}
-	*events = 1u << RUNTIME_METHOD_ENTRY | 1u << RUNTIME_METHOD_RETURN | 1u << RUNTIME_METHOD_UNWIND;
+	*events = 1u << RUNTIME_METHOD_ENTRY | 1u << RUNTIME_METHOD_RETURN |
+		  1u << RUNTIME_METHOD_UNWIND;
 	/* An exception is how Ruby's Kernel#raise ends. */
 	if (env->c_methods && image->lang == RUNTIME_RUBY)
 		*events |= 1u << RUNTIME_EXCEPTION;
@@ -428,7 +446,8 @@ static void found_image(void *ctx, const struct runtime_image *image)
 /* Why calls can't be seen in that image, or NULL. */
 static const char *explain_image(const struct env *env, const struct runtime_image *image)
 {
-	const struct runtime_route *entry = &image->routes[env->latency ? RUNTIME_METHOD_ENTRY : call_event(image)];
+	const struct runtime_route *entry =
+		&image->routes[env->latency ? RUNTIME_METHOD_ENTRY : call_event(image)];
 	const struct runtime_route *leave = &image->routes[RUNTIME_METHOD_RETURN];
 
 	if (!entry->places)
@@ -438,7 +457,8 @@ static const char *explain_image(const struct env *env, const struct runtime_ima
 
 static void found_process(void *ctx, const struct runtime_process *process)
 {
-	const struct runtime_use *use = process->uses_count ? &process->uses[process->uses_count - 1] : NULL;
+	const struct runtime_use *use =
+		process->uses_count ? &process->uses[process->uses_count - 1] : NULL;
 	struct env *env = ctx;
 	const char *why, *advice;
 	bool is_silent;
@@ -449,8 +469,8 @@ static void found_process(void *ctx, const struct runtime_process *process)
 	advice = runtime_explain(process->pid, use, RUNTIME_METHOD_ENTRY, &is_silent);
 	why = why ?: is_silent ? advice : NULL;
 	if (why)
-		log_warn("the calls of this %s (%s) can't be seen: %s", runtime_lang_name(use->image->lang),
-			 use->image->display, why);
+		log_warn("the calls of this %s (%s) can't be seen: %s",
+			 runtime_lang_name(use->image->lang), use->image->display, why);
 	else
 		env->is_telling = true;
 	env->advice = advice;
@@ -508,7 +528,8 @@ static int attach(void *ctx)
 	int err = 0;
 
 	if (env->latency || env->syscalls)
-		err = tool_attach_tracepoints(&env->tool, points, sizeof(points) / sizeof(points[0]));
+		err = tool_attach_tracepoints(&env->tool, points,
+					      sizeof(points) / sizeof(points[0]));
 	return err || env->no_methods ? err : attach_methods(env);
 }
 
@@ -523,7 +544,9 @@ static void close_all(void *ctx)
 }
 
 static const struct argp argp = {
-	.options = arguments, .parser = parse_argument, .args_doc = "PID [INTERVAL]\n-- COMMAND [ARG...]",
+	.options = arguments,
+	.parser = parse_argument,
+	.args_doc = "PID [INTERVAL]\n-- COMMAND [ARG...]",
 	.doc = "Count the calls of methods in a Java, Perl, PHP, Python, Ruby or Tcl process, and its system calls, and how "
 	       "long they take. A table is printed at the end, or every INTERVAL seconds.\v"
 	       "Examples:\n"
@@ -536,8 +559,14 @@ static const struct argp argp = {
 };
 
 static const struct tool_spec spec = {
-	.options = { .argp = &argp, .common = OPTIONS_BASIC | OPTIONS_PROCESS, .letters = { [OPTIONS_PID] = 'p' } },
-	.open = open_skeleton, .attach = attach, .tick = tick, .finish = finish, .close = close_all,
+	.options = { .argp = &argp,
+		     .common = OPTIONS_BASIC | OPTIONS_PROCESS,
+		     .letters = { [OPTIONS_PID] = 'p' } },
+	.open = open_skeleton,
+	.attach = attach,
+	.tick = tick,
+	.finish = finish,
+	.close = close_all,
 };
 
 int main(int argc, char **argv)

@@ -20,7 +20,7 @@ const volatile struct uflow_config config = {};
 
 enum told {
 	TOLD_UNWANTED,
-	TOLD, /* user space knows of the call */
+	TOLD,	   /* user space knows of the call */
 	TOLD_LOST, /* it should, but the record was lost */
 };
 
@@ -59,7 +59,8 @@ static __always_inline char *next_text(struct uflow_event *event, __u32 at)
 	return event->data + (at & (UFLOW_NAME_SIZE * 4 - 1));
 }
 
-static __always_inline void note_text(struct uflow_event *event, enum uflow_string which, __s16 len, __u32 *at)
+static __always_inline void note_text(struct uflow_event *event, enum uflow_string which, __s16 len,
+				      __u32 *at)
 {
 	event->lens[which] = len;
 	if (len > 0)
@@ -72,9 +73,12 @@ static __always_inline int read_perl_names(struct uflow_event *event, __u64 my_p
 	__u32 at = 0;
 
 	usdt_perl_sub(my_perl, &sub);
-	note_text(event, UFLOW_CLASS, calls_read_perl_text(sub.package, next_text(event, at), UFLOW_NAME_SIZE), &at);
-	note_text(event, UFLOW_METHOD, calls_read_perl_text(sub.name, next_text(event, at), UFLOW_NAME_SIZE), &at);
-	note_text(event, UFLOW_FILE, calls_read_perl_text(sub.file, next_text(event, at), UFLOW_FILE_SIZE), &at);
+	note_text(event, UFLOW_CLASS,
+		  calls_read_perl_text(sub.package, next_text(event, at), UFLOW_NAME_SIZE), &at);
+	note_text(event, UFLOW_METHOD,
+		  calls_read_perl_text(sub.name, next_text(event, at), UFLOW_NAME_SIZE), &at);
+	note_text(event, UFLOW_FILE,
+		  calls_read_perl_text(sub.file, next_text(event, at), UFLOW_FILE_SIZE), &at);
 	return at;
 }
 
@@ -90,13 +94,20 @@ static __noinline int read_names(struct pt_regs *ctx, const struct runtime_place
 	if (calls_has_reader(spec, RUNTIME_READ_PERL_SUB))
 		return spec->event == RUNTIME_METHOD_ENTRY &&
 				       !usdt_read(ctx, &spec->args[RUNTIME_METHOD_NAME], &value)
-			       ? read_perl_names(event, value) : 0;
-	note_text(event, UFLOW_CLASS, calls_read_text(ctx, spec, RUNTIME_CLASS_NAME, RUNTIME_CLASS_LEN,
-						      next_text(event, at), UFLOW_NAME_SIZE), &at);
-	note_text(event, UFLOW_METHOD, calls_read_text(ctx, spec, RUNTIME_METHOD_NAME, RUNTIME_METHOD_LEN,
-						       next_text(event, at), UFLOW_NAME_SIZE), &at);
-	note_text(event, UFLOW_FILE, calls_read_text(ctx, spec, RUNTIME_FILE_NAME, RUNTIME_ROLES,
-						     next_text(event, at), UFLOW_FILE_SIZE), &at);
+			       ? read_perl_names(event, value)
+			       : 0;
+	note_text(event, UFLOW_CLASS,
+		  calls_read_text(ctx, spec, RUNTIME_CLASS_NAME, RUNTIME_CLASS_LEN,
+				  next_text(event, at), UFLOW_NAME_SIZE),
+		  &at);
+	note_text(event, UFLOW_METHOD,
+		  calls_read_text(ctx, spec, RUNTIME_METHOD_NAME, RUNTIME_METHOD_LEN,
+				  next_text(event, at), UFLOW_NAME_SIZE),
+		  &at);
+	note_text(event, UFLOW_FILE,
+		  calls_read_text(ctx, spec, RUNTIME_FILE_NAME, RUNTIME_ROLES, next_text(event, at),
+				  UFLOW_FILE_SIZE),
+		  &at);
 	if (spec->args[RUNTIME_LINE].kind != USDT_ARG_NONE &&
 	    !usdt_read(ctx, &spec->args[RUNTIME_LINE], &value))
 		event->line = value;

@@ -22,11 +22,11 @@
 #include "uflow.h"
 #include "uflow.skel.h"
 
-#define TICK_NS	      100000000ull
-#define BUFFER_BYTES  (4u << 20)
-#define THREADS_MAX   1024u /* 32 KiB each */
-#define THREADS_SPARE 32u   /* besides those that run now, and as many again */
-#define MAX_DEPTH     1000000
+#define TICK_NS 100000000ull
+#define BUFFER_BYTES (4u << 20)
+#define THREADS_MAX 1024u /* 32 KiB each */
+#define THREADS_SPARE 32u /* besides those that run now, and as many again */
+#define MAX_DEPTH 1000000
 
 enum {
 	KEY_LATENCY = 0x100,
@@ -58,20 +58,30 @@ struct env {
 };
 
 static const struct argp_option arguments[] = {
-	{ "language", 'l', "LANG", 0, "The runtime to look at, if the process has several: java, "
-				      "perl, php, python, ruby or tcl", 0 },
+	{ "language", 'l', "LANG", 0,
+	  "The runtime to look at, if the process has several: java, "
+	  "perl, php, python, ruby or tcl",
+	  0 },
 	{ "method", 'M', "METHOD", 0, "Only methods whose name begins with METHOD", 0 },
-	{ "class", 'C', "CLASS", 0, "Only classes whose name begins with CLASS; files, where the "
-				    "language has no classes", 0 },
+	{ "class", 'C', "CLASS", 0,
+	  "Only classes whose name begins with CLASS; files, where the "
+	  "language has no classes",
+	  0 },
 	{ "max-depth", KEY_MAX_DEPTH, "N", 0, "Only calls nested N deep or less", 0 },
-	{ "c-methods", KEY_C_METHODS, NULL, 0, "Ruby: methods written in C, too. Their probes crash "
-					       "Ruby 3.1 now and then", 0 },
+	{ "c-methods", KEY_C_METHODS, NULL, 0,
+	  "Ruby: methods written in C, too. Their probes crash "
+	  "Ruby 3.1 now and then",
+	  0 },
 	{ "latency", KEY_LATENCY, NULL, 0, "Show the time spent in a call, where it returns", 1 },
 	{ "threads", 'T', NULL, 0, "Name the thread; a call tree for each", 1 },
-	{ "call-tree", KEY_CALL_TREE, NULL, 0, "Print no calls but, at the end, the tree of them "
-					       "with their number and time", 2 },
-	{ "folded", KEY_FOLDED, NULL, 0, "Print no calls but, at the end, a line for each stack "
-					 "with its own nanoseconds, for flamegraph.pl", 2 },
+	{ "call-tree", KEY_CALL_TREE, NULL, 0,
+	  "Print no calls but, at the end, the tree of them "
+	  "with their number and time",
+	  2 },
+	{ "folded", KEY_FOLDED, NULL, 0,
+	  "Print no calls but, at the end, a line for each stack "
+	  "with its own nanoseconds, for flamegraph.pl",
+	  2 },
 	{},
 };
 
@@ -222,8 +232,8 @@ static int read_function(const struct uflow_event *event, size_t size,
 			*texts[i] = (struct flow_text){
 				.text = at,
 				.len = event->lens[i],
-				.is_cut = event->lens[i] == (i == UFLOW_FILE ? UFLOW_FILE_SIZE
-									     : UFLOW_NAME_SIZE) - 1
+				.is_cut = event->lens[i] ==
+					  (i == UFLOW_FILE ? UFLOW_FILE_SIZE : UFLOW_NAME_SIZE) - 1
 			};
 		at += event->lens[i];
 	}
@@ -247,8 +257,8 @@ static int thread_root(struct env *env, struct flow_thread *thread, uint32_t *ro
 	if (!env->print.threads || env->mode == MODE_ROWS)
 		return 0;
 	if (!thread->root) {
-		function.method.len = snprintf(name, sizeof(name), "%.16s-%d", thread->comm,
-					       thread->tid);
+		function.method.len =
+			snprintf(name, sizeof(name), "%.16s-%d", thread->comm, thread->tid);
 		err = flow_tree_child(env->tree, FLOW_ROOT, &function, &thread->root);
 		if (err)
 			return err;
@@ -291,8 +301,7 @@ static int handle_enter(struct env *env, struct flow_thread *thread,
 
 /* The record of its entry was lost. */
 static int handle_return_only(struct env *env, struct flow_thread *thread,
-			      const struct uflow_event *event,
-			      const struct flow_function *function)
+			      const struct uflow_event *event, const struct flow_function *function)
 {
 	struct flow_row row = { .event = FLOW_ROW_LEAVE,
 				.time = event->time,
@@ -418,9 +427,8 @@ static int choose_runtime(struct env *env)
 	}
 	if (!count) {
 		log_error("process %d has no runtime of %s in it", pid,
-			  env->langs == RUNTIME_ANY
-				  ? "Java, Perl, PHP, Python, Ruby or Tcl"
-				  : runtime_lang_name(__builtin_ctz(env->langs)));
+			  env->langs == RUNTIME_ANY ? "Java, Perl, PHP, Python, Ruby or Tcl"
+						    : runtime_lang_name(__builtin_ctz(env->langs)));
 		return -ENOENT;
 	}
 	env->use = uses[0];
@@ -434,14 +442,15 @@ static int choose_runtime(struct env *env)
 /* Can calls be seen in it? 0 or -EOPNOTSUPP, told. */
 static int check_runtime(const struct env *env)
 {
-	static const char *const kinds[] = { [RUNTIME_ROUTE_USDT] = "USDT",
-					     [RUNTIME_ROUTE_UPROBE] = "uprobes" };
+	static const char *const kinds[] = {
+		[RUNTIME_ROUTE_USDT] = "USDT", [RUNTIME_ROUTE_UPROBE] = "uprobes"
+	};
 	const struct runtime_image *image = env->use.image;
 	const struct runtime_route *entry = &image->routes[RUNTIME_METHOD_ENTRY];
 	const struct runtime_route *leave = &image->routes[RUNTIME_METHOD_RETURN];
 	bool is_silent;
-	const char *advice = runtime_explain(env->tool.options.pid, &env->use, RUNTIME_METHOD_ENTRY,
-					     &is_silent);
+	const char *advice =
+		runtime_explain(env->tool.options.pid, &env->use, RUNTIME_METHOD_ENTRY, &is_silent);
 
 	if (!entry->places || !leave->places) {
 		log_error("the calls of this %s (%s) can't be seen: %s",
@@ -481,7 +490,9 @@ static int count_threads(pid_t pid)
 /* Only that process needs to pay, where the kernel knows what a process is. Else 0: all. */
 static pid_t attach_pid(const struct env *env)
 {
-	return env->features.uprobe_multi && !env->features.uprobe_multi_pid ? 0 : env->tool.options.pid;
+	return env->features.uprobe_multi && !env->features.uprobe_multi_pid
+		       ? 0
+		       : env->tool.options.pid;
 }
 
 /* Tell the kernel side what it need not be ready for. */
@@ -530,8 +541,9 @@ static int configure(struct env *env)
 	if (env->features.uprobe_multi)
 		bpf_program__set_expected_attach_type(skel->progs.method, ATTACH_TYPE_UPROBE_MULTI);
 	err = bpf_map__set_max_entries(skel->maps.places, env->use.image->count);
-	return err ?: bpf_map__set_max_entries(skel->maps.threads,
-					       threads < THREADS_MAX ? threads : THREADS_MAX);
+	return err
+		       ?: bpf_map__set_max_entries(skel->maps.threads,
+						   threads < THREADS_MAX ? threads : THREADS_MAX);
 }
 
 static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
@@ -612,9 +624,10 @@ static int attach_places(struct env *env, bool entries, bool is_return)
 		if (!is_ours(env, place) || place->is_return != is_return ||
 		    entries != (place->spec.event == RUNTIME_METHOD_ENTRY))
 			continue;
-		places[opts.count++] = (struct attach_place){ .offset = place->offset,
-							      .ref_ctr_offset = place->ref_ctr_offset,
-							      .cookie = i };
+		places[opts.count++] =
+			(struct attach_place){ .offset = place->offset,
+					       .ref_ctr_offset = place->ref_ctr_offset,
+					       .cookie = i };
 		err = describe_place(env, i);
 	}
 	if (!err && opts.count)

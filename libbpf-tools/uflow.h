@@ -5,8 +5,8 @@
 #ifndef UFLOW_H
 #define UFLOW_H
 
-#define UFLOW_NAME_SIZE	  256 /* of a class or method, with its NUL; a longer one is cut */
-#define UFLOW_FILE_SIZE	  256
+#define UFLOW_NAME_SIZE 256 /* of a class or method, with its NUL; a longer one is cut */
+#define UFLOW_FILE_SIZE 256
 #define UFLOW_PREFIX_SIZE 64
 
 enum uflow_kind {
@@ -44,8 +44,8 @@ struct uflow_event {
 
 /* What user space wants, as read-only data. */
 struct uflow_config {
-	__u32 pid;	 /* as the kernel's first process namespace has it; 0: any */
-	__u32 max_depth; /* 0: any */
+	__u32 pid;		     /* as the kernel's first process namespace has it; 0: any */
+	__u32 max_depth;	     /* 0: any */
 	__u32 class_len, method_len; /* of the prefixes to match; 0: any */
 	char class_prefix[UFLOW_PREFIX_SIZE], method_prefix[UFLOW_PREFIX_SIZE];
 };

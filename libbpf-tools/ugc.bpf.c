@@ -27,7 +27,9 @@ static __always_inline int begin(struct pt_regs *ctx)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	const struct runtime_place_spec *place;
-	struct ugc_event event = { .pid = pid_tgid >> 32, .tid = pid_tgid, .place = usdt_place_number(ctx) };
+	struct ugc_event event = { .pid = pid_tgid >> 32,
+				   .tid = pid_tgid,
+				   .place = usdt_place_number(ctx) };
 	__u32 tid = pid_tgid;
 
 	if (!filter_allows_current())

@@ -25,7 +25,8 @@ struct env {
 static const struct argp_option arguments[] = {
 	{ "language", 'l', "LANG", 0, "Only java, node, php, python or ruby; may be repeated", 0 },
 	{ "milliseconds", 'm', NULL, 0, "Durations in milliseconds, not microseconds", 0 },
-	{ "minimum", 'M', "MS", 0, "Only collections of at least that many milliseconds; decimals allowed", 0 },
+	{ "minimum", 'M', "MS", 0,
+	  "Only collections of at least that many milliseconds; decimals allowed", 0 },
 	{ "filter", 'F', "TEXT", 0, "Only collections whose description contains TEXT", 0 },
 	{},
 };
@@ -50,13 +51,14 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 }
 
 /* What a collection's number says. */
-static void describe(const struct ugc_event *event, const struct runtime_session_place *place, char *text,
-		     size_t size)
+static void describe(const struct ugc_event *event, const struct runtime_session_place *place,
+		     char *text, size_t size)
 {
 	enum runtime_lang lang = place->image->lang;
 
 	if (lang == RUNTIME_RUBY)
-		snprintf(text, size, "ruby %s", strstr(place->place->probe, "sweep") ? "sweep" : "mark");
+		snprintf(text, size, "ruby %s",
+			 strstr(place->place->probe, "sweep") ? "sweep" : "mark");
 	else if (lang == RUNTIME_JAVA && event->has_number)
 		snprintf(text, size, "java %s", event->number ? "full" : "partial");
 	else if (lang == RUNTIME_PYTHON && event->has_number)
@@ -80,7 +82,8 @@ static int print_text(struct env *env, const struct ugc_event *event, const char
 {
 	struct output *out = env->tool.output;
 
-	output_printf(out, "%-9.3f %-7u ", timestamp_offset(&env->tool.start, event->begin_ns), event->pid);
+	output_printf(out, "%-9.3f %-7u ", timestamp_offset(&env->tool.start, event->begin_ns),
+		      event->pid);
 	output_put_cstr(out, event->comm, sizeof(event->comm), -16);
 	output_printf(out, " %-10.2f %s", event->ns / (env->milliseconds ? 1e6 : 1e3), description);
 	return output_end(out);
@@ -119,8 +122,8 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	describe(event, place, description, sizeof(description));
 	if (env->filter && !strstr(description, env->filter))
 		return 0;
-	return output_is_json(env->tool.output) ? print_json(env, event, place, description) :
-						  print_text(env, event, description);
+	return output_is_json(env->tool.output) ? print_json(env, event, place, description)
+						: print_text(env, event, description);
 }
 
 static int tick(void *ctx)
@@ -167,7 +170,9 @@ static void close_all(void *ctx)
 }
 
 static const struct argp argp = {
-	.options = arguments, .parser = parse_argument, .args_doc = "[PID] [-- COMMAND [ARG...]]",
+	.options = arguments,
+	.parser = parse_argument,
+	.args_doc = "[PID] [-- COMMAND [ARG...]]",
 	.doc = "Show garbage collections of language runtimes, each with its duration: of all processes, one, or a "
 	       "command.\v"
 	       "Examples:\n"
@@ -179,9 +184,16 @@ static const struct argp argp = {
 static const char *const types[] = { "pt_regs", "user_pt_regs" };
 
 static const struct tool_spec spec = {
-	.options = { .argp = &argp, .common = OPTIONS_EVENTS | OPTIONS_PROCESS, .letters = { [OPTIONS_PID] = 'p' } },
-	.types = types, .type_count = sizeof(types) / sizeof(types[0]),
-	.open = open_skeleton, .attach = attach, .header = print_header, .handle = handle_event, .tick = tick,
+	.options = { .argp = &argp,
+		     .common = OPTIONS_EVENTS | OPTIONS_PROCESS,
+		     .letters = { [OPTIONS_PID] = 'p' } },
+	.types = types,
+	.type_count = sizeof(types) / sizeof(types[0]),
+	.open = open_skeleton,
+	.attach = attach,
+	.header = print_header,
+	.handle = handle_event,
+	.tick = tick,
 	.close = close_all,
 };
 

@@ -9,10 +9,10 @@ struct ugc_event {
 	__u64 ns;	/* how long */
 	__u64 number;	/* generation and such; meaningless without has_number */
 	__u32 pid, tid;
-	__u32 place;	/* cookie of the place that it began at */
+	__u32 place; /* cookie of the place that it began at */
 	__u32 has_number;
 	char comm[16];
-	__u64 parts;	/* under way within it */
+	__u64 parts; /* under way within it */
 };
 
 #endif /* UGC_H */

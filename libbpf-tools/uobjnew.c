@@ -73,13 +73,15 @@ static int compare_bytes(const void *a, const void *b)
 /* For a place without a class, the kind of object in its probe's name: "ruby:array__create". */
 static void name_kind(const struct env *env, struct row *row)
 {
-	const struct runtime_session_place *place = runtime_session_place(&env->session, row->key.place);
+	const struct runtime_session_place *place =
+		runtime_session_place(&env->session, row->key.place);
 	const char *probe = place ? place->place->probe : "?", *colon = strchr(probe, ':');
 
 	if (*row->key.name || row->key.error)
 		return;
 	if (colon)
-		snprintf(row->key.name, sizeof(row->key.name), "%.*s", (int)strcspn(colon + 1, "_"), colon + 1);
+		snprintf(row->key.name, sizeof(row->key.name), "%.*s", (int)strcspn(colon + 1, "_"),
+			 colon + 1);
 	else
 		snprintf(row->key.name, sizeof(row->key.name), "%s", probe);
 	row->key.place = 0;
@@ -172,10 +174,12 @@ static int print_table(struct env *env)
 	int err = count < 0 ? count : 0;
 
 	if (!output_is_json(env->tool.output)) {
-		output_printf(env->tool.output, "%-40s %10s %12s", "NAME/TYPE", "# ALLOCS", "# BYTES");
+		output_printf(env->tool.output, "%-40s %10s %12s", "NAME/TYPE", "# ALLOCS",
+			      "# BYTES");
 		output_end_line(env->tool.output);
 	}
-	for (ssize_t i = top && (uint64_t)count > top ? count - (ssize_t)top : 0; i < count && !err; i++)
+	for (ssize_t i = top && (uint64_t)count > top ? count - (ssize_t)top : 0; i < count && !err;
+	     i++)
 		err = print_row(env, &rows[i]);
 	if (!output_is_json(env->tool.output))
 		output_end_line(env->tool.output);
@@ -221,7 +225,8 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 /* An empty table of one process may have its reason. */
 static void explain(const struct env *env)
 {
-	const struct runtime_process *process = runtime_watch_find(env->session.watch, env->tool.options.pid);
+	const struct runtime_process *process =
+		runtime_watch_find(env->session.watch, env->tool.options.pid);
 	const struct runtime_route *route;
 	bool is_silent;
 
@@ -231,7 +236,8 @@ static void explain(const struct env *env)
 			log_warn("no objects are reported: %s", route->note);
 		else if (process->silent[i] & 1u << RUNTIME_OBJECT)
 			log_warn("no objects are reported: %s",
-				 runtime_explain(process->pid, &process->uses[i], RUNTIME_OBJECT, &is_silent));
+				 runtime_explain(process->pid, &process->uses[i], RUNTIME_OBJECT,
+						 &is_silent));
 	}
 }
 
@@ -258,7 +264,9 @@ static void close_all(void *ctx)
 }
 
 static const struct argp argp = {
-	.options = arguments, .parser = parse_argument, .args_doc = "[PID [INTERVAL]] [-- COMMAND [ARG...]]",
+	.options = arguments,
+	.parser = parse_argument,
+	.args_doc = "[PID [INTERVAL]] [-- COMMAND [ARG...]]",
 	.doc = "Count objects that language runtimes make, by class: of all processes, one, or a command. A table is "
 	       "printed at the end, or every INTERVAL seconds.\v"
 	       "Examples:\n"
@@ -271,9 +279,16 @@ static const struct argp argp = {
 static const char *const types[] = { "pt_regs", "user_pt_regs" };
 
 static const struct tool_spec spec = {
-	.options = { .argp = &argp, .common = OPTIONS_BASIC | OPTIONS_PROCESS, .letters = { [OPTIONS_PID] = 'p' } },
-	.types = types, .type_count = sizeof(types) / sizeof(types[0]),
-	.open = open_skeleton, .attach = attach, .tick = tick, .finish = finish, .close = close_all,
+	.options = { .argp = &argp,
+		     .common = OPTIONS_BASIC | OPTIONS_PROCESS,
+		     .letters = { [OPTIONS_PID] = 'p' } },
+	.types = types,
+	.type_count = sizeof(types) / sizeof(types[0]),
+	.open = open_skeleton,
+	.attach = attach,
+	.tick = tick,
+	.finish = finish,
+	.close = close_all,
 };
 
 int main(int argc, char **argv)

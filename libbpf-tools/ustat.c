@@ -25,12 +25,14 @@ static const struct column {
 	int width;
 	enum runtime_event event;
 } columns[USTAT_FIELDS] = {
-	[USTAT_METHOD] = { "METHOD/s", "method", "methods", "method calls", 10, RUNTIME_METHOD_ENTRY },
+	[USTAT_METHOD] = { "METHOD/s", "method", "methods", "method calls", 10,
+			   RUNTIME_METHOD_ENTRY },
 	[USTAT_GC] = { "GC/s", "gc", "gcs", "collections", 6, RUNTIME_GC_BEGIN },
 	[USTAT_OBJECT] = { "OBJNEW/s", "objnew", "objects", "objects made", 10, RUNTIME_OBJECT },
 	[USTAT_CLASS] = { "CLOAD/s", "cload", "classes", "classes loaded", 8, RUNTIME_CLASS },
 	[USTAT_EXCEPTION] = { "EXC/s", "excp", "exceptions", "exceptions", 6, RUNTIME_EXCEPTION },
-	[USTAT_THREAD] = { "THR/s", "thread", "threads", "threads started", 6, RUNTIME_THREAD_START },
+	[USTAT_THREAD] = { "THR/s", "thread", "threads", "threads started", 6,
+			   RUNTIME_THREAD_START },
 };
 
 struct entry {
@@ -59,7 +61,7 @@ struct hint {
 struct env {
 	struct tool tool;
 	unsigned int fields; /* 1 << enum ustat_field: which */
-	int sort;		    /* enum ustat_field, or -1: by all together */
+	int sort;	     /* enum ustat_field, or -1: by all together */
 	uint64_t max_rows, interval_ns, count;
 	bool no_clear, debug, gc_time, per_thread;
 
@@ -77,12 +79,15 @@ struct env {
 enum { KEY_GC_TIME = 256 };
 
 static const struct argp_option arguments[] = {
-	{ "language", 'l', "LANG", 0, "Only java, node, perl, php, python, ruby or tcl; may be repeated", 0 },
+	{ "language", 'l', "LANG", 0,
+	  "Only java, node, perl, php, python, ruby or tcl; may be repeated", 0 },
 	{ "noclear", 'C', NULL, 0, "Don't clear the screen between tables", 0 },
-	{ "sort", 'S', "KEY", 0, "Sort by cload, excp, gc, method, objnew or thread (default: by all together)", 0 },
+	{ "sort", 'S', "KEY", 0,
+	  "Sort by cload, excp, gc, method, objnew or thread (default: by all together)", 0 },
 	{ "maxrows", 'r', "ROWS", 0, "Rows of a table (default 20)", 0 },
 	{ "debug", 'd', NULL, 0, "Show each place that is probed", 0 },
-	{ "events", 'e', "KEY[,KEY...]", 0, "Count only these (keys as for -S): what isn't probed costs nothing", 0 },
+	{ "events", 'e', "KEY[,KEY...]", 0,
+	  "Count only these (keys as for -S): what isn't probed costs nothing", 0 },
 	{ "threads", 'T', NULL, 0, "A row a thread", 0 },
 	{ "gc-time", KEY_GC_TIME, NULL, 0, "Time in collections: ms a second, and the longest", 0 },
 	{},
@@ -96,12 +101,14 @@ static int find_column(const char *name, size_t len)
 	return -1;
 }
 
-static int parse_column(const struct argp_state *state, const char *option, const char *name, size_t len)
+static int parse_column(const struct argp_state *state, const char *option, const char *name,
+			size_t len)
 {
 	int column = find_column(name, len);
 
 	if (column < 0)
-		argp_error(state, "invalid %s '%.*s': expected cload, excp, gc, method, objnew or thread",
+		argp_error(state,
+			   "invalid %s '%.*s': expected cload, excp, gc, method, objnew or thread",
 			   option, (int)len, name);
 	return column;
 }
@@ -219,7 +226,8 @@ static void row_fill(struct env *env, struct row *row, const struct entry *entry
 	const struct entry *found = NULL;
 
 	if (env->before_count)
-		found = bsearch(entry, env->before, env->before_count, sizeof(*entry), compare_entries);
+		found = bsearch(entry, env->before, env->before_count, sizeof(*entry),
+				compare_entries);
 	if (found)
 		before = &found->counts;
 	*row = (struct row){ .key = entry->key };
@@ -270,7 +278,8 @@ static void delete_ended(struct env *env, const struct row *rows, size_t count)
 }
 
 /* Rows for all that have counts, and for processes that run a runtime but did nothing yet. */
-static ssize_t make_rows(struct env *env, const struct entry *entries, size_t count, struct row **result)
+static ssize_t make_rows(struct env *env, const struct entry *entries, size_t count,
+			 struct row **result)
 {
 	const struct runtime_process *processes;
 	size_t process_count, rows_count = 0;
@@ -285,7 +294,8 @@ static ssize_t make_rows(struct env *env, const struct entry *entries, size_t co
 		row_fill(env, &rows[rows_count++], &entries[i]);
 	for (size_t i = 0; i < process_count && !env->per_thread; i++) {
 		idle.key.pid = processes[i].pid;
-		if (!processes[i].uses_count || !processes[i].is_there || env->tool.options.command ||
+		if (!processes[i].uses_count || !processes[i].is_there ||
+		    env->tool.options.command ||
 		    (count && bsearch(&idle, entries, count, sizeof(idle), compare_entries)))
 			continue;
 		row_fill(env, &rows[rows_count++], &idle);
@@ -315,7 +325,8 @@ static const char *explain_cell(const struct row *row, enum ustat_field field,
 		if (image->routes[event].kind == RUNTIME_ROUTE_NONE) {
 			why = image->routes[event].note;
 		} else if (process && i < process->uses_count && process->silent[i] & 1u << event) {
-			why = runtime_explain(process->pid, &process->uses[i], event, &is_silent) ?: "not switched on";
+			why = runtime_explain(process->pid, &process->uses[i], event, &is_silent)
+				      ?: "not switched on";
 			*silent = &process->uses[i];
 		} else {
 			return NULL;
@@ -325,8 +336,8 @@ static const char *explain_cell(const struct row *row, enum ustat_field field,
 }
 
 /* Say once a runtime's file what must be switched on. */
-static void give_hint(struct env *env, const struct row *row, enum ustat_field field, const char *text,
-		      const struct runtime_use *use)
+static void give_hint(struct env *env, const struct row *row, enum ustat_field field,
+		      const char *text, const struct runtime_use *use)
 {
 	struct hint *grown;
 
@@ -387,7 +398,8 @@ static void print_header(struct env *env, uint64_t now)
 /* A rate that isn't whole, and small, with a decimal: one collection in two seconds isn't none. */
 static void print_rate(struct output *out, double rate, int width)
 {
-	output_printf(out, " %-*.*f", width, rate < 9.95 && rate - (uint64_t)rate > 0.05 ? 1 : 0, rate);
+	output_printf(out, " %-*.*f", width, rate < 9.95 && rate - (uint64_t)rate > 0.05 ? 1 : 0,
+		      rate);
 }
 
 static int print_row_text(struct env *env, const struct row *row, double seconds)
@@ -409,7 +421,8 @@ static int print_row_text(struct env *env, const struct row *row, double seconds
 			print_rate(out, row->counts[i] / seconds, columns[i].width);
 	}
 	if (env->gc_time)
-		output_printf(out, " %-8.2f %.2f", row->gc_ns / 1e6 / seconds, row->gc_max_ns / 1e6);
+		output_printf(out, " %-8.2f %.2f", row->gc_ns / 1e6 / seconds,
+			      row->gc_max_ns / 1e6);
 	return output_end(out);
 }
 
@@ -454,14 +467,16 @@ static int print_row_json(struct env *env, const struct row *row, uint64_t now, 
 }
 
 /* What the probes cost the programs, by the number of hits. */
-static void tell_overhead(const struct env *env, const struct row *rows, size_t count, double seconds)
+static void tell_overhead(const struct env *env, const struct row *rows, size_t count,
+			  double seconds)
 {
 	uint64_t hits = 0;
 
 	for (size_t i = 0; i < count; i++)
 		hits += row_weight(&rows[i], -1);
-	log_info("overhead: %.0f hits/s of about %llu ns, together %.1f%% of one CPU", hits / seconds,
-		 (unsigned long long)env->hit_ns, hits * env->hit_ns / seconds / 1e7);
+	log_info("overhead: %.0f hits/s of about %llu ns, together %.1f%% of one CPU",
+		 hits / seconds, (unsigned long long)env->hit_ns,
+		 hits * env->hit_ns / seconds / 1e7);
 }
 
 static int print_table(struct env *env, const struct row *rows, size_t count, uint64_t now)
@@ -472,8 +487,8 @@ static int print_table(struct env *env, const struct row *rows, size_t count, ui
 	if (!output_is_json(env->tool.output))
 		print_header(env, now);
 	for (size_t i = 0; i < count && i < env->max_rows && !err; i++)
-		err = output_is_json(env->tool.output) ? print_row_json(env, &rows[i], now, seconds) :
-						    print_row_text(env, &rows[i], seconds);
+		err = output_is_json(env->tool.output) ? print_row_json(env, &rows[i], now, seconds)
+						       : print_row_text(env, &rows[i], seconds);
 	if (!output_is_json(env->tool.output))
 		output_end_line(env->tool.output);
 	if (env->tool.options.verbosity && env->hit_ns)
@@ -547,7 +562,8 @@ static int handle_process(void *ctx, const void *data, size_t size)
 	const struct ustat_process *process = data;
 	struct env *env = ctx;
 
-	return size < sizeof(*process) ? -EINVAL : runtime_watch_look(env->session.watch, process->pid);
+	return size < sizeof(*process) ? -EINVAL
+				       : runtime_watch_look(env->session.watch, process->pid);
 }
 
 static void found_image(void *ctx, const struct runtime_image *image)
@@ -557,7 +573,8 @@ static void found_image(void *ctx, const struct runtime_image *image)
 
 	if (!(env->fields & 1u << USTAT_METHOD))
 		return;
-	*events &= ~(1u << RUNTIME_METHOD_ENTRY | 1u << RUNTIME_METHOD_RETURN | 1u << RUNTIME_METHOD_COUNT);
+	*events &= ~(1u << RUNTIME_METHOD_ENTRY | 1u << RUNTIME_METHOD_RETURN |
+		     1u << RUNTIME_METHOD_COUNT);
 	*events |= 1u << runtime_method_event(image);
 }
 
@@ -636,7 +653,8 @@ static void close_all(void *ctx)
 }
 
 static const struct argp argp = {
-	.options = arguments, .parser = parse_argument,
+	.options = arguments,
+	.parser = parse_argument,
 	.args_doc = "[INTERVAL [COUNT]] [-- COMMAND [ARG...]]",
 	.doc = "Show what language runtimes do, a row a process: method calls, collections, objects made, "
 	       "classes loaded, exceptions and threads, per second.\v"
@@ -650,15 +668,23 @@ static const struct argp argp = {
 };
 
 static const struct tool_spec spec = {
-	.options = { .argp = &argp, .common = OPTIONS_BASIC | OPTIONS_PROCESS,
+	.options = { .argp = &argp,
+		     .common = OPTIONS_BASIC | OPTIONS_PROCESS,
 		     .letters = { [OPTIONS_PID] = 'p' } },
-	.open = open_skeleton, .attach = attach, .handle = handle_process, .tick = tick,
-	.finish = finish, .close = close_all,
+	.open = open_skeleton,
+	.attach = attach,
+	.handle = handle_process,
+	.tick = tick,
+	.finish = finish,
+	.close = close_all,
 };
 
 int main(int argc, char **argv)
 {
-	struct env env = { .session.tool = &env.tool, .sort = -1, .max_rows = 20, .interval_ns = 1000000000,
+	struct env env = { .session.tool = &env.tool,
+			   .sort = -1,
+			   .max_rows = 20,
+			   .interval_ns = 1000000000,
 			   .fields = (1u << USTAT_FIELDS) - 1 };
 
 	return tool_main(&spec, &env.tool, &env, argc, argv);

@@ -27,8 +27,8 @@ struct ustat_counts {
 	__u64 gc_ns;	      /* in collections, all together */
 	__u64 gc_max_ns;      /* the longest that ended in interval gc_interval */
 	__u32 gc_interval;
-	__u32 place;	      /* cookie of the first place that was hit */
-	char comm[16];	      /* when first seen */
+	__u32 place;   /* cookie of the first place that was hit */
+	char comm[16]; /* when first seen */
 };
 
 /* A process to look at: it has executed a program, or was hit in a runtime for the first time. */

@@ -33,7 +33,8 @@ static __always_inline void read_name(struct pt_regs *ctx, const struct runtime_
 	if (usdt_read(ctx, &place->args[RUNTIME_METHOD_NAME], &address))
 		return;
 	if (usdt_read(ctx, &place->args[RUNTIME_METHOD_LEN], &length)) {
-		event->name_size = bpf_probe_read_user_str(event->name, sizeof(event->name), (void *)address);
+		event->name_size =
+			bpf_probe_read_user_str(event->name, sizeof(event->name), (void *)address);
 		return;
 	}
 	if (length > sizeof(event->name) - 1)
@@ -47,7 +48,9 @@ SEC("uprobe")
 int thread_event(struct pt_regs *ctx)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	struct uthreads_event event = { .ktime = bpf_ktime_get_ns(), .pid = pid_tgid >> 32, .tid = pid_tgid };
+	struct uthreads_event event = { .ktime = bpf_ktime_get_ns(),
+					.pid = pid_tgid >> 32,
+					.tid = pid_tgid };
 	const struct runtime_place_spec *place;
 
 	TASK_STACK(ctx);

@@ -20,7 +20,8 @@ struct env {
 };
 
 static const struct argp_option arguments[] = {
-	{ "language", 'l', "LANG", 0, "Only java, node, perl, python, ruby or tcl; may be repeated", 0 },
+	{ "language", 'l', "LANG", 0, "Only java, node, perl, python, ruby or tcl; may be repeated",
+	  0 },
 	{},
 };
 
@@ -37,8 +38,8 @@ static void print_header(void *ctx)
 
 	if (output_is_json(env->tool.output))
 		return;
-	output_printf(env->tool.output, "%-9s %-7s %-7s %-8s %-8s %s", "TIME", "PID", "TID", "LANGUAGE", "TYPE",
-		      "DESCRIPTION");
+	output_printf(env->tool.output, "%-9s %-7s %-7s %-8s %-8s %s", "TIME", "PID", "TID",
+		      "LANGUAGE", "TYPE", "DESCRIPTION");
 	output_end_line(env->tool.output);
 }
 
@@ -47,12 +48,14 @@ struct thread {
 	const char *name; /* NULL: none */
 };
 
-static int print_text(struct env *env, const struct uthreads_event *event, const struct thread *thread)
+static int print_text(struct env *env, const struct uthreads_event *event,
+		      const struct thread *thread)
 {
 	struct output *out = env->tool.output;
 
-	output_printf(out, "%-9.3f %-7u %-7u %-8s %-8s ", timestamp_offset(&env->tool.start, event->ktime),
-		      event->pid, event->tid, thread->lang, thread->type);
+	output_printf(out, "%-9.3f %-7u %-7u %-8s %-8s ",
+		      timestamp_offset(&env->tool.start, event->ktime), event->pid, event->tid,
+		      thread->lang, thread->type);
 	if (event->name_size < 0)
 		output_puts(out, "?");
 	else if (thread->name)
@@ -60,7 +63,8 @@ static int print_text(struct env *env, const struct uthreads_event *event, const
 	return output_end(out);
 }
 
-static int print_json(struct env *env, const struct uthreads_event *event, const struct thread *thread)
+static int print_json(struct env *env, const struct uthreads_event *event,
+		      const struct thread *thread)
 {
 	struct output *out = env->tool.output;
 
@@ -95,7 +99,8 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	}
 	if (event->name_size > 0)
 		thread.name = event->name;
-	return output_is_json(env->tool.output) ? print_json(env, event, &thread) : print_text(env, event, &thread);
+	return output_is_json(env->tool.output) ? print_json(env, event, &thread)
+						: print_text(env, event, &thread);
 }
 
 /* A process whose runtime has no place for its threads. */
@@ -106,8 +111,10 @@ static void found_process(void *ctx, const struct runtime_process *process)
 	uint8_t yes = 1;
 
 	for (int i = 0; i < process->uses_count; i++)
-		if (process->uses[i].image->routes[RUNTIME_THREAD_START].kind == RUNTIME_ROUTE_KERNEL)
-			bpf_map_update_elem(bpf_map__fd(env->skel->maps.kernel_told), &pid, &yes, BPF_ANY);
+		if (process->uses[i].image->routes[RUNTIME_THREAD_START].kind ==
+		    RUNTIME_ROUTE_KERNEL)
+			bpf_map_update_elem(bpf_map__fd(env->skel->maps.kernel_told), &pid, &yes,
+					    BPF_ANY);
 }
 
 static int tick(void *ctx)
@@ -138,7 +145,8 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 static int attach(void *ctx)
 {
 	struct env *env = ctx;
-	const struct tool_tracepoint point = { .prog = env->skel->progs.task_created, .name = "task_newtask" };
+	const struct tool_tracepoint point = { .prog = env->skel->progs.task_created,
+					       .name = "task_newtask" };
 	struct runtime_attach *attach = &env->session.attach;
 	int err = tool_attach_tracepoints(&env->tool, &point, 1);
 
@@ -157,7 +165,9 @@ static void close_all(void *ctx)
 }
 
 static const struct argp argp = {
-	.options = arguments, .parser = parse_argument, .args_doc = "[PID] [-- COMMAND [ARG...]]",
+	.options = arguments,
+	.parser = parse_argument,
+	.args_doc = "[PID] [-- COMMAND [ARG...]]",
 	.doc = "Show threads that language runtimes start and, in Java, end: of all processes, one, or a command.\v"
 	       "Examples:\n"
 	       "  uthreads -l java 1234     threads of a Java process, with their names\n"
@@ -166,12 +176,20 @@ static const struct argp argp = {
 	       "helpers too.",
 };
 
-static const char *const types[] = { "pt_regs", "user_pt_regs", "task_struct", "bpf_raw_tracepoint_args" };
+static const char *const types[] = { "pt_regs", "user_pt_regs", "task_struct",
+				     "bpf_raw_tracepoint_args" };
 
 static const struct tool_spec spec = {
-	.options = { .argp = &argp, .common = OPTIONS_EVENTS | OPTIONS_PROCESS, .letters = { [OPTIONS_PID] = 'p' } },
-	.types = types, .type_count = sizeof(types) / sizeof(types[0]),
-	.open = open_skeleton, .attach = attach, .header = print_header, .handle = handle_event, .tick = tick,
+	.options = { .argp = &argp,
+		     .common = OPTIONS_EVENTS | OPTIONS_PROCESS,
+		     .letters = { [OPTIONS_PID] = 'p' } },
+	.types = types,
+	.type_count = sizeof(types) / sizeof(types[0]),
+	.open = open_skeleton,
+	.attach = attach,
+	.header = print_header,
+	.handle = handle_event,
+	.tick = tick,
 	.close = close_all,
 };
 

@@ -9,7 +9,7 @@
 struct uthreads_event {
 	__u64 ktime;
 	__u32 pid, tid;
-	__u32 place; /* its cookie, or UTHREADS_BY_KERNEL: the kernel started thread tid */
+	__u32 place;	 /* its cookie, or UTHREADS_BY_KERNEL: the kernel started thread tid */
 	__s32 name_size; /* with the NUL; 0: it has none; or negative errno */
 	char name[UTHREADS_NAME_SIZE];
 };

@@ -37,11 +37,11 @@ extern "C" {
 struct bsl_elf;
 
 enum bsl_elf_type {
-	BSL_ELF_OTHER,		/* core file, ET_NONE, ... */
-	BSL_ELF_REL,		/* relocatable object: kernel module, .o */
-	BSL_ELF_EXEC,		/* executable at fixed addresses: bias is 0 */
-	BSL_ELF_PIE,		/* position-independent executable */
-	BSL_ELF_DYN,		/* shared library */
+	BSL_ELF_OTHER, /* core file, ET_NONE, ... */
+	BSL_ELF_REL,   /* relocatable object: kernel module, .o */
+	BSL_ELF_EXEC,  /* executable at fixed addresses: bias is 0 */
+	BSL_ELF_PIE,   /* position-independent executable */
+	BSL_ELF_DYN,   /* shared library */
 };
 
 /*
@@ -109,28 +109,28 @@ const void *bsl_elf_data(const struct bsl_elf *elf, uint64_t addr, size_t len);
 /* ---- symbols -------------------------------------------------------------------------------- */
 
 enum bsl_symbol_type {
-	BSL_SYM_FUNC,		/* STT_FUNC; STT_NOTYPE in an executable section (assembly) */
-	BSL_SYM_IFUNC,		/* STT_GNU_IFUNC: addr is the *resolver*, run once a process, not
+	BSL_SYM_FUNC,	/* STT_FUNC; STT_NOTYPE in an executable section (assembly) */
+	BSL_SYM_IFUNC,	/* STT_GNU_IFUNC: addr is the *resolver*, run once a process, not
 				 * the function that will be called */
-	BSL_SYM_OBJECT,		/* STT_OBJECT, STT_COMMON; not STT_TLS, whose value is no address */
+	BSL_SYM_OBJECT, /* STT_OBJECT, STT_COMMON; not STT_TLS, whose value is no address */
 };
 
 enum bsl_symbol_bind {
-	BSL_BIND_LOCAL,		/* static */
+	BSL_BIND_LOCAL, /* static */
 	BSL_BIND_GLOBAL,
 	BSL_BIND_WEAK,
 };
 
 /* A defined symbol. */
 struct bsl_symbol {
-	const char *name;	/* as in the table, without @VERSION; mangled if it was */
-	const char *version;	/* "GLIBC_2.34", or NULL if it has none or the file doesn't say */
-	uint64_t addr;		/* ELF virtual address */
-	uint64_t offset;	/* file offset, the place for a uprobe; UINT64_MAX if none (.bss) */
-	uint64_t size;		/* bytes, 0 if the file does not say */
+	const char *name;    /* as in the table, without @VERSION; mangled if it was */
+	const char *version; /* "GLIBC_2.34", or NULL if it has none or the file doesn't say */
+	uint64_t addr;	     /* ELF virtual address */
+	uint64_t offset;     /* file offset, the place for a uprobe; UINT64_MAX if none (.bss) */
+	uint64_t size;	     /* bytes, 0 if the file does not say */
 	enum bsl_symbol_type type;
 	enum bsl_symbol_bind bind;
-	const char *clone;	/* ".constprop.0", a tail of name: a variant of a function, perhaps
+	const char *clone; /* ".constprop.0", a tail of name: a variant of a function, perhaps
 				 * with other arguments; ".cold", ".part.0": a piece of one, which
 				 * isn't called as it is. Else NULL */
 };
@@ -144,7 +144,7 @@ typedef int (*bsl_symbol_fn)(const struct bsl_symbol *sym, void *ctx);
 enum {
 	BSL_FIND_GLOB = 1 << 0,		/* name is a pattern for bsl_glob_match() */
 	BSL_FIND_OBJECTS = 1 << 1,	/* data symbols too */
-	BSL_FIND_ONLY_OBJECTS = 1 << 2,	/* data symbols, no functions */
+	BSL_FIND_ONLY_OBJECTS = 1 << 2, /* data symbols, no functions */
 	BSL_FIND_DEMANGLED = 1 << 3,	/* compare with the demangled name too: as a whole,
 					 * without its parameters, and bare, without template
 					 * arguments. Rust's hash is not a part of it */
@@ -200,12 +200,12 @@ int bsl_elf_load_debug(struct bsl_elf *elf, const char *root, const char *path);
 
 /* One source position; the strings live as long as the ELF handle. */
 struct bsl_line {
-	const char *function;	/* DWARF's linkage name, else its plain name; or NULL */
-	const char *file;	/* path, or NULL */
-	const char *dir;	/* what a relative file is relative to: where the compiler ran; or
+	const char *function; /* DWARF's linkage name, else its plain name; or NULL */
+	const char *file;     /* path, or NULL */
+	const char *dir;      /* what a relative file is relative to: where the compiler ran; or
 				 * NULL */
-	unsigned int line;	/* 0: unknown */
-	unsigned int column;	/* 0: unknown */
+	unsigned int line;    /* 0: unknown */
+	unsigned int column;  /* 0: unknown */
 };
 
 /*
@@ -219,10 +219,10 @@ int bsl_elf_lines(struct bsl_elf *elf, uint64_t addr, struct bsl_line *lines, si
 
 /* A place that DWARF knows by a name that symbol tables don't have. */
 struct bsl_dwarf_place {
-	const char *name;	/* of the inlined function, as in bsl_line; or the file */
-	uint64_t addr;		/* ELF virtual address of the first instruction */
-	uint64_t offset;	/* file offset, UINT64_MAX if none */
-	struct bsl_line line;	/* inlined: where it was called; function: into what it was inlined.
+	const char *name;     /* of the inlined function, as in bsl_line; or the file */
+	uint64_t addr;	      /* ELF virtual address of the first instruction */
+	uint64_t offset;      /* file offset, UINT64_MAX if none */
+	struct bsl_line line; /* inlined: where it was called; function: into what it was inlined.
 				 * file:line: the position itself */
 };
 
@@ -296,8 +296,8 @@ int bsl_elf_entry_skip(const struct bsl_elf *elf, uint64_t addr, uint64_t size);
 /* ---- names that compilers made -------------------------------------------------------------- */
 
 enum {
-	BSL_DEMANGLE_NO_PARAMS = 1 << 0,	/* C++: app::add and not app::add(int, int) */
-	BSL_DEMANGLE_BARE = 1 << 1,		/* nor template arguments and return type: app::max
+	BSL_DEMANGLE_NO_PARAMS = 1 << 0, /* C++: app::add and not app::add(int, int) */
+	BSL_DEMANGLE_BARE = 1 << 1,	 /* nor template arguments and return type: app::max
 						 * for `int app::max<int>(int, int)`, app::count
 						 * for Rust's app::count::<alloc::string::String> */
 };
@@ -329,31 +329,31 @@ unsigned int bsl_edit_distance(const char *a, const char *b, unsigned int limit)
 /* ---- process maps --------------------------------------------------------------------------- */
 
 enum bsl_map_kind {
-	BSL_MAP_FILE,		/* path is a file, deleted or not; memfd too */
-	BSL_MAP_ANON,		/* no name, or [anon:NAME] */
-	BSL_MAP_VDSO,		/* [vdso] */
-	BSL_MAP_SPECIAL,	/* [heap], [stack], [vvar], [vsyscall], [uprobes], ... */
+	BSL_MAP_FILE,	 /* path is a file, deleted or not; memfd too */
+	BSL_MAP_ANON,	 /* no name, or [anon:NAME] */
+	BSL_MAP_VDSO,	 /* [vdso] */
+	BSL_MAP_SPECIAL, /* [heap], [stack], [vvar], [vsyscall], [uprobes], ... */
 };
 
 enum { BSL_MAP_READ = 1, BSL_MAP_WRITE = 2, BSL_MAP_EXEC = 4, BSL_MAP_SHARED = 8 };
 
 /* One line of /proc/PID/maps (proc_pid_maps(5)). */
 struct bsl_map {
-	uint64_t start, end;	/* run-time addresses [start, end) */
-	uint64_t offset;	/* of `start` in the file */
+	uint64_t start, end; /* run-time addresses [start, end) */
+	uint64_t offset;     /* of `start` in the file */
 	uint64_t ino;
 	uint32_t dev_major, dev_minor;
-	unsigned int perms;	/* BSL_MAP_READ | ... */
+	unsigned int perms; /* BSL_MAP_READ | ... */
 	enum bsl_map_kind kind;
-	bool deleted;		/* the kernel's " (deleted)" was there and was taken off `path` */
-	bool memfd;		/* /memfd:NAME: openable only through map_files */
-	const char *path;	/* as the process sees it, "" if none; \012 is a newline again */
+	bool deleted;	  /* the kernel's " (deleted)" was there and was taken off `path` */
+	bool memfd;	  /* /memfd:NAME: openable only through map_files */
+	const char *path; /* as the process sees it, "" if none; \012 is a newline again */
 };
 
 struct bsl_maps {
-	struct bsl_map *maps;	/* by rising start */
+	struct bsl_map *maps; /* by rising start */
 	size_t nr;
-	pid_t pid;		/* 0 from _parse() */
+	pid_t pid; /* 0 from _parse() */
 };
 
 /*
@@ -393,14 +393,14 @@ int bsl_map_open_path(const struct bsl_maps *maps, const struct bsl_map *map, ch
 /* A file found by bsl_resolve(). */
 struct bsl_file {
 	char path[PATH_MAX];	/* what *we* open, and give to the kernel for a uprobe */
-	char display[PATH_MAX];	/* what the user, or the target process, calls it */
+	char display[PATH_MAX]; /* what the user, or the target process, calls it */
 	dev_t dev;
 	ino_t ino;
 };
 
 enum {
-	BSL_RESOLVE_NO_COMMAND = 1 << 0,	/* don't look for commands on PATH */
-	BSL_RESOLVE_NO_LIBRARY = 1 << 1,	/* don't look for libraries by short name */
+	BSL_RESOLVE_NO_COMMAND = 1 << 0, /* don't look for commands on PATH */
+	BSL_RESOLVE_NO_LIBRARY = 1 << 1, /* don't look for libraries by short name */
 };
 
 /*
@@ -440,9 +440,9 @@ struct bsl_kernel;
 
 struct bsl_kernel_symbol {
 	const char *name;
-	const char *module;	/* "vmlinux", "ext4", "bpf" */
-	uint64_t addr;		/* run time */
-	uint64_t size;		/* up to the next symbol; 0 if there is none behind it */
+	const char *module; /* "vmlinux", "ext4", "bpf" */
+	uint64_t addr;	    /* run time */
+	uint64_t size;	    /* up to the next symbol; 0 if there is none behind it */
 };
 
 /*
@@ -469,8 +469,8 @@ int bsl_kernel_find_symbols(const struct bsl_kernel *kernel, const char *name, u
 struct bsl_perf_map;
 
 struct bsl_perf_symbol {
-	const char *name;	/* lives as long as the map */
-	uint64_t addr, size;	/* run time */
+	const char *name;    /* lives as long as the map */
+	uint64_t addr, size; /* run time */
 };
 
 /*
@@ -491,15 +491,15 @@ int bsl_perf_map_symbol_at(const struct bsl_perf_map *map, uint64_t addr,
 /* Why an address has no name. */
 enum bsl_reason {
 	BSL_FOUND,
-	BSL_NO_PROCESS,		/* it has ended, and was not seen before */
-	BSL_NO_PERMISSION,	/* its maps or its file may not be read by us */
-	BSL_NOT_MAPPED,		/* the process has nothing at that address */
-	BSL_NO_FILE,		/* generated code, and no perf map says what it is */
-	BSL_FILE_GONE,		/* the mapped file can't be reached any more */
-	BSL_FILE_BROKEN,	/* it isn't ELF, or breaks its rules */
-	BSL_NO_SYMBOLS,		/* the file is stripped, and no debug file was found */
-	BSL_NO_SYMBOL,		/* the file has symbols, but none there */
-	BSL_KERNEL_HIDDEN,	/* the kernel does not show its addresses to us */
+	BSL_NO_PROCESS,	   /* it has ended, and was not seen before */
+	BSL_NO_PERMISSION, /* its maps or its file may not be read by us */
+	BSL_NOT_MAPPED,	   /* the process has nothing at that address */
+	BSL_NO_FILE,	   /* generated code, and no perf map says what it is */
+	BSL_FILE_GONE,	   /* the mapped file can't be reached any more */
+	BSL_FILE_BROKEN,   /* it isn't ELF, or breaks its rules */
+	BSL_NO_SYMBOLS,	   /* the file is stripped, and no debug file was found */
+	BSL_NO_SYMBOL,	   /* the file has symbols, but none there */
+	BSL_KERNEL_HIDDEN, /* the kernel does not show its addresses to us */
 	BSL_NO_MEMORY,
 };
 
@@ -508,7 +508,7 @@ const char *bsl_reason_text(enum bsl_reason reason);
 
 /* What an address is. All strings live until the symbolizer's next call. */
 struct bsl_location {
-	enum bsl_reason reason;	/* if it isn't BSL_FOUND, name is NULL; what else is known is set */
+	enum bsl_reason reason; /* if it isn't BSL_FOUND, name is NULL; what else is known is set */
 	const char *name;	/* of the function, demangled if asked */
 	uint64_t offset;	/* from the function's start, in bytes */
 	uint64_t size;		/* of the function, 0 if unknown */
@@ -521,9 +521,9 @@ struct bsl_location {
 };
 
 enum {
-	BSL_SYMBOLIZE_LINES = 1 << 0,		/* DWARF: source lines and inlined functions */
-	BSL_SYMBOLIZE_MANGLED = 1 << 1,		/* names as they are in the tables */
-	BSL_SYMBOLIZE_NO_DEBUG = 1 << 2,	/* don't look for separate debug files */
+	BSL_SYMBOLIZE_LINES = 1 << 0,	 /* DWARF: source lines and inlined functions */
+	BSL_SYMBOLIZE_MANGLED = 1 << 1,	 /* names as they are in the tables */
+	BSL_SYMBOLIZE_NO_DEBUG = 1 << 2, /* don't look for separate debug files */
 };
 
 /*
@@ -564,15 +564,15 @@ int bsl_symbolize_kernel(struct bsl_symbolizer *symbolizer, const uint64_t *addr
 
 /* ---- USDT ----------------------------------------------------------------------------------- */
 
-#define BSL_USDT_MAX_ARGS 12	/* what <sys/sdt.h> can write: STAP_PROBE12 */
+#define BSL_USDT_MAX_ARGS 12 /* what <sys/sdt.h> can write: STAP_PROBE12 */
 
 enum bsl_usdt_arg_kind {
-	BSL_ARG_UNSUPPORTED,	/* understood as an operand, but not readable by us: see `why` */
-	BSL_ARG_CONST,		/* value = disp, already cut or extended to `size` and sign */
-	BSL_ARG_REG,		/* value = register */
-	BSL_ARG_DEREF,		/* value = *(base + index * scale + disp); base or index may be
+	BSL_ARG_UNSUPPORTED, /* understood as an operand, but not readable by us: see `why` */
+	BSL_ARG_CONST,	     /* value = disp, already cut or extended to `size` and sign */
+	BSL_ARG_REG,	     /* value = register */
+	BSL_ARG_DEREF,	     /* value = *(base + index * scale + disp); base or index may be
 				 * BSL_REG_NONE */
-	BSL_ARG_ADDR,		/* value = *(bias + addr): sym(%rip), n+sym(%rip). At the probe's
+	BSL_ARG_ADDR,	     /* value = *(bias + addr): sym(%rip), n+sym(%rip). At the probe's
 				 * uprobe the bias is (program counter - struct bsl_usdt.addr) */
 };
 
@@ -583,8 +583,8 @@ enum bsl_usdt_arg_kind {
 #define BSL_REG_NONE (-1)
 
 struct bsl_reg {
-	const char *name;	/* "rax", "x0" */
-	uint16_t pt_regs_offset;/* in bytes, of the 8-byte slot in the context of a uprobe's BPF
+	const char *name;	 /* "rax", "x0" */
+	uint16_t pt_regs_offset; /* in bytes, of the 8-byte slot in the context of a uprobe's BPF
 				 * program: pt_regs on x86_64, user_pt_regs on arm64 */
 };
 
@@ -596,33 +596,33 @@ int bsl_reg_find(int machine, const char *name);
 
 struct bsl_usdt_arg {
 	enum bsl_usdt_arg_kind kind;
-	uint8_t size;		/* of the value: 1, 2, 4, 8 bytes */
+	uint8_t size; /* of the value: 1, 2, 4, 8 bytes */
 	bool is_signed;
-	bool is_float;		/* a float or double by its note ("8f@"), or in an xmm/v register */
-	uint8_t reg_shift;	/* ARG_REG: bits to shift the register right first: 8 for %ah */
-	uint8_t scale;		/* ARG_DEREF: 1, 2, 4, 8 */
-	bool index_is_w;	/* ARG_DEREF, arm64: index is a w register, ... */
-	bool index_is_signed;	/* ... sign-extended (sxtw), else zero-extended, before scaling */
-	int16_t reg;		/* ARG_REG: it; ARG_DEREF: the base */
-	int16_t index;		/* ARG_DEREF, or BSL_REG_NONE */
-	int64_t disp;		/* ARG_CONST: the value; ARG_DEREF: added */
-	uint64_t addr;		/* ARG_ADDR: ELF virtual address, symbol and displacement added */
-	const char *sym;	/* ARG_ADDR: the symbol as written, in the argument text, ... */
-	uint16_t sym_len;	/* ... not NUL-terminated */
-	const char *why;	/* ARG_UNSUPPORTED: static text, "in a floating-point register" */
+	bool is_float;	      /* a float or double by its note ("8f@"), or in an xmm/v register */
+	uint8_t reg_shift;    /* ARG_REG: bits to shift the register right first: 8 for %ah */
+	uint8_t scale;	      /* ARG_DEREF: 1, 2, 4, 8 */
+	bool index_is_w;      /* ARG_DEREF, arm64: index is a w register, ... */
+	bool index_is_signed; /* ... sign-extended (sxtw), else zero-extended, before scaling */
+	int16_t reg;	      /* ARG_REG: it; ARG_DEREF: the base */
+	int16_t index;	      /* ARG_DEREF, or BSL_REG_NONE */
+	int64_t disp;	      /* ARG_CONST: the value; ARG_DEREF: added */
+	uint64_t addr;	      /* ARG_ADDR: ELF virtual address, symbol and displacement added */
+	const char *sym;      /* ARG_ADDR: the symbol as written, in the argument text, ... */
+	uint16_t sym_len;     /* ... not NUL-terminated */
+	const char *why;      /* ARG_UNSUPPORTED: static text, "in a floating-point register" */
 };
 
 /* One site of one probe. The same provider:name usually has several sites, operands may differ. */
 struct bsl_usdt {
 	const char *provider;
 	const char *name;
-	const char *args_text;	/* as in the note: "8@%rdi -4@$1" */
-	uint64_t addr;		/* ELF virtual address of the site, adjusted by .stapsdt.base */
-	uint64_t offset;	/* file offset of the site; UINT64_MAX if no segment holds it */
-	uint64_t sema_addr;	/* of its semaphore, a 16-bit counter; 0 if it has none */
-	uint64_t sema_offset;	/* file offset, what perf and the kernel call ref_ctr_offset; 0 if
+	const char *args_text; /* as in the note: "8@%rdi -4@$1" */
+	uint64_t addr;	       /* ELF virtual address of the site, adjusted by .stapsdt.base */
+	uint64_t offset;       /* file offset of the site; UINT64_MAX if no segment holds it */
+	uint64_t sema_addr;    /* of its semaphore, a 16-bit counter; 0 if it has none */
+	uint64_t sema_offset;  /* file offset, what perf and the kernel call ref_ctr_offset; 0 if
 				 * it has none, UINT64_MAX if it isn't in the file's data */
-	unsigned int nargs;	/* as written; args[] holds the first BSL_USDT_MAX_ARGS */
+	unsigned int nargs;    /* as written; args[] holds the first BSL_USDT_MAX_ARGS */
 	struct bsl_usdt_arg args[BSL_USDT_MAX_ARGS];
 };
 
@@ -639,11 +639,11 @@ int bsl_elf_usdt_each(struct bsl_elf *elf, bsl_usdt_fn fn, void *ctx);
 
 /* A site in one of the files that a process runs; the struct lives until the callback returns. */
 struct bsl_process_usdt {
-	const struct bsl_map *map;	/* of the file's code */
-	const char *path;		/* by which *we* open it, and what a uprobe is attached to */
-	struct bsl_elf *elf;		/* the file; NULL if it can't be opened, see err */
-	const struct bsl_usdt *usdt;	/* NULL if err is set */
-	int err;			/* why the file's sites can't be had, a negative errno */
+	const struct bsl_map *map;   /* of the file's code */
+	const char *path;	     /* by which *we* open it, and what a uprobe is attached to */
+	struct bsl_elf *elf;	     /* the file; NULL if it can't be opened, see err */
+	const struct bsl_usdt *usdt; /* NULL if err is set */
+	int err;		     /* why the file's sites can't be had, a negative errno */
 };
 
 typedef int (*bsl_process_usdt_fn)(const struct bsl_process_usdt *site, void *ctx);

@@ -14,7 +14,7 @@ struct filter_config {
 	__u32 follow; /* not 0: only threads in the map "follow" */
 	__u32 cgroup; /* not 0: only tasks below the element of the map "filter_cgroup" */
 	__u32 cgroupmap; /* not 0: only tasks whose own control group's id is in the map "filter_cgroupmap" */
-	__u32 mntnsmap;	 /* not 0: only tasks whose mount namespace's inode is in the map "filter_mntnsmap" */
+	__u32 mntnsmap; /* not 0: only tasks whose mount namespace's inode is in the map "filter_mntnsmap" */
 };
 
 #define FILTER_ANY_UID 0xffffffffu

@@ -12,12 +12,12 @@
 /* A call's first three arguments in struct pt_regs: where they begin, and their order. arch/.../asm/ptrace.h */
 #if defined(__TARGET_ARCH_x86)
 #define RETURNING_OFFSET 96
-enum { RETURNING_THIRD, RETURNING_SECOND, RETURNING_FIRST, RETURNING_COUNT };	/* dx, si, di */
+enum { RETURNING_THIRD, RETURNING_SECOND, RETURNING_FIRST, RETURNING_COUNT }; /* dx, si, di */
 #define RETURNING_KEEPS_FIRST true
 #elif defined(__TARGET_ARCH_arm64)
 #define RETURNING_OFFSET 0
-enum { RETURNING_FIRST, RETURNING_SECOND, RETURNING_THIRD, RETURNING_COUNT };	/* x0, x1, x2 */
-#define RETURNING_KEEPS_FIRST false	/* but the result */
+enum { RETURNING_FIRST, RETURNING_SECOND, RETURNING_THIRD, RETURNING_COUNT }; /* x0, x1, x2 */
+#define RETURNING_KEEPS_FIRST false /* but the result */
 #endif
 
 /* Set by tool_main(): the kernel has bpf_task_pt_regs() (5.15, dd6e10fbd9fb). */
@@ -34,8 +34,9 @@ static __always_inline bool returning_has(__u32 number, __u64 value)
 	regs = (const char *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	if (bpf_probe_read_kernel(args, sizeof(args), regs + RETURNING_OFFSET))
 		return true;
-	return value == (number == 0 ? args[RETURNING_FIRST] :
-			 number == 1 ? args[RETURNING_SECOND] : args[RETURNING_THIRD]);
+	return value == (number == 0   ? args[RETURNING_FIRST]
+			 : number == 1 ? args[RETURNING_SECOND]
+				       : args[RETURNING_THIRD]);
 }
 
 #endif /* BPF_RETURNING_BPF_H */

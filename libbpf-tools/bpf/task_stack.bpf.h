@@ -15,10 +15,10 @@
 const volatile bool task_stack_never = false;
 
 /* To be used once in each program for uprobes. */
-#define TASK_STACK(ctx)                               \
-	do {                                          \
-		if (task_stack_never)                 \
-			bpf_tail_call(ctx, NULL, 0);  \
+#define TASK_STACK(ctx)                              \
+	do {                                         \
+		if (task_stack_never)                \
+			bpf_tail_call(ctx, NULL, 0); \
 	} while (0)
 
 #endif /* BPF_TASK_STACK_BPF_H */

@@ -9,7 +9,10 @@
 #include "lib/tally.h"
 
 /* Begin with EXEC_COUNT_EMPTY; end with tally_clear(). */
-#define EXEC_COUNT_EMPTY { .compare = exec_count_compare }
+#define EXEC_COUNT_EMPTY                      \
+	{                                     \
+		.compare = exec_count_compare \
+	}
 
 int exec_count_compare(const void *left, const void *right);
 /* 0 or -ENOMEM. */

@@ -39,7 +39,8 @@ static void put_quoted(struct output *out, const char *text, size_t len)
 	size_t i, start = 0;
 
 	for (i = 0; i < len && (unsigned char)text[i] >= ' ' && (unsigned char)text[i] < 0x7f &&
-		    text[i] != '\'' && text[i] != '\\'; i++)
+		    text[i] != '\'' && text[i] != '\\';
+	     i++)
 		;
 	output_puts(out, i == len ? "'" : "$'");
 	for (; i < len; i++) {
@@ -282,5 +283,6 @@ static int print_json(const struct exec_print *print, const struct exec_record *
 
 int exec_print_record(const struct exec_print *print, const struct exec_record *record)
 {
-	return output_is_json(print->output) ? print_json(print, record) : print_text(print, record);
+	return output_is_json(print->output) ? print_json(print, record)
+					     : print_text(print, record);
 }

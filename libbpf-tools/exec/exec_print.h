@@ -17,7 +17,7 @@ struct exec_print {
 	struct output *output;
 	struct timestamp *start;
 	bool time, timestamp, uid, fails, cwd, cgroup, old_comm;
-	bool quote;		/* for a shell to read */
+	bool quote; /* for a shell to read */
 	uint64_t max_args;
 };
 

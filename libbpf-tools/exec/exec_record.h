@@ -23,10 +23,10 @@ bool exec_record_open(struct exec_record *record, const void *data, size_t size)
 
 /* The arguments, one after the other; begin with a zeroed one. */
 struct exec_arg {
-	const char *text;	/* not terminated; NULL: it could not be read */
+	const char *text; /* not terminated; NULL: it could not be read */
 	size_t len;
-	uint32_t count;		/* of those seen */
-	size_t at;		/* where the next one is */
+	uint32_t count; /* of those seen */
+	size_t at;	/* where the next one is */
 };
 
 /* False after the last one. */

@@ -29,13 +29,13 @@ enum flow_event {
 
 struct flow_row {
 	enum flow_event event;
-	uint64_t time;	/* ktime */
+	uint64_t time; /* ktime */
 	uint32_t cpu;
 	pid_t pid, tid;
-	const char *comm; /* of 16 bytes at most */
-	uint32_t depth;	  /* from 1; 0: outside of all that was seen */
+	const char *comm;		      /* of 16 bytes at most */
+	uint32_t depth;			      /* from 1; 0: outside of all that was seen */
 	const struct flow_function *function; /* LOST: NULL */
-	uint64_t latency_ns; /* LEAVE, UNWOUND; 0: not known */
+	uint64_t latency_ns;		      /* LEAVE, UNWOUND; 0: not known */
 	uint64_t lost;
 };
 

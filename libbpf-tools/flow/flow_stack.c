@@ -149,9 +149,8 @@ int flow_thread_enter(struct flow_thread *thread, uint32_t depth, uint64_t time,
 		thread->frames = frames;
 		thread->size = size;
 	}
-	thread->frames[thread->count++] = (struct flow_frame){
-		.depth = depth, .entered = time, .node = node
-	};
+	thread->frames[thread->count++] =
+		(struct flow_frame){ .depth = depth, .entered = time, .node = node };
 	return 0;
 }
 

@@ -32,8 +32,8 @@ struct flow_frame {
 struct flow_thread {
 	pid_t tid;
 	char comm[16];
-	uint64_t next_number; /* of its next record */
-	uint32_t root;	      /* the user's */
+	uint64_t next_number;	   /* of its next record */
+	uint32_t root;		   /* the user's */
 	struct flow_frame *frames; /* by rising depth */
 	uint32_t count, size;
 };

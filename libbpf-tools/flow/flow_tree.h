@@ -18,7 +18,7 @@ struct flow_text {
 	const char *text; /* NULL: there is none, or it isn't known */
 	size_t len;
 	bool is_cut; /* there was more of it */
-	int error; /* a negative errno, why it isn't known; 0: there is none */
+	int error;   /* a negative errno, why it isn't known; 0: there is none */
 };
 
 struct flow_function {

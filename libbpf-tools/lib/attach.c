@@ -32,9 +32,9 @@ static int load_trial(const struct bpf_insn *insns, size_t count, int expected_a
 static bool has_cookie(void)
 {
 	const struct bpf_insn insns[] = {
-		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_attach_cookie},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_attach_cookie },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	int fd = load_trial(insns, 3, 0, 0);
 
@@ -46,8 +46,8 @@ static bool has_cookie(void)
 static bool has_sleepable(void)
 {
 	const struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	int fd = load_trial(insns, 2, 0, BPF_F_SLEEPABLE);
 
@@ -64,8 +64,8 @@ static bool has_sleepable(void)
 static void probe_uprobe_multi(struct attach_features *features)
 {
 	const struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	unsigned long offset = 0;
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .uprobe_multi.path = "/",
@@ -88,7 +88,8 @@ static void probe_uprobe_multi(struct attach_features *features)
 
 void attach_probe_features(struct attach_features *features)
 {
-	*features = (struct attach_features){.cookie = has_cookie(), .sleepable = has_sleepable()};
+	*features =
+		(struct attach_features){ .cookie = has_cookie(), .sleepable = has_sleepable() };
 	probe_uprobe_multi(features);
 }
 
@@ -128,7 +129,7 @@ int attach_open_perf_event(struct perf_event_attr *attr, pid_t pid)
 }
 
 int attach_perf_event(struct attach_set *set, int prog_fd, int event_fd, bool use_cookie,
-			     uint64_t cookie)
+		      uint64_t cookie)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = use_cookie ? cookie : 0);
 	int err = attach_set_add(set, event_fd), link_fd;
@@ -300,7 +301,7 @@ static void *close_some(void *ctx)
 
 void attach_set_close(struct attach_set *set)
 {
-	struct closers closers = {.set = set};
+	struct closers closers = { .set = set };
 	pthread_t threads[CLOSERS_MAX];
 	size_t count = 0;
 

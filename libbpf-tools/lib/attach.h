@@ -32,12 +32,12 @@ void attach_probe_features(struct attach_features *features);
 struct attach_set {
 	int *fds;
 	size_t count, size;
-	bool is_warm;	/* attach_warm_up() was called */
+	bool is_warm; /* attach_warm_up() was called */
 };
 
 struct attach_place {
-	uint64_t offset;	/* in the file */
-	uint64_t ref_ctr_offset;	/* file offset of a USDT semaphore, 0: none */
+	uint64_t offset;	 /* in the file */
+	uint64_t ref_ctr_offset; /* file offset of a USDT semaphore, 0: none */
 	uint64_t cookie;
 };
 
@@ -46,9 +46,9 @@ struct attach_uprobe_opts {
 	const struct attach_place *places;
 	size_t count;
 	bool is_return;
-	bool use_multi;		/* the program was loaded for ATTACH_TYPE_UPROBE_MULTI */
+	bool use_multi; /* the program was loaded for ATTACH_TYPE_UPROBE_MULTI */
 	bool use_cookie;
-	pid_t pid;		/* only in this process: no other one gets the breakpoint; 0: all */
+	pid_t pid; /* only in this process: no other one gets the breakpoint; 0: all */
 };
 
 /*
@@ -77,8 +77,8 @@ bool attach_has_kprobes(void);
 
 struct attach_function {
 	const char *name;
-	uint64_t addr;		/* of its start; 0: by name */
-	uint64_t offset;	/* from there */
+	uint64_t addr;	 /* of its start; 0: by name */
+	uint64_t offset; /* from there */
 	uint64_t cookie;
 };
 
@@ -86,7 +86,7 @@ struct attach_kprobe_opts {
 	const struct attach_function *functions;
 	size_t count;
 	bool is_return;
-	bool use_multi;		/* the program was loaded for ATTACH_TYPE_KPROBE_MULTI; no offsets then */
+	bool use_multi; /* the program was loaded for ATTACH_TYPE_KPROBE_MULTI; no offsets then */
 	bool use_cookie;
 };
 

@@ -29,8 +29,8 @@ bool attach_has_kprobes(void)
 bool attach_has_kprobe_multi(void)
 {
 	const struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	const char *name = "no such function";
 	LIBBPF_OPTS(bpf_prog_load_opts, load, .expected_attach_type = ATTACH_TYPE_KPROBE_MULTI);
@@ -82,10 +82,11 @@ cleanup:
 }
 
 /* The kprobe PMU (4.17, e12f03d7031a). */
-static int attach_kprobe_perf(struct attach_set *set, int prog_fd, const struct attach_kprobe_opts *opts,
+static int attach_kprobe_perf(struct attach_set *set, int prog_fd,
+			      const struct attach_kprobe_opts *opts,
 			      const struct attach_function *function)
 {
-	struct perf_event_attr attr = {.sample_period = 1};
+	struct perf_event_attr attr = { .sample_period = 1 };
 	int type, bit = 0, fd, err;
 
 	err = attach_read_sysfs(KPROBE_PMU "/type", "%d", &type);
@@ -104,7 +105,8 @@ static int attach_kprobe_perf(struct attach_set *set, int prog_fd, const struct 
 		attr.config2 = function->offset;
 	}
 	fd = attach_open_perf_event(&attr, 0);
-	return fd < 0 ? fd : attach_perf_event(set, prog_fd, fd, opts->use_cookie, function->cookie);
+	return fd < 0 ? fd
+		      : attach_perf_event(set, prog_fd, fd, opts->use_cookie, function->cookie);
 }
 
 int attach_kprobes(struct attach_set *set, int prog_fd, const struct attach_kprobe_opts *opts,
@@ -129,7 +131,9 @@ int attach_kprobes(struct attach_set *set, int prog_fd, const struct attach_kpro
 
 bool attach_is_ambiguous(const char *name)
 {
-	struct perf_event_attr attr = {.sample_period = 1, .config1 = (uintptr_t)name, .config2 = INT32_MAX};
+	struct perf_event_attr attr = { .sample_period = 1,
+					.config1 = (uintptr_t)name,
+					.config2 = INT32_MAX };
 	int type, fd;
 
 	if (attach_read_sysfs(KPROBE_PMU "/type", "%d", &type))

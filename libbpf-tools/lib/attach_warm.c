@@ -69,7 +69,7 @@ void attach_warm_up(struct attach_set *set)
 {
 	char path[sizeof("/proc/self/fd/") + 10];
 	const struct attach_place place = {};
-	const struct attach_uprobe_opts opts = {.path = path};
+	const struct attach_uprobe_opts opts = { .path = path };
 	int file;
 
 	if (set->is_warm)

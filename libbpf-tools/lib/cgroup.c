@@ -19,7 +19,7 @@
 struct cgroup_mount {
 	bool is_v2;
 	char root[PATH_MAX], point[PATH_MAX];
-	char options[256];	/* of the superblock: among them the controllers of version 1 */
+	char options[256]; /* of the superblock: among them the controllers of version 1 */
 };
 
 /* One line: "ID PARENT DEV ROOT POINT OPTIONS... - TYPE SOURCE SUPEROPTIONS". */
@@ -44,8 +44,8 @@ static bool cgroup_lists(const char *list, const char *word, size_t len)
 	return false;
 }
 
-static int cgroup_each_mount(bool (*wanted)(const struct cgroup_mount *mount, const void *ctx), const void *ctx,
-			     struct cgroup_mount *mount)
+static int cgroup_each_mount(bool (*wanted)(const struct cgroup_mount *mount, const void *ctx),
+			     const void *ctx, struct cgroup_mount *mount)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
 	char *line = NULL;
@@ -70,7 +70,8 @@ static bool cgroup_holds(const struct cgroup_mount *mount, const void *path)
 	size_t len = strlen(mount->point);
 	struct stat a, b;
 
-	return !strncmp(path, mount->point, len) && (!((const char *)path)[len] || ((const char *)path)[len] == '/') &&
+	return !strncmp(path, mount->point, len) &&
+	       (!((const char *)path)[len] || ((const char *)path)[len] == '/') &&
 	       !stat(mount->point, &a) && !stat(path, &b) && a.st_dev == b.st_dev;
 }
 
@@ -87,10 +88,20 @@ static unsigned int cgroup_count_components(const char *path)
 static int cgroup_choose_controller(const char *options, char controller[32])
 {
 	static const char *const known[][2] = {
-		{"memory", "memory"}, {"pids", "pids"}, {"cpuset", "cpuset"}, {"cpu", "cpu"}, {"cpuacct", "cpuacct"},
-		{"freezer", "freezer"}, {"devices", "devices"}, {"blkio", "io"}, {"net_cls", "net_cls"},
-		{"net_prio", "net_prio"}, {"perf_event", "perf_event"}, {"hugetlb", "hugetlb"},
-		{"rdma", "rdma"}, {"misc", "misc"},
+		{ "memory", "memory" },
+		{ "pids", "pids" },
+		{ "cpuset", "cpuset" },
+		{ "cpu", "cpu" },
+		{ "cpuacct", "cpuacct" },
+		{ "freezer", "freezer" },
+		{ "devices", "devices" },
+		{ "blkio", "io" },
+		{ "net_cls", "net_cls" },
+		{ "net_prio", "net_prio" },
+		{ "perf_event", "perf_event" },
+		{ "hugetlb", "hugetlb" },
+		{ "rdma", "rdma" },
+		{ "misc", "misc" },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -119,7 +130,8 @@ int cgroup_describe(const char *path, struct cgroup_place *place)
 	place->is_v2 = mount.is_v2;
 	/* On 64-bit machines the directory's inode is the kernfs node's id (67c0496e87d1). */
 	place->id = st.st_ino;
-	place->level = cgroup_count_components(mount.root) + cgroup_count_components(real + strlen(mount.point));
+	place->level = cgroup_count_components(mount.root) +
+		       cgroup_count_components(real + strlen(mount.point));
 	err = mount.is_v2 ? 0 : cgroup_choose_controller(mount.options, place->controller);
 	return err;
 }
@@ -134,7 +146,8 @@ size_t cgroup_container_id(const char *component, size_t len, const char **id)
 	for (size_t i = 0; i < len; i++)
 		if (component[i] == '-' || component[i] == ':')
 			start = i + 1;
-	for (digits = 0; start + digits < len && isxdigit((unsigned char)component[start + digits]);)
+	for (digits = 0;
+	     start + digits < len && isxdigit((unsigned char)component[start + digits]);)
 		digits++;
 	*id = component + start;
 	if (digits != CGROUP_ID_DIGITS)
@@ -145,10 +158,10 @@ size_t cgroup_container_id(const char *component, size_t len, const char **id)
 
 struct cgroup_container {
 	const char *prefix;
-	char id[CGROUP_ID_DIGITS + 1];	/* "" until found */
+	char id[CGROUP_ID_DIGITS + 1]; /* "" until found */
 	bool is_ambiguous, is_v2;
-	char controllers[128];	/* of the hierarchy; "" for version 2 */
-	char path[PATH_MAX];	/* in its hierarchy */
+	char controllers[128]; /* of the hierarchy; "" for version 2 */
+	char path[PATH_MAX];   /* in its hierarchy */
 };
 
 /* One line of /proc/PID/cgroup: "NUMBER:CONTROLLERS:PATH". */
@@ -165,7 +178,8 @@ static void cgroup_look_at(struct cgroup_container *found, const char *line)
 		if (*at == '\n')
 			return;
 		at += *at == '/';
-		if (!cgroup_container_id(at, strcspn(at, "/\n"), &id) || strncasecmp(id, found->prefix, prefix))
+		if (!cgroup_container_id(at, strcspn(at, "/\n"), &id) ||
+		    strncasecmp(id, found->prefix, prefix))
 			continue;
 		if (found->id[0] && strncmp(found->id, id, CGROUP_ID_DIGITS)) {
 			found->is_ambiguous = true;
@@ -173,9 +187,10 @@ static void cgroup_look_at(struct cgroup_container *found, const char *line)
 		}
 		memcpy(found->id, id, CGROUP_ID_DIGITS);
 		found->is_v2 = *controllers == ':';
-		snprintf(found->controllers, sizeof(found->controllers), "%.*s", (int)(path - 1 - controllers),
-			 controllers);
-		snprintf(found->path, sizeof(found->path), "%.*s", (int)(at + strcspn(at, "/\n") - path), path);
+		snprintf(found->controllers, sizeof(found->controllers), "%.*s",
+			 (int)(path - 1 - controllers), controllers);
+		snprintf(found->path, sizeof(found->path), "%.*s",
+			 (int)(at + strcspn(at, "/\n") - path), path);
 		return;
 	}
 }
@@ -201,19 +216,21 @@ static bool cgroup_is_hierarchy(const struct cgroup_mount *mount, const void *ct
 
 	if (mount->is_v2 != found->is_v2)
 		return false;
-	return mount->is_v2 || cgroup_lists(mount->options, found->controllers, strcspn(found->controllers, ","));
+	return mount->is_v2 ||
+	       cgroup_lists(mount->options, found->controllers, strcspn(found->controllers, ","));
 }
 
 int cgroup_find_container(const char *prefix, char path[PATH_MAX])
 {
-	struct cgroup_container found = {.prefix = prefix};
+	struct cgroup_container found = { .prefix = prefix };
 	size_t len = strlen(prefix);
 	struct cgroup_mount mount;
 	const struct dirent *entry;
 	DIR *dir;
 	int err;
 
-	if (len < CGROUP_PREFIX_MIN || len > CGROUP_ID_DIGITS || strspn(prefix, "0123456789abcdefABCDEF") != len)
+	if (len < CGROUP_PREFIX_MIN || len > CGROUP_ID_DIGITS ||
+	    strspn(prefix, "0123456789abcdefABCDEF") != len)
 		return -EINVAL;
 	dir = opendir("/proc");
 	if (!dir)
@@ -221,12 +238,13 @@ int cgroup_find_container(const char *prefix, char path[PATH_MAX])
 	while ((entry = readdir(dir)))
 		/* Version 2 of one process must not end the search for a second container. */
 		if (isdigit((unsigned char)entry->d_name[0])) {
-			struct cgroup_container one = {.prefix = prefix};
+			struct cgroup_container one = { .prefix = prefix };
 
 			cgroup_look_at_process(&one, entry->d_name);
 			if (!one.id[0])
 				continue;
-			found.is_ambiguous |= one.is_ambiguous || (found.id[0] && strcmp(found.id, one.id));
+			found.is_ambiguous |= one.is_ambiguous ||
+					      (found.id[0] && strcmp(found.id, one.id));
 			if (!found.id[0])
 				found = one;
 		}

@@ -12,9 +12,10 @@
 
 struct cgroup_place {
 	bool is_v2;
-	char controller[32];	/* version 1: one of the hierarchy's, as the kernel's enum cgroup_subsys_id calls it */
-	unsigned int level;	/* groups above it, the root included */
-	uint64_t id;		/* the kernel's number of the group: kernfs_node.id */
+	char controller
+		[32]; /* version 1: one of the hierarchy's, as the kernel's enum cgroup_subsys_id calls it */
+	unsigned int level; /* groups above it, the root included */
+	uint64_t id;	    /* the kernel's number of the group: kernfs_node.id */
 };
 
 /*

@@ -41,13 +41,13 @@ struct core_copy {
 	bool is_mapped;
 	const char *types, *strings;
 	uint32_t types_len, strings_len;
-	uint32_t *offsets;	/* in types, of every CORE_STRIDE-th type from the first on */
-	uint32_t count;		/* of types; 0 is void */
-	uint32_t wanted[CORE_WANTED_MAX];	/* ids of the types to be copied */
+	uint32_t *offsets; /* in types, of every CORE_STRIDE-th type from the first on */
+	uint32_t count;	   /* of types; 0 is void */
+	uint32_t wanted[CORE_WANTED_MAX]; /* ids of the types to be copied */
 	uint32_t wanted_count;
-	int *copies;		/* ids in made, by type id; 0: none yet */
+	int *copies; /* ids in made, by type id; 0: none yet */
 	struct btf *made;
-	int pointer;		/* id of the one pointer, to void */
+	int pointer; /* id of the one pointer, to void */
 };
 
 /* Mapped where sysfs allows (6.16, a539e2a6d51d), else read. */
@@ -137,7 +137,8 @@ static uint64_t core_type_size(const struct btf_type *type)
 
 	if (!kind || kind >= sizeof(core_kinds) / sizeof(core_kinds[0]))
 		return 0;
-	return sizeof(*type) + core_kinds[kind].fixed + (uint64_t)core_kinds[kind].each * btf_vlen(type);
+	return sizeof(*type) + core_kinds[kind].fixed +
+	       (uint64_t)core_kinds[kind].each * btf_vlen(type);
 }
 
 static const struct btf_type *core_type(const struct core_copy *copy, uint32_t id)
@@ -183,7 +184,8 @@ static int core_index(struct core_copy *copy, const char *const names[], size_t 
 	uint64_t len;
 
 	/* Room for as many as there can be: what isn't used takes no memory. */
-	copy->offsets = malloc((copy->types_len / sizeof(*type) / CORE_STRIDE + 1) * sizeof(*copy->offsets));
+	copy->offsets = malloc((copy->types_len / sizeof(*type) / CORE_STRIDE + 1) *
+			       sizeof(*copy->offsets));
 	if (!copy->offsets)
 		return -ENOMEM;
 	copy->count = 1;
@@ -228,8 +230,8 @@ static int core_copy_composite(struct core_copy *copy, const struct btf_type *ty
 		if (member < 0)
 			return member;
 	}
-	made = btf_is_union(type) ? btf__add_union(copy->made, name, type->size) :
-				    btf__add_struct(copy->made, name, type->size);
+	made = btf_is_union(type) ? btf__add_union(copy->made, name, type->size)
+				  : btf__add_struct(copy->made, name, type->size);
 	for (i = 0; i < count && made > 0; i++) {
 		err = btf__add_field(copy->made, core_name(copy, members[i].name_off),
 				     core_copy_type(copy, members[i].type, depth),
@@ -364,7 +366,8 @@ struct core *core_new(const char *const names[], size_t count)
 	return core;
 }
 
-static int core_find_member(const struct core_copy *copy, const struct btf_type *type, const char *name)
+static int core_find_member(const struct core_copy *copy, const struct btf_type *type,
+			    const char *name)
 {
 	const struct btf_member *members = btf_members(type);
 	uint32_t i, bits;

@@ -28,7 +28,7 @@
 struct dns_entry {
 	int family;
 	uint8_t address[16];
-	uint64_t used;		/* number of the answer that set it */
+	uint64_t used; /* number of the answer that set it */
 	char *name;
 };
 
@@ -111,8 +111,8 @@ int dns_parse(const uint8_t *message, size_t len,
 		at += 10;
 		if (size > len - at)
 			return -EINVAL;
-		if (class == DNS_CLASS_IN && ((type == DNS_TYPE_A && size == 4) ||
-					      (type == DNS_TYPE_AAAA && size == 16))) {
+		if (class == DNS_CLASS_IN &&
+		    ((type == DNS_TYPE_A && size == 4) || (type == DNS_TYPE_AAAA && size == 16))) {
 			found(ctx, name, type == DNS_TYPE_A ? AF_INET : AF_INET6, message + at);
 			count++;
 		}

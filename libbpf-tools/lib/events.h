@@ -65,7 +65,7 @@ struct events_maps {
 	int ctl_fd;  /* BPF_MAP_TYPE_ARRAY, mmapable, one struct events_ctl; -1 with PERF */
 	struct events_ctl *ctl; /* that element, mapped; NULL with PERF */
 	uint32_t probes;
-	bool has_doubtful;	/* lost has one element more, for what may not have been an event */
+	bool has_doubtful;     /* lost has one element more, for what may not have been an event */
 	uint32_t buffer_bytes; /* as rounded: all buffers together */
 };
 

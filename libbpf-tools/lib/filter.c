@@ -96,7 +96,8 @@ static int filter_prepare_pinned(const struct bpf_object *obj, const char *name,
 	} else if (!map || info.key_size != sizeof(uint64_t) ||
 		   (info.type != BPF_MAP_TYPE_HASH && info.type != BPF_MAP_TYPE_LRU_HASH)) {
 		err = -EINVAL;
-		log_error("cannot use the BPF map '%s': it is not a hash map with keys of 8 bytes", path);
+		log_error("cannot use the BPF map '%s': it is not a hash map with keys of 8 bytes",
+			  path);
 	} else {
 		err = bpf_map__reuse_fd(map, fd);
 		if (err)
@@ -121,12 +122,16 @@ int filter_prepare_object(struct bpf_object *obj, struct filter_config *config,
 	config->uid = options->uid;
 	config->follow = follow_map_fd >= 0;
 	config->cgroup = options->cgroup != NULL;
-	err = config->follow ? bpf_map__reuse_fd(follow, follow_map_fd) :
-			       bpf_map__set_autocreate(follow, false);
+	err = config->follow ? bpf_map__reuse_fd(follow, follow_map_fd)
+			     : bpf_map__set_autocreate(follow, false);
 	if (err)
 		log_libbpf_failure(err, "cannot follow processes");
-	err = err ?: filter_prepare_pinned(obj, "filter_cgroupmap", options->cgroupmap, &config->cgroupmap);
-	err = err ?: filter_prepare_pinned(obj, "filter_mntnsmap", options->mntnsmap, &config->mntnsmap);
+	err = err
+		      ?: filter_prepare_pinned(obj, "filter_cgroupmap", options->cgroupmap,
+					       &config->cgroupmap);
+	err = err
+		      ?: filter_prepare_pinned(obj, "filter_mntnsmap", options->mntnsmap,
+					       &config->mntnsmap);
 	if (!err && options->cgroup)
 		return filter_prepare_cgroup(cgroup, options->cgroup);
 	return err ?: bpf_map__set_autocreate(cgroup, false);

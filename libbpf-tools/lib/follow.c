@@ -41,9 +41,9 @@ struct follow {
 
 /* A thread id among what a tracepoint gives. */
 struct follow_value {
-	const char *field;	/* of the classic tracepoint */
-	int raw_arg;		/* of the raw one, from 0 */
-	bool is_task;		/* which is a task_struct */
+	const char *field; /* of the classic tracepoint */
+	int raw_arg;	   /* of the raw one, from 0 */
+	bool is_task;	   /* which is a task_struct */
 };
 
 /* A program being written. */
@@ -129,7 +129,8 @@ static void follow_emit_value(struct follow_code *code, uint8_t reg, int i, int 
 	const struct follow_value *value = &code->values[i];
 
 	if (code->follow->pid_offset < 0) {
-		follow_emit(code, BPF_LDX | BPF_MEM | BPF_W, reg, BPF_REG_6, code->field_offsets[i], 0);
+		follow_emit(code, BPF_LDX | BPF_MEM | BPF_W, reg, BPF_REG_6, code->field_offsets[i],
+			    0);
 		follow_emit(code, BPF_STX | BPF_MEM | BPF_W, BPF_REG_10, reg, slot, 0);
 		return;
 	}
@@ -139,7 +140,8 @@ static void follow_emit_value(struct follow_code *code, uint8_t reg, int i, int 
 	} else {
 		follow_emit_slot(code, BPF_REG_1, slot);
 		follow_emit(code, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, sizeof(uint32_t));
-		follow_emit(code, BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0, code->follow->pid_offset);
+		follow_emit(code, BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0,
+			    code->follow->pid_offset);
 		follow_emit_call(code, BPF_FUNC_probe_read_kernel);
 	}
 	follow_emit(code, BPF_LDX | BPF_MEM | BPF_W, reg, BPF_REG_10, slot, 0);
@@ -180,7 +182,8 @@ static const struct {
 	void (*write)(struct follow_code *code);
 } follow_probes[FOLLOW_PROBES] = {
 	[FOLLOW_FORK] = { "sched_process_fork", { { "child_pid", 1, true } }, follow_write_fork },
-	[FOLLOW_EXEC] = { "sched_process_exec", { { "old_pid", 1, false }, { "pid", 0, true } },
+	[FOLLOW_EXEC] = { "sched_process_exec",
+			  { { "old_pid", 1, false }, { "pid", 0, true } },
 			  follow_write_exec },
 	[FOLLOW_EXIT] = { "sched_process_exit", {}, follow_write_exit },
 };
@@ -256,8 +259,9 @@ static int follow_attach(struct follow *follow)
 		err = tracefs_fd < 0 ? follow_attach_raw(follow, probe)
 				     : follow_attach_classic(follow, tracefs_fd, probe);
 		if (err)
-			log_info("cannot attach to the %stracepoint %s: %s", tracefs_fd < 0 ? "raw " : "",
-				 follow_probes[probe].event, strerror(-err));
+			log_info("cannot attach to the %stracepoint %s: %s",
+				 tracefs_fd < 0 ? "raw " : "", follow_probes[probe].event,
+				 strerror(-err));
 	}
 	if (tracefs_fd >= 0)
 		close(tracefs_fd);

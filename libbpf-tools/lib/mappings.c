@@ -15,10 +15,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SLOTS 4096		/* processes kept */
-#define MAX_MAPPINGS 256	/* of one process */
+#define SLOTS 4096	 /* processes kept */
+#define MAX_MAPPINGS 256 /* of one process */
 #define MAX_ANCESTORS 16
-#define TOTAL_BYTES (8u << 20)	/* of all rings, as long as each has a fair size */
+#define TOTAL_BYTES (8u << 20) /* of all rings, as long as each has a fair size */
 #define MIN_RING_BYTES (64u << 10)
 #define MAX_RING_BYTES (512u << 10)
 
@@ -29,8 +29,8 @@ struct mapping {
 };
 
 struct process {
-	pid_t pid;		/* 0: a free slot */
-	pid_t parent;		/* 0: not seen being forked */
+	pid_t pid;    /* 0: a free slot */
+	pid_t parent; /* 0: not seen being forked */
 	uint64_t forked_at;
 	struct mapping *mappings;
 	size_t count, room;
@@ -38,17 +38,17 @@ struct process {
 
 struct ring {
 	int fd;
-	struct perf_event_mmap_page *page;	/* NULL: none */
+	struct perf_event_mmap_page *page; /* NULL: none */
 };
 
 struct mappings {
 	struct ring *rings;
 	int ring_count;
 	size_t ring_bytes;
-	struct process slots[SLOTS];	/* by pid: a new process takes an old one's place */
+	struct process slots[SLOTS]; /* by pid: a new process takes an old one's place */
 	struct bsl_maps answer;
-	struct bsl_maps *parents_own;	/* read from /proc for the last answer */
-	uint64_t record[65536 / 8];	/* the one being read */
+	struct bsl_maps *parents_own; /* read from /proc for the last answer */
+	uint64_t record[65536 / 8];   /* the one being read */
 };
 
 /* ---- the rings ------------------------------------------------------------------------------ */
@@ -72,7 +72,8 @@ static int ring_open(struct mappings *mappings, struct ring *ring, int cpu)
 	ring->fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	if (ring->fd < 0)
 		return -errno;
-	page = mmap(NULL, page_size + mappings->ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, 0);
+	page = mmap(NULL, page_size + mappings->ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    ring->fd, 0);
 	if (page == MAP_FAILED)
 		return -errno;
 	ring->page = page;
@@ -126,7 +127,8 @@ void mappings_free(struct mappings *mappings)
 		return;
 	for (int i = 0; i < mappings->ring_count; i++) {
 		if (mappings->rings[i].page)
-			munmap(mappings->rings[i].page, (size_t)sysconf(_SC_PAGESIZE) + mappings->ring_bytes);
+			munmap(mappings->rings[i].page,
+			       (size_t)sysconf(_SC_PAGESIZE) + mappings->ring_bytes);
 		if (mappings->rings[i].fd >= 0)
 			close(mappings->rings[i].fd);
 	}
@@ -153,7 +155,7 @@ struct mmap_record {
 	uint32_t maj, min;
 	uint64_t ino, ino_generation;
 	uint32_t prot, flags;
-	char filename[];	/* NUL-terminated and padded; then the u64 time of sample_id_all */
+	char filename[]; /* NUL-terminated and padded; then the u64 time of sample_id_all */
 };
 
 static struct process *process_slot(struct mappings *mappings, pid_t pid, bool create)
@@ -174,7 +176,7 @@ static void take_fork(struct mappings *mappings, const struct fork_record *recor
 	struct process *process;
 
 	if (record->pid == record->ppid)
-		return;		/* a thread */
+		return; /* a thread */
 	process = process_slot(mappings, (pid_t)record->pid, true);
 	/*
 	 * Its own mappings may have been read first, from another CPU's ring; older ones were
@@ -206,8 +208,12 @@ static void take_mmap(struct mappings *mappings, const struct mmap_record *recor
 	}
 	mapping = &process->mappings[process->count];
 	*mapping = (struct mapping){
-		.start = record->addr, .end = record->addr + record->len, .offset = record->pgoff,
-		.ino = record->ino, .dev_major = record->maj, .dev_minor = record->min,
+		.start = record->addr,
+		.end = record->addr + record->len,
+		.offset = record->pgoff,
+		.ino = record->ino,
+		.dev_major = record->maj,
+		.dev_minor = record->min,
 		.path = strdup(record->filename),
 	};
 	memcpy(&mapping->time, (const char *)record + record->header.size - 8, 8);
@@ -225,7 +231,8 @@ static void take_record(struct mappings *mappings, const struct perf_event_heade
 		take_mmap(mappings, record);
 }
 
-static void copy_out(const struct mappings *mappings, const char *data, uint64_t at, void *to, size_t size)
+static void copy_out(const struct mappings *mappings, const char *data, uint64_t at, void *to,
+		     size_t size)
 {
 	size_t offset = at & (mappings->ring_bytes - 1), first = mappings->ring_bytes - offset;
 
@@ -276,17 +283,22 @@ static void answer_add(struct bsl_maps *answer, const struct mapping *mapping)
 	static const char deleted[] = " (deleted)";
 	size_t len = strlen(mapping->path);
 	struct bsl_map map = {
-		.start = mapping->start, .end = mapping->end, .offset = mapping->offset,
-		.ino = mapping->ino, .dev_major = mapping->dev_major, .dev_minor = mapping->dev_minor,
+		.start = mapping->start,
+		.end = mapping->end,
+		.offset = mapping->offset,
+		.ino = mapping->ino,
+		.dev_major = mapping->dev_major,
+		.dev_minor = mapping->dev_minor,
 		.perms = BSL_MAP_READ | BSL_MAP_EXEC,
 		.path = mapping->path,
 	};
 
 	if (overlaps(answer, mapping))
 		return;
-	map.deleted = len > strlen(deleted) && !strcmp(mapping->path + len - strlen(deleted), deleted);
-	map.kind = !strcmp(map.path, "[vdso]") ? BSL_MAP_VDSO
-		   : map.path[0] == '['	       ? BSL_MAP_SPECIAL
+	map.deleted = len > strlen(deleted) &&
+		      !strcmp(mapping->path + len - strlen(deleted), deleted);
+	map.kind = !strcmp(map.path, "[vdso]")	 ? BSL_MAP_VDSO
+		   : map.path[0] == '['		 ? BSL_MAP_SPECIAL
 		   : !strncmp(map.path, "//", 2) ? BSL_MAP_ANON
 						 : BSL_MAP_FILE;
 	answer->maps[answer->nr++] = map;
@@ -306,7 +318,7 @@ const struct bsl_maps *mappings_of(struct mappings *mappings, pid_t pid)
 	uint64_t before = UINT64_MAX;
 
 	free(answer->maps);
-	*answer = (struct bsl_maps){.pid = pid};
+	*answer = (struct bsl_maps){ .pid = pid };
 	answer->maps = calloc(MAX_ANCESTORS * MAX_MAPPINGS, sizeof(*answer->maps));
 	for (int i = 0; i < MAX_ANCESTORS && process && answer->maps; i++) {
 		/* The newest first: what is below them is gone. */

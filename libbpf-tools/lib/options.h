@@ -47,7 +47,7 @@ enum options_common {
 /* What a tool that can be pointed at one process, running or yet to be started, has. */
 #define OPTIONS_PROCESS (OPTIONS_BIT(OPTIONS_PID) | OPTIONS_BIT(OPTIONS_COMMAND))
 /* What a tool whose programs ask filter_allows_current() (bpf/filter.bpf.h) has. */
-#define OPTIONS_FILTER                                                                           \
+#define OPTIONS_FILTER                                                              \
 	(OPTIONS_PROCESS | OPTIONS_BIT(OPTIONS_UID) | OPTIONS_BIT(OPTIONS_CGROUP) | \
 	 OPTIONS_BIT(OPTIONS_CGROUPMAP))
 /* And with CO-RE. */
@@ -65,24 +65,24 @@ enum options_transport {
 struct options {
 	bool json;
 	int verbosity;
-	uint64_t duration_ns;  /* 0: no limit */
-	uint64_t max_events;   /* 0: no limit */
-	pid_t pid;	       /* 0: all processes */
-	uid_t uid;	       /* OPTIONS_ANY_UID (set by options_parse()): all users */
-	const char *cgroup;    /* path of a directory; NULL: all; borrowed from main's argv */
+	uint64_t duration_ns; /* 0: no limit */
+	uint64_t max_events;  /* 0: no limit */
+	pid_t pid;	      /* 0: all processes */
+	uid_t uid;	      /* OPTIONS_ANY_UID (set by options_parse()): all users */
+	const char *cgroup;   /* path of a directory; NULL: all; borrowed from main's argv */
 	const char *cgroupmap, *mntnsmap; /* paths of pinned hash maps; NULL: all; borrowed, too */
-	uint32_t buffer_pages; /* 0: the tool's default */
+	uint32_t buffer_pages;		  /* 0: the tool's default */
 	enum options_transport transport;
 	uint64_t start_ns; /* CLOCK_MONOTONIC when options_parse() was called: "armed ... ms" */
-	char **command; /* NULL or a NULL-terminated argv, borrowed from main's argv */
+	char **command;	   /* NULL or a NULL-terminated argv, borrowed from main's argv */
 };
 
 /* How a tool combines its own command line with the common one. */
 struct options_spec {
 	/* The tool's options, parser, args_doc and doc; arguments that its parser doesn't know are errors. */
 	const struct argp *argp;
-	void *input;		 /* state->input for the tool's parser */
-	unsigned int common;	 /* mask of OPTIONS_BIT(): which common options it takes */
+	void *input;	     /* state->input for the tool's parser */
+	unsigned int common; /* mask of OPTIONS_BIT(): which common options it takes */
 	/* Short letters given to common options: [OPTIONS_PID] = 'p'. 0: none. */
 	char letters[OPTIONS_COMMON_COUNT];
 };

@@ -301,8 +301,10 @@ static void run_tell_lost(struct run *run, const struct run_loop_opts *opts)
 				 opts->probe_name(opts->ctx, probe));
 	}
 	if (doubtful)
-		log_warn("%llu times a probe could not do its work: it may have been for an event, or for "
-			 "nothing that would have been shown", (unsigned long long)doubtful);
+		log_warn(
+			"%llu times a probe could not do its work: it may have been for an event, or for "
+			"nothing that would have been shown",
+			(unsigned long long)doubtful);
 	if (run->follow && follow_missed(run->follow))
 		log_warn("%llu processes or threads were not followed: too many at a time",
 			 (unsigned long long)follow_missed(run->follow));

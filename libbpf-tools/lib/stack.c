@@ -19,12 +19,12 @@
 #define MAX_TRACER_FRAMES 4
 
 struct stack_names {
-	struct bsl_symbolizer *symbolizer;	/* NULL until needed */
-	struct mappings *mappings;		/* NULL: not watched */
-	struct bsl_location *locations;		/* of the stack being printed */
+	struct bsl_symbolizer *symbolizer; /* NULL until needed */
+	struct mappings *mappings;	   /* NULL: not watched */
+	struct bsl_location *locations;	   /* of the stack being printed */
 	uint64_t *addrs;
 	size_t room;
-	uint64_t unknown[REASONS];		/* frames, by reason */
+	uint64_t unknown[REASONS]; /* frames, by reason */
 };
 
 unsigned int stack_depth(void)
@@ -59,7 +59,8 @@ void stack_names_watch(struct stack_names *names)
 {
 	names->mappings = mappings_new();
 	if (!names->mappings)
-		log_info("stacks of processes that end soon will have no names: %s", strerror(errno));
+		log_info("stacks of processes that end soon will have no names: %s",
+			 strerror(errno));
 }
 
 void stack_names_update(struct stack_names *names)
@@ -95,9 +96,9 @@ static int names_reserve(struct stack_names *names, size_t count)
  */
 static bool is_tracer(const struct bsl_location *location)
 {
-	return location->module &&
-	       (!strcmp(location->module, "[bpf]") ||
-		(location->name && !strncmp(location->name, "bpf_trace_run", strlen("bpf_trace_run"))));
+	return location->module && (!strcmp(location->module, "[bpf]") ||
+				    (location->name && !strncmp(location->name, "bpf_trace_run",
+								strlen("bpf_trace_run"))));
 }
 
 static size_t count_unknown(const struct stack_names *names, size_t count)
@@ -129,7 +130,8 @@ static int find_in_process(struct stack_names *names, const struct stack *stack)
 	seen = mappings_of(names->mappings, stack->tgid);
 	if (!seen)
 		return 0;
-	err = bsl_symbolize_maps(names->symbolizer, seen, names->addrs, stack->count, names->locations);
+	err = bsl_symbolize_maps(names->symbolizer, seen, names->addrs, stack->count,
+				 names->locations);
 	if (err || count_unknown(names, stack->count) <= unknown)
 		return err;
 	return bsl_symbolize_process(names->symbolizer, stack->tgid, names->addrs, stack->count,
@@ -285,9 +287,10 @@ void stack_json(struct stack_names *names, const struct stack *stack, const char
 		output_json_bool(out, cut, true);
 }
 
-const char *stack_symbol(struct stack_names *names, pid_t tgid, uint64_t addr, char *buf, size_t size)
+const char *stack_symbol(struct stack_names *names, pid_t tgid, uint64_t addr, char *buf,
+			 size_t size)
 {
-	struct stack one = {.tgid = tgid, .addrs = &addr, .count = 1, .first_is_exact = true};
+	struct stack one = { .tgid = tgid, .addrs = &addr, .count = 1, .first_is_exact = true };
 	const struct bsl_location *location;
 	size_t first, len;
 
@@ -297,7 +300,8 @@ const char *stack_symbol(struct stack_names *names, pid_t tgid, uint64_t addr, c
 	}
 	location = names->locations;
 	if (location->name)
-		snprintf(buf, size, "%s+0x%llx", location->name, (unsigned long long)location->offset);
+		snprintf(buf, size, "%s+0x%llx", location->name,
+			 (unsigned long long)location->offset);
 	else
 		snprintf(buf, size, "[unknown]");
 	len = strlen(buf);
@@ -311,6 +315,6 @@ void stack_tell_unknown(const struct stack_names *names)
 	for (size_t i = 0; i < REASONS; i++)
 		if (names->unknown[i])
 			log_warn("%llu stack frame%s without a name: %s",
-				 (unsigned long long)names->unknown[i], names->unknown[i] == 1 ? "" : "s",
-				 bsl_reason_text(i));
+				 (unsigned long long)names->unknown[i],
+				 names->unknown[i] == 1 ? "" : "s", bsl_reason_text(i));
 }

@@ -41,17 +41,17 @@ void stack_names_update(struct stack_names *names);
 
 /* One recorded stack, innermost frame first. */
 struct stack {
-	pid_t tgid;		/* whose addresses they are; 0: the kernel's */
+	pid_t tgid; /* whose addresses they are; 0: the kernel's */
 	const uint64_t *addrs;
 	size_t count;
-	bool is_cut;		/* there may be more frames than were recorded */
+	bool is_cut; /* there may be more frames than were recorded */
 	/*
 	 * The first address is that of an instruction (a probe's), not of a return into its caller.
 	 */
 	bool first_is_exact;
 	/* The function that was probed, or NULL: frames before it are the tracer's own. */
 	const char *function;
-	int err;		/* errno if it could not be recorded: then it has no frames */
+	int err; /* errno if it could not be recorded: then it has no frames */
 };
 
 /*
@@ -81,7 +81,8 @@ void stack_json(struct stack_names *names, const struct stack *stack, const char
  * One address as "symbol+0xoffset", with " [module]" if it is a process's (BCC's %K and %U).
  * Returns buf.
  */
-const char *stack_symbol(struct stack_names *names, pid_t tgid, uint64_t addr, char *buf, size_t size);
+const char *stack_symbol(struct stack_names *names, pid_t tgid, uint64_t addr, char *buf,
+			 size_t size);
 
 /* Warn of frames printed without a name, with the reasons. */
 void stack_tell_unknown(const struct stack_names *names);

@@ -14,7 +14,7 @@ typedef int (*tally_compare)(const void *left, const void *right);
 /* Zeroed, it is empty but for compare. */
 struct tally {
 	tally_compare compare;
-	void *tree;		/* tsearch(3)'s */
+	void *tree; /* tsearch(3)'s */
 	size_t count;
 };
 

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#define NSEC_PER_SEC  1000000000ull
-#define CLOCK_SET_NS  1000000ull /* off by more than that: somebody has set the clock */
-#define COMPARE_NS    10000ull	 /* apart, or we have been interrupted: again, so many times */
+#define NSEC_PER_SEC 1000000000ull
+#define CLOCK_SET_NS 1000000ull /* off by more than that: somebody has set the clock */
+#define COMPARE_NS 10000ull	/* apart, or we have been interrupted: again, so many times */
 #define COMPARE_TRIES 10
 
 static uint64_t timestamp_clock(clockid_t id)

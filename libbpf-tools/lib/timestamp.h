@@ -12,7 +12,7 @@ struct timestamp {
 	uint64_t start_ns; /* CLOCK_MONOTONIC when started */
 	int64_t minute;	   /* Unix minute of the cached text */
 	char hh_mm[8];	   /* "HH:MM:" of it, local time */
-	uint64_t wall_ns;  /* of the wall clock when CLOCK_MONOTONIC was 0: kept until the clock is set */
+	uint64_t wall_ns; /* of the wall clock when CLOCK_MONOTONIC was 0: kept until the clock is set */
 };
 
 void timestamp_start(struct timestamp *ts);

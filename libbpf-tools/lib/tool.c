@@ -22,11 +22,14 @@ int tool_fail_open(void)
 	return err;
 }
 
-static int tool_attach_classic(struct tool *tool, const struct tool_tracepoint *point, int tracefs_fd)
+static int tool_attach_classic(struct tool *tool, const struct tool_tracepoint *point,
+			       int tracefs_fd)
 {
 	int id = tracefs_event_id(tracefs_fd, point->category, point->name);
 
-	return id < 0 ? id : attach_tracepoint(&tool->attached, bpf_program__fd(point->prog), id, false, 0);
+	return id < 0 ? id
+		      : attach_tracepoint(&tool->attached, bpf_program__fd(point->prog), id, false,
+					  0);
 }
 
 int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *points, size_t count)
@@ -41,23 +44,27 @@ int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *poi
 		if (!bpf_program__autoload(point->prog))
 			continue;
 		if (!point->category) {
-			err = attach_raw_tracepoint(&tool->attached, bpf_program__fd(point->prog), point->name);
+			err = attach_raw_tracepoint(&tool->attached, bpf_program__fd(point->prog),
+						    point->name);
 		} else {
 			tracefs_fd = tracefs_fd < 0 ? tracefs_open() : tracefs_fd;
-			err = tracefs_fd < 0 ? tracefs_fd : tool_attach_classic(tool, point, tracefs_fd);
+			err = tracefs_fd < 0 ? tracefs_fd
+					     : tool_attach_classic(tool, point, tracefs_fd);
 		}
 		if (err == -ENOENT && point->is_optional && (!point->category || tracefs_fd >= 0)) {
 			log_info("no tracepoint %s:%s", category, point->name);
 			err = 0;
 		} else if (err) {
-			log_libbpf_failure(err, "cannot attach to tracepoint %s:%s", category, point->name);
+			log_libbpf_failure(err, "cannot attach to tracepoint %s:%s", category,
+					   point->name);
 		}
 	}
 	if (tracefs_fd >= 0)
 		close(tracefs_fd);
 	if (err || tool->attached.count > attached)
 		return err;
-	log_error("this kernel has none of the tracepoints that are needed (CONFIG_FTRACE_SYSCALLS)");
+	log_error(
+		"this kernel has none of the tracepoints that are needed (CONFIG_FTRACE_SYSCALLS)");
 	return -ENOENT;
 }
 
@@ -68,15 +75,17 @@ static int tool_load(struct tool *tool)
 	int err = 0;
 
 	if (tool->filter)
-		err = filter_prepare_object(tool->object, tool->filter, options, tool->follow_map_fd);
+		err = filter_prepare_object(tool->object, tool->filter, options,
+					    tool->follow_map_fd);
 	if (err)
 		return err;
 	if (tool->use_perf)
-		err = events_maps_prepare(&tool->maps, tool->object, tool->use_perf, tool->scratch_slots,
-					  options->transport, bytes ?: tool->buffer_bytes);
+		err = events_maps_prepare(&tool->maps, tool->object, tool->use_perf,
+					  tool->scratch_slots, options->transport,
+					  bytes ?: tool->buffer_bytes);
 	if (!err && tool->has_registers)
-		*tool->has_registers =
-			libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACEPOINT, BPF_FUNC_task_pt_regs, NULL) > 0;
+		*tool->has_registers = libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACEPOINT,
+							       BPF_FUNC_task_pt_regs, NULL) > 0;
 	err = err ?: bpf_object__load_skeleton(tool->skeleton);
 	if (!err && tool->use_perf)
 		err = events_maps_complete(&tool->maps, tool->object, tool->ctl);
@@ -87,7 +96,9 @@ static int tool_load(struct tool *tool)
 
 static int tool_open_events(struct tool *tool)
 {
-	const struct events_opts opts = { .maps = &tool->maps, .handle = tool->spec->handle, .ctx = tool->env };
+	const struct events_opts opts = { .maps = &tool->maps,
+					  .handle = tool->spec->handle,
+					  .ctx = tool->env };
 
 	tool->events = events_new(&opts);
 	if (tool->events)

@@ -35,23 +35,23 @@
 
 /* A run. Zeroed at first; the tool's functions read it, and write where it is said. */
 struct tool {
-	struct options options;		/* from the command line on */
-	struct run *run;		/* from here on set in open() */
+	struct options options; /* from the command line on */
+	struct run *run;	/* from here on set in open() */
 	struct output *output;
-	struct attach_set attached;	/* attach() adds to it */
-	struct timestamp start;		/* from header() on */
+	struct attach_set attached; /* attach() adds to it */
+	struct timestamp start;	    /* from header() on */
 
 	/* For open() to set. */
-	struct bpf_object *object;	/* skel->obj */
-	struct bpf_object_skeleton *skeleton;	/* skel->skeleton */
-	struct filter_config *filter;	/* with bpf/filter.bpf.h: &skel->rodata->filter_config */
-	int follow_map_fd;		/* other than COMMAND's: lib/subtree.h */
-	bool *use_perf;			/* with bpf/events.bpf.h: &skel->rodata->events_use_perf */
-	struct events_ctl *ctl;		/* and &skel->bss->events_ctl */
-	uint32_t *scratch_slots;	/* with EVENTS_SCRATCH_SIZE: &skel->rodata->events_scratch_slots */
-	bool *has_registers;		/* with bpf/returning.bpf.h: &skel->rodata->returning_has_registers */
+	struct bpf_object *object;	      /* skel->obj */
+	struct bpf_object_skeleton *skeleton; /* skel->skeleton */
+	struct filter_config *filter; /* with bpf/filter.bpf.h: &skel->rodata->filter_config */
+	int follow_map_fd;	      /* other than COMMAND's: lib/subtree.h */
+	bool *use_perf;		      /* with bpf/events.bpf.h: &skel->rodata->events_use_perf */
+	struct events_ctl *ctl;	      /* and &skel->bss->events_ctl */
+	uint32_t *scratch_slots; /* with EVENTS_SCRATCH_SIZE: &skel->rodata->events_scratch_slots */
+	bool *has_registers; /* with bpf/returning.bpf.h: &skel->rodata->returning_has_registers */
 	const struct bpf_program *waker; /* one that sends nothing: skipping it does no harm */
-	size_t buffer_bytes;		/* of events, unless the user says; 0: EVENTS_DEFAULT_BYTES */
+	size_t buffer_bytes; /* of events, unless the user says; 0: EVENTS_DEFAULT_BYTES */
 
 	/* For open() or attach() to set; 0: no ticks. */
 	uint64_t interval_ns;
@@ -92,11 +92,11 @@ struct tool_spec {
 	} while (0)
 
 /* What most tools include: bpf/events.bpf.h and bpf/filter.bpf.h. */
-#define TOOL_USES_EVENTS_AND_FILTER(tool, skel)                        \
-	do {                                                           \
-		(tool)->use_perf = &(skel)->rodata->events_use_perf;   \
-		(tool)->ctl = &(skel)->bss->events_ctl;                \
-		(tool)->filter = &(skel)->rodata->filter_config;       \
+#define TOOL_USES_EVENTS_AND_FILTER(tool, skel)                      \
+	do {                                                         \
+		(tool)->use_perf = &(skel)->rodata->events_use_perf; \
+		(tool)->ctl = &(skel)->bss->events_ctl;              \
+		(tool)->filter = &(skel)->rodata->filter_config;     \
 	} while (0)
 
 /* Tell that the skeleton could not be opened; returns -errno. */
@@ -104,10 +104,10 @@ int tool_fail_open(void);
 
 /* Where a program goes. */
 struct tool_tracepoint {
-	const struct bpf_program *prog;	/* skipped if it isn't loaded */
-	const char *category;	/* of a classic tracepoint; NULL: a raw one, which needs no tracefs */
+	const struct bpf_program *prog; /* skipped if it isn't loaded */
+	const char *category; /* of a classic tracepoint; NULL: a raw one, which needs no tracefs */
 	const char *name;
-	bool is_optional;	/* kernels without it are fine; -v tells */
+	bool is_optional; /* kernels without it are fine; -v tells */
 };
 
 /* In this order. Fails, too, if none is left. 0, or negative errno after the cause has been told. */

@@ -20,20 +20,22 @@ static int module_btf_fd(const char *module)
 
 	while (!bpf_btf_get_next_id(id, &id)) {
 		char name[64] = "";
-		struct bpf_btf_info info = {.name = (uintptr_t)name, .name_len = sizeof(name)};
+		struct bpf_btf_info info = { .name = (uintptr_t)name, .name_len = sizeof(name) };
 		uint32_t len = sizeof(info);
 		int fd = bpf_btf_get_fd_by_id(id);
 
 		if (fd < 0)
 			continue;
-		if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.kernel_btf && !strcmp(name, module))
+		if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.kernel_btf &&
+		    !strcmp(name, module))
 			return fd;
 		close(fd);
 	}
 	return -ENOENT;
 }
 
-static int attach_tracing_program(struct attachment *at, int btf_fd, bool is_entry, struct diag *diag)
+static int attach_tracing_program(struct attachment *at, int btf_fd, bool is_entry,
+				  struct diag *diag)
 {
 	struct probe *probe = at->probe;
 	bool is_exit = probe->spec->kind == SPEC_RETURN && !is_entry;
@@ -111,7 +113,7 @@ static int attach_same_name(const struct bsl_kernel_symbol *sym, void *ctx)
 static int attach_all_of_name(struct attachment *at, struct attach_set *links, int prog_fd,
 			      const struct attach_kprobe_opts *opts)
 {
-	struct same_name same = {.opts = opts, .links = links, .prog_fd = prog_fd};
+	struct same_name same = { .opts = opts, .links = links, .prog_fd = prog_fd };
 	struct bsl_kernel *kernel;
 
 	if (bsl_kernel_open(&kernel))
@@ -119,8 +121,9 @@ static int attach_all_of_name(struct attachment *at, struct attach_set *links, i
 	bsl_kernel_find_symbols(kernel, opts->functions[0].name, 0, attach_same_name, &same);
 	bsl_kernel_close(kernel);
 	if (same.count && same.count < same.found)
-		log_warn("'%s': %zu functions have this name, %zu of them can't be probed: %s", at->probe->spec->text,
-			 same.found, same.found - same.count, strerror(-same.err));
+		log_warn("'%s': %zu functions have this name, %zu of them can't be probed: %s",
+			 at->probe->spec->text, same.found, same.found - same.count,
+			 strerror(-same.err));
 	else if (same.count)
 		log_info("%s: %zu functions have this name", at->probe->spec->text, same.count);
 	return same.count ? 0 : same.err ?: -EADDRNOTAVAIL;
@@ -148,7 +151,8 @@ static int attach_each(struct attachment *at, struct attach_set *links, int prog
 			continue;
 		}
 		if (!first_err)
-			diag_error(at->diag, -1, "cannot probe the kernel's %s: %s", one.functions->name,
+			diag_error(at->diag, -1, "cannot probe the kernel's %s: %s",
+				   one.functions->name,
 				   attach_explain_function(one.functions->name, err));
 		first_err = first_err ? first_err : err;
 		if (err == -ENOENT && !attach_has_kprobes())
@@ -157,14 +161,14 @@ static int attach_each(struct attachment *at, struct attach_set *links, int prog
 	return *done ? 0 : first_err;
 }
 
-static int attach_program(struct attachment *at, const struct attach_function *functions, size_t count,
-			  bool use_multi, bool is_entry)
+static int attach_program(struct attachment *at, const struct attach_function *functions,
+			  size_t count, bool use_multi, bool is_entry)
 {
 	struct attach_set *links = is_entry ? &at->links->entries : &at->links->probes;
 	struct probe *probe = at->probe;
 	struct generate_opts generate = *at->generate;
-	struct probe_program kind = {.type = BPF_PROG_TYPE_KPROBE,
-				     .attach_type = use_multi ? ATTACH_TYPE_KPROBE_MULTI : 0};
+	struct probe_program kind = { .type = BPF_PROG_TYPE_KPROBE,
+				      .attach_type = use_multi ? ATTACH_TYPE_KPROBE_MULTI : 0 };
 	struct attach_kprobe_opts opts = {
 		.functions = functions,
 		.count = count,
@@ -191,23 +195,26 @@ static int attach_program(struct attachment *at, const struct attach_function *f
 		return err;
 	if (!is_entry)
 		probe->attached += attached;
-	log_info("%s: %zu of %zu%s by %s", probe->spec->text, attached, count, is_entry ? " entries" : "",
+	log_info("%s: %zu of %zu%s by %s", probe->spec->text, attached, count,
+		 is_entry ? " entries" : "",
 		 use_multi ? "one kprobe multi link" : "kprobes, a perf event each");
 	return 0;
 }
 
 /* First what keeps the entries' values, if returns want them: so each return that fires has some. */
-static int attach_group(struct attachment *at, const struct attach_function *functions, size_t count,
-			bool use_multi)
+static int attach_group(struct attachment *at, const struct attach_function *functions,
+			size_t count, bool use_multi)
 {
 	int err = at->probe->checked[0]->entry_count
-			  ? attach_program(at, functions, count, use_multi, true) : 0;
+			  ? attach_program(at, functions, count, use_multi, true)
+			  : 0;
 
 	return err ?: attach_program(at, functions, count, use_multi, false);
 }
 
 /* All by one multi link; else all by one program, if it can learn where it is; else a program each. */
-static int attach_by_kprobes(struct attachment *at, const struct attach_function *functions, size_t count)
+static int attach_by_kprobes(struct attachment *at, const struct attach_function *functions,
+			     size_t count)
 {
 	bool has_offset = at->probe->spec->offset != 0;
 	int err, first_err = 0;
@@ -235,8 +242,9 @@ int probe_attach_kernel(struct attachment *at)
 	int err;
 
 	if (probe->tracing_checked && attach_is_ambiguous(probe->spec->func)) {
-		log_info("%s: not by %s, which would take but one of several functions of this name",
-			 probe->spec->text, probe->spec->kind == SPEC_RETURN ? "fexit" : "fentry");
+		log_info(
+			"%s: not by %s, which would take but one of several functions of this name",
+			probe->spec->text, probe->spec->kind == SPEC_RETURN ? "fexit" : "fentry");
 	} else if (probe->tracing_checked) {
 		if (!attach_by_tracing(at, &refusal))
 			return 0;
@@ -249,8 +257,8 @@ int probe_attach_kernel(struct attachment *at)
 	for (size_t i = 0; i < probe->target.place_count; i++) {
 		const struct target_place *place = &probe->target.places[i];
 
-		functions[i] = (struct attach_function){place->name, place->addr, place->offset,
-							probe->first_place + i};
+		functions[i] = (struct attach_function){ place->name, place->addr, place->offset,
+							 probe->first_place + i };
 	}
 	err = attach_by_kprobes(at, functions, probe->target.place_count);
 	free(functions);

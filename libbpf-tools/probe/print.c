@@ -20,11 +20,11 @@ struct print {
 	struct stack_names *names;
 	struct record_text message;
 	struct timestamp clock;
-	struct totals *totals;		/* of hits added up, or read from maps; NULL: neither */
+	struct totals *totals; /* of hits added up, or read from maps; NULL: neither */
 	bool has_format, is_json;
 	uint32_t place_count;
-	struct probe **place_probe;	/* by place number */
-	uint32_t *same_place;		/* the first place that it is to be one with, by place number */
+	struct probe **place_probe; /* by place number */
+	uint32_t *same_place;	    /* the first place that it is to be one with, by place number */
 	uint64_t hits, bad_records;
 };
 
@@ -65,7 +65,8 @@ static int number_places(struct print *print)
 		for (uint32_t p = first; p < end; p++) {
 			uint32_t same = probe->spec->kind == SPEC_USDT ? first : p;
 
-			while (same < p && !is_same_place(probe, place_of(probe, same), place_of(probe, p)))
+			while (same < p &&
+			       !is_same_place(probe, place_of(probe, same), place_of(probe, p)))
 				same++;
 			print->place_probe[p] = probe;
 			print->same_place[p] = same;
@@ -100,7 +101,8 @@ struct print *print_new(const struct print_opts *opts)
 	print->names = stack_names_new();
 	if (opts->aggregate || opts->add_up)
 		print->totals = totals_new(aggregate_values(opts->aggregate));
-	if (!print->names || ((opts->aggregate || opts->add_up) && !print->totals) || number_places(print)) {
+	if (!print->names || ((opts->aggregate || opts->add_up) && !print->totals) ||
+	    number_places(print)) {
 		print_free(print);
 		return NULL;
 	}
@@ -166,7 +168,7 @@ static void print_time(struct print *print, const struct record_view *view)
 /* True if there was one to print. */
 static bool print_stacks(struct print *print, const struct hit *hit)
 {
-	static const char *const keys[] = {"kernel_stack", "user_stack"};
+	static const char *const keys[] = { "kernel_stack", "user_stack" };
 	uint64_t addrs[STACK_MAX_DEPTH + 1];
 	struct stack stack;
 	bool any = false;
@@ -367,8 +369,9 @@ static int json_total(struct print *print, const struct hit *hit, const uint64_t
 		output_cancel(out);
 		return err;
 	}
-	output_json_u64(out, "count", (uint64_t)(print->opts.aggregate == AGGREGATE_HIST ? rank_hist(values)
-										 : rank_count(values)));
+	output_json_u64(out, "count",
+			(uint64_t)(print->opts.aggregate == AGGREGATE_HIST ? rank_hist(values)
+									   : rank_count(values)));
 	if (print->opts.aggregate == AGGREGATE_SUM && is_signed)
 		output_json_s64(out, "sum", (int64_t)values[1]);
 	else if (print->opts.aggregate == AGGREGATE_SUM)

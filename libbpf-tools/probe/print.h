@@ -15,15 +15,15 @@ struct print;
 struct print_opts {
 	/* All borrowed. */
 	struct output *out;
-	struct probe *probes;		/* their places are numbered as in the records */
+	struct probe *probes; /* their places are numbered as in the records */
 	size_t probe_count;
-	const char *msg_filter;		/* only messages that contain it, or NULL */
+	const char *msg_filter; /* only messages that contain it, or NULL */
 	/* Columns. */
 	bool time, offset, unix_time, cpu;
-	bool addresses;			/* in stacks */
-	enum aggregate aggregate;	/* made by the programs, in the probes' maps */
-	bool add_up;			/* count equal records, to be printed by print_summary(): -A */
-	uint64_t max_hits;		/* with add_up: end after so many; 0: never */
+	bool addresses;		  /* in stacks */
+	enum aggregate aggregate; /* made by the programs, in the probes' maps */
+	bool add_up;		  /* count equal records, to be printed by print_summary(): -A */
+	uint64_t max_hits;	  /* with add_up: end after so many; 0: never */
 };
 
 /* Times count from here. NULL when out of memory. */

@@ -19,8 +19,8 @@
 #define VERIFIER_LOG_SIZE (1u << 20)
 
 static int check_context(struct probe *probe, const struct probe_context *context,
-			 const struct probe_opts *opts, struct checked **checked, struct record *record,
-			 struct diag *diag)
+			 const struct probe_opts *opts, struct checked **checked,
+			 struct record *record, struct diag *diag)
 {
 	int err = check_spec(probe->spec, context, checked, diag);
 
@@ -37,8 +37,8 @@ static int check_kernel(struct probe *probe, const struct probe_opts *opts, stru
 {
 	const struct target *target = &probe->target;
 	struct diag tracing_diag;
-	int err = check_context(probe, &target->contexts[0], opts, &probe->checked[0], &probe->records[0],
-				diag);
+	int err = check_context(probe, &target->contexts[0], opts, &probe->checked[0],
+				&probe->records[0], diag);
 
 	if (err || !target->tracing.is_possible)
 		return err;
@@ -71,7 +71,8 @@ static void drop_context(struct probe *probe, unsigned int context, const struct
 
 	for (size_t i = 0; i < target->place_count; i++)
 		if (target->places[i].context == context)
-			log_info("%s: not at %s, 0x%llx in the file: %s", probe->spec->text, target->places[i].name,
+			log_info("%s: not at %s, 0x%llx in the file: %s", probe->spec->text,
+				 target->places[i].name,
 				 (unsigned long long)target->places[i].offset, diag->text);
 	target->place_count = drop_places(target->places, target->place_count, context);
 	target->entry_count = drop_places(target->entries, target->entry_count, context);
@@ -106,8 +107,9 @@ static int check_contexts(struct probe *probe, const struct probe_opts *opts, st
 		drop_context(probe, i, &why);
 	}
 	if (first.text[0])
-		log_warn("'%s' is probed at %zu of %zu places, since at the others not everything is known: %s",
-			 probe->spec->text, probe->target.place_count, all, first.text);
+		log_warn(
+			"'%s' is probed at %zu of %zu places, since at the others not everything is known: %s",
+			probe->spec->text, probe->target.place_count, all, first.text);
 	return 0;
 }
 
@@ -170,9 +172,13 @@ static int add_predicate(struct spec *spec, const char *first, struct diag *diag
 	both = arena_alloc(spec->arena, sizeof(*both));
 	if (!both)
 		return -ENOMEM;
-	*both = (struct expr){.kind = EXPR_LOGICAL, .op = OP_LOGICAL_AND, .pos = spec->predicate->pos, .a = test,
-			      .b = spec->predicate};
-	both->depth = 1 + (test->depth > spec->predicate->depth ? test->depth : spec->predicate->depth);
+	*both = (struct expr){ .kind = EXPR_LOGICAL,
+			       .op = OP_LOGICAL_AND,
+			       .pos = spec->predicate->pos,
+			       .a = test,
+			       .b = spec->predicate };
+	both->depth =
+		1 + (test->depth > spec->predicate->depth ? test->depth : spec->predicate->depth);
 	spec->predicate = both;
 	return 0;
 }
@@ -180,12 +186,12 @@ static int add_predicate(struct spec *spec, const char *first, struct diag *diag
 int probe_compile(const char *text, const struct probe_opts *opts, struct probe *probe,
 		  struct diag *diag)
 {
-	const struct target_opts target_opts = {
-		.pid = opts->pid,
-		.string_size = opts->record.string_size, .types = opts->types};
+	const struct target_opts target_opts = { .pid = opts->pid,
+						 .string_size = opts->record.string_size,
+						 .types = opts->types };
 	int err;
 
-	*probe = (struct probe){.arena = arena_new()};
+	*probe = (struct probe){ .arena = arena_new() };
 	if (!probe->arena)
 		return -ENOMEM;
 	err = parse_spec(probe->arena, text, &probe->spec, diag);
@@ -253,8 +259,8 @@ uint32_t probe_scratch_size(const struct probe *probe, bool use_perf)
 }
 
 /* The verifier's last words, which name the reason, and with -v all of them. */
-static int explain_refusal(const struct probe_program *kind, const struct code_program *program, int err,
-			   struct bpf_prog_load_opts *opts, struct diag *diag)
+static int explain_refusal(const struct probe_program *kind, const struct code_program *program,
+			   int err, struct bpf_prog_load_opts *opts, struct diag *diag)
 {
 	char *log = calloc(1, VERIFIER_LOG_SIZE), *last;
 
@@ -279,8 +285,9 @@ static int explain_refusal(const struct probe_program *kind, const struct code_p
 	return err;
 }
 
-int probe_load(struct probe *probe, const struct record *record, const struct generate_opts *generate,
-	       const struct probe_program *kind, struct diag *diag)
+int probe_load(struct probe *probe, const struct record *record,
+	       const struct generate_opts *generate, const struct probe_program *kind,
+	       struct diag *diag)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = kind->attach_type,
 		    .attach_btf_id = kind->btf_id, .attach_btf_obj_fd = kind->btf_fd,
@@ -319,22 +326,25 @@ cleanup:
 /* Places that one program is for. */
 struct group {
 	unsigned int context;
-	bool is_entry;		/* the program that keeps values for the returns */
-	const struct target_place *places;	/* of which it is for those with these indices */
+	bool is_entry;			   /* the program that keeps values for the returns */
+	const struct target_place *places; /* of which it is for those with these indices */
 	const size_t *indices;
 	size_t count;
 };
 
-static struct generate_opts group_opts(const struct probe *probe, const struct generate_opts *common,
-				       const struct attach_features *features, const struct group *group)
+static struct generate_opts group_opts(const struct probe *probe,
+				       const struct generate_opts *common,
+				       const struct attach_features *features,
+				       const struct group *group)
 {
 	struct generate_opts generate = *common;
 	bool is_file = probe->target.how == TARGET_FILE;
 
 	generate.is_entry = group->is_entry;
-	generate.frame = !is_file ? GENERATE_FRAME_NONE :
-			 !probe->target.ret_sites ? GENERATE_FRAME_STACK :
-			 probe->target.contexts[0].is_go ? GENERATE_FRAME_GO : GENERATE_FRAME_SITE;
+	generate.frame = !is_file			   ? GENERATE_FRAME_NONE
+			 : !probe->target.ret_sites	   ? GENERATE_FRAME_STACK
+			 : probe->target.contexts[0].is_go ? GENERATE_FRAME_GO
+							   : GENERATE_FRAME_SITE;
 	generate.sleepable = is_file && !group->is_entry && features->sleepable &&
 			     !generate.use_perf && generate.cgroup_fd < 0 &&
 			     generate_reads_user(&probe->records[group->context]);
@@ -343,8 +353,8 @@ static struct generate_opts group_opts(const struct probe *probe, const struct g
 	return generate;
 }
 
-static int attach_group_uprobes(struct attachment *at, const struct group *group, int prog_fd, bool use_multi,
-				size_t *attached)
+static int attach_group_uprobes(struct attachment *at, const struct group *group, int prog_fd,
+				bool use_multi, size_t *attached)
 {
 	struct probe *probe = at->probe;
 	struct attach_place *places = calloc(group->count, sizeof(*places));
@@ -352,7 +362,8 @@ static int attach_group_uprobes(struct attachment *at, const struct group *group
 		.path = probe->target.file.path,
 		.places = places,
 		.count = group->count,
-		.is_return = probe->spec->kind == SPEC_RETURN && !probe->target.ret_sites && !group->is_entry,
+		.is_return = probe->spec->kind == SPEC_RETURN && !probe->target.ret_sites &&
+			     !group->is_entry,
 		.use_multi = use_multi,
 		.use_cookie = group->count > 1,
 		.pid = at->pid,
@@ -365,16 +376,20 @@ static int attach_group_uprobes(struct attachment *at, const struct group *group
 	for (size_t i = 0; i < group->count; i++) {
 		const struct target_place *place = &group->places[group->indices[i]];
 
-		places[i] = (struct attach_place){place->offset + place->skip, place->ref_ctr_offset,
-						  probe->first_place + group->indices[i]};
+		places[i] = (struct attach_place){ place->offset + place->skip,
+						   place->ref_ctr_offset,
+						   probe->first_place + group->indices[i] };
 		skips += place->skip != 0;
 	}
-	err = attach_uprobes(group->is_entry ? &at->links->entries : &at->links->probes, prog_fd, &opts, attached);
+	err = attach_uprobes(group->is_entry ? &at->links->entries : &at->links->probes, prog_fd,
+			     &opts, attached);
 	log_info("%s: %zu of %zu%s by %s", probe->spec->text, *attached, group->count,
-		 group->is_entry ? " entries" : "", use_multi ? "one uprobe multi link" : "a perf event each");
+		 group->is_entry ? " entries" : "",
+		 use_multi ? "one uprobe multi link" : "a perf event each");
 	if (skips)
-		log_info("%s: %zu of them behind the endbr64 that they begin with, which is dear to probe",
-			 probe->spec->text, skips);
+		log_info(
+			"%s: %zu of them behind the endbr64 that they begin with, which is dear to probe",
+			probe->spec->text, skips);
 	free(places);
 	return err;
 }
@@ -398,9 +413,10 @@ static int attach_group(struct attachment *at, const struct group *group)
 	if (err < 0)
 		return err;
 	if (is_tracepoint) {
-		err = attach_tracepoint(group->is_entry ? &at->links->entries : &at->links->probes, err,
-					group->is_entry ? first->entry_tracepoint_id : first->tracepoint_id,
-					false, 0);
+		err = attach_tracepoint(
+			group->is_entry ? &at->links->entries : &at->links->probes, err,
+			group->is_entry ? first->entry_tracepoint_id : first->tracepoint_id, false,
+			0);
 		attached = !err;
 	} else {
 		err = attach_group_uprobes(at, group, err, use_multi, &attached);
@@ -408,10 +424,11 @@ static int attach_group(struct attachment *at, const struct group *group)
 	if (!group->is_entry)
 		probe->attached += attached;
 	if (err)
-		diag_error(at->diag, -1, "cannot attach to %s: %s",
-			   group->places[group->indices[attached < group->count ? attached : 0]].name,
-			   err == -ENOTSUPP ? "the kernel cannot probe its instruction"
-					    : strerror(-err));
+		diag_error(
+			at->diag, -1, "cannot attach to %s: %s",
+			group->places[group->indices[attached < group->count ? attached : 0]].name,
+			err == -ENOTSUPP ? "the kernel cannot probe its instruction"
+					 : strerror(-err));
 	return err;
 }
 
@@ -452,8 +469,8 @@ static int attach_places(struct attachment *at, const struct group *group)
 	return err;
 }
 
-static size_t find_places(const struct target_place *places, size_t place_count, unsigned int context,
-			  size_t *indices)
+static size_t find_places(const struct target_place *places, size_t place_count,
+			  unsigned int context, size_t *indices)
 {
 	size_t count = 0;
 
@@ -467,23 +484,24 @@ static size_t find_places(const struct target_place *places, size_t place_count,
 static int attach_context(struct attachment *at, unsigned int context, size_t *indices)
 {
 	const struct target *target = &at->probe->target;
-	struct group group = {.context = context, .places = target->places, .indices = indices};
+	struct group group = { .context = context, .places = target->places, .indices = indices };
 	struct group entries = group;
 	int err = 0;
 
 	if (at->probe->checked[context]->entry_count) {
 		entries.is_entry = true;
 		entries.places = target->ret_sites ? target->entries : target->places;
-		entries.count = find_places(entries.places, target->ret_sites ? target->entry_count
-									      : target->place_count,
-					    context, indices);
+		entries.count =
+			find_places(entries.places,
+				    target->ret_sites ? target->entry_count : target->place_count,
+				    context, indices);
 		err = attach_places(at, &entries);
 	}
 	if (err && entries.count == 1)
 		return err;
 	if (err)
-		log_warn("'%s': at some places no value is kept at the entry: %s", at->probe->spec->text,
-			 at->diag->text);
+		log_warn("'%s': at some places no value is kept at the entry: %s",
+			 at->probe->spec->text, at->diag->text);
 	group.count = find_places(target->places, target->place_count, context, indices);
 	return attach_places(at, &group);
 }
@@ -492,7 +510,8 @@ static int attach_contexts(struct attachment *at)
 {
 	struct probe *probe = at->probe;
 	const struct target *target = &probe->target;
-	size_t most = target->place_count > target->entry_count ? target->place_count : target->entry_count;
+	size_t most = target->place_count > target->entry_count ? target->place_count
+								: target->entry_count;
 	size_t *indices;
 	int err = 0;
 
@@ -509,10 +528,10 @@ static int attach_contexts(struct attachment *at)
 }
 
 int probe_attach(struct probe *probe, const struct generate_opts *generate,
-		 const struct attach_features *features, pid_t attach_pid, struct probe_links *links,
-		 struct diag *diag)
+		 const struct attach_features *features, pid_t attach_pid,
+		 struct probe_links *links, struct diag *diag)
 {
-	struct attachment at = {probe, generate, features, attach_pid, links, diag};
+	struct attachment at = { probe, generate, features, attach_pid, links, diag };
 	int err;
 
 	probe->first_link = links->probes.count;
@@ -571,7 +590,7 @@ int probe_dump(const struct probe *probe, const struct generate_opts *generate, 
 		/* Of a kernel function: what is tried first. */
 		const struct record *record = probe->tracing_checked ? &probe->tracing_record
 								     : &probe->records[c];
-		struct group group = {.context = c, .places = target->places, .indices = indices};
+		struct group group = { .context = c, .places = target->places, .indices = indices };
 		struct generate_opts opts;
 
 		group.count = find_places(target->places, target->place_count, c, indices);
@@ -586,7 +605,8 @@ int probe_dump(const struct probe *probe, const struct generate_opts *generate, 
 		}
 		opts = group_opts(probe, generate, &(struct attach_features){}, &group);
 		if (target->how == TARGET_KERNEL)
-			opts.frame = probe->tracing_checked ? GENERATE_FRAME_CONTEXT : GENERATE_FRAME_STACK;
+			opts.frame = probe->tracing_checked ? GENERATE_FRAME_CONTEXT
+							    : GENERATE_FRAME_STACK;
 		dump_expressions(record->checked, file);
 		if (record->checked->entry_count) {
 			opts.is_entry = true;

@@ -17,28 +17,28 @@ struct probe {
 	struct arena *arena;
 	struct spec *spec;
 	struct target target;
-	struct checked **checked;	/* one a context */
-	struct record *records;		/* one a context */
+	struct checked **checked; /* one a context */
+	struct record *records;	  /* one a context */
 	/* A kernel function as fentry and fexit see it; NULL if they can't be used. The layouts are the same. */
 	struct checked *tracing_checked;
 	struct record tracing_record;
-	uint32_t first_place;		/* places are numbered through all probes of a run */
-	int *prog_fds;			/* loaded programs */
+	uint32_t first_place; /* places are numbered through all probes of a run */
+	int *prog_fds;	      /* loaded programs */
 	size_t prog_count;
-	size_t attached;		/* places attached to */
-	size_t first_link, end_link;	/* its own among the links of all probes */
-	uint64_t links_missed;		/* see probe_note_missed() */
+	size_t attached;	     /* places attached to */
+	size_t first_link, end_link; /* its own among the links of all probes */
+	uint64_t links_missed;	     /* see probe_note_missed() */
 };
 
 struct probe_opts {
-	pid_t pid;		/* whose files; 0: ours */
-	const char *predicate;	/* that every hit has to fulfil first; "" or NULL: none */
+	pid_t pid;	       /* whose files; 0: ours */
+	const char *predicate; /* that every hit has to fulfil first; "" or NULL: none */
 	struct record_opts record;
-	bool binary;		/* literals of STRCMP are arrays of bytes (-B) */
-	bool adds_up;		/* equal records are counted, not printed each (-A) */
+	bool binary;  /* literals of STRCMP are arrays of bytes (-B) */
+	bool adds_up; /* equal records are counted, not printed each (-A) */
 	enum aggregate aggregate;
-	const char *measure;	/* an expression: what to sum up or sort by powers of two */
-	struct btf_types *types;	/* the kernel's; borrowed, must outlive the probe */
+	const char *measure;	 /* an expression: what to sum up or sort by powers of two */
+	struct btf_types *types; /* the kernel's; borrowed, must outlive the probe */
 };
 
 /* Read, resolve, check, lay out: everything that needs no privileges. 0 or negative errno with diag. */
@@ -61,8 +61,8 @@ void probe_links_close(struct probe_links *links);
  * with target.place_count.
  */
 int probe_attach(struct probe *probe, const struct generate_opts *generate,
-		 const struct attach_features *features, pid_t attach_pid, struct probe_links *links,
-		 struct diag *diag);
+		 const struct attach_features *features, pid_t attach_pid,
+		 struct probe_links *links, struct diag *diag);
 
 /*
  * Ask the links what they missed, before they are closed: hits for which the kernel had no return probe left, as too many calls

@@ -22,15 +22,16 @@ struct attachment {
 /* What kind of program the kernel is asked to load. */
 struct probe_program {
 	enum bpf_prog_type type;
-	int attach_type;	/* expected_attach_type */
-	uint32_t btf_id;	/* fentry, fexit: of the function */
-	int btf_fd;		/* of its module; 0: the kernel itself */
-	bool is_trial;		/* there is another way: a refusal is no news, its last line is enough */
+	int attach_type; /* expected_attach_type */
+	uint32_t btf_id; /* fentry, fexit: of the function */
+	int btf_fd;	 /* of its module; 0: the kernel itself */
+	bool is_trial;	 /* there is another way: a refusal is no news, its last line is enough */
 };
 
 /* Generate and load a program, owned by the probe. Its descriptor, or negative errno with diag. */
-int probe_load(struct probe *probe, const struct record *record, const struct generate_opts *generate,
-	       const struct probe_program *kind, struct diag *diag);
+int probe_load(struct probe *probe, const struct record *record,
+	       const struct generate_opts *generate, const struct probe_program *kind,
+	       struct diag *diag);
 
 /* The kernel function's programs: by fentry or fexit if possible, else by kprobes. As probe_attach(). */
 int probe_attach_kernel(struct attachment *at);

@@ -15,8 +15,9 @@ static void list_members(const struct type *record, FILE *file)
 	char text[256];
 
 	for (uint32_t i = 0; i < record->count; i++)
-		fprintf(file, "    %s\n", type_declare(record->members[i].type, record->members[i].name, text,
-						sizeof(text)));
+		fprintf(file, "    %s\n",
+			type_declare(record->members[i].type, record->members[i].name, text,
+				     sizeof(text)));
 }
 
 static void list_params(const struct spec *spec, const struct probe_context *context, FILE *file)
@@ -25,17 +26,22 @@ static void list_params(const struct spec *spec, const struct probe_context *con
 	char text[256];
 
 	for (unsigned int i = 0; i < context->param_count; i++)
-		fprintf(file, "    %s\n", type_declare(context->params[i].type, context->params[i].name, text,
-						sizeof(text)));
-	for (unsigned int i = 0; spec->file && context->scope && (local = debuginfo_scope_local(context->scope, i)); i++)
-		fprintf(file, "    %s\n", type_declare(debuginfo_variable_type(local), debuginfo_variable_name(local), text,
-						sizeof(text)));
+		fprintf(file, "    %s\n",
+			type_declare(context->params[i].type, context->params[i].name, text,
+				     sizeof(text)));
+	for (unsigned int i = 0;
+	     spec->file && context->scope && (local = debuginfo_scope_local(context->scope, i));
+	     i++)
+		fprintf(file, "    %s\n",
+			type_declare(debuginfo_variable_type(local), debuginfo_variable_name(local),
+				     text, sizeof(text)));
 	if (context->retval_type && !spec->file)
-		fprintf(file, "    %s\n", type_declare(context->retval_type, "retval", text, sizeof(text)));
+		fprintf(file, "    %s\n",
+			type_declare(context->retval_type, "retval", text, sizeof(text)));
 }
 
-static void list_place(const struct spec *spec, const struct target *target, const struct target_place *place,
-		       bool with_types, FILE *file)
+static void list_place(const struct spec *spec, const struct target *target,
+		       const struct target_place *place, bool with_types, FILE *file)
 {
 	const struct probe_context *context = &target->contexts[place->context];
 

@@ -28,15 +28,15 @@
 enum { KEY_UID = 0x2000, KEY_PPID, KEY_FOLLOW, KEY_CONTAINER };
 
 static const struct argp_option options[] = {
-	{"pid", 'p', "PID[,PID...]", 0, "Only these processes", 0},
-	{"follow", KEY_FOLLOW, NULL, 0, "With -p: all that it forks, too", 0},
-	{"ppid", KEY_PPID, "PID", 0, "Only the children of this process", 0},
-	{"tid", 'L', "TID", 0, "Only this thread", 0},
-	{"uid", KEY_UID, "USER", 0, "Only this user, a name or number", 0},
-	{"name", 'n', "TEXT", 0, "Only threads whose name contains TEXT", 0},
-	{"cgroup-path", 'c', "PATH", 0, "Only tasks in this cgroup and those below it", 0},
-	{"container", KEY_CONTAINER, "ID", 0, "Only the container whose id begins so", 0},
-	{"include-self", 'S', NULL, 0, "Trace this very process too", 0},
+	{ "pid", 'p', "PID[,PID...]", 0, "Only these processes", 0 },
+	{ "follow", KEY_FOLLOW, NULL, 0, "With -p: all that it forks, too", 0 },
+	{ "ppid", KEY_PPID, "PID", 0, "Only the children of this process", 0 },
+	{ "tid", 'L', "TID", 0, "Only this thread", 0 },
+	{ "uid", KEY_UID, "USER", 0, "Only this user, a name or number", 0 },
+	{ "name", 'n', "TEXT", 0, "Only threads whose name contains TEXT", 0 },
+	{ "cgroup-path", 'c', "PATH", 0, "Only tasks in this cgroup and those below it", 0 },
+	{ "container", KEY_CONTAINER, "ID", 0, "Only the container whose id begins so", 0 },
+	{ "include-self", 'S', NULL, 0, "Trace this very process too", 0 },
 	{},
 };
 
@@ -73,7 +73,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case 'n':
 		if (!*arg || strlen(arg) >= RECORD_COMM_SIZE)
-			argp_error(state, "the name of a thread has 1 to %d bytes", RECORD_COMM_SIZE - 1);
+			argp_error(state, "the name of a thread has 1 to %d bytes",
+				   RECORD_COMM_SIZE - 1);
 		whom->name = arg;
 		break;
 	case 'c':
@@ -97,7 +98,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-const struct argp whom_argp = {.options = options, .parser = parse_option};
+const struct argp whom_argp = { .options = options, .parser = parse_option };
 
 /* ---- what can be said in the language ------------------------------------------------------- */
 
@@ -111,7 +112,8 @@ static void add_test(struct whom_state *state, const char *test)
 {
 	size_t len = strlen(state->predicate);
 
-	snprintf(state->predicate + len, sizeof(state->predicate) - len, "%s%s", len ? " && " : "", test);
+	snprintf(state->predicate + len, sizeof(state->predicate) - len, "%s%s", len ? " && " : "",
+		 test);
 }
 
 static int test_parent(struct whom_state *state)
@@ -130,18 +132,21 @@ static int test_parent(struct whom_state *state)
 }
 
 /* Is it the group, or one below it? Its ancestors by level are pointers since 6.1 (7f203bc89eb6), ids before. */
-static void test_group(struct whom_state *state, const struct cgroup_place *place, struct btf_types *types)
+static void test_group(struct whom_state *state, const struct cgroup_place *place,
+		       struct btf_types *types)
 {
 	static const char name[] = "struct cgroup";
 	const struct type *cgroup = btf_types_find(types, name, strlen(name));
 	char test[320], group[96];
 	uint32_t offset;
-	bool has_pointers = cgroup && type_find_member(cgroup, "ancestors", strlen("ancestors"), &offset);
+	bool has_pointers = cgroup &&
+			    type_find_member(cgroup, "ancestors", strlen("ancestors"), &offset);
 
-	snprintf(group, sizeof(group), "$task->cgroups->subsys[%s_cgrp_id]->cgroup", place->controller);
-	snprintf(test, sizeof(test), "%s->level >= %u && %s->%s[%u]%s == %lluu", group, place->level, group,
-		 has_pointers ? "ancestors" : "ancestor_ids", place->level, has_pointers ? "->kn->id" : "",
-		 (unsigned long long)place->id);
+	snprintf(group, sizeof(group), "$task->cgroups->subsys[%s_cgrp_id]->cgroup",
+		 place->controller);
+	snprintf(test, sizeof(test), "%s->level >= %u && %s->%s[%u]%s == %lluu", group,
+		 place->level, group, has_pointers ? "ancestors" : "ancestor_ids", place->level,
+		 has_pointers ? "->kn->id" : "", (unsigned long long)place->id);
 	add_test(state, test);
 }
 
@@ -156,7 +161,9 @@ static int find_container(const char *prefix, char path[PATH_MAX])
 		log_info("container %s: %s", prefix, path);
 		return 0;
 	case -EINVAL:
-		log_error("'%s' is not the beginning of a container's id: 4 to 64 hexadecimal digits", prefix);
+		log_error(
+			"'%s' is not the beginning of a container's id: 4 to 64 hexadecimal digits",
+			prefix);
 		return err;
 	case -ENOENT:
 		log_error("no process runs in a container whose id begins with '%s'", prefix);
@@ -165,7 +172,8 @@ static int find_container(const char *prefix, char path[PATH_MAX])
 		log_error("several containers' ids begin with '%s', one is %.64s", prefix, path);
 		return -EINVAL;
 	default:
-		log_error("the control group of container '%s' cannot be found: %s", prefix, strerror(-err));
+		log_error("the control group of container '%s' cannot be found: %s", prefix,
+			  strerror(-err));
 		return err;
 	}
 }
@@ -176,8 +184,10 @@ static int open_group(struct whom_state *state, const char *path, struct btf_typ
 	int err = cgroup_describe(path, &place);
 
 	if (err) {
-		log_error("%s: %s", path, err == -EOPNOTSUPP ? "not in a hierarchy of control groups that tells its tasks"
-							     : strerror(-err));
+		log_error("%s: %s", path,
+			  err == -EOPNOTSUPP
+				  ? "not in a hierarchy of control groups that tells its tasks"
+				  : strerror(-err));
 		return err;
 	}
 	if (!place.is_v2) {
@@ -194,7 +204,7 @@ static int open_group(struct whom_state *state, const char *path, struct btf_typ
 /* A filter that nothing can pass is a mistake. */
 static int check_ids(const struct whom *whom)
 {
-	pid_t ids[WHOM_MAX_PIDS + 2] = {whom->tid, whom->ppid};
+	pid_t ids[WHOM_MAX_PIDS + 2] = { whom->tid, whom->ppid };
 	unsigned int count = 2;
 
 	for (unsigned int i = 0; i < whom->pid_count; i++)
@@ -215,7 +225,7 @@ int whom_open(struct whom_state *state, const struct whom *whom, struct btf_type
 	char path[PATH_MAX];
 	int err = check_ids(whom);
 
-	*state = (struct whom_state){.whom = whom, .cgroup_fd = -1, .cgroup_map_fd = -1};
+	*state = (struct whom_state){ .whom = whom, .cgroup_fd = -1, .cgroup_map_fd = -1 };
 	if (!err && whom->ppid)
 		err = test_parent(state);
 	if (!err && whom->container)
@@ -231,9 +241,11 @@ int whom_start(struct whom_state *state)
 	int err = 0;
 
 	if (state->cgroup_fd >= 0) {
-		state->cgroup_map_fd = bpf_map_create(BPF_MAP_TYPE_CGROUP_ARRAY, "trace_cgroup", 4, 4, 1, NULL);
+		state->cgroup_map_fd =
+			bpf_map_create(BPF_MAP_TYPE_CGROUP_ARRAY, "trace_cgroup", 4, 4, 1, NULL);
 		err = state->cgroup_map_fd < 0 ? state->cgroup_map_fd
-					       : bpf_map_update_elem(state->cgroup_map_fd, &zero, &state->cgroup_fd, 0);
+					       : bpf_map_update_elem(state->cgroup_map_fd, &zero,
+								     &state->cgroup_fd, 0);
 	}
 	if (err) {
 		log_libbpf_failure(err, "cannot filter by cgroup");
@@ -256,7 +268,7 @@ void whom_close(struct whom_state *state)
 		close(state->cgroup_map_fd);
 	if (state->cgroup_fd >= 0)
 		close(state->cgroup_fd);
-	*state = (struct whom_state){.cgroup_fd = -1, .cgroup_map_fd = -1};
+	*state = (struct whom_state){ .cgroup_fd = -1, .cgroup_map_fd = -1 };
 }
 
 pid_t whom_pid(const struct whom *whom)

@@ -22,12 +22,12 @@ struct follow;
 struct whom {
 	pid_t pids[WHOM_MAX_PIDS];
 	unsigned int pid_count;
-	bool follow;		/* their descendants too */
+	bool follow; /* their descendants too */
 	pid_t tid, ppid;
 	int64_t uid;
-	const char *name;	/* part of the thread's name */
-	const char *cgroup;	/* a directory */
-	const char *container;	/* the beginning of its id */
+	const char *name;      /* part of the thread's name */
+	const char *cgroup;    /* a directory */
+	const char *container; /* the beginning of its id */
 	bool include_self;
 };
 
@@ -39,7 +39,7 @@ struct whom_state {
 	const struct whom *whom;
 	struct follow *follow;
 	int cgroup_fd, cgroup_map_fd;
-	char predicate[512];	/* what can be said in the probes' own language; "" if nothing */
+	char predicate[512]; /* what can be said in the probes' own language; "" if nothing */
 };
 
 /* Before probes are compiled: cgroup and container are found, the predicate is written. 0 or negative errno, told. */

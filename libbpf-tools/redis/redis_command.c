@@ -174,8 +174,8 @@ static void mark_config(struct redis_command *command)
 /* SENTINEL SET primary name value ..., SENTINEL CONFIG SET name value */
 static void mark_sentinel(struct redis_command *command)
 {
-	if (command->count > 1 && (redis_arg_is(&command->args[1], "set") ||
-				   redis_arg_is(&command->args[1], "config")))
+	if (command->count > 1 &&
+	    (redis_arg_is(&command->args[1], "set") || redis_arg_is(&command->args[1], "config")))
 		mark_settings(command, 3);
 }
 
@@ -198,9 +198,9 @@ void redis_command_mark_secrets(struct redis_command *command)
 		const char *name;
 		void (*mark)(struct redis_command *command);
 	} rules[] = {
-		{ "auth", mark_auth },		 { "hello", mark_hello },
-		{ "acl", mark_acl },		 { "config", mark_config },
-		{ "sentinel", mark_sentinel },	 { "migrate", mark_migrate },
+		{ "auth", mark_auth },	       { "hello", mark_hello },
+		{ "acl", mark_acl },	       { "config", mark_config },
+		{ "sentinel", mark_sentinel }, { "migrate", mark_migrate },
 	};
 
 	for (size_t i = 0; command->count && i < sizeof(rules) / sizeof(rules[0]); i++) {
@@ -211,42 +211,124 @@ void redis_command_mark_secrets(struct redis_command *command)
 
 /* ---- keys ----------------------------------------------------------------------------------- */
 
-#define NO_KEYS(name) { name, 0, 0, 0, 0 }
-#define ALL_KEYS(name) { name, 1, -1, 1, 0 }
+#define NO_KEYS(name)            \
+	{                        \
+		name, 0, 0, 0, 0 \
+	}
+#define ALL_KEYS(name)            \
+	{                         \
+		name, 1, -1, 1, 0 \
+	}
 
 const struct redis_key_spec redis_key_specs[] = {
-	NO_KEYS("acl"), NO_KEYS("asking"), NO_KEYS("auth"), NO_KEYS("bgrewriteaof"),
-	NO_KEYS("bgsave"), NO_KEYS("client"), NO_KEYS("cluster"), NO_KEYS("command"),
-	NO_KEYS("config"), NO_KEYS("dbsize"), NO_KEYS("debug"), NO_KEYS("discard"),
-	NO_KEYS("echo"), NO_KEYS("exec"), NO_KEYS("failover"), NO_KEYS("flushall"),
-	NO_KEYS("flushdb"), NO_KEYS("function"), NO_KEYS("hello"), NO_KEYS("info"),
-	NO_KEYS("keys"), NO_KEYS("lastsave"), NO_KEYS("latency"), NO_KEYS("lolwut"),
-	NO_KEYS("module"), NO_KEYS("monitor"), NO_KEYS("multi"), NO_KEYS("ping"),
-	NO_KEYS("psubscribe"), NO_KEYS("psync"), NO_KEYS("publish"), NO_KEYS("pubsub"),
-	NO_KEYS("punsubscribe"), NO_KEYS("quit"), NO_KEYS("randomkey"), NO_KEYS("readonly"),
-	NO_KEYS("readwrite"), NO_KEYS("replconf"), NO_KEYS("replicaof"), NO_KEYS("reset"),
-	NO_KEYS("role"), NO_KEYS("save"), NO_KEYS("scan"), NO_KEYS("script"),
-	NO_KEYS("select"), NO_KEYS("shutdown"), NO_KEYS("slaveof"), NO_KEYS("slowlog"),
-	NO_KEYS("subscribe"), NO_KEYS("swapdb"), NO_KEYS("sync"), NO_KEYS("time"),
-	NO_KEYS("unsubscribe"), NO_KEYS("unwatch"), NO_KEYS("wait"), NO_KEYS("waitaof"),
-	ALL_KEYS("del"), ALL_KEYS("exists"), ALL_KEYS("mget"), ALL_KEYS("pfcount"),
-	ALL_KEYS("pfmerge"), ALL_KEYS("sdiff"), ALL_KEYS("sdiffstore"), ALL_KEYS("sinter"),
-	ALL_KEYS("sinterstore"), ALL_KEYS("sunion"), ALL_KEYS("sunionstore"), ALL_KEYS("touch"),
-	ALL_KEYS("unlink"), ALL_KEYS("watch"),
-	{ "mset", 1, -1, 2, 0 }, { "msetnx", 1, -1, 2, 0 },
-	{ "blpop", 1, -2, 1, 0 }, { "brpop", 1, -2, 1, 0 },
-	{ "bzpopmin", 1, -2, 1, 0 }, { "bzpopmax", 1, -2, 1, 0 },
-	{ "blmove", 1, 2, 1, 0 }, { "brpoplpush", 1, 2, 1, 0 }, { "copy", 1, 2, 1, 0 },
-	{ "geosearchstore", 1, 2, 1, 0 }, { "lcs", 1, 2, 1, 0 }, { "lmove", 1, 2, 1, 0 },
-	{ "rename", 1, 2, 1, 0 }, { "renamenx", 1, 2, 1, 0 }, { "rpoplpush", 1, 2, 1, 0 },
-	{ "smove", 1, 2, 1, 0 }, { "zrangestore", 1, 2, 1, 0 },
-	{ "bitop", 2, -1, 1, 0 }, { "memory", 2, 2, 1, 0 }, { "migrate", 3, 3, 1, 0 },
-	{ "object", 2, 2, 1, 0 }, { "xgroup", 2, 2, 1, 0 }, { "xinfo", 2, 2, 1, 0 },
-	{ "eval", 3, 0, 1, 2 }, { "eval_ro", 3, 0, 1, 2 }, { "evalsha", 3, 0, 1, 2 },
-	{ "evalsha_ro", 3, 0, 1, 2 }, { "fcall", 3, 0, 1, 2 }, { "fcall_ro", 3, 0, 1, 2 },
-	{ "lmpop", 2, 0, 1, 1 }, { "sintercard", 2, 0, 1, 1 }, { "zdiff", 2, 0, 1, 1 },
-	{ "zinter", 2, 0, 1, 1 }, { "zintercard", 2, 0, 1, 1 }, { "zmpop", 2, 0, 1, 1 },
-	{ "zunion", 2, 0, 1, 1 }, { "blmpop", 3, 0, 1, 2 }, { "bzmpop", 3, 0, 1, 2 },
+	NO_KEYS("acl"),
+	NO_KEYS("asking"),
+	NO_KEYS("auth"),
+	NO_KEYS("bgrewriteaof"),
+	NO_KEYS("bgsave"),
+	NO_KEYS("client"),
+	NO_KEYS("cluster"),
+	NO_KEYS("command"),
+	NO_KEYS("config"),
+	NO_KEYS("dbsize"),
+	NO_KEYS("debug"),
+	NO_KEYS("discard"),
+	NO_KEYS("echo"),
+	NO_KEYS("exec"),
+	NO_KEYS("failover"),
+	NO_KEYS("flushall"),
+	NO_KEYS("flushdb"),
+	NO_KEYS("function"),
+	NO_KEYS("hello"),
+	NO_KEYS("info"),
+	NO_KEYS("keys"),
+	NO_KEYS("lastsave"),
+	NO_KEYS("latency"),
+	NO_KEYS("lolwut"),
+	NO_KEYS("module"),
+	NO_KEYS("monitor"),
+	NO_KEYS("multi"),
+	NO_KEYS("ping"),
+	NO_KEYS("psubscribe"),
+	NO_KEYS("psync"),
+	NO_KEYS("publish"),
+	NO_KEYS("pubsub"),
+	NO_KEYS("punsubscribe"),
+	NO_KEYS("quit"),
+	NO_KEYS("randomkey"),
+	NO_KEYS("readonly"),
+	NO_KEYS("readwrite"),
+	NO_KEYS("replconf"),
+	NO_KEYS("replicaof"),
+	NO_KEYS("reset"),
+	NO_KEYS("role"),
+	NO_KEYS("save"),
+	NO_KEYS("scan"),
+	NO_KEYS("script"),
+	NO_KEYS("select"),
+	NO_KEYS("shutdown"),
+	NO_KEYS("slaveof"),
+	NO_KEYS("slowlog"),
+	NO_KEYS("subscribe"),
+	NO_KEYS("swapdb"),
+	NO_KEYS("sync"),
+	NO_KEYS("time"),
+	NO_KEYS("unsubscribe"),
+	NO_KEYS("unwatch"),
+	NO_KEYS("wait"),
+	NO_KEYS("waitaof"),
+	ALL_KEYS("del"),
+	ALL_KEYS("exists"),
+	ALL_KEYS("mget"),
+	ALL_KEYS("pfcount"),
+	ALL_KEYS("pfmerge"),
+	ALL_KEYS("sdiff"),
+	ALL_KEYS("sdiffstore"),
+	ALL_KEYS("sinter"),
+	ALL_KEYS("sinterstore"),
+	ALL_KEYS("sunion"),
+	ALL_KEYS("sunionstore"),
+	ALL_KEYS("touch"),
+	ALL_KEYS("unlink"),
+	ALL_KEYS("watch"),
+	{ "mset", 1, -1, 2, 0 },
+	{ "msetnx", 1, -1, 2, 0 },
+	{ "blpop", 1, -2, 1, 0 },
+	{ "brpop", 1, -2, 1, 0 },
+	{ "bzpopmin", 1, -2, 1, 0 },
+	{ "bzpopmax", 1, -2, 1, 0 },
+	{ "blmove", 1, 2, 1, 0 },
+	{ "brpoplpush", 1, 2, 1, 0 },
+	{ "copy", 1, 2, 1, 0 },
+	{ "geosearchstore", 1, 2, 1, 0 },
+	{ "lcs", 1, 2, 1, 0 },
+	{ "lmove", 1, 2, 1, 0 },
+	{ "rename", 1, 2, 1, 0 },
+	{ "renamenx", 1, 2, 1, 0 },
+	{ "rpoplpush", 1, 2, 1, 0 },
+	{ "smove", 1, 2, 1, 0 },
+	{ "zrangestore", 1, 2, 1, 0 },
+	{ "bitop", 2, -1, 1, 0 },
+	{ "memory", 2, 2, 1, 0 },
+	{ "migrate", 3, 3, 1, 0 },
+	{ "object", 2, 2, 1, 0 },
+	{ "xgroup", 2, 2, 1, 0 },
+	{ "xinfo", 2, 2, 1, 0 },
+	{ "eval", 3, 0, 1, 2 },
+	{ "eval_ro", 3, 0, 1, 2 },
+	{ "evalsha", 3, 0, 1, 2 },
+	{ "evalsha_ro", 3, 0, 1, 2 },
+	{ "fcall", 3, 0, 1, 2 },
+	{ "fcall_ro", 3, 0, 1, 2 },
+	{ "lmpop", 2, 0, 1, 1 },
+	{ "sintercard", 2, 0, 1, 1 },
+	{ "zdiff", 2, 0, 1, 1 },
+	{ "zinter", 2, 0, 1, 1 },
+	{ "zintercard", 2, 0, 1, 1 },
+	{ "zmpop", 2, 0, 1, 1 },
+	{ "zunion", 2, 0, 1, 1 },
+	{ "blmpop", 3, 0, 1, 2 },
+	{ "bzmpop", 3, 0, 1, 2 },
 };
 const size_t redis_key_spec_count = sizeof(redis_key_specs) / sizeof(redis_key_specs[0]);
 
@@ -280,7 +362,8 @@ size_t redis_command_key(const struct redis_command *command, size_t i)
 
 	if (!command->count)
 		return 0;
-	if (redis_arg_is(&command->args[0], "xread") || redis_arg_is(&command->args[0], "xreadgroup"))
+	if (redis_arg_is(&command->args[0], "xread") ||
+	    redis_arg_is(&command->args[0], "xreadgroup"))
 		return stream_key(command, i);
 	spec = find_spec(&command->args[0]);
 	if (!spec->first)

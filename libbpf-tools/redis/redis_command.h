@@ -25,7 +25,7 @@ struct redis_arg {
 struct redis_command {
 	const struct redis_event *event;
 	struct redis_arg args[REDIS_ARGS_MAX];
-	size_t count; /* of args; event->argc is how many there were */
+	size_t count;		/* of args; event->argc is how many there were */
 	struct redis_arg name;	/* of the client; data NULL: has none */
 	struct redis_arg error; /* data NULL: none */
 };

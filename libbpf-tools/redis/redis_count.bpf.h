@@ -204,7 +204,7 @@ static __always_inline struct redis_stat *stat_of_name(struct redis_state *serve
  * have the sum of the sizes in struct client: where, is found by looking for it. Both are checked
  * against what they spare, at first and ever so often, and not used again once they fail.
  */
-#define CHECKS_MIN  16 /* at first */
+#define CHECKS_MIN 16  /* at first */
 #define CHANGES_MIN 2  /* of the sum, meanwhile */
 #define CHECK_EVERY 64 /* commands, then */
 
@@ -266,8 +266,8 @@ __noinline int sum_check(__u32 slot, __u64 sum)
 	server->changes += server->sum != sum;
 	server->sum = sum;
 	server->short_cut = sums && !(sums & (sums - 1)) && !server->no_cmd &&
-			    server->layout.cmd != REDIS_NO_FIELD &&
-			    server->checks >= CHECKS_MIN && server->changes >= CHANGES_MIN;
+			    server->layout.cmd != REDIS_NO_FIELD && server->checks >= CHECKS_MIN &&
+			    server->changes >= CHANGES_MIN;
 	return 0;
 }
 
@@ -383,9 +383,9 @@ int enter_counted(struct pt_regs *ctx)
 	frame = frame_enter(server, PT_REGS_SP(ctx), &parent);
 	if (!frame)
 		return 0;
-	frame->is_unwanted = !count_begin(server, frame, (void *)PT_REGS_PARM1(ctx)) ||
-			     !((!parent && is_short(server, frame)) ||
-			       count_describe(server, frame, !parent));
+	frame->is_unwanted =
+		!count_begin(server, frame, (void *)PT_REGS_PARM1(ctx)) ||
+		!((!parent && is_short(server, frame)) || count_describe(server, frame, !parent));
 	frame->event.start = bpf_ktime_get_ns();
 	return 0;
 }

@@ -15,17 +15,14 @@
 
 static const struct row {
 	const char *member;
-	size_t field; /* in struct redis_layout */
+	size_t field;	   /* in struct redis_layout */
 	const char *inner; /* NULL, or a member of what it points to */
 	size_t inner_field;
 } rows[] = {
 #define FIELD(name) offsetof(struct redis_layout, name)
-	{ "argc", FIELD(argc), NULL, 0 },
-	{ "argv", FIELD(argv), NULL, 0 },
-	{ "name", FIELD(name), NULL, 0 },
-	{ "user", FIELD(user), NULL, 0 },
-	{ "cmd", FIELD(cmd), NULL, 0 },
-	{ "conn", FIELD(conn), "fd", FIELD(conn_fd) },
+	{ "argc", FIELD(argc), NULL, 0 },	 { "argv", FIELD(argv), NULL, 0 },
+	{ "name", FIELD(name), NULL, 0 },	 { "user", FIELD(user), NULL, 0 },
+	{ "cmd", FIELD(cmd), NULL, 0 },		 { "conn", FIELD(conn), "fd", FIELD(conn_fd) },
 	{ "db", FIELD(db), "id", FIELD(db_id) },
 #undef FIELD
 };
@@ -101,7 +98,7 @@ static void read_unit(Dwarf_Die *unit, struct redis_layout *layout)
 		return;
 	do {
 		const char *name = dwarf_tag(&die) == DW_TAG_structure_type ? dwarf_diename(&die)
-									     : NULL;
+									    : NULL;
 
 		if (!name || strcmp(name, "client") || !dwarf_haschildren(&die))
 			continue;

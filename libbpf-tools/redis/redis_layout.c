@@ -15,7 +15,7 @@
 #include "redis/redis_dwarf.h"
 
 #define FUNCTION_BYTES_MAX 1024
-#define NO_REGISTER	   (-1)
+#define NO_REGISTER (-1)
 
 /* Registers, as in the instructions' encoding. */
 enum { X86_RAX = 0, X86_RSP = 4, X86_RDI = 7, ARM_X0 = 0, ARM_ZERO = 31 };
@@ -63,10 +63,9 @@ static const struct x86_writer {
 	{ 0x01, 0x01, WRITES_RM },  { 0x03, 0x03, WRITES_REG }, { 0x09, 0x09, WRITES_RM },
 	{ 0x0b, 0x0b, WRITES_REG }, { 0x21, 0x21, WRITES_RM },	{ 0x23, 0x23, WRITES_REG },
 	{ 0x29, 0x29, WRITES_RM },  { 0x2b, 0x2b, WRITES_REG }, { 0x31, 0x31, WRITES_RM },
-	{ 0x33, 0x33, WRITES_REG }, { 0x63, 0x63, WRITES_REG },
-	{ 0x69, 0x69, WRITES_REG }, { 0x6b, 0x6b, WRITES_REG }, { 0x8d, 0x8d, WRITES_REG },
-	{ 0xb8, 0xbf, WRITES_LOW }, { 0xc1, 0xc1, WRITES_RM },	{ 0xc7, 0xc7, WRITES_RM },
-	{ 0xd1, 0xd1, WRITES_RM },
+	{ 0x33, 0x33, WRITES_REG }, { 0x63, 0x63, WRITES_REG }, { 0x69, 0x69, WRITES_REG },
+	{ 0x6b, 0x6b, WRITES_REG }, { 0x8d, 0x8d, WRITES_REG }, { 0xb8, 0xbf, WRITES_LOW },
+	{ 0xc1, 0xc1, WRITES_RM },  { 0xc7, 0xc7, WRITES_RM },	{ 0xd1, 0xd1, WRITES_RM },
 };
 
 static void x86_decode_opcode(const uint8_t *code, uint8_t rex, struct redis_access *access)
@@ -108,9 +107,9 @@ static void x86_decode_opcode(const uint8_t *code, uint8_t rex, struct redis_acc
 			return;
 		}
 		x86_modrm(code + 1, rex, access, &rm);
-		access->writes = writer->what == WRITES_REG  ? access->reg
-				 : code[1] >> 6 == 3	     ? rm
-							     : NO_REGISTER;
+		access->writes = writer->what == WRITES_REG ? access->reg
+				 : code[1] >> 6 == 3	    ? rm
+							    : NO_REGISTER;
 	}
 }
 
@@ -199,7 +198,7 @@ static bool find_symbol(struct bsl_elf *elf, const char *name, struct function *
 	return bsl_elf_find_symbols(elf, name, 0, keep_function, function) > 0;
 }
 
-#define ANY   (-1)
+#define ANY (-1)
 #define DEREF (-2)
 
 /* What to look for: the first access of a kind to *p, p being a function's first argument. */
@@ -308,11 +307,16 @@ static const struct {
 	/* if (c->name) decrRefCount(c->name) */
 	{ FIELD(name), true, { { "clientSetName", "clientSetNameOrReply" }, 8, false, ANY } },
 	/* c->user = ... */
-	{ FIELD(user), true,
+	{ FIELD(user),
+	  true,
 	  { { "clientSetUser", "deauthenticateAndCloseClient", "checkPasswordBasedAuth",
-	      "ACLAuthenticateUser" }, 8, true, ANY } },
+	      "ACLAuthenticateUser" },
+	    8,
+	    true,
+	    ANY } },
 	/* uint64_t cmd_flags = c->cmd->flags; RedisModuleCommand *cp = c->cmd->... */
-	{ FIELD(cmd), true,
+	{ FIELD(cmd),
+	  true,
 	  { { "getCommandFlags", "RedisModuleCommandDispatcher" }, 8, false, DEREF } },
 	/* if (conn->fd == -1) return C_ERR */
 	{ FIELD(conn_fd), false, { { "connBlock" }, 4, false, ANY } },
@@ -387,7 +391,8 @@ int redis_layout_decode(struct bsl_elf *elf, const char *path, struct redis_layo
 {
 	find_places(elf, places);
 	if (!places->call || !place_of(elf, "processCommand") || !place_of(elf, "pingCommand")) {
-		snprintf(why, why_size, "no function %s: not a Redis-like server, or without symbols",
+		snprintf(why, why_size,
+			 "no function %s: not a Redis-like server, or without symbols",
 			 places->call ? "pingCommand" : "call");
 		return -ENOENT;
 	}
@@ -406,7 +411,8 @@ int redis_layout_decode(struct bsl_elf *elf, const char *path, struct redis_layo
 	set_span(layout);
 	if (has_arguments(layout))
 		return 0;
-	snprintf(why, why_size, "neither pingCommand's instructions nor debugging information tell "
+	snprintf(why, why_size,
+		 "neither pingCommand's instructions nor debugging information tell "
 		 "where struct client has argc and argv");
 	return -ENOTSUP;
 }

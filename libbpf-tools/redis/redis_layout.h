@@ -19,7 +19,7 @@ struct bsl_elf;
 /* Places for uprobes, file offsets; 0: the server has no such function. */
 struct redis_places {
 	uint64_t call, after_error, block, block_keys, unblock, time_out, accept, accept_unix;
-	uint64_t reply; /* 0, too, where errors needn't be sought there */
+	uint64_t reply;	 /* 0, too, where errors needn't be sought there */
 	bool reexecutes; /* a client that was blocked runs its command again (7.2 and later) */
 	bool by_dwarf;	 /* the layout is not from instructions */
 };

@@ -67,7 +67,8 @@ static void print_quoted(struct redis_print *print, const char *data, size_t len
 /* An argument's bytes to be shown: we may have been given more, for the sake of finding secrets. */
 static uint32_t shown_bytes(const struct redis_print *print, const struct redis_arg *arg)
 {
-	return arg->kept < print->arg_bytes || arg->data == arg->number ? arg->kept : print->arg_bytes;
+	return arg->kept < print->arg_bytes || arg->data == arg->number ? arg->kept
+									: print->arg_bytes;
 }
 
 static void print_arg(struct redis_print *print, const struct redis_arg *arg)

@@ -10,9 +10,9 @@
 #define ENOENT 2
 
 /* Redis's and its descendants' src/server.h */
-#define OBJECT_STRING	       0
-#define OBJECT_ENCODING_RAW    0
-#define OBJECT_ENCODING_INT    1
+#define OBJECT_STRING 0
+#define OBJECT_ENCODING_RAW 0
+#define OBJECT_ENCODING_INT 1
 #define OBJECT_ENCODING_EMBSTR 8
 
 /* Members of the copied struct client; offsets are multiples of the size, as checked by user space. */

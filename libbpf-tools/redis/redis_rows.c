@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define NESTED_BYTES_MAX (8u << 20)
-#define BLOCKED_MAX	 4096
+#define BLOCKED_MAX 4096
 /* How long an unblocked command's second run may take to come: it follows at once. */
 #define RESUME_NS 100000000ull
 
@@ -204,9 +204,9 @@ static int blocked_end(struct redis_rows *rows, struct blocked *blocked, uint64_
 		.has_blocked = true,
 		.is_blocked = !done.resumed_at,
 		.error_event = again && (again->flags & REDIS_FLAG_ERROR) ? again
-									   : done.error.event,
+									  : done.error.event,
 		.error_size = again && (again->flags & REDIS_FLAG_ERROR) ? again_size
-									  : done.error.size,
+									 : done.error.size,
 	};
 	int err;
 

@@ -19,9 +19,9 @@ struct redis_row {
 	const struct redis_event *event; /* with its items behind it */
 	size_t size;
 	uint64_t run_ns;
-	uint64_t wait_ns;  /* blocked */
-	bool has_blocked;  /* wait_ns counts */
-	bool is_blocked;   /* still, at the end of the run */
+	uint64_t wait_ns;		       /* blocked */
+	bool has_blocked;		       /* wait_ns counts */
+	bool is_blocked;		       /* still, at the end of the run */
 	const struct redis_event *error_event; /* NULL, or the record that has its error */
 	size_t error_size;
 };

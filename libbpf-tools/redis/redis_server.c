@@ -33,7 +33,7 @@
 #endif
 
 #define CLIENT_CACHE 4096 /* direct-mapped: bounded, whoever connects */
-#define PORTS_MAX    64	  /* sockets that listen on one port */
+#define PORTS_MAX 64	  /* sockets that listen on one port */
 
 /* ---- processes ------------------------------------------------------------------------------ */
 
@@ -156,7 +156,8 @@ static void read_string(pid_t pid, uint64_t address, char *to, size_t size)
 /* ---- executables ---------------------------------------------------------------------------- */
 
 /* Is it one of servers, and can be traced? */
-static bool decode_exe(struct redis_exe *exe, const char *path, const struct redis_servers_opts *opts)
+static bool decode_exe(struct redis_exe *exe, const char *path,
+		       const struct redis_servers_opts *opts)
 {
 	struct bsl_elf *elf = NULL;
 	char why[200];
@@ -214,7 +215,8 @@ int redis_servers_learn(struct redis_servers *servers, const char *path,
 {
 	struct stat st;
 
-	return !stat(path, &st) && S_ISREG(st.st_mode) && !find_exe(servers, path, opts) ? -ENOMEM : 0;
+	return !stat(path, &st) && S_ISREG(st.st_mode) && !find_exe(servers, path, opts) ? -ENOMEM
+											 : 0;
 }
 
 /* ---- servers -------------------------------------------------------------------------------- */
@@ -430,8 +432,8 @@ static struct redis_client *client_slot(struct redis_servers *servers, pid_t pid
 }
 
 const struct redis_client *redis_servers_client(struct redis_servers *servers,
-						struct redis_server *server, uint64_t id,
-						int fd, uint64_t user)
+						struct redis_server *server, uint64_t id, int fd,
+						uint64_t user)
 {
 	static const struct redis_client unknown = { .address = "?" };
 	struct redis_client *client = client_slot(servers, server->pid, id);

@@ -32,9 +32,9 @@ struct redis_server {
 	const struct redis_exe *exe;
 	enum redis_trust trust;
 	unsigned int implausible; /* records that were, before a good one came */
-	uint32_t slot; /* the kernel side's */
+	uint32_t slot;		  /* the kernel side's */
 	bool is_seen;
-	unsigned int missed; /* scans that haven't seen it */
+	unsigned int missed;		   /* scans that haven't seen it */
 	char (*peers)[REDIS_ADDRESS_SIZE]; /* by descriptor, of connections seen being made */
 	size_t peer_count;
 };
@@ -89,8 +89,8 @@ struct redis_client {
  * known). Valid until the next call.
  */
 const struct redis_client *redis_servers_client(struct redis_servers *servers,
-						struct redis_server *server, uint64_t id,
-						int fd, uint64_t user);
+						struct redis_server *server, uint64_t id, int fd,
+						uint64_t user);
 
 /*
  * A server has accepted a connection: a record of kind REDIS_ACCEPTED, for the next new client on its

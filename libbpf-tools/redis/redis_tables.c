@@ -22,7 +22,7 @@
 
 /* Before an element's value: room for the key, and for the value's alignment. */
 #define KEY_ROOM 80
-#define TOP_MAX	 16384 /* as many as the map has */
+#define TOP_MAX 16384 /* as many as the map has */
 
 _Static_assert(sizeof(struct redis_top_key) <= KEY_ROOM, "KEY_ROOM has room for the key");
 

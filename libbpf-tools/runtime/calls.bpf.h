@@ -233,8 +233,8 @@ static __always_inline __u64 calls_read_short(struct pt_regs *ctx, const struct 
 	return text;
 }
 
-#define CALLS_TEXT_RAISE  0x6573696172ull
-#define CALLS_TEXT_FAIL   0x6c696166ull
+#define CALLS_TEXT_RAISE 0x6573696172ull
+#define CALLS_TEXT_FAIL 0x6c696166ull
 #define CALLS_TEXT_KERNEL 0x6c656e72654bull
 
 /* Kernel#raise, or its other name: rb_raise_jump() leaves it without cmethod__return, then comes ruby:raise. */

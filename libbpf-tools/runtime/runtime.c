@@ -12,12 +12,17 @@
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const event_names[RUNTIME_EVENTS] = {
-	[RUNTIME_METHOD_ENTRY] = "method", [RUNTIME_METHOD_RETURN] = "return",
+	[RUNTIME_METHOD_ENTRY] = "method",
+	[RUNTIME_METHOD_RETURN] = "return",
 	[RUNTIME_METHOD_UNWIND] = "unwind",
-	[RUNTIME_GC_BEGIN] = "gc",	   [RUNTIME_GC_END] = "gc-end",
-	[RUNTIME_OBJECT] = "object",	   [RUNTIME_CLASS] = "class",
-	[RUNTIME_EXCEPTION] = "exception", [RUNTIME_THREAD_START] = "thread",
-	[RUNTIME_THREAD_STOP] = "thread-stop", [RUNTIME_METHOD_COUNT] = "method-count",
+	[RUNTIME_GC_BEGIN] = "gc",
+	[RUNTIME_GC_END] = "gc-end",
+	[RUNTIME_OBJECT] = "object",
+	[RUNTIME_CLASS] = "class",
+	[RUNTIME_EXCEPTION] = "exception",
+	[RUNTIME_THREAD_START] = "thread",
+	[RUNTIME_THREAD_STOP] = "thread-stop",
+	[RUNTIME_METHOD_COUNT] = "method-count",
 };
 
 const char *runtime_lang_name(enum runtime_lang lang)
@@ -142,7 +147,9 @@ static struct runtime_place *place_add(struct resolution *res, const struct bsl_
 	image->places = grown;
 	place = &grown[image->count++];
 	*place = (struct runtime_place){
-		.spec = { .event = row->event, .lang = image->lang, .reader = row->reader,
+		.spec = { .event = row->event,
+			  .lang = image->lang,
+			  .reader = row->reader,
 			  .is_part = row->is_part },
 		.is_return = row->is_return,
 		.probe = row->usdt && row->event != RUNTIME_ENABLER ? row->usdt : row->symbol,
@@ -188,16 +195,19 @@ static unsigned int skip_landing_pad(const struct bsl_elf *elf, uint64_t addr)
 	const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
 	const void *code = bsl_elf_data(elf, addr, sizeof(endbr64));
 
-	return bsl_elf_machine(elf) == EM_X86_64 && code &&
-	       !memcmp(code, endbr64, sizeof(endbr64)) ? sizeof(endbr64) : 0;
+	return bsl_elf_machine(elf) == EM_X86_64 && code && !memcmp(code, endbr64, sizeof(endbr64))
+		       ? sizeof(endbr64)
+		       : 0;
 }
 
 /* The second part of a function that is split; of others, their start. */
 static uint64_t second_part(const struct bsl_elf *elf, const struct bsl_symbol *sym)
 {
-	const void *code = sym->size > FIRST_PART_MAX ? NULL : bsl_elf_data(elf, sym->addr, sym->size);
+	const void *code = sym->size > FIRST_PART_MAX ? NULL
+						      : bsl_elf_data(elf, sym->addr, sym->size);
 
-	return code ? runtime_follow_jump(bsl_elf_machine(elf), code, sym->addr, sym->size) : sym->addr;
+	return code ? runtime_follow_jump(bsl_elf_machine(elf), code, sym->addr, sym->size)
+		    : sym->addr;
 }
 
 static int add_function(const struct bsl_symbol *sym, void *ctx)
@@ -273,7 +283,8 @@ static int add_guards(struct resolution *res)
 static int add_handlers(struct resolution *res)
 {
 	uint64_t handlers[RUNTIME_HANDLERS_MAX];
-	int count = runtime_find_php_handlers(res->elf, res->image->path, res->row->php_opcode, handlers);
+	int count = runtime_find_php_handlers(res->elf, res->image->path, res->row->php_opcode,
+					      handlers);
 
 	return add_addresses(res, handlers, count);
 }
@@ -349,8 +360,9 @@ static void route_explain(struct runtime_image *image, const struct runtime_desc
 		route->kind = RUNTIME_ROUTE_KERNEL;
 		route->note = "threads that the kernel starts for the process";
 	} else {
-		route->note = desc->missing[event] ?:
-			      "this build has neither a USDT probe nor a function for it";
+		route->note =
+			desc->missing[event]
+				?: "this build has neither a USDT probe nor a function for it";
 	}
 }
 
@@ -393,8 +405,8 @@ static int image_resolve(struct resolution *res)
 			continue;
 		ranks[res->row->event] = res->row->rank;
 		route = &res->image->routes[res->row->event];
-		route->kind = res->row->usdt && !res->row->is_guard ? RUNTIME_ROUTE_USDT :
-									     RUNTIME_ROUTE_UPROBE;
+		route->kind = res->row->usdt && !res->row->is_guard ? RUNTIME_ROUTE_USDT
+								    : RUNTIME_ROUTE_UPROBE;
 		route->note = res->row->note ?: route->note;
 	}
 	resolve_switches(res);
@@ -448,7 +460,8 @@ int runtime_image_open(const char *path, const char *display, unsigned int langs
 	if (err)
 		return err;
 	lang = recognise(res.elf, langs);
-	if (lang < 0 || bsl_elf_bits(res.elf) != 64 || bsl_elf_machine(res.elf) != bsl_host_machine()) {
+	if (lang < 0 || bsl_elf_bits(res.elf) != 64 ||
+	    bsl_elf_machine(res.elf) != bsl_host_machine()) {
 		err = -ENOENT;
 		goto cleanup;
 	}

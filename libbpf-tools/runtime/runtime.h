@@ -43,9 +43,9 @@ struct runtime_place {
 	struct runtime_place_spec spec;
 	uint64_t offset;	 /* in the file */
 	uint64_t ref_ctr_offset; /* file offset of the semaphore, 0: none; never another place's business */
-	uint64_t addr;		 /* ELF virtual address; + runtime_use.bias: where the process has it */
-	bool is_return;		 /* a return probe */
-	const char *probe;	 /* "python:function__entry", "zend_objects_new": for people */
+	uint64_t addr;	   /* ELF virtual address; + runtime_use.bias: where the process has it */
+	bool is_return;	   /* a return probe */
+	const char *probe; /* "python:function__entry", "zend_objects_new": for people */
 	/* NULL, or how this build suffers from the probe; attach only when asked to in spite of it. */
 	const char *danger;
 };
@@ -59,16 +59,17 @@ enum runtime_route_kind {
 
 struct runtime_route {
 	enum runtime_route_kind kind;
-	size_t places;	  /* that many of the image's */
-	const char *note; /* one line for people: what is missing, or how it is an approximation; or NULL */
+	size_t places; /* that many of the image's */
+	const char *
+		note; /* one line for people: what is missing, or how it is an approximation; or NULL */
 };
 
 struct runtime_image {
 	enum runtime_lang lang;
 	dev_t dev;
 	ino_t ino;
-	char *path;    /* by which we can open it, and the kernel for a probe; may go through /proc/PID */
-	char *display; /* as the first process that was seen with it calls it */
+	char *path; /* by which we can open it, and the kernel for a probe; may go through /proc/PID */
+	char *display;		      /* as the first process that was seen with it calls it */
 	struct runtime_place *places; /* an event's own are not all in a row */
 	size_t count;
 	/* A build may tell of returns only: they are the method calls to be counted then. */
@@ -89,7 +90,8 @@ struct runtime_use {
 	uint64_t bias;		     /* run-time address = ELF virtual address + bias */
 };
 
-#define RUNTIME_USES_MAX 8 /* runtimes in one process: PostgreSQL with several languages has three */
+#define RUNTIME_USES_MAX \
+	8 /* runtimes in one process: PostgreSQL with several languages has three */
 
 /*
  * The runtimes in a process, by what it maps: its executable, whatever its name, and libraries with names that a runtime's

@@ -33,8 +33,8 @@ enum runtime_event runtime_method_event(const struct runtime_image *image)
 {
 	if (image->routes[RUNTIME_METHOD_COUNT].places)
 		return RUNTIME_METHOD_COUNT;
-	return image->routes[RUNTIME_METHOD_ENTRY].places ? RUNTIME_METHOD_ENTRY :
-							    RUNTIME_METHOD_RETURN;
+	return image->routes[RUNTIME_METHOD_ENTRY].places ? RUNTIME_METHOD_ENTRY
+							  : RUNTIME_METHOD_RETURN;
 }
 
 static bool is_wanted(const struct runtime_attach *attach, const struct runtime_place *place)
@@ -58,8 +58,8 @@ static void explain_failure(const struct runtime_image *image, const struct runt
 			    int err, size_t attached, size_t count)
 {
 	if (attached)
-		log_warn("%s: attached to %zu of %zu places of %s: %s", image->display, attached, count,
-			 place->probe, strerror(-err));
+		log_warn("%s: attached to %zu of %zu places of %s: %s", image->display, attached,
+			 count, place->probe, strerror(-err));
 	else
 		log_libbpf_failure(err, "%s: cannot attach to %s", image->display, place->probe);
 }
@@ -71,8 +71,11 @@ static int attach_alike(struct runtime_attach *attach, const struct runtime_imag
 	const struct runtime_place *place, *end = image->places + image->count;
 	struct attach_place *places = calloc(end - first, sizeof(*places));
 	struct attach_uprobe_opts opts = {
-		.path = image->path, .places = places, .is_return = first->is_return,
-		.use_multi = attach->features.uprobe_multi, .use_cookie = attach->features.cookie,
+		.path = image->path,
+		.places = places,
+		.is_return = first->is_return,
+		.use_multi = attach->features.uprobe_multi,
+		.use_cookie = attach->features.cookie,
 		/* A perf event's process is a thread: there the program filters. */
 		.pid = attach->features.uprobe_multi_pid ? attach->pid : 0,
 	};
@@ -141,7 +144,8 @@ void runtime_attach_describe(const struct runtime_attach *attach, const struct r
 	}
 	for (size_t i = 0; i < image->count; i++)
 		if (is_wanted(attach, &image->places[i]))
-			log_debug("%s: %s at offset 0x%llx%s", image->display, image->places[i].probe,
+			log_debug("%s: %s at offset 0x%llx%s", image->display,
+				  image->places[i].probe,
 				  (unsigned long long)image->places[i].offset,
 				  image->places[i].is_return ? ", on return" : "");
 }

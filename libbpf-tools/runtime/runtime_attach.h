@@ -22,8 +22,8 @@ struct runtime_attach {
 	int part_fd;
 	size_t count; /* places attached so far: the next one's cookie */
 	/* NULL, or told of each place before it is attached, with its cookie: fills a map. 0 or negative errno. */
-	int (*place)(void *ctx, const struct runtime_image *image, const struct runtime_place *place,
-		     uint64_t cookie);
+	int (*place)(void *ctx, const struct runtime_image *image,
+		     const struct runtime_place *place, uint64_t cookie);
 	void *ctx;
 };
 
@@ -40,6 +40,7 @@ enum runtime_event runtime_method_event(const struct runtime_image *image);
 int runtime_attach_image(struct runtime_attach *attach, const struct runtime_image *image);
 
 /* "java methods: hotspot:method__entry, 1 place", ... with -v; all places with -d. */
-void runtime_attach_describe(const struct runtime_attach *attach, const struct runtime_image *image);
+void runtime_attach_describe(const struct runtime_attach *attach,
+			     const struct runtime_image *image);
 
 #endif /* RUNTIME_RUNTIME_ATTACH_H */

@@ -44,7 +44,9 @@ uint64_t runtime_measure_hit_ns(const struct attach_features *features, int prog
 {
 	struct attach_place place = {};
 	struct attach_uprobe_opts opts = {
-		.path = "/proc/self/exe", .places = &place, .count = 1,
+		.path = "/proc/self/exe",
+		.places = &place,
+		.count = 1,
 		.use_multi = features->uprobe_multi,
 	};
 	struct attach_set set = {};

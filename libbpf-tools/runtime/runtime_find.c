@@ -149,7 +149,8 @@ static int image_of_map(struct runtime_images *images, const struct bsl_maps *ma
 	if (err == -ENOMEM)
 		return err;
 	if (err && err != -ENOENT)
-		log_info("can't look at %s of process %d: %s", map->path, maps->pid, strerror(-err));
+		log_info("can't look at %s of process %d: %s", map->path, maps->pid,
+			 strerror(-err));
 	grown = reallocarray(images->seen, images->seen_count + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
@@ -196,8 +197,10 @@ int runtime_images_find(struct runtime_images *images, pid_t pid,
 		if (err || !image || has_image(uses, count, image))
 			continue;
 		uses[count].image = image;
-		uses[count++].bias = !image->count ? 0 : map->start - map->offset -
-				     (image->places[0].addr - image->places[0].offset);
+		uses[count++].bias =
+			!image->count ? 0
+				      : map->start - map->offset -
+						(image->places[0].addr - image->places[0].offset);
 	}
 	bsl_maps_free(maps);
 	return err ?: count;

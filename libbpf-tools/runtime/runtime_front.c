@@ -11,7 +11,9 @@ unsigned int runtime_front_parse_lang(const struct argp_state *state, const char
 	int lang = runtime_lang_find(name);
 
 	if (lang < 0)
-		argp_error(state, "invalid -l '%s': expected java, node, perl, php, python, ruby or tcl", name);
+		argp_error(state,
+			   "invalid -l '%s': expected java, node, perl, php, python, ruby or tcl",
+			   name);
 	return 1u << lang;
 }
 

@@ -9,7 +9,7 @@
 
 #include "runtime/runtime_private.h"
 
-#define LOOK_AHEAD 6	 /* instructions between loading the semaphore's address and the branch */
+#define LOOK_AHEAD 6	/* instructions between loading the semaphore's address and the branch */
 #define COLD_BYTES 0x60 /* from where the branch goes to the site itself */
 
 /* Grown until the file has no more of it. */
@@ -62,7 +62,8 @@ static bool is_compare(const uint8_t *insn, int length)
 }
 
 /* The branch that follows an instruction which names the semaphore, if there is one and it guards the site. */
-static int follow(const struct runtime_code *code, size_t at, const uint64_t *sites, size_t count, uint64_t *guard)
+static int follow(const struct runtime_code *code, size_t at, const uint64_t *sites, size_t count,
+		  uint64_t *guard)
 {
 	bool compared = false;
 	uint64_t cold;
@@ -102,8 +103,8 @@ static size_t instruction_before(const struct runtime_code *code, size_t at)
 	return 0;
 }
 
-int runtime_find_guards(const struct bsl_elf *elf, uint64_t sema_addr, const uint64_t *sites, size_t count,
-			uint64_t *guards)
+int runtime_find_guards(const struct bsl_elf *elf, uint64_t sema_addr, const uint64_t *sites,
+			size_t count, uint64_t *guards)
 {
 	struct runtime_code code;
 	size_t begin, found = 0;
@@ -117,7 +118,8 @@ int runtime_find_guards(const struct bsl_elf *elf, uint64_t sema_addr, const uin
 		if (!begin)
 			continue;
 		length = bsl_x86_insn_length(code.bytes + begin, code.size - begin);
-		if (length > 0 && code.addr + begin + length + read_s32(code.bytes + at) == sema_addr &&
+		if (length > 0 &&
+		    code.addr + begin + length + read_s32(code.bytes + at) == sema_addr &&
 		    !follow(&code, begin, sites, count, &guards[found]))
 			found++;
 	}

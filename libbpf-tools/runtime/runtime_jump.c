@@ -36,9 +36,10 @@ static int64_t arm64_jump(const uint8_t *code, size_t size, int *length)
 
 uint64_t runtime_follow_jump(uint16_t machine, const uint8_t *code, uint64_t addr, size_t size)
 {
-	int64_t (*jump)(const uint8_t *code, size_t size, int *length) = machine == EM_X86_64  ? x86_jump :
-									  machine == EM_AARCH64 ? arm64_jump :
-												  NULL;
+	int64_t (*jump)(const uint8_t *code, size_t size, int *length) =
+		machine == EM_X86_64	? x86_jump
+		: machine == EM_AARCH64 ? arm64_jump
+					: NULL;
 	int64_t distance;
 	int length;
 

@@ -14,7 +14,7 @@
 
 #include "runtime/runtime_private.h"
 
-#define OPCODES 128	   /* all versions have more; their handlers are in the order of their numbers */
+#define OPCODES 128 /* all versions have more; their handlers are in the order of their numbers */
 #define LEA_BEFORE_MOV 40 /* bytes */
 
 /* A REX.W instruction with an operand disp32(%rip), 7 bytes: the register, or -1 if it isn't one with this opcode. */
@@ -75,7 +75,8 @@ static uint64_t find_stored(const struct runtime_code *code, uint64_t variable)
 			continue;
 		for (before = 7; before <= LEA_BEFORE_MOV; before++)
 			if (rip_relative(code->bytes + at - before, 0x8d) == reg)
-				return rip_target(code->bytes + at - before, code->addr + at - before);
+				return rip_target(code->bytes + at - before,
+						  code->addr + at - before);
 	}
 	return 0;
 }
@@ -96,8 +97,8 @@ static void apply_relocations(Elf_Scn *section, uint64_t table, uint64_t *labels
 }
 
 /* A table of addresses, as it will be once the program is loaded at its own addresses. */
-static int read_labels(const struct bsl_elf *bsl, const char *path, uint64_t table, uint64_t *labels,
-		       size_t count)
+static int read_labels(const struct bsl_elf *bsl, const char *path, uint64_t table,
+		       uint64_t *labels, size_t count)
 {
 	const void *raw = bsl_elf_data(bsl, table, 8 * count);
 	Elf_Scn *section = NULL;
@@ -187,7 +188,8 @@ int runtime_find_php_handlers(struct bsl_elf *elf, const char *path, unsigned in
 
 		while (seen < (size_t)kept && handlers[seen] != handlers[i])
 			seen++;
-		if (seen == (size_t)kept && handlers[i] >= code.addr && handlers[i] < code.addr + code.size)
+		if (seen == (size_t)kept && handlers[i] >= code.addr &&
+		    handlers[i] < code.addr + code.size)
 			handlers[kept++] = handlers[i];
 	}
 	for (int i = 0; i < kept; i++)

@@ -45,8 +45,8 @@ int runtime_find_php_handlers(struct bsl_elf *elf, const char *path, unsigned in
  * The guards (see runtime_guard.c) of a probe's sites: addresses, at most one a site, of the branches on its semaphore.
  * Returns how many were found; -ENOTSUP on machines other than x86_64, -ENOENT.
  */
-int runtime_find_guards(const struct bsl_elf *elf, uint64_t sema_addr, const uint64_t *sites, size_t count,
-			uint64_t *guards);
+int runtime_find_guards(const struct bsl_elf *elf, uint64_t sema_addr, const uint64_t *sites,
+			size_t count, uint64_t *guards);
 void runtime_image_free(struct runtime_image *image);
 
 #endif /* RUNTIME_RUNTIME_PRIVATE_H */

@@ -5,13 +5,20 @@
  */
 #include "runtime/runtime_rows.h"
 
-#define OP(n) { .operand = (n) }
-/* The operand is a structure's address: follow pointers at these offsets. */
-#define AT(n, ...)                                                                            \
-	{                                                                                     \
-		.operand = (n), .nr_steps = sizeof((int16_t[]){ __VA_ARGS__ }) / sizeof(int16_t), \
-		.steps = { __VA_ARGS__ }                                                      \
+/* clang-format off: initializers, which it takes for blocks of code. */
+#define OP(n)                  \
+	{                      \
+		.operand = (n) \
 	}
+/* The operand is a structure's address: follow pointers at these offsets. */
+#define AT(n, ...)                                                                                \
+	{                                                                                         \
+		.operand = (n), .nr_steps = sizeof((int16_t[]){ __VA_ARGS__ }) / sizeof(int16_t), \
+		.steps = {                                                                        \
+			__VA_ARGS__                                                               \
+		}                                                                                 \
+	}
+/* clang-format on */
 #define CLASS [RUNTIME_CLASS_NAME]
 #define CLASS_LEN [RUNTIME_CLASS_LEN]
 #define METHOD [RUNTIME_METHOD_NAME]
@@ -67,14 +74,15 @@ static const struct runtime_row node_rows[] = {
 static const struct runtime_row perl_rows[] = {
 	{ RUNTIME_METHOD_ENTRY, .symbol = "Perl_pp_entersub", .reader = RUNTIME_READ_PERL_SUB,
 	  .values = { METHOD = OP(1) } },
-	{ RUNTIME_METHOD_RETURN, .symbol = "Perl_pp_leavesub", PERL_CONTEXTS, .reader = RUNTIME_READ_PERL_SUB,
-	  .values = { METHOD = OP(1) } },
-	{ RUNTIME_METHOD_RETURN, .symbol = "Perl_pp_leavesublv", PERL_CONTEXTS, .reader = RUNTIME_READ_PERL_SUB,
-	  .values = { METHOD = OP(1) }, .note = "not when left by die" },
+	{ RUNTIME_METHOD_RETURN, .symbol = "Perl_pp_leavesub", PERL_CONTEXTS,
+	  .reader = RUNTIME_READ_PERL_SUB, .values = { METHOD = OP(1) } },
+	{ RUNTIME_METHOD_RETURN, .symbol = "Perl_pp_leavesublv", PERL_CONTEXTS,
+	  .reader = RUNTIME_READ_PERL_SUB, .values = { METHOD = OP(1) },
+	  .note = "not when left by die" },
 	{ RUNTIME_METHOD_UNWIND, .symbol = "Perl_dounwind", PERL_CONTEXTS, .follow_jump = true,
 	  .reader = RUNTIME_READ_PERL_SUB, .values = { METHOD = OP(1), NUMBER = OP(2) } },
-	{ RUNTIME_OBJECT, .symbol = "Perl_sv_bless", .values = { CLASS = { 3, 2, 0, { 0, 0x20 }, 8 } },
-	  .note = "references blessed" },
+	{ RUNTIME_OBJECT, .symbol = "Perl_sv_bless",
+	  .values = { CLASS = { 3, 2, 0, { 0, 0x20 }, 8 } }, .note = "references blessed" },
 	{ RUNTIME_CLASS, .symbol = "Perl_pp_require" },
 	{ RUNTIME_EXCEPTION, .symbol = "Perl_die_unwind" },
 	{ RUNTIME_THREAD_START, .symbol = "perl_clone" },
@@ -101,9 +109,11 @@ static const struct runtime_row php_rows[] = {
 
 /* 3.12, 3.13: _PyInterpreterFrame's code at 0; PyCodeObject's names; PyASCIIObject's text at 40. */
 #define PYTHON_FRAME_VERSIONS 0x030c, 0x030d
+/* clang-format off */
 #define PYTHON_FRAME .versions = { PYTHON_FRAME_VERSIONS }, .values = {                     \
 	FILE_NAME = { 2, 2, 0, { 0, 112 }, 40 }, METHOD = { 2, 2, 0, { 0, 128 }, 40 }, \
 	LINE = { 2, 2, 4, { 0, 68 }, 0 } }
+/* clang-format on */
 
 /* Include/pydtrace.d; PyTypeObject.tp_name at 24. */
 static const struct runtime_row python_rows[] = {
@@ -139,10 +149,13 @@ static const struct runtime_row python_rows[] = {
 	{ RUNTIME_THREAD_START, .symbol = "PyThread_start_joinable_thread" },
 };
 
+/* clang-format off */
 #define RUBY_VALUES { CLASS = OP(1), METHOD = OP(2), FILE_NAME = OP(3), LINE = OP(4) }
 #define RUBY_OBJECT { CLASS = OP(1), FILE_NAME = OP(2), LINE = OP(3) }
+/* clang-format on */
 
-#define RUBY_DANGER "the probes of C methods make Ruby read names that may not be there, which crashes it now and then"
+#define RUBY_DANGER \
+	"the probes of C methods make Ruby read names that may not be there, which crashes it now and then"
 
 /*
  * probes.d, doc/dtrace_probes.rdoc; *__create of literals have a length in place of the class. In Ruby 3.1.2 a raised
@@ -172,7 +185,8 @@ static const struct runtime_row ruby_rows[] = {
 	{ RUNTIME_CLASS, .usdt = "ruby:load__entry", .values = { CLASS = OP(1) } },
 	{ RUNTIME_CLASS, .rank = 1, .symbol = "rb_require_string" },
 	{ RUNTIME_EXCEPTION, .usdt = "ruby:raise", .values = RUBY_OBJECT },
-	{ RUNTIME_EXCEPTION, .rank = 1, .symbol = "rb_make_exception", .note = "raised by Ruby code" },
+	{ RUNTIME_EXCEPTION, .rank = 1, .symbol = "rb_make_exception",
+	  .note = "raised by Ruby code" },
 	{ RUNTIME_EXCEPTION, .rank = 1, .symbol = "rb_exc_raise", .note = "raised by Ruby code" },
 };
 

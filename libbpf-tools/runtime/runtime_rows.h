@@ -22,37 +22,40 @@ struct runtime_row {
 	uint8_t rank;
 	bool is_return; /* of symbol */
 	bool is_part;	/* see struct runtime_place_spec */
-	bool is_guard;	/* of usdt: not at its sites, but where they are passed by; see runtime_guard.c */
+	bool is_guard; /* of usdt: not at its sites, but where they are passed by; see runtime_guard.c */
 	/* Compilers split a function: its file's other functions call the second part, which it jumps to itself. */
 	bool follow_jump;
 	uint8_t php_opcode; /* instead of a symbol: where PHP executes this one; see runtime_php.c */
-	uint8_t reader; /* enum runtime_reader */
+	uint8_t reader;	    /* enum runtime_reader */
 	/* Where structures' offsets matter: the first and the last version that the row is for, as desc.version has it. */
 	uint16_t versions[2];
-	const char *usdt;   /* "provider:name"; with symbol too: its semaphore on that symbol's place */
+	const char *usdt; /* "provider:name"; with symbol too: its semaphore on that symbol's place */
 	const char *symbol; /* of a function; may be a pattern */
 	struct runtime_value values[RUNTIME_ROLES];
-	const char *note; /* in what it is an approximation */
+	const char *note;   /* in what it is an approximation */
 	const char *danger; /* see struct runtime_place */
 };
 
 /* Something that a process must be started with. */
 struct runtime_switch {
 	unsigned int events; /* 1 << enum runtime_event, ... which are silent without */
-	const char *symbol;  /* a bool of the runtime: false where it wasn't; NULL: can't be told from outside */
+	const char *
+		symbol; /* a bool of the runtime: false where it wasn't; NULL: can't be told from outside */
 	const char *note;
 };
 
 struct runtime_desc {
 	const char *name;
-	const char *symbol;	      /* a function that each build of it defines, and nothing else does */
-	const char *libraries[2];     /* patterns for the names of the files that it may come in, besides programs */
-	const char *installed[5];     /* patterns for where distributions put it */
+	const char *symbol; /* a function that each build of it defines, and nothing else does */
+	const char *libraries
+		[2]; /* patterns for the names of the files that it may come in, besides programs */
+	const char *installed[5]; /* patterns for where distributions put it */
 	const struct runtime_row *rows;
 	size_t count;
 	bool has_kernel_threads; /* without a row for their start: the kernel tells */
 	struct runtime_switch switches[RUNTIME_SWITCHES_MAX]; /* of USDT routes */
-	const char *missing[RUNTIME_EVENTS]; /* why, when no row of an event is found; NULL: see runtime.c */
+	const char *missing
+		[RUNTIME_EVENTS]; /* why, when no row of an event is found; NULL: see runtime.c */
 	/* Read-only data with the version: a number of size bytes, to be shifted right first; or NULL. */
 	struct {
 		const char *symbol;

@@ -25,8 +25,8 @@ static int found_image(void *ctx, struct runtime_image *image)
 }
 
 /* Without cookies, for processes that are hit before they are found. Two places at once are none. */
-static void note_place_in_page(const struct runtime_session *session, const struct runtime_place *place,
-			       uint32_t index)
+static void note_place_in_page(const struct runtime_session *session,
+			       const struct runtime_place *place, uint32_t index)
 {
 	const struct usdt_ip key = { .ip = place->addr & USDT_IP_IN_PAGE };
 	const uint32_t none = -1;
@@ -38,8 +38,8 @@ static void note_place_in_page(const struct runtime_session *session, const stru
 }
 
 /* Before a place is attached to: the kernel side must know it then. */
-static int note_place(void *ctx, const struct runtime_image *image, const struct runtime_place *place,
-		      uint64_t cookie)
+static int note_place(void *ctx, const struct runtime_image *image,
+		      const struct runtime_place *place, uint64_t cookie)
 {
 	struct runtime_session *session = ctx;
 	struct runtime_session_place *grown;
@@ -81,9 +81,12 @@ static void found_process(void *ctx, const struct runtime_process *process)
 int runtime_session_open(struct runtime_session *session, struct bpf_object *obj)
 {
 	const struct runtime_watch_opts opts = {
-		.langs = session->langs ?: runtime_front_lang_of_tool(program_invocation_short_name),
-		.pid = session->tool->options.pid, .found_image = found_image,
-		.found_process = found_process, .ctx = session,
+		.langs = session->langs
+				 ?: runtime_front_lang_of_tool(program_invocation_short_name),
+		.pid = session->tool->options.pid,
+		.found_image = found_image,
+		.found_process = found_process,
+		.ctx = session,
 	};
 	int err;
 
@@ -111,8 +114,9 @@ static int check_process(const struct runtime_session *session, pid_t pid)
 
 	if (process && process->uses_count)
 		return 0;
-	log_error("process %d maps no runtime of the languages asked for (a program or library that defines its functions)",
-		  pid);
+	log_error(
+		"process %d maps no runtime of the languages asked for (a program or library that defines its functions)",
+		pid);
 	return -ENOENT;
 }
 
@@ -133,12 +137,14 @@ int runtime_session_attach(struct runtime_session *session)
 	return err;
 }
 
-const struct runtime_session_place *runtime_session_place(const struct runtime_session *session, uint64_t cookie)
+const struct runtime_session_place *runtime_session_place(const struct runtime_session *session,
+							  uint64_t cookie)
 {
 	return cookie < session->attached_count ? &session->attached[cookie] : NULL;
 }
 
-error_t runtime_session_parse(struct runtime_session *session, int key, char *arg, struct argp_state *state)
+error_t runtime_session_parse(struct runtime_session *session, int key, char *arg,
+			      struct argp_state *state)
 {
 	pid_t *pid = &session->tool->options.pid;
 
@@ -167,8 +173,10 @@ int runtime_session_tick(struct runtime_session *session)
 void runtime_session_close(struct runtime_session *session)
 {
 	if (session->unknown && *session->unknown)
-		log_warn("%llu hits in processes that had just started were left out: this kernel doesn't tell of which probe "
-			 "(5.15 and later do); -l makes them fewer", (unsigned long long)*session->unknown);
+		log_warn(
+			"%llu hits in processes that had just started were left out: this kernel doesn't tell of which probe "
+			"(5.15 and later do); -l makes them fewer",
+			(unsigned long long)*session->unknown);
 	runtime_watch_free(session->watch);
 	free(session->attached);
 }

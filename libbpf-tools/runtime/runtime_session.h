@@ -16,7 +16,7 @@ struct runtime_session {
 	/* Set before runtime_session_open(): */
 	struct tool *tool;
 	unsigned int langs; /* 0: as the tool's name says */
-	bool may_be_none; /* the process asked for may run none of them */
+	bool may_be_none;   /* the process asked for may run none of them */
 	uint64_t *interval_ns; /* where the word after the process goes, before parsing; NULL: there is none */
 	/* Told of an image before it is attached to: may change attach.events. NULL: not asked for. */
 	void (*found_image)(void *ctx, const struct runtime_image *image);
@@ -25,7 +25,7 @@ struct runtime_session {
 	void *ctx;
 	/* With runtime/usdt_args.bpf.h; else NULL. */
 	struct bpf_map *places, *ips;
-	bool *use_cookie; /* &skel->rodata->usdt_use_cookie */
+	bool *use_cookie;     /* &skel->rodata->usdt_use_cookie */
 	const __u64 *unknown; /* &skel->bss->usdt_unknown */
 
 	/* Set by it. The programs and events of attach are the tool's to set before runtime_session_attach(). */
@@ -35,7 +35,7 @@ struct runtime_session {
 	struct runtime_session_place {
 		const struct runtime_image *image;
 		const struct runtime_place *place;
-	} *attached;
+	} * attached;
 	size_t attached_count;
 };
 
@@ -49,24 +49,26 @@ int runtime_session_open(struct runtime_session *session, struct bpf_object *obj
 int runtime_session_attach(struct runtime_session *session);
 
 /* The place of a cookie, or NULL. */
-const struct runtime_session_place *runtime_session_place(const struct runtime_session *session, uint64_t cookie);
+const struct runtime_session_place *runtime_session_place(const struct runtime_session *session,
+							  uint64_t cookie);
 
 /*
  * The command line that these tools have in common, as the default of their parser: -l, the process, which -p may have named
  * already, and an interval. session->tool must be set.
  */
-error_t runtime_session_parse(struct runtime_session *session, int key, char *arg, struct argp_state *state);
+error_t runtime_session_parse(struct runtime_session *session, int key, char *arg,
+			      struct argp_state *state);
 
 /* A tick that does no more than to go on finding. 0 or negative errno. */
 int runtime_session_tick(struct runtime_session *session);
 
 /* With runtime/usdt_args.bpf.h, before runtime_session_open(). */
-#define RUNTIME_SESSION_USES_ARGS(session, skel)                           \
-	do {                                                               \
-		(session)->places = (skel)->maps.places;                   \
-		(session)->ips = (skel)->maps.usdt_ips;                    \
+#define RUNTIME_SESSION_USES_ARGS(session, skel)                          \
+	do {                                                              \
+		(session)->places = (skel)->maps.places;                  \
+		(session)->ips = (skel)->maps.usdt_ips;                   \
 		(session)->use_cookie = &(skel)->rodata->usdt_use_cookie; \
-		(session)->unknown = &(skel)->bss->usdt_unknown;           \
+		(session)->unknown = &(skel)->bss->usdt_unknown;          \
 	} while (0)
 
 /* Tells what could not be told apart: while the skeleton is still there. */

@@ -101,8 +101,10 @@ static uint64_t read_start_time(pid_t pid)
 	if (read_proc(pid, "stat", text, sizeof(text)) <= 0)
 		return 0;
 	rest = strrchr(text, ')');
-	if (!rest || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-			    &start) != 1)
+	if (!rest ||
+	    sscanf(rest,
+		   ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+		   &start) != 1)
 		return 0;
 	return start ?: 1;
 }
@@ -118,7 +120,8 @@ static bool has_program(pid_t pid)
 
 static void read_cmdline(struct runtime_process *process)
 {
-	ssize_t len = read_proc(process->pid, "cmdline", process->cmdline, sizeof(process->cmdline));
+	ssize_t len =
+		read_proc(process->pid, "cmdline", process->cmdline, sizeof(process->cmdline));
 
 	while (len > 0 && !process->cmdline[len - 1])
 		len--;
@@ -186,11 +189,12 @@ const struct runtime_process *runtime_watch_find(const struct runtime_watch *wat
 {
 	size_t place = table_place(watch, pid);
 
-	return place < watch->count && watch->processes[place].pid == pid ?
-		       &watch->processes[place] : NULL;
+	return place < watch->count && watch->processes[place].pid == pid ? &watch->processes[place]
+									  : NULL;
 }
 
-const struct runtime_process *runtime_watch_processes(const struct runtime_watch *watch, size_t *count)
+const struct runtime_process *runtime_watch_processes(const struct runtime_watch *watch,
+						      size_t *count)
 {
 	*count = watch->count;
 	return watch->processes;

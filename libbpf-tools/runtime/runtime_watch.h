@@ -15,7 +15,8 @@ struct runtime_process {
 	unsigned int looks;  /* how often its maps were read */
 	int uses_count;	     /* 0: runs no runtime, as far as seen */
 	struct runtime_use uses[RUNTIME_USES_MAX];
-	unsigned int silent[RUNTIME_USES_MAX]; /* 1 << enum runtime_event, ...: what this process must be started otherwise for */
+	unsigned int silent
+		[RUNTIME_USES_MAX]; /* 1 << enum runtime_event, ...: what this process must be started otherwise for */
 	char cmdline[RUNTIME_CMDLINE_SIZE]; /* arguments joined by blanks */
 	bool is_there;
 };
@@ -58,6 +59,7 @@ int runtime_watch_look(struct runtime_watch *watch, pid_t pid);
 const struct runtime_process *runtime_watch_find(const struct runtime_watch *watch, pid_t pid);
 
 /* All, by pid, those without runtimes too. */
-const struct runtime_process *runtime_watch_processes(const struct runtime_watch *watch, size_t *count);
+const struct runtime_process *runtime_watch_processes(const struct runtime_watch *watch,
+						      size_t *count);
 
 #endif /* RUNTIME_RUNTIME_WATCH_H */

@@ -35,7 +35,7 @@ __u64 usdt_unknown = 0;
 /* Which place it is: its cookie; -1: none of those known. */
 static __always_inline __u32 usdt_place_number(struct pt_regs *ctx)
 {
-	struct usdt_ip key = {.ip = PT_REGS_IP(ctx), .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct usdt_ip key = { .ip = PT_REGS_IP(ctx), .tgid = bpf_get_current_pid_tgid() >> 32 };
 	__u32 *found;
 
 	if (usdt_use_cookie)
@@ -154,11 +154,11 @@ static __always_inline __u64 usdt_peek(__u64 address)
 	return value;
 }
 
-#define PERL_SVf_ROK	0x800
-#define PERL_SVt_PVGV	9
-#define PERL_SVt_PVCV	13
+#define PERL_SVf_ROK 0x800
+#define PERL_SVt_PVGV 9
+#define PERL_SVt_PVCV 13
 #define PERL_CVf_ISXSUB 0x8
-#define PERL_CVf_NAMED	0x8000
+#define PERL_CVf_NAMED 0x8000
 
 static __always_inline __u32 usdt_peek32(__u64 address)
 {
@@ -223,10 +223,10 @@ static __always_inline void usdt_perl_sub(__u64 my_perl, struct usdt_perl_sub *s
 }
 
 #define PERL_CURSTACKINFO 224
-#define PERL_SI_PREV	  16
-#define PERL_SI_CXIX	  32
-#define PERL_STACKINFOS	  16 /* sort blocks, overloading, destructors within each other */
-#define PERL_CXIX_NOW	  (1 << 30)
+#define PERL_SI_PREV 16
+#define PERL_SI_CXIX 32
+#define PERL_STACKINFOS 16 /* sort blocks, overloading, destructors within each other */
+#define PERL_CXIX_NOW (1 << 30)
 
 /*
  * How many contexts (subs, loops, blocks) Perl is in, in all its stacks (struct interpreter; stackinfo in cop.h; Perl

@@ -17,7 +17,7 @@ struct arena_chunk {
 };
 
 struct arena {
-	struct arena_chunk *chunks;	/* the one being cut first */
+	struct arena_chunk *chunks; /* the one being cut first */
 };
 
 struct arena *arena_new(void)

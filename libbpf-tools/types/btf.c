@@ -33,17 +33,17 @@
 
 /* One file. A module's ids and strings go on where the kernel's end. */
 struct btf_file {
-	char name[64];		/* "" for the kernel */
+	char name[64]; /* "" for the kernel */
 	void *data;
 	size_t size;
 	bool is_mapped;
 	const char *types, *strings;
 	uint32_t types_len, strings_len;
-	uint32_t *offsets;	/* in types, by id less first_id */
+	uint32_t *offsets; /* in types, by id less first_id */
 	uint32_t count, room;
-	uint32_t first_id;	/* of the first type; 0, void, is the kernel's */
+	uint32_t first_id; /* of the first type; 0, void, is the kernel's */
 	uint32_t first_string;
-	struct btf_node **nodes;	/* what was made so far, by id less first_id */
+	struct btf_node **nodes; /* what was made so far, by id less first_id */
 };
 
 /* A type as made from BTF. */
@@ -57,8 +57,8 @@ struct btf_node {
 struct btf_types {
 	struct type_source source;
 	struct arena *arena;
-	bool is_open;		/* the kernel's was looked for */
-	bool has_modules;	/* the modules' too */
+	bool is_open;	  /* the kernel's was looked for */
+	bool has_modules; /* the modules' too */
 	int status;
 	struct btf_file **files;
 	size_t file_count;
@@ -137,18 +137,18 @@ static int file_sections(struct btf_file *file)
 static const struct {
 	uint8_t fixed, each;
 } kinds[] = {
-	[BTF_KIND_INT] = {4, 0},
-	[BTF_KIND_PTR] = {0, 0},
-	[BTF_KIND_ARRAY] = {sizeof(struct btf_array), 0},
-	[BTF_KIND_STRUCT] = {0, sizeof(struct btf_member)},
-	[BTF_KIND_UNION] = {0, sizeof(struct btf_member)},
-	[BTF_KIND_ENUM] = {0, sizeof(struct btf_enum)},
-	[BTF_KIND_FUNC_PROTO] = {0, sizeof(struct btf_param)},
-	[BTF_KIND_VAR] = {sizeof(struct btf_var), 0},
-	[BTF_KIND_DATASEC] = {0, sizeof(struct btf_var_secinfo)},
-	[KIND_DECL_TAG] = {4, 0},
-	[KIND_TYPE_TAG] = {0, 0},
-	[KIND_ENUM64] = {0, 12},
+	[BTF_KIND_INT] = { 4, 0 },
+	[BTF_KIND_PTR] = { 0, 0 },
+	[BTF_KIND_ARRAY] = { sizeof(struct btf_array), 0 },
+	[BTF_KIND_STRUCT] = { 0, sizeof(struct btf_member) },
+	[BTF_KIND_UNION] = { 0, sizeof(struct btf_member) },
+	[BTF_KIND_ENUM] = { 0, sizeof(struct btf_enum) },
+	[BTF_KIND_FUNC_PROTO] = { 0, sizeof(struct btf_param) },
+	[BTF_KIND_VAR] = { sizeof(struct btf_var), 0 },
+	[BTF_KIND_DATASEC] = { 0, sizeof(struct btf_var_secinfo) },
+	[KIND_DECL_TAG] = { 4, 0 },
+	[KIND_TYPE_TAG] = { 0, 0 },
+	[KIND_ENUM64] = { 0, 12 },
 };
 
 static int index_add(struct btf_file *file, uint32_t offset)
@@ -170,7 +170,7 @@ static int index_add(struct btf_file *file, uint32_t offset)
 static int file_index(struct btf_file *file)
 {
 	uint32_t offset = 0;
-	int err = file->first_id ? 0 : index_add(file, 0);	/* void has no bytes */
+	int err = file->first_id ? 0 : index_add(file, 0); /* void has no bytes */
 
 	while (!err && offset < file->types_len) {
 		const struct btf_type *type = (const void *)(file->types + offset);
@@ -181,7 +181,7 @@ static int file_index(struct btf_file *file)
 			return -EBADMSG;
 		kind = BTF_INFO_KIND(type->info);
 		if (!kind || kind >= ROWS(kinds))
-			return -EBADMSG;	/* of unknown size: nothing behind it can be found */
+			return -EBADMSG; /* of unknown size: nothing behind it can be found */
 		size += kinds[kind].fixed + (uint64_t)kinds[kind].each * BTF_INFO_VLEN(type->info);
 		if (size > file->types_len - offset)
 			return -EBADMSG;
@@ -316,7 +316,8 @@ static const struct btf_type *raw_type(const struct btf_types *types, const stru
 	return file ? raw_at(file, id) : NULL;
 }
 
-static const char *name_at(const struct btf_types *types, const struct btf_file *from, uint32_t offset)
+static const char *name_at(const struct btf_types *types, const struct btf_file *from,
+			   uint32_t offset)
 {
 	const struct btf_file *file = offset < from->first_string ? types->files[0] : from;
 
@@ -325,8 +326,8 @@ static const char *name_at(const struct btf_types *types, const struct btf_file 
 }
 
 /* The first id in a file of a kind in `mask` with this name, or 0. */
-static uint32_t find_in_file(const struct btf_types *types, const struct btf_file *file, uint32_t mask,
-			     const char *name, size_t len)
+static uint32_t find_in_file(const struct btf_types *types, const struct btf_file *file,
+			     uint32_t mask, const char *name, size_t len)
 {
 	for (uint32_t i = file->first_id ? 0 : 1; i < file->count; i++) {
 		const struct btf_type *raw = (const void *)(file->types + file->offsets[i]);
@@ -361,8 +362,8 @@ static uint32_t find(struct btf_types *types, uint32_t mask, const char *name, s
 
 /* ---- into the type graph -------------------------------------------------------------------- */
 
-static const struct type *make_type(struct btf_types *types, const struct btf_file *from, uint32_t id,
-				    unsigned int depth);
+static const struct type *make_type(struct btf_types *types, const struct btf_file *from,
+				    uint32_t id, unsigned int depth);
 
 static struct btf_node *new_node(struct btf_types *types, const struct btf_file *file, uint32_t id,
 				 struct type type)
@@ -371,7 +372,7 @@ static struct btf_node *new_node(struct btf_types *types, const struct btf_file 
 
 	if (!node)
 		return NULL;
-	*node = (struct btf_node){.type = type, .file = file, .id = id};
+	*node = (struct btf_node){ .type = type, .file = file, .id = id };
 	return node;
 }
 
@@ -392,8 +393,9 @@ static struct btf_node *make_int(struct btf_types *types, const struct btf_file 
 				 const struct btf_type *raw)
 {
 	uint32_t info;
-	struct type type = {.kind = TYPE_INT, .name = name_at(types, file, raw->name_off),
-			    .size = raw->size};
+	struct type type = { .kind = TYPE_INT,
+			     .name = name_at(types, file, raw->name_off),
+			     .size = raw->size };
 
 	memcpy(&info, raw + 1, sizeof(info));
 	type.is_signed = BTF_INT_ENCODING(info) & BTF_INT_SIGNED;
@@ -411,7 +413,7 @@ static struct btf_node *make_int(struct btf_types *types, const struct btf_file 
 static struct btf_node *make_enum(struct btf_types *types, const struct btf_file *file, uint32_t id,
 				  const struct btf_type *raw)
 {
-	struct type type = {.kind = TYPE_ENUM, .size = raw->size, .source = &types->source};
+	struct type type = { .kind = TYPE_ENUM, .size = raw->size, .source = &types->source };
 
 	if (!is_integer_size(raw->size))
 		type.kind = TYPE_FLOAT;
@@ -427,8 +429,8 @@ static struct btf_node *make_enum(struct btf_types *types, const struct btf_file
 	return type.name ? new_node(types, file, id, type) : NULL;
 }
 
-static struct btf_node *make_struct(struct btf_types *types, const struct btf_file *file, uint32_t id,
-				    const struct btf_type *raw)
+static struct btf_node *make_struct(struct btf_types *types, const struct btf_file *file,
+				    uint32_t id, const struct btf_type *raw)
 {
 	bool is_forward = BTF_INFO_KIND(raw->info) == BTF_KIND_FWD;
 	bool is_union = is_forward ? BTF_INFO_KFLAG(raw->info)
@@ -440,7 +442,8 @@ static struct btf_node *make_struct(struct btf_types *types, const struct btf_fi
 		.count = is_forward ? 0 : BTF_INFO_VLEN(raw->info),
 	};
 
-	type.name = tagged_name(types, is_union ? "union" : "struct", name_at(types, file, raw->name_off));
+	type.name = tagged_name(types, is_union ? "union" : "struct",
+				name_at(types, file, raw->name_off));
 	return type.name ? new_node(types, file, id, type) : NULL;
 }
 
@@ -469,8 +472,8 @@ static const struct type *make_array(struct btf_types *types, const struct btf_f
 }
 
 /* An integer by another name is still one; everything else keeps the name that it has. */
-static const struct type *make_typedef(struct btf_types *types, const struct btf_file *file, uint32_t id,
-				       const struct btf_type *raw, unsigned int depth)
+static const struct type *make_typedef(struct btf_types *types, const struct btf_file *file,
+				       uint32_t id, const struct btf_type *raw, unsigned int depth)
 {
 	const struct type *target = make_type(types, file, raw->type, depth + 1);
 	struct btf_node *node;
@@ -497,11 +500,11 @@ static const struct type *make_typedef(struct btf_types *types, const struct btf
 }
 
 /* Types without parts that could lead back to themselves are made whole. */
-static const struct type *make_new(struct btf_types *types, const struct btf_file *file, uint32_t id,
-				   unsigned int depth)
+static const struct type *make_new(struct btf_types *types, const struct btf_file *file,
+				   uint32_t id, unsigned int depth)
 {
-	static const struct type function = {.kind = TYPE_FUNC, .name = "void", .target = NULL};
-	static const struct type floating = {.kind = TYPE_FLOAT, .name = "floating point"};
+	static const struct type function = { .kind = TYPE_FUNC, .name = "void", .target = NULL };
+	static const struct type floating = { .kind = TYPE_FLOAT, .name = "floating point" };
 	const struct btf_type *raw = raw_at(file, id);
 	struct btf_node *node = NULL;
 
@@ -541,8 +544,8 @@ static const struct type *make_new(struct btf_types *types, const struct btf_fil
 	return node ? &node->type : NULL;
 }
 
-static const struct type *make_type(struct btf_types *types, const struct btf_file *from, uint32_t id,
-				    unsigned int depth)
+static const struct type *make_type(struct btf_types *types, const struct btf_file *from,
+				    uint32_t id, unsigned int depth)
 {
 	const struct btf_file *file = id ? file_of(types, from, id) : NULL;
 
@@ -615,13 +618,15 @@ static int make_member(struct btf_types *types, const struct btf_node *node, boo
 
 /* The name of the i-th enumerator, and its value. */
 static const char *enumerator_at(const struct btf_types *types, const struct btf_file *file,
-				 const struct btf_type *raw, bool is_wide, uint32_t i, uint64_t *value)
+				 const struct btf_type *raw, bool is_wide, uint32_t i,
+				 uint64_t *value)
 {
 	/* Name, low half, and of wide ones the high half. */
-	uint32_t words[3] = {0};
+	uint32_t words[3] = { 0 };
 
 	memcpy(words, (const char *)(raw + 1) + i * (is_wide ? 12 : 8), is_wide ? 12 : 8);
-	*value = is_wide ? (uint64_t)words[2] << 32 | words[1] : (uint64_t)(int64_t)(int32_t)words[1];
+	*value = is_wide ? (uint64_t)words[2] << 32 | words[1]
+			 : (uint64_t)(int64_t)(int32_t)words[1];
 	return name_at(types, file, words[0]);
 }
 
@@ -638,8 +643,9 @@ static int complete_enum(struct btf_types *types, struct btf_node *node, const s
 		uint64_t value;
 
 		made[i].name = enumerator_at(types, node->file, raw, is_wide, i, &value);
-		made[i].value = node->type.is_signed ? (uint64_t)((int64_t)(value << shift) >> shift)
-						     : value << shift >> shift;
+		made[i].value = node->type.is_signed
+					? (uint64_t)((int64_t)(value << shift) >> shift)
+					: value << shift >> shift;
 	}
 	node->type.enumerators = made;
 	node->type.count = count;
@@ -702,10 +708,10 @@ static const struct {
 	const char *prefix;
 	uint32_t mask;
 } tags[] = {
-	{"struct ", 1u << BTF_KIND_STRUCT},
-	{"union ", 1u << BTF_KIND_UNION},
-	{"enum ", 1u << BTF_KIND_ENUM | 1u << KIND_ENUM64},
-	{"", 1u << BTF_KIND_TYPEDEF},
+	{ "struct ", 1u << BTF_KIND_STRUCT },
+	{ "union ", 1u << BTF_KIND_UNION },
+	{ "enum ", 1u << BTF_KIND_ENUM | 1u << KIND_ENUM64 },
+	{ "", 1u << BTF_KIND_TYPEDEF },
 };
 
 const struct type *btf_types_find(struct btf_types *types, const char *name, size_t len)
@@ -778,7 +784,7 @@ int btf_types_function(struct btf_types *types, const char *name, struct btf_fun
 		struct btf_function_param *param = &function->params[i];
 
 		if (!params[i].type)
-			break;		/* ... */
+			break; /* ... */
 		param->name = name_at(types, file, params[i].name_off);
 		param->type = make_type(types, file, params[i].type, 0);
 		if (!param->type)

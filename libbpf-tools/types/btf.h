@@ -37,18 +37,18 @@ const struct type *btf_types_find(struct btf_types *types, const char *name, siz
 const struct type *btf_types_constant(struct btf_types *types, const char *name, uint64_t *value);
 
 struct btf_function_param {
-	const char *name;	/* "" if it has none */
+	const char *name; /* "" if it has none */
 	const struct type *type;
 };
 
 #define BTF_MAX_PARAMS 32
 
 struct btf_function {
-	uint32_t id;		/* of the FUNC, what attach_btf_id is */
-	char module[64];	/* whose BTF it is in, "" for the kernel itself */
+	uint32_t id;	 /* of the FUNC, what attach_btf_id is */
+	char module[64]; /* whose BTF it is in, "" for the kernel itself */
 	struct btf_function_param params[BTF_MAX_PARAMS];
 	unsigned int param_count;
-	const struct type *retval;	/* TYPE_VOID: none */
+	const struct type *retval; /* TYPE_VOID: none */
 };
 
 /* A function by its exact name. 0, -ENOENT, -ENOMEM, or what btf_types_status() says. */

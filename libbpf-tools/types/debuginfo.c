@@ -48,7 +48,8 @@ uint64_t debuginfo_number(Dwarf_Die *die, unsigned int attribute, uint64_t other
 	Dwarf_Attribute attr;
 	Dwarf_Word value;
 
-	return dwarf_formudata(dwarf_attr_integrate(die, attribute, &attr), &value) ? otherwise : value;
+	return dwarf_formudata(dwarf_attr_integrate(die, attribute, &attr), &value) ? otherwise
+										    : value;
 }
 
 bool debuginfo_flag(Dwarf_Die *die, unsigned int attribute)
@@ -95,7 +96,8 @@ static int search_children(Dwarf_Die *parent, debuginfo_entry_fn fn, void *ctx, 
 	return err;
 }
 
-int debuginfo_search(struct debuginfo_types *types, Dwarf_Die *first, debuginfo_entry_fn fn, void *ctx)
+int debuginfo_search(struct debuginfo_types *types, Dwarf_Die *first, debuginfo_entry_fn fn,
+		     void *ctx)
 {
 	int err = search_children(first, fn, ctx, 0);
 	Dwarf_CU *at = NULL;
@@ -113,7 +115,8 @@ int debuginfo_search(struct debuginfo_types *types, Dwarf_Die *first, debuginfo_
 
 static struct debuginfo_known *known_slot(const struct debuginfo_types *types, const void *die)
 {
-	size_t mask = types->known_room - 1, i = (size_t)((uintptr_t)die * 0x9e3779b97f4a7c15ull >> 20) & mask;
+	size_t mask = types->known_room - 1,
+	       i = (size_t)((uintptr_t)die * 0x9e3779b97f4a7c15ull >> 20) & mask;
 
 	while (types->known[i].die && types->known[i].die != die)
 		i = (i + 1) & mask;
@@ -145,11 +148,12 @@ static int known_grow(struct debuginfo_types *types)
 }
 
 /* NULL when out of memory, also if type is NULL. */
-static const struct type *known_set(struct debuginfo_types *types, const void *die, const struct type *type)
+static const struct type *known_set(struct debuginfo_types *types, const void *die,
+				    const struct type *type)
 {
 	if (!type || (2 * types->known_count >= types->known_room && known_grow(types)))
 		return NULL;
-	*known_slot(types, die) = (struct debuginfo_known){die, type};
+	*known_slot(types, die) = (struct debuginfo_known){ die, type };
 	types->known_count++;
 	return type;
 }
@@ -172,7 +176,7 @@ static const struct type *new_node(struct debuginfo_types *types, Dwarf_Die *die
 	if (!node)
 		return NULL;
 	type.source = &types->source;
-	*node = (struct debuginfo_node){.type = type, .die = *die};
+	*node = (struct debuginfo_node){ .type = type, .die = *die };
 	return &node->type;
 }
 
@@ -209,7 +213,7 @@ static bool is_integer_size(uint32_t size)
 
 static const struct type *make_base(struct debuginfo_types *types, Dwarf_Die *die)
 {
-	struct type type = {.kind = TYPE_INT, .name = name_of(die), .size = size_of(die)};
+	struct type type = { .kind = TYPE_INT, .name = name_of(die), .size = size_of(die) };
 
 	switch (debuginfo_number(die, DW_AT_encoding, 0)) {
 	case DW_ATE_boolean:
@@ -225,7 +229,9 @@ static const struct type *make_base(struct debuginfo_types *types, Dwarf_Die *di
 	case DW_ATE_unsigned_char:
 		type.is_char = type.size == 1;
 		break;
-	case DW_ATE_unsigned: case DW_ATE_UTF: case DW_ATE_address:
+	case DW_ATE_unsigned:
+	case DW_ATE_UTF:
+	case DW_ATE_address:
 		break;
 	default:
 		type.kind = TYPE_FLOAT;
@@ -237,9 +243,12 @@ static const struct type *make_base(struct debuginfo_types *types, Dwarf_Die *di
 	return new_type(types, type);
 }
 
-static const struct type *make_enum(struct debuginfo_types *types, Dwarf_Die *die, unsigned int depth)
+static const struct type *make_enum(struct debuginfo_types *types, Dwarf_Die *die,
+				    unsigned int depth)
 {
-	struct type type = {.kind = TYPE_ENUM, .size = size_of(die), .name = tagged_name(types, die, "enum")};
+	struct type type = { .kind = TYPE_ENUM,
+			     .size = size_of(die),
+			     .name = tagged_name(types, die, "enum") };
 	const struct type *underlying = debuginfo_type_of(types, die, depth + 1);
 
 	if (!underlying)
@@ -253,9 +262,10 @@ static const struct type *make_enum(struct debuginfo_types *types, Dwarf_Die *di
 	return new_node(types, die, type);
 }
 
-static const struct type *make_struct(struct debuginfo_types *types, Dwarf_Die *die, const char *tag)
+static const struct type *make_struct(struct debuginfo_types *types, Dwarf_Die *die,
+				      const char *tag)
 {
-	struct type type = {.kind = TYPE_STRUCT, .name = tagged_name(types, die, tag)};
+	struct type type = { .kind = TYPE_STRUCT, .name = tagged_name(types, die, tag) };
 
 	if (debuginfo_flag(die, DW_AT_declaration))
 		return new_type(types, type);
@@ -263,8 +273,8 @@ static const struct type *make_struct(struct debuginfo_types *types, Dwarf_Die *
 	return new_node(types, die, type);
 }
 
-static const struct type *make_pointer(struct debuginfo_types *types, Dwarf_Die *die, bool is_reference,
-				       unsigned int depth)
+static const struct type *make_pointer(struct debuginfo_types *types, Dwarf_Die *die,
+				       bool is_reference, unsigned int depth)
 {
 	const struct type *target = debuginfo_type_of(types, die, depth + 1), *pointer;
 	struct type reference;
@@ -300,7 +310,8 @@ static const struct type *make_dimension(struct debuginfo_types *types, struct d
 	return element ? type_array(types->arena, element, (uint32_t)count) : NULL;
 }
 
-static const struct type *make_array(struct debuginfo_types *types, Dwarf_Die *die, unsigned int depth)
+static const struct type *make_array(struct debuginfo_types *types, Dwarf_Die *die,
+				     unsigned int depth)
 {
 	const struct type *element = debuginfo_type_of(types, die, depth + 1);
 	struct debuginfo_walk walk;
@@ -311,7 +322,8 @@ static const struct type *make_array(struct debuginfo_types *types, Dwarf_Die *d
 }
 
 /* An integer by another name is still one; everything else keeps the name that it has. */
-static const struct type *make_typedef(struct debuginfo_types *types, Dwarf_Die *die, unsigned int depth)
+static const struct type *make_typedef(struct debuginfo_types *types, Dwarf_Die *die,
+				       unsigned int depth)
 {
 	const struct type *target = debuginfo_type_of(types, die, depth + 1);
 	struct type renamed;
@@ -333,9 +345,10 @@ static const struct type *make_typedef(struct debuginfo_types *types, Dwarf_Die 
 			      : new_type(types, renamed);
 }
 
-static const struct type *make_new(struct debuginfo_types *types, Dwarf_Die *die, unsigned int depth)
+static const struct type *make_new(struct debuginfo_types *types, Dwarf_Die *die,
+				   unsigned int depth)
 {
-	static const struct type function = {.kind = TYPE_FUNC, .name = "void"};
+	static const struct type function = { .kind = TYPE_FUNC, .name = "void" };
 
 	switch (dwarf_tag(die)) {
 	case DW_TAG_base_type:
@@ -350,15 +363,22 @@ static const struct type *make_new(struct debuginfo_types *types, Dwarf_Die *die
 		return make_struct(types, die, "union");
 	case DW_TAG_pointer_type:
 		return make_pointer(types, die, false, depth);
-	case DW_TAG_reference_type: case DW_TAG_rvalue_reference_type:
+	case DW_TAG_reference_type:
+	case DW_TAG_rvalue_reference_type:
 		return make_pointer(types, die, true, depth);
 	case DW_TAG_array_type:
 		return make_array(types, die, depth);
-	case DW_TAG_typedef: case DW_TAG_template_alias:
+	case DW_TAG_typedef:
+	case DW_TAG_template_alias:
 		return make_typedef(types, die, depth);
-	case DW_TAG_const_type: case DW_TAG_volatile_type: case DW_TAG_restrict_type:
-	case DW_TAG_atomic_type: case DW_TAG_subrange_type: case DW_TAG_packed_type:
-	case DW_TAG_immutable_type: case DW_TAG_shared_type:
+	case DW_TAG_const_type:
+	case DW_TAG_volatile_type:
+	case DW_TAG_restrict_type:
+	case DW_TAG_atomic_type:
+	case DW_TAG_subrange_type:
+	case DW_TAG_packed_type:
+	case DW_TAG_immutable_type:
+	case DW_TAG_shared_type:
 		return debuginfo_type_of(types, die, depth + 1);
 	case DW_TAG_subroutine_type:
 		return &function;
@@ -369,7 +389,8 @@ static const struct type *make_new(struct debuginfo_types *types, Dwarf_Die *die
 	}
 }
 
-const struct type *debuginfo_type_make(struct debuginfo_types *types, Dwarf_Die *die, unsigned int depth)
+const struct type *debuginfo_type_make(struct debuginfo_types *types, Dwarf_Die *die,
+				       unsigned int depth)
 {
 	const struct type *type = known_get(types, die->addr);
 
@@ -381,7 +402,8 @@ const struct type *debuginfo_type_make(struct debuginfo_types *types, Dwarf_Die 
 	return known_set(types, die->addr, make_new(types, die, depth));
 }
 
-const struct type *debuginfo_type_of(struct debuginfo_types *types, Dwarf_Die *die, unsigned int depth)
+const struct type *debuginfo_type_of(struct debuginfo_types *types, Dwarf_Die *die,
+				     unsigned int depth)
 {
 	Dwarf_Attribute attr;
 	Dwarf_Die type;
@@ -434,7 +456,8 @@ static bool member_place(Dwarf_Die *die, struct type_member *member)
 		uint64_t unit = 8 * debuginfo_number(die, DW_AT_byte_size, member->type->size);
 		uint64_t from_top = debuginfo_number(die, DW_AT_bit_offset, UINT64_MAX);
 
-		bits = from_top > unit || bit_size > unit - from_top ? 0 : unit - from_top - bit_size;
+		bits = from_top > unit || bit_size > unit - from_top ? 0
+								     : unit - from_top - bit_size;
 	}
 	if (bits > INT32_MAX)
 		return false;
@@ -481,11 +504,13 @@ static int complete_struct(struct debuginfo_types *types, struct debuginfo_node 
 				continue;
 			/* Rust's enumerations: which of the variants it is isn't looked at; that there is more is told. */
 			if (dwarf_tag(&walk.die) == DW_TAG_variant_part) {
-				members[count++] = (struct type_member){.name = "variant", .type = type_void()};
+				members[count++] = (struct type_member){ .name = "variant",
+									 .type = type_void() };
 				continue;
 			}
 			/* The members of a base class are found as those of an anonymous structure are. */
-			member->name = dwarf_tag(&walk.die) == DW_TAG_member ? name_of(&walk.die) : "";
+			member->name = dwarf_tag(&walk.die) == DW_TAG_member ? name_of(&walk.die)
+									     : "";
 			member->type = debuginfo_type_of(types, &walk.die, 0);
 			if (!member->type)
 				return -ENOMEM;
@@ -526,7 +551,8 @@ static int complete_enum(struct debuginfo_types *types, struct debuginfo_node *n
 		do {
 			if (is_enumerator(&walk.die))
 				made[count++] = (struct type_enumerator){
-					name_of(&walk.die), enumerator_value(&walk.die, &node->type)};
+					name_of(&walk.die), enumerator_value(&walk.die, &node->type)
+				};
 		} while (count < room && debuginfo_walk_next(&walk));
 	}
 	node->type.count = count;
@@ -550,11 +576,11 @@ static const struct {
 	const char *prefix;
 	unsigned int mask;
 } prefixes[] = {
-	{"struct ", IS_STRUCT | IS_CLASS},
-	{"class ", IS_STRUCT | IS_CLASS},
-	{"union ", IS_UNION},
-	{"enum ", IS_ENUM},
-	{"", IS_TYPEDEF | IS_CLASS},
+	{ "struct ", IS_STRUCT | IS_CLASS },
+	{ "class ", IS_STRUCT | IS_CLASS },
+	{ "union ", IS_UNION },
+	{ "enum ", IS_ENUM },
+	{ "", IS_TYPEDEF | IS_CLASS },
 };
 
 struct type_search {
@@ -608,7 +634,7 @@ static int take_type(Dwarf_Die *die, void *ctx)
 
 const struct type *debuginfo_scope_type(struct debuginfo_scope *scope, const char *name, size_t len)
 {
-	struct type_search search = {.types = scope->types};
+	struct type_search search = { .types = scope->types };
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
 		size_t prefix = strlen(prefixes[i].prefix);
@@ -651,9 +677,10 @@ static int take_constant(Dwarf_Die *die, void *ctx)
 	return 0;
 }
 
-const struct type *debuginfo_scope_constant(struct debuginfo_scope *scope, const char *name, uint64_t *value)
+const struct type *debuginfo_scope_constant(struct debuginfo_scope *scope, const char *name,
+					    uint64_t *value)
 {
-	struct constant_search search = {.types = scope->types, .name = name};
+	struct constant_search search = { .types = scope->types, .name = name };
 
 	if (debuginfo_search(scope->types, &scope->unit, take_constant, &search) != 1)
 		return NULL;

@@ -19,12 +19,12 @@ struct debuginfo_types {
 	struct arena *arena;
 	struct bsl_elf *elf;
 	Dwarf *dwarf;
-	Dwarf_CFI *frames;	/* of .eh_frame, or NULL */
+	Dwarf_CFI *frames; /* of .eh_frame, or NULL */
 	/* What was made of each entry so far: a hash table by the entry's place in memory. */
 	struct debuginfo_known {
 		const void *die;
 		const struct type *type;
-	} *known;
+	} * known;
 	size_t known_count, known_room;
 };
 
@@ -34,7 +34,7 @@ struct debuginfo_variable {
 	Dwarf_Die die;
 	bool is_param;
 	bool is_global;
-	unsigned int index;	/* of a parameter */
+	unsigned int index; /* of a parameter */
 	struct debuginfo_variable *next;
 };
 
@@ -42,18 +42,20 @@ struct debuginfo_scope {
 	struct debuginfo_types *types;
 	uint64_t addr;
 	Dwarf_Die unit;
-	Dwarf_Die function;	/* whose names these are: a subprogram, or one inlined */
-	Dwarf_Die frame;	/* the subprogram whose code it is in */
-	bool is_entry;		/* nothing of the function has run yet */
-	int language;		/* DW_LANG_... of the unit, or 0 */
+	Dwarf_Die function; /* whose names these are: a subprogram, or one inlined */
+	Dwarf_Die frame;    /* the subprogram whose code it is in */
+	bool is_entry;	    /* nothing of the function has run yet */
+	int language;	    /* DW_LANG_... of the unit, or 0 */
 	const struct type *retval;
 	struct debuginfo_variable *params, *locals, *globals;
 };
 
 /* The type that an entry's DW_AT_type names; void if it names none. NULL when out of memory. */
-const struct type *debuginfo_type_of(struct debuginfo_types *types, Dwarf_Die *die, unsigned int depth);
+const struct type *debuginfo_type_of(struct debuginfo_types *types, Dwarf_Die *die,
+				     unsigned int depth);
 /* The type that an entry is. */
-const struct type *debuginfo_type_make(struct debuginfo_types *types, Dwarf_Die *die, unsigned int depth);
+const struct type *debuginfo_type_make(struct debuginfo_types *types, Dwarf_Die *die,
+				       unsigned int depth);
 
 /*
  * The children of an entry, as long as they come one after the other: in a broken file they could lead
@@ -71,7 +73,8 @@ bool debuginfo_walk_next(struct debuginfo_walk *walk);
  * the others. fn: < 0 an error, 0 go on, 1 taken.
  */
 typedef int (*debuginfo_entry_fn)(Dwarf_Die *die, void *ctx);
-int debuginfo_search(struct debuginfo_types *types, Dwarf_Die *first, debuginfo_entry_fn fn, void *ctx);
+int debuginfo_search(struct debuginfo_types *types, Dwarf_Die *first, debuginfo_entry_fn fn,
+		     void *ctx);
 
 /* Numbers of an entry's own; `otherwise` where there is none. */
 uint64_t debuginfo_number(Dwarf_Die *die, unsigned int attribute, uint64_t otherwise);

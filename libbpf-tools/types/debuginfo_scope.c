@@ -60,8 +60,8 @@ static bool chain_find(struct chain *chain, Dwarf_Die *parent, uint64_t addr, un
 
 /* ---- variables ------------------------------------------------------------------------------ */
 
-static int add_variable(struct debuginfo_scope *scope, struct debuginfo_variable ***end, Dwarf_Die *die,
-			struct debuginfo_variable known)
+static int add_variable(struct debuginfo_scope *scope, struct debuginfo_variable ***end,
+			Dwarf_Die *die, struct debuginfo_variable known)
 {
 	struct debuginfo_variable *variable = arena_alloc(scope->types->arena, sizeof(*variable));
 
@@ -98,14 +98,17 @@ static int add_params(struct debuginfo_scope *scope)
 			continue;
 		if (!is_result(&walk.die))
 			err = add_variable(scope, &end, &walk.die,
-					   (struct debuginfo_variable){.is_param = true, .index = index++});
+					   (struct debuginfo_variable){ .is_param = true,
+									.index = index++ });
 		else if (scope->retval->kind == TYPE_VOID)
-			scope->retval = debuginfo_type_of(scope->types, &walk.die, 0) ?: type_void();
+			scope->retval = debuginfo_type_of(scope->types, &walk.die, 0)
+						?: type_void();
 	} while (!err && debuginfo_walk_next(&walk));
 	return err;
 }
 
-static int add_locals(struct debuginfo_scope *scope, struct debuginfo_variable ***end, Dwarf_Die *block)
+static int add_locals(struct debuginfo_scope *scope, struct debuginfo_variable ***end,
+		      Dwarf_Die *block)
 {
 	struct debuginfo_walk walk;
 	int err = 0;
@@ -138,17 +141,19 @@ static int take_global(Dwarf_Die *die, void *ctx)
 	return 1;
 }
 
-static const struct debuginfo_variable *find_named(const struct debuginfo_variable *variable, const char *name)
+static const struct debuginfo_variable *find_named(const struct debuginfo_variable *variable,
+						   const char *name)
 {
 	while (variable && strcmp(variable->name, name))
 		variable = variable->next;
 	return variable;
 }
 
-const struct debuginfo_variable *debuginfo_scope_find(struct debuginfo_scope *scope, const char *name)
+const struct debuginfo_variable *debuginfo_scope_find(struct debuginfo_scope *scope,
+						      const char *name)
 {
 	const struct debuginfo_variable *found = find_named(scope->locals, name);
-	struct global_search search = {.name = name};
+	struct global_search search = { .name = name };
 	struct debuginfo_variable **end = &scope->globals;
 
 	if (!*name)
@@ -159,7 +164,8 @@ const struct debuginfo_variable *debuginfo_scope_find(struct debuginfo_scope *sc
 		return found;
 	while (*end)
 		end = &(*end)->next;
-	if (add_variable(scope, &end, &search.found, (struct debuginfo_variable){.is_global = true}))
+	if (add_variable(scope, &end, &search.found,
+			 (struct debuginfo_variable){ .is_global = true }))
 		return NULL;
 	return find_named(scope->globals, name);
 }
@@ -193,7 +199,8 @@ static bool is_meant(Dwarf_Die *die, const char *inlined)
 {
 	Dwarf_Attribute attr;
 	const char *name = dwarf_diename(die);
-	const char *linkage = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attr));
+	const char *linkage =
+		dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attr));
 	const char *last = inlined;
 
 	/* Of a::b::f DWARF has f, in namespaces. */
@@ -231,7 +238,8 @@ static int scope_fill(struct debuginfo_scope *scope, struct chain *chain, const 
 	return err;
 }
 
-int debuginfo_scope_new(struct debuginfo_types *types, uint64_t addr, const char *inlined, struct debuginfo_scope **scope)
+int debuginfo_scope_new(struct debuginfo_types *types, uint64_t addr, const char *inlined,
+			struct debuginfo_scope **scope)
 {
 	struct debuginfo_scope *made = arena_alloc(types->arena, sizeof(*made));
 	struct chain chain = {};
@@ -244,7 +252,8 @@ int debuginfo_scope_new(struct debuginfo_types *types, uint64_t addr, const char
 	if (!dwarf_addrdie(types->dwarf, addr, &made->unit))
 		return -ENOENT;
 	bsl_elf_split_unit(types->elf, &made->unit);
-	if (!chain_find(&chain, &made->unit, addr, 0) || dwarf_tag(&chain.dies[0]) != DW_TAG_subprogram)
+	if (!chain_find(&chain, &made->unit, addr, 0) ||
+	    dwarf_tag(&chain.dies[0]) != DW_TAG_subprogram)
 		return -ENOENT;
 	made->language = debuginfo_language(&made->unit);
 	if (scope_fill(made, &chain, inlined))
@@ -266,19 +275,22 @@ bool debuginfo_scope_is_inlined(const struct debuginfo_scope *scope)
 	return scope->function.addr != scope->frame.addr;
 }
 
-static const struct debuginfo_variable *nth(const struct debuginfo_variable *variable, unsigned int i)
+static const struct debuginfo_variable *nth(const struct debuginfo_variable *variable,
+					    unsigned int i)
 {
 	while (variable && i--)
 		variable = variable->next;
 	return variable;
 }
 
-const struct debuginfo_variable *debuginfo_scope_param(const struct debuginfo_scope *scope, unsigned int i)
+const struct debuginfo_variable *debuginfo_scope_param(const struct debuginfo_scope *scope,
+						       unsigned int i)
 {
 	return nth(scope->params, i);
 }
 
-const struct debuginfo_variable *debuginfo_scope_local(const struct debuginfo_scope *scope, unsigned int i)
+const struct debuginfo_variable *debuginfo_scope_local(const struct debuginfo_scope *scope,
+						       unsigned int i)
 {
 	return nth(scope->locals, i);
 }

@@ -20,22 +20,36 @@
 /* char is signed on x86_64 and unsigned on arm64; these tools trace the machine they run on. */
 #define CHAR_IS_SIGNED ((char)-1 < 0)
 
-#define INTEGER(id, text, bytes, sign)                                                             \
-	[id] = {.kind = TYPE_INT, .name = text, .size = bytes, .is_signed = sign}
-#define CHARACTER(id, text, sign)                                                                  \
-	[id] = {.kind = TYPE_INT, .name = text, .size = 1, .is_signed = sign, .is_char = true}
-#define FLOATING(id, text, bytes)                                                                  \
-	[id] = {.kind = TYPE_FLOAT, .name = text, .size = bytes, .is_signed = true}
+#define INTEGER(id, text, bytes, sign) \
+	[id] = { .kind = TYPE_INT, .name = text, .size = bytes, .is_signed = sign }
+#define CHARACTER(id, text, sign) \
+	[id] = { .kind = TYPE_INT, .name = text, .size = 1, .is_signed = sign, .is_char = true }
+#define FLOATING(id, text, bytes) \
+	[id] = { .kind = TYPE_FLOAT, .name = text, .size = bytes, .is_signed = true }
 
 enum basic_id {
-	BASIC_VOID, BASIC_BOOL, BASIC_CHAR, BASIC_SCHAR, BASIC_UCHAR, BASIC_SHORT, BASIC_USHORT,
-	BASIC_INT, BASIC_UINT, BASIC_LONG, BASIC_ULONG, BASIC_LLONG, BASIC_ULLONG, BASIC_FLOAT,
-	BASIC_DOUBLE, BASIC_LDOUBLE, BASIC_UNKNOWN,
+	BASIC_VOID,
+	BASIC_BOOL,
+	BASIC_CHAR,
+	BASIC_SCHAR,
+	BASIC_UCHAR,
+	BASIC_SHORT,
+	BASIC_USHORT,
+	BASIC_INT,
+	BASIC_UINT,
+	BASIC_LONG,
+	BASIC_ULONG,
+	BASIC_LLONG,
+	BASIC_ULLONG,
+	BASIC_FLOAT,
+	BASIC_DOUBLE,
+	BASIC_LDOUBLE,
+	BASIC_UNKNOWN,
 };
 
 static const struct type basics[] = {
-	[BASIC_VOID] = {.kind = TYPE_VOID, .name = "void"},
-	[BASIC_BOOL] = {.kind = TYPE_INT, .name = "bool", .size = 1, .is_bool = true},
+	[BASIC_VOID] = { .kind = TYPE_VOID, .name = "void" },
+	[BASIC_BOOL] = { .kind = TYPE_INT, .name = "bool", .size = 1, .is_bool = true },
 	CHARACTER(BASIC_CHAR, "char", CHAR_IS_SIGNED),
 	CHARACTER(BASIC_SCHAR, "signed char", true),
 	CHARACTER(BASIC_UCHAR, "unsigned char", false),
@@ -50,54 +64,78 @@ static const struct type basics[] = {
 	FLOATING(BASIC_FLOAT, "float", 4),
 	FLOATING(BASIC_DOUBLE, "double", 8),
 	FLOATING(BASIC_LDOUBLE, "long double", 16),
-	[BASIC_UNKNOWN] = {.kind = TYPE_INT, .name = "unsigned long", .size = 8, .is_unknown = true},
+	[BASIC_UNKNOWN] = { .kind = TYPE_INT,
+			    .name = "unsigned long",
+			    .size = 8,
+			    .is_unknown = true },
 };
 
-#define TYPEDEF(text, bytes, sign)                                                                 \
-	{.kind = TYPE_INT, .name = text, .size = bytes, .is_signed = sign}
+#define TYPEDEF(text, bytes, sign)                                               \
+	{                                                                        \
+		.kind = TYPE_INT, .name = text, .size = bytes, .is_signed = sign \
+	}
 
 /* Names that C, POSIX and the kernel define, as on LP64 Linux; dev_t is that of user space. */
 static const struct type typedefs[] = {
-	TYPEDEF("u8", 1, false), TYPEDEF("s8", 1, true), TYPEDEF("u16", 2, false),
-	TYPEDEF("s16", 2, true), TYPEDEF("u32", 4, false), TYPEDEF("s32", 4, true),
-	TYPEDEF("u64", 8, false), TYPEDEF("s64", 8, true),
-	TYPEDEF("__u8", 1, false), TYPEDEF("__s8", 1, true), TYPEDEF("__u16", 2, false),
-	TYPEDEF("__s16", 2, true), TYPEDEF("__u32", 4, false), TYPEDEF("__s32", 4, true),
-	TYPEDEF("__u64", 8, false), TYPEDEF("__s64", 8, true),
-	TYPEDEF("uint8_t", 1, false), TYPEDEF("int8_t", 1, true), TYPEDEF("uint16_t", 2, false),
-	TYPEDEF("int16_t", 2, true), TYPEDEF("uint32_t", 4, false), TYPEDEF("int32_t", 4, true),
-	TYPEDEF("uint64_t", 8, false), TYPEDEF("int64_t", 8, true),
-	TYPEDEF("__be16", 2, false), TYPEDEF("__le16", 2, false), TYPEDEF("__be32", 4, false),
-	TYPEDEF("__le32", 4, false), TYPEDEF("__be64", 8, false), TYPEDEF("__le64", 8, false),
-	TYPEDEF("size_t", 8, false), TYPEDEF("ssize_t", 8, true), TYPEDEF("ptrdiff_t", 8, true),
-	TYPEDEF("uintptr_t", 8, false), TYPEDEF("intptr_t", 8, true), TYPEDEF("uintmax_t", 8, false),
-	TYPEDEF("intmax_t", 8, true), TYPEDEF("wchar_t", 4, true),
-	TYPEDEF("pid_t", 4, true), TYPEDEF("uid_t", 4, false), TYPEDEF("gid_t", 4, false),
-	TYPEDEF("id_t", 4, false), TYPEDEF("key_t", 4, true), TYPEDEF("mode_t", 4, false),
-	TYPEDEF("umode_t", 2, false), TYPEDEF("dev_t", 8, false), TYPEDEF("ino_t", 8, false),
-	TYPEDEF("off_t", 8, true), TYPEDEF("off64_t", 8, true), TYPEDEF("loff_t", 8, true),
-	TYPEDEF("time_t", 8, true), TYPEDEF("time64_t", 8, true), TYPEDEF("suseconds_t", 8, true),
-	TYPEDEF("clock_t", 8, true), TYPEDEF("clockid_t", 4, true), TYPEDEF("socklen_t", 4, false),
+	TYPEDEF("u8", 1, false),	  TYPEDEF("s8", 1, true),
+	TYPEDEF("u16", 2, false),	  TYPEDEF("s16", 2, true),
+	TYPEDEF("u32", 4, false),	  TYPEDEF("s32", 4, true),
+	TYPEDEF("u64", 8, false),	  TYPEDEF("s64", 8, true),
+	TYPEDEF("__u8", 1, false),	  TYPEDEF("__s8", 1, true),
+	TYPEDEF("__u16", 2, false),	  TYPEDEF("__s16", 2, true),
+	TYPEDEF("__u32", 4, false),	  TYPEDEF("__s32", 4, true),
+	TYPEDEF("__u64", 8, false),	  TYPEDEF("__s64", 8, true),
+	TYPEDEF("uint8_t", 1, false),	  TYPEDEF("int8_t", 1, true),
+	TYPEDEF("uint16_t", 2, false),	  TYPEDEF("int16_t", 2, true),
+	TYPEDEF("uint32_t", 4, false),	  TYPEDEF("int32_t", 4, true),
+	TYPEDEF("uint64_t", 8, false),	  TYPEDEF("int64_t", 8, true),
+	TYPEDEF("__be16", 2, false),	  TYPEDEF("__le16", 2, false),
+	TYPEDEF("__be32", 4, false),	  TYPEDEF("__le32", 4, false),
+	TYPEDEF("__be64", 8, false),	  TYPEDEF("__le64", 8, false),
+	TYPEDEF("size_t", 8, false),	  TYPEDEF("ssize_t", 8, true),
+	TYPEDEF("ptrdiff_t", 8, true),	  TYPEDEF("uintptr_t", 8, false),
+	TYPEDEF("intptr_t", 8, true),	  TYPEDEF("uintmax_t", 8, false),
+	TYPEDEF("intmax_t", 8, true),	  TYPEDEF("wchar_t", 4, true),
+	TYPEDEF("pid_t", 4, true),	  TYPEDEF("uid_t", 4, false),
+	TYPEDEF("gid_t", 4, false),	  TYPEDEF("id_t", 4, false),
+	TYPEDEF("key_t", 4, true),	  TYPEDEF("mode_t", 4, false),
+	TYPEDEF("umode_t", 2, false),	  TYPEDEF("dev_t", 8, false),
+	TYPEDEF("ino_t", 8, false),	  TYPEDEF("off_t", 8, true),
+	TYPEDEF("off64_t", 8, true),	  TYPEDEF("loff_t", 8, true),
+	TYPEDEF("time_t", 8, true),	  TYPEDEF("time64_t", 8, true),
+	TYPEDEF("suseconds_t", 8, true),  TYPEDEF("clock_t", 8, true),
+	TYPEDEF("clockid_t", 4, true),	  TYPEDEF("socklen_t", 4, false),
 	TYPEDEF("sa_family_t", 2, false), TYPEDEF("in_port_t", 2, false),
-	TYPEDEF("in_addr_t", 4, false), TYPEDEF("pthread_t", 8, false), TYPEDEF("ktime_t", 8, true),
-	TYPEDEF("sector_t", 8, false), TYPEDEF("blkcnt_t", 8, true), TYPEDEF("pgoff_t", 8, false),
-	TYPEDEF("gfp_t", 4, false), TYPEDEF("phys_addr_t", 8, false), TYPEDEF("dma_addr_t", 8, false),
-	TYPEDEF("ulong", 8, false), TYPEDEF("uint", 4, false), TYPEDEF("ushort", 2, false),
+	TYPEDEF("in_addr_t", 4, false),	  TYPEDEF("pthread_t", 8, false),
+	TYPEDEF("ktime_t", 8, true),	  TYPEDEF("sector_t", 8, false),
+	TYPEDEF("blkcnt_t", 8, true),	  TYPEDEF("pgoff_t", 8, false),
+	TYPEDEF("gfp_t", 4, false),	  TYPEDEF("phys_addr_t", 8, false),
+	TYPEDEF("dma_addr_t", 8, false),  TYPEDEF("ulong", 8, false),
+	TYPEDEF("uint", 4, false),	  TYPEDEF("ushort", 2, false),
 };
 
 enum keyword {
-	KEY_VOID, KEY_BOOL, KEY_CHAR, KEY_SHORT, KEY_INT, KEY_LONG, KEY_SIGNED, KEY_UNSIGNED,
-	KEY_FLOAT, KEY_DOUBLE, KEY_NR,
+	KEY_VOID,
+	KEY_BOOL,
+	KEY_CHAR,
+	KEY_SHORT,
+	KEY_INT,
+	KEY_LONG,
+	KEY_SIGNED,
+	KEY_UNSIGNED,
+	KEY_FLOAT,
+	KEY_DOUBLE,
+	KEY_NR,
 };
 
 static const struct {
 	const char *text;
 	enum keyword keyword;
 } keywords[] = {
-	{"void", KEY_VOID}, {"bool", KEY_BOOL}, {"_Bool", KEY_BOOL}, {"char", KEY_CHAR},
-	{"short", KEY_SHORT}, {"int", KEY_INT}, {"long", KEY_LONG}, {"signed", KEY_SIGNED},
-	{"__signed__", KEY_SIGNED}, {"unsigned", KEY_UNSIGNED}, {"float", KEY_FLOAT},
-	{"double", KEY_DOUBLE},
+	{ "void", KEY_VOID },	      { "bool", KEY_BOOL },	{ "_Bool", KEY_BOOL },
+	{ "char", KEY_CHAR },	      { "short", KEY_SHORT },	{ "int", KEY_INT },
+	{ "long", KEY_LONG },	      { "signed", KEY_SIGNED }, { "__signed__", KEY_SIGNED },
+	{ "unsigned", KEY_UNSIGNED }, { "float", KEY_FLOAT },	{ "double", KEY_DOUBLE },
 };
 
 /* The sets of keywords that are a type (C11 6.7.2): two bits for the count of each. */
@@ -107,37 +145,37 @@ static const struct {
 	uint32_t counts;
 	enum basic_id id;
 } keyword_sets[] = {
-	{KEY(KEY_VOID), BASIC_VOID},
-	{KEY(KEY_BOOL), BASIC_BOOL},
-	{KEY(KEY_CHAR), BASIC_CHAR},
-	{KEY(KEY_SIGNED) + KEY(KEY_CHAR), BASIC_SCHAR},
-	{KEY(KEY_UNSIGNED) + KEY(KEY_CHAR), BASIC_UCHAR},
-	{KEY(KEY_SHORT), BASIC_SHORT},
-	{KEY(KEY_SHORT) + KEY(KEY_INT), BASIC_SHORT},
-	{KEY(KEY_UNSIGNED) + KEY(KEY_SHORT), BASIC_USHORT},
-	{KEY(KEY_UNSIGNED) + KEY(KEY_SHORT) + KEY(KEY_INT), BASIC_USHORT},
-	{KEY(KEY_SIGNED) + KEY(KEY_SHORT), BASIC_SHORT},
-	{KEY(KEY_SIGNED) + KEY(KEY_SHORT) + KEY(KEY_INT), BASIC_SHORT},
-	{KEY(KEY_INT), BASIC_INT},
-	{KEY(KEY_SIGNED), BASIC_INT},
-	{KEY(KEY_SIGNED) + KEY(KEY_INT), BASIC_INT},
-	{KEY(KEY_UNSIGNED), BASIC_UINT},
-	{KEY(KEY_UNSIGNED) + KEY(KEY_INT), BASIC_UINT},
-	{KEY(KEY_LONG), BASIC_LONG},
-	{KEY(KEY_LONG) + KEY(KEY_INT), BASIC_LONG},
-	{KEY(KEY_SIGNED) + KEY(KEY_LONG), BASIC_LONG},
-	{KEY(KEY_SIGNED) + KEY(KEY_LONG) + KEY(KEY_INT), BASIC_LONG},
-	{KEY(KEY_UNSIGNED) + KEY(KEY_LONG), BASIC_ULONG},
-	{KEY(KEY_UNSIGNED) + KEY(KEY_LONG) + KEY(KEY_INT), BASIC_ULONG},
-	{2 * KEY(KEY_LONG), BASIC_LLONG},
-	{2 * KEY(KEY_LONG) + KEY(KEY_INT), BASIC_LLONG},
-	{KEY(KEY_SIGNED) + 2 * KEY(KEY_LONG), BASIC_LLONG},
-	{KEY(KEY_SIGNED) + 2 * KEY(KEY_LONG) + KEY(KEY_INT), BASIC_LLONG},
-	{KEY(KEY_UNSIGNED) + 2 * KEY(KEY_LONG), BASIC_ULLONG},
-	{KEY(KEY_UNSIGNED) + 2 * KEY(KEY_LONG) + KEY(KEY_INT), BASIC_ULLONG},
-	{KEY(KEY_FLOAT), BASIC_FLOAT},
-	{KEY(KEY_DOUBLE), BASIC_DOUBLE},
-	{KEY(KEY_LONG) + KEY(KEY_DOUBLE), BASIC_LDOUBLE},
+	{ KEY(KEY_VOID), BASIC_VOID },
+	{ KEY(KEY_BOOL), BASIC_BOOL },
+	{ KEY(KEY_CHAR), BASIC_CHAR },
+	{ KEY(KEY_SIGNED) + KEY(KEY_CHAR), BASIC_SCHAR },
+	{ KEY(KEY_UNSIGNED) + KEY(KEY_CHAR), BASIC_UCHAR },
+	{ KEY(KEY_SHORT), BASIC_SHORT },
+	{ KEY(KEY_SHORT) + KEY(KEY_INT), BASIC_SHORT },
+	{ KEY(KEY_UNSIGNED) + KEY(KEY_SHORT), BASIC_USHORT },
+	{ KEY(KEY_UNSIGNED) + KEY(KEY_SHORT) + KEY(KEY_INT), BASIC_USHORT },
+	{ KEY(KEY_SIGNED) + KEY(KEY_SHORT), BASIC_SHORT },
+	{ KEY(KEY_SIGNED) + KEY(KEY_SHORT) + KEY(KEY_INT), BASIC_SHORT },
+	{ KEY(KEY_INT), BASIC_INT },
+	{ KEY(KEY_SIGNED), BASIC_INT },
+	{ KEY(KEY_SIGNED) + KEY(KEY_INT), BASIC_INT },
+	{ KEY(KEY_UNSIGNED), BASIC_UINT },
+	{ KEY(KEY_UNSIGNED) + KEY(KEY_INT), BASIC_UINT },
+	{ KEY(KEY_LONG), BASIC_LONG },
+	{ KEY(KEY_LONG) + KEY(KEY_INT), BASIC_LONG },
+	{ KEY(KEY_SIGNED) + KEY(KEY_LONG), BASIC_LONG },
+	{ KEY(KEY_SIGNED) + KEY(KEY_LONG) + KEY(KEY_INT), BASIC_LONG },
+	{ KEY(KEY_UNSIGNED) + KEY(KEY_LONG), BASIC_ULONG },
+	{ KEY(KEY_UNSIGNED) + KEY(KEY_LONG) + KEY(KEY_INT), BASIC_ULONG },
+	{ 2 * KEY(KEY_LONG), BASIC_LLONG },
+	{ 2 * KEY(KEY_LONG) + KEY(KEY_INT), BASIC_LLONG },
+	{ KEY(KEY_SIGNED) + 2 * KEY(KEY_LONG), BASIC_LLONG },
+	{ KEY(KEY_SIGNED) + 2 * KEY(KEY_LONG) + KEY(KEY_INT), BASIC_LLONG },
+	{ KEY(KEY_UNSIGNED) + 2 * KEY(KEY_LONG), BASIC_ULLONG },
+	{ KEY(KEY_UNSIGNED) + 2 * KEY(KEY_LONG) + KEY(KEY_INT), BASIC_ULLONG },
+	{ KEY(KEY_FLOAT), BASIC_FLOAT },
+	{ KEY(KEY_DOUBLE), BASIC_DOUBLE },
+	{ KEY(KEY_LONG) + KEY(KEY_DOUBLE), BASIC_LDOUBLE },
 };
 
 static bool same_text(const char *text, const char *word, size_t len)
@@ -265,8 +303,9 @@ static struct type *type_derived(struct arena *arena, struct type derived)
 const struct type *type_pointer(struct arena *arena, const struct type *target,
 				enum type_space space)
 {
-	return type_derived(arena, (struct type){.kind = TYPE_POINTER, .size = 8,
-						 .target = target, .space = space});
+	return type_derived(
+		arena,
+		(struct type){ .kind = TYPE_POINTER, .size = 8, .target = target, .space = space });
 }
 
 const struct type *type_array(struct arena *arena, const struct type *element, uint32_t count)
@@ -275,8 +314,10 @@ const struct type *type_array(struct arena *arena, const struct type *element, u
 
 	if (__builtin_mul_overflow(element->size, count, &size))
 		size = count = 0;
-	return type_derived(arena, (struct type){.kind = TYPE_ARRAY, .size = size,
-						 .target = element, .count = count});
+	return type_derived(arena, (struct type){ .kind = TYPE_ARRAY,
+						  .size = size,
+						  .target = element,
+						  .count = count });
 }
 
 const struct type_member *type_members(const struct type *type, uint32_t *count)
@@ -300,7 +341,8 @@ const struct type_enumerator *type_enumerators(const struct type *type, uint32_t
 }
 
 static const struct type_member *find_member(const struct type *type, const char *name, size_t len,
-					     uint32_t *offset, unsigned int depth, unsigned int *budget)
+					     uint32_t *offset, unsigned int depth,
+					     unsigned int *budget)
 {
 	uint32_t count;
 	const struct type_member *members = type_members(type, &count);
@@ -318,8 +360,7 @@ static const struct type_member *find_member(const struct type *type, const char
 		}
 		if (member->type->kind != TYPE_STRUCT || depth == MAX_NESTING)
 			continue;
-		inner = find_member(member->type, name, len, &inner_offset, depth + 1,
-				    budget);
+		inner = find_member(member->type, name, len, &inner_offset, depth + 1, budget);
 		if (inner) {
 			*offset = member->offset + inner_offset;
 			return inner;

@@ -15,54 +15,56 @@ struct arena;
 
 enum type_kind {
 	TYPE_VOID,
-	TYPE_INT,		/* also char, bool, enumerations' values */
-	TYPE_FLOAT,		/* known but not computed with: only printed as a whole */
+	TYPE_INT,   /* also char, bool, enumerations' values */
+	TYPE_FLOAT, /* known but not computed with: only printed as a whole */
 	TYPE_POINTER,
 	TYPE_ARRAY,
-	TYPE_STRUCT,		/* and union: members may overlap */
+	TYPE_STRUCT, /* and union: members may overlap */
 	TYPE_ENUM,
-	TYPE_FUNC,		/* only as what a pointer points to */
+	TYPE_FUNC, /* only as what a pointer points to */
 };
 
 /* Where the bytes that a pointer points to are, and hence how they are read. */
 enum type_space {
-	SPACE_USER,		/* the current process's memory: bpf_probe_read_user() */
-	SPACE_KERNEL,		/* bpf_probe_read_kernel() */
-	SPACE_CTX,		/* the program's own context: direct loads, cannot fault */
-	SPACE_ANY,		/* not written down: the address itself tells, as user and kernel addresses
+	SPACE_USER,   /* the current process's memory: bpf_probe_read_user() */
+	SPACE_KERNEL, /* bpf_probe_read_kernel() */
+	SPACE_CTX,    /* the program's own context: direct loads, cannot fault */
+	SPACE_ANY,    /* not written down: the address itself tells, as user and kernel addresses
 				 * never overlap on these machines: bpf_probe_read() */
 };
 
 struct type;
 
 struct type_member {
-	const char *name;	/* "" for an anonymous struct or union, whose members are found through it */
+	const char
+		*name; /* "" for an anonymous struct or union, whose members are found through it */
 	const struct type *type;
-	uint32_t offset;	/* in bytes from the start of the struct */
-	uint8_t bit_offset, bit_size;	/* bit-field: bits within the value at offset; size 0: none */
+	uint32_t offset;	      /* in bytes from the start of the struct */
+	uint8_t bit_offset, bit_size; /* bit-field: bits within the value at offset; size 0: none */
 };
 
 struct type_enumerator {
 	const char *name;
-	uint64_t value;		/* extended to 64 bits by its type's sign */
+	uint64_t value; /* extended to 64 bits by its type's sign */
 };
 
 struct type {
 	enum type_kind kind;
-	const char *name;	/* as C writes it: "unsigned int", "struct sock"; for messages and --dump */
-	uint32_t size;		/* in bytes; 0: void, function, incomplete */
-	bool is_signed;		/* INT, ENUM */
-	bool is_char;		/* INT of char type: a pointer to or an array of it is a string for %s */
+	const char *name; /* as C writes it: "unsigned int", "struct sock"; for messages and --dump */
+	uint32_t size;	  /* in bytes; 0: void, function, incomplete */
+	bool is_signed;	  /* INT, ENUM */
+	bool is_char;	  /* INT of char type: a pointer to or an array of it is a string for %s */
 	bool is_bool;
-	bool is_unknown;	/* the 64-bit contents of a register of which no type is known (arg1):
+	bool is_unknown; /* the 64-bit contents of a register of which no type is known (arg1):
 				 * a number or an address, its upper half is not to be trusted for %d */
-	const struct type *target;	/* POINTER: what it points to; ARRAY: its elements */
-	enum type_space space;	/* POINTER */
-	bool is_reference;	/* POINTER: C++'s, which stands for what it points to */
-	uint32_t count;		/* ARRAY: elements, 0 if unknown; STRUCT: members; ENUM: enumerators */
-	const struct type_member *members;	/* STRUCT: as type_members() gives them */
-	const struct type_enumerator *enumerators;	/* ENUM: as type_enumerators() gives them */
-	struct type_source *source;	/* STRUCT, ENUM: who makes these on first use; NULL: they are there */
+	const struct type *target; /* POINTER: what it points to; ARRAY: its elements */
+	enum type_space space;	   /* POINTER */
+	bool is_reference;	   /* POINTER: C++'s, which stands for what it points to */
+	uint32_t count; /* ARRAY: elements, 0 if unknown; STRUCT: members; ENUM: enumerators */
+	const struct type_member *members;	   /* STRUCT: as type_members() gives them */
+	const struct type_enumerator *enumerators; /* ENUM: as type_enumerators() gives them */
+	struct type_source
+		*source; /* STRUCT, ENUM: who makes these on first use; NULL: they are there */
 	/* __data_loc of a tracepoint: the member is a u32, its type ARRAY with this set. */
 	bool is_data_loc, is_rel_loc;
 };
@@ -93,12 +95,13 @@ const char *type_basic_name(size_t i);
 
 /* The often needed ones. */
 const struct type *type_void(void);
-const struct type *type_int(unsigned int size, bool is_signed);	/* 1, 2, 4, 8 bytes */
+const struct type *type_int(unsigned int size, bool is_signed); /* 1, 2, 4, 8 bytes */
 const struct type *type_char(void);
-const struct type *type_unknown(void);	/* u64 with is_unknown */
+const struct type *type_unknown(void); /* u64 with is_unknown */
 
 /* Derived ones, from the arena; NULL when out of memory. */
-const struct type *type_pointer(struct arena *arena, const struct type *target, enum type_space space);
+const struct type *type_pointer(struct arena *arena, const struct type *target,
+				enum type_space space);
 const struct type *type_array(struct arena *arena, const struct type *element, uint32_t count);
 
 /*
@@ -108,12 +111,12 @@ const struct type *type_array(struct arena *arena, const struct type *element, u
 const struct type_member *type_find_member(const struct type *type, const char *name, size_t len,
 					   uint32_t *offset);
 
-bool type_is_scalar(const struct type *type);	/* INT, ENUM, POINTER */
-bool type_is_string(const struct type *type);	/* pointer to char or array of char */
+bool type_is_scalar(const struct type *type); /* INT, ENUM, POINTER */
+bool type_is_string(const struct type *type); /* pointer to char or array of char */
 
 /* A structure that is a string with its length: std::string, Go's string, Rust's &str and String. */
 struct type_text {
-	const struct type *data, *len;	/* of the members: a pointer, and an integer of 8 bytes */
+	const struct type *data, *len; /* of the members: a pointer, and an integer of 8 bytes */
 	uint32_t data_offset, len_offset;
 };
 

@@ -9,18 +9,18 @@
 
 static const struct {
 	const char *name;	/* with `<` at the end: of any such template */
-	const char *data, *len;	/* members of members */
+	const char *data, *len; /* members of members */
 } rows[] = {
-	{"string", "str", "len"},						/* Go */
-	{"[]uint8", "array", "len"},
-	{"&str", "data_ptr", "length"},						/* Rust */
-	{"&mut str", "data_ptr", "length"},
-	{"&[u8]", "data_ptr", "length"},
-	{"String", "vec.buf.inner.ptr.pointer.pointer", "vec.len"},		/* from 1.81 on */
-	{"String", "vec.buf.ptr.pointer.pointer", "vec.len"},
-	{"String", "vec.buf.ptr.pointer", "vec.len"},
-	{"basic_string<", "_M_dataplus._M_p", "_M_string_length"},		/* libstdc++ */
-	{"basic_string_view<", "_M_str", "_M_len"},
+	{ "string", "str", "len" }, /* Go */
+	{ "[]uint8", "array", "len" },
+	{ "&str", "data_ptr", "length" }, /* Rust */
+	{ "&mut str", "data_ptr", "length" },
+	{ "&[u8]", "data_ptr", "length" },
+	{ "String", "vec.buf.inner.ptr.pointer.pointer", "vec.len" }, /* from 1.81 on */
+	{ "String", "vec.buf.ptr.pointer.pointer", "vec.len" },
+	{ "String", "vec.buf.ptr.pointer", "vec.len" },
+	{ "basic_string<", "_M_dataplus._M_p", "_M_string_length" }, /* libstdc++ */
+	{ "basic_string_view<", "_M_str", "_M_len" },
 };
 
 static bool has_name(const struct type *type, const char *name)
@@ -59,7 +59,8 @@ bool type_find_text(const struct type *type, struct type_text *text)
 		text->data = follow(type, rows[i].data, &text->data_offset);
 		text->len = follow(type, rows[i].len, &text->len_offset);
 		if (text->data && text->len && text->data->kind == TYPE_POINTER &&
-		    text->data->target->size == 1 && text->len->kind == TYPE_INT && text->len->size == 8)
+		    text->data->target->size == 1 && text->len->kind == TYPE_INT &&
+		    text->len->size == 8)
 			return true;
 	}
 	return false;

@@ -14,8 +14,8 @@
 /* Words that the kernel prints in a field's type and that say nothing about its value. */
 static bool is_noise(const char *word, size_t len)
 {
-	static const char *const noise[] = {"const", "volatile", "__user", "__kernel", "__rcu",
-					    "__data_loc", "__rel_loc"};
+	static const char *const noise[] = { "const", "volatile",   "__user",	"__kernel",
+					     "__rcu", "__data_loc", "__rel_loc" };
 
 	for (size_t i = 0; i < sizeof(noise) / sizeof(noise[0]); i++)
 		if (strlen(noise[i]) == len && memcmp(noise[i], word, len) == 0)
@@ -71,10 +71,12 @@ static const struct type *integer_type(struct arena *arena, const char *name, ui
 	if (basic && basic->kind == TYPE_FLOAT && basic->size == size)
 		return basic;
 	if (size == 1 || size == 2 || size == 4 || size == 8)
-		return new_type(arena, (struct type){.kind = TYPE_INT, .name = name, .size = size,
-						     .is_signed = is_signed});
+		return new_type(arena, (struct type){ .kind = TYPE_INT,
+						      .name = name,
+						      .size = size,
+						      .is_signed = is_signed });
 	/* A structure, of which the file tells no more. */
-	return new_type(arena, (struct type){.kind = TYPE_STRUCT, .name = name, .size = size});
+	return new_type(arena, (struct type){ .kind = TYPE_STRUCT, .name = name, .size = size });
 }
 
 /* A type of the given size, with its stars. */
@@ -87,7 +89,7 @@ static const struct type *element_type(struct arena *arena, const char *name, un
 		return integer_type(arena, name, size, is_signed);
 	type = type_basic(name, strlen(name));
 	if (!type)
-		type = new_type(arena, (struct type){.kind = TYPE_STRUCT, .name = name});
+		type = new_type(arena, (struct type){ .kind = TYPE_STRUCT, .name = name });
 	while (type && stars--)
 		type = type_pointer(arena, type, space);
 	return type;
@@ -122,7 +124,7 @@ static const struct type *field_type(struct arena *arena, const struct tracefs_f
 	if (!loc)
 		return NULL;
 	*loc = *array;
-	loc->size = 4;		/* what is at the field's place */
+	loc->size = 4; /* what is at the field's place */
 	loc->is_data_loc = true;
 	loc->is_rel_loc = field->is_rel_loc;
 	return loc;
@@ -152,8 +154,10 @@ const struct type *check_tracepoint_type(struct arena *arena, const struct trace
 		if (!__builtin_add_overflow(field->offset, field->size, &end) && end > size)
 			size = end;
 	}
-	*record = (struct type){.kind = TYPE_STRUCT, .size = size, .members = members,
-				.count = (uint32_t)format->field_count};
+	*record = (struct type){ .kind = TYPE_STRUCT,
+				 .size = size,
+				 .members = members,
+				 .count = (uint32_t)format->field_count };
 	record->name = arena_strndup(arena, name, strlen(name));
 	return record->name ? record : NULL;
 }

@@ -14,11 +14,11 @@
 int main(int argc, char **argv)
 {
 	const struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	struct attach_place place = {.offset = argc == 3 ? strtoull(argv[2], NULL, 0) : 0};
-	struct attach_uprobe_opts opts = {.path = argv[1], .places = &place, .count = 1};
+	struct attach_place place = { .offset = argc == 3 ? strtoull(argv[2], NULL, 0) : 0 };
+	struct attach_uprobe_opts opts = { .path = argv[1], .places = &place, .count = 1 };
 	LIBBPF_OPTS(bpf_prog_load_opts, load);
 	struct attach_features features;
 	struct attach_set set = {};

@@ -156,7 +156,6 @@ int main(int argc, char **argv)
 	for (size_t i = 1; i < addresses.nr; i++)
 		named += way->resolve(ctx, addresses.at[i]);
 	end = now();
-	printf("%.2f %.3f %zu %.1f\n", (first - start) * 1e3, end - first, named,
-	       peak_memory());
+	printf("%.2f %.3f %zu %.1f\n", (first - start) * 1e3, end - first, named, peak_memory());
 	return 0;
 }

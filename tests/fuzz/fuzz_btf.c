@@ -8,7 +8,8 @@
 
 static void ask(struct btf_types *types)
 {
-	static const char *const names[] = {"struct node", "union u", "enum state", "atomic_t", "node"};
+	static const char *const names[] = { "struct node", "union u", "enum state", "atomic_t",
+					     "node" };
 	struct btf_function function;
 	uint64_t value;
 
@@ -22,7 +23,8 @@ static void ask(struct btf_types *types)
 			uint32_t inner;
 
 			type_declare(members[m].type, members[m].name, text, sizeof(text));
-			if (members[m].bit_size > 64 || members[m].bit_offset + members[m].bit_size > 64)
+			if (members[m].bit_size > 64 ||
+			    members[m].bit_offset + members[m].bit_size > 64)
 				abort();
 			type_members(members[m].type, &inner);
 		}

@@ -24,7 +24,7 @@ struct input {
 
 static void print_as(const struct input *input, const struct type *type)
 {
-	struct object object = {.type = type, .bytes = input->data, .size = input->size};
+	struct object object = { .type = type, .bytes = input->data, .size = input->size };
 	struct record_text text = {};
 
 	object_format(&object, &text);
@@ -33,22 +33,33 @@ static void print_as(const struct input *input, const struct type *type)
 
 static void generate(const struct checked *checked)
 {
-	const struct record_opts layout = {.string_size = 80};
-	const struct generate_opts opts = {.ring_fd = 1, .ctl_fd = 2, .lost_fd = 3, .unreadable_fd = 4,
-					   .scratch_fd = 5, .follow_fd = -1, .cgroup_fd = -1, .uid = -1};
+	const struct record_opts layout = { .string_size = 80 };
+	const struct generate_opts opts = { .ring_fd = 1,
+					    .ctl_fd = 2,
+					    .lost_fd = 3,
+					    .unreadable_fd = 4,
+					    .scratch_fd = 5,
+					    .follow_fd = -1,
+					    .cgroup_fd = -1,
+					    .uid = -1 };
 	struct code_program program;
 	struct record record;
 	struct diag diag = {};
 
-	if (!record_layout(checked, &layout, &record) && !generate_program(&record, &opts, &program, &diag))
+	if (!record_layout(checked, &layout, &record) &&
+	    !generate_program(&record, &opts, &program, &diag))
 		code_program_free(&program);
 }
 
 static void check(const struct input *input, const char *expression)
 {
-	const struct probe_context context = {
-		.kind = SPEC_ENTRY, .machine = EM_X86_64, .scope = input->scope, .is_relocatable = true,
-		.has_params = true, .retval_type = debuginfo_scope_retval(input->scope), .string_size = 80};
+	const struct probe_context context = { .kind = SPEC_ENTRY,
+					       .machine = EM_X86_64,
+					       .scope = input->scope,
+					       .is_relocatable = true,
+					       .has_params = true,
+					       .retval_type = debuginfo_scope_retval(input->scope),
+					       .string_size = 80 };
 	struct arena *arena = arena_new();
 	struct checked *checked;
 	struct spec *spec;
@@ -63,7 +74,9 @@ static void check(const struct input *input, const char *expression)
 
 static void ask(const struct input *input, const struct debuginfo_variable *variable)
 {
-	static const char *const forms[] = {"%s", "*%s", "%s->len", "%s.len", "%s[1]", "%s->next->path", "sizeof(%s)"};
+	static const char *const forms[] = { "%s",	  "*%s",   "%s->len",
+					     "%s.len",	  "%s[1]", "%s->next->path",
+					     "sizeof(%s)" };
 	const char *name = debuginfo_variable_name(variable);
 	char text[200];
 
@@ -76,8 +89,9 @@ static void ask(const struct input *input, const struct debuginfo_variable *vari
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const others[] = {"served", "POST", "((struct req *)arg1)->path", "sizeof(union u)"};
-	struct input input = {data, size, NULL};
+	static const char *const others[] = { "served", "POST", "((struct req *)arg1)->path",
+					      "sizeof(union u)" };
+	struct input input = { data, size, NULL };
 	struct debuginfo_types *types = NULL;
 	const struct debuginfo_variable *variable;
 	struct bsl_elf *elf;
@@ -90,9 +104,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (debuginfo_scope_new(types, addr, addr & 8 ? "" : NULL, &input.scope))
 			continue;
 		print_as(&input, debuginfo_scope_retval(input.scope));
-		for (unsigned int i = 0; i < 16 && (variable = debuginfo_scope_param(input.scope, i)); i++)
+		for (unsigned int i = 0;
+		     i < 16 && (variable = debuginfo_scope_param(input.scope, i)); i++)
 			ask(&input, variable);
-		for (unsigned int i = 0; i < 16 && (variable = debuginfo_scope_local(input.scope, i)); i++)
+		for (unsigned int i = 0;
+		     i < 16 && (variable = debuginfo_scope_local(input.scope, i)); i++)
 			ask(&input, variable);
 		for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 			check(&input, others[i]);

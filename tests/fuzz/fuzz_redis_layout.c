@@ -33,7 +33,8 @@ static void decode_code(int machine, const uint8_t *data, size_t size)
 	for (size_t at = 0; at < size; at += access.length) {
 		if (redis_layout_access(machine, data + at, size - at, &access))
 			return;
-		if (!access.length || access.length > size - at || access.reg > 31 || access.base > 31)
+		if (!access.length || access.length > size - at || access.reg > 31 ||
+		    access.base > 31)
 			abort();
 		/* its own bytes decide, nothing behind them */
 		exact = malloc(access.length);

@@ -39,10 +39,13 @@ static void print_all(const struct checked *checked)
 
 static void check_at(const struct spec *spec, int machine, bool is_kernel)
 {
-	struct probe_context context = {.kind = spec->kind, .machine = machine, .is_kernel = is_kernel,
-					.pointers_are_user = is_kernel, .string_size = 80};
+	struct probe_context context = { .kind = spec->kind,
+					 .machine = machine,
+					 .is_kernel = is_kernel,
+					 .pointers_are_user = is_kernel,
+					 .string_size = 80 };
 	struct tracefs_format format;
-	struct bsl_usdt usdt = {0};
+	struct bsl_usdt usdt = { 0 };
 	struct checked *checked;
 	struct diag diag;
 
@@ -59,7 +62,7 @@ static void check_at(const struct spec *spec, int machine, bool is_kernel)
 	if (!check_spec(spec, &context, &checked, &diag))
 		print_all(checked);
 	else if (!diag.text[0] || diag.column > (int)strlen(spec->text) + 1)
-		abort();	/* every error is told, at a place in the text */
+		abort(); /* every error is told, at a place in the text */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

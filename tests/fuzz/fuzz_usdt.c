@@ -9,8 +9,9 @@
 
 static void arg_check(const struct bsl_usdt_arg *arg, int machine)
 {
-	bool ok = arg->kind == BSL_ARG_UNSUPPORTED ? arg->why != NULL :
-		  arg->size == 1 || arg->size == 2 || arg->size == 4 || arg->size == 8;
+	bool ok = arg->kind == BSL_ARG_UNSUPPORTED
+			  ? arg->why != NULL
+			  : arg->size == 1 || arg->size == 2 || arg->size == 4 || arg->size == 8;
 
 	if (arg->kind == BSL_ARG_REG)
 		ok = ok && bsl_reg_get(machine, arg->reg);

@@ -38,7 +38,7 @@ NOINLINE int call_left(int n)
 
 NOINLINE int call_slow(int ms)
 {
-	struct timespec wait = {ms / 1000, ms % 1000 * 1000000l};
+	struct timespec wait = { ms / 1000, ms % 1000 * 1000000l };
 
 	nanosleep(&wait, NULL);
 	return -ms;

@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 
 #define CLOSED (-1)
-#define TIMEOUTS 8	/* a thread, under way together: a second and two for the repeated SYN */
+#define TIMEOUTS 8 /* a thread, under way together: a second and two for the repeated SYN */
 
 /*
  * Listeners: one that serves, one that resets, one whose queue is full; and a port where nobody
@@ -116,7 +116,8 @@ static int wait_for_answer(const struct attempt *attempt)
 	socklen_t len = sizeof(int);
 	int error = 0;
 
-	if (poll(&poller, 1, -1) != 1 || getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &error, &len))
+	if (poll(&poller, 1, -1) != 1 ||
+	    getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &error, &len))
 		fail("poll");
 	return error;
 }
@@ -149,7 +150,8 @@ static void bound(void)
 /* The same addresses and ports twice. */
 static void taken(void)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct attempt first, second;
 	int on = 1;
 
@@ -175,7 +177,9 @@ static void fast_open(void)
 
 	open_socket(&attempt, "127.0.0.1", ports.served, 0);
 	error = sendto(attempt.fd, "x", 1, MSG_FASTOPEN, (struct sockaddr *)&attempt.address,
-		       attempt.len) < 0 ? errno : 0;
+		       attempt.len) < 0
+			? errno
+			: 0;
 	/* With a cookie from the last time it doesn't wait for the answer. */
 	error = error ?: wait_for_answer(&attempt);
 	report(&attempt, "fast_open", error);
@@ -196,18 +200,42 @@ static void give_up(void)
 static void run_shape(long number)
 {
 	switch (number % 12) {
-	case 0: simple("plain", "127.0.0.1", ports.served); break;
-	case 1: simple("refused", "127.0.0.1", ports.absent); break;
-	case 2: simple("plain6", "::1", ports.served); break;
-	case 3: simple("refused6", "::1", ports.absent); break;
-	case 4: simple("mapped", "::ffff:127.0.0.1", ports.served); break;
-	case 5: nonblocking("nonblocking", "127.0.0.1", ports.served); break;
-	case 6: nonblocking("nonblocking_refused", "::ffff:127.0.0.1", ports.absent); break;
-	case 7: simple("reset", "127.0.0.1", ports.resetting); break;
-	case 8: simple("unreachable", "192.0.2.1", 80); break;
-	case 9: bound(); break;
-	case 10: number % 5 ? fast_open() : give_up(); break;
-	case 11: taken(); break;
+	case 0:
+		simple("plain", "127.0.0.1", ports.served);
+		break;
+	case 1:
+		simple("refused", "127.0.0.1", ports.absent);
+		break;
+	case 2:
+		simple("plain6", "::1", ports.served);
+		break;
+	case 3:
+		simple("refused6", "::1", ports.absent);
+		break;
+	case 4:
+		simple("mapped", "::ffff:127.0.0.1", ports.served);
+		break;
+	case 5:
+		nonblocking("nonblocking", "127.0.0.1", ports.served);
+		break;
+	case 6:
+		nonblocking("nonblocking_refused", "::ffff:127.0.0.1", ports.absent);
+		break;
+	case 7:
+		simple("reset", "127.0.0.1", ports.resetting);
+		break;
+	case 8:
+		simple("unreachable", "192.0.2.1", 80);
+		break;
+	case 9:
+		bound();
+		break;
+	case 10:
+		number % 5 ? fast_open() : give_up();
+		break;
+	case 11:
+		taken();
+		break;
 	}
 }
 
@@ -269,7 +297,8 @@ static int listen_any(int backlog, int *port)
 	int fd = socket(AF_INET6, SOCK_STREAM, 0), queue = 128;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN, &queue, sizeof(queue));
-	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) || (backlog >= 0 && listen(fd, backlog)))
+	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) ||
+	    (backlog >= 0 && listen(fd, backlog)))
 		fail("listen");
 	*port = local_port(fd);
 	return fd;

@@ -15,8 +15,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define PAGE_ARGS 15		/* of 128 KiB: nearly the 2 MiB that a stack of 8 MiB allows */
-#define ARG_MAX_LEN 131071	/* MAX_ARG_STRLEN less its NUL */
+#define PAGE_ARGS 15	   /* of 128 KiB: nearly the 2 MiB that a stack of 8 MiB allows */
+#define ARG_MAX_LEN 131071 /* MAX_ARG_STRLEN less its NUL */
 
 struct job {
 	long number;
@@ -24,7 +24,7 @@ struct job {
 	char zero[8], one[8], two[16], end[8], bytes[16];
 	char prog[4096], script[4096], plain[4096], absent[4096];
 	int dir_fd;
-	volatile int *failure;	/* in memory shared with the child */
+	volatile int *failure; /* in memory shared with the child */
 };
 
 struct work {
@@ -134,12 +134,18 @@ static const struct {
 	int (*exec)(struct job *job);
 	int every;
 } shapes[] = {
-	{ "plain", shape_plain, 1 },	   { "script", shape_script, 1 },
-	{ "absent", shape_absent, 1 },	   { "refused", shape_refused, 1 },
-	{ "at", shape_at, 1 },		   { "descriptor", shape_descriptor, 1 },
-	{ "kilobytes", shape_kilobytes, 1 }, { "bytes", shape_bytes, 1 },
-	{ "thread", shape_thread, 1 },	   { "many", shape_many, 4 },
-	{ "megabytes", shape_megabytes, 20 }, { "too_big", shape_too_big, 20 },
+	{ "plain", shape_plain, 1 },
+	{ "script", shape_script, 1 },
+	{ "absent", shape_absent, 1 },
+	{ "refused", shape_refused, 1 },
+	{ "at", shape_at, 1 },
+	{ "descriptor", shape_descriptor, 1 },
+	{ "kilobytes", shape_kilobytes, 1 },
+	{ "bytes", shape_bytes, 1 },
+	{ "thread", shape_thread, 1 },
+	{ "many", shape_many, 4 },
+	{ "megabytes", shape_megabytes, 20 },
+	{ "too_big", shape_too_big, 20 },
 };
 
 static void run(struct job *job)
@@ -165,7 +171,10 @@ static void run(struct job *job)
 static void *work(void *arg)
 {
 	struct work *work = arg;
-	struct job job = { .zero = "prog", .one = "one", .two = "two words", .end = "end",
+	struct job job = { .zero = "prog",
+			   .one = "one",
+			   .two = "two words",
+			   .end = "end",
 			   .bytes = "\xff\xfe\x01\n\t\"'\\" };
 
 	snprintf(job.prog, sizeof(job.prog), "%s/prog", work->folder);
@@ -173,7 +182,8 @@ static void *work(void *arg)
 	snprintf(job.plain, sizeof(job.plain), "%s/plain", work->folder);
 	snprintf(job.absent, sizeof(job.absent), "%s/absent", work->folder);
 	job.dir_fd = open(work->folder, O_PATH | O_DIRECTORY);
-	job.failure = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	job.failure =
+		mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (job.dir_fd < 0 || job.failure == MAP_FAILED)
 		exit(1);
 	for (job.number = work->first; job.number < work->count; job.number += work->step)

@@ -47,7 +47,7 @@ struct big {
 
 int served;
 static struct request *latest;
-long limits[3] = {10, 20, 30};
+long limits[3] = { 10, 20, 30 };
 
 int handle(struct request *req, int depth);
 int sum_points(struct point a, struct point b, int scale);
@@ -81,29 +81,29 @@ NOINLINE double scale(double factor, int n)
 NOINLINE long stages(long seed)
 {
 	long twice = seed * 2;
-	struct point at = {(int)seed, (int)twice};
+	struct point at = { (int)seed, (int)twice };
 
-	printf("stage %ld %d\n", twice, at.y);		/* line: first */
+	printf("stage %ld %d\n", twice, at.y); /* line: first */
 	twice += sum_points(at, at, 1);
-	printf("end %ld\n", twice);			/* line: second */
+	printf("end %ld\n", twice); /* line: second */
 	return twice;
 }
 
 NOINLINE struct point mirror(struct point p)
 {
-	return (struct point){p.y, p.x};
+	return (struct point){ p.y, p.x };
 }
 
 NOINLINE struct big widen(int n)
 {
-	return (struct big){{n, n + 1, n + 2, n + 3}};
+	return (struct big){ { n, n + 1, n + 2, n + 3 } };
 }
 
 static inline __attribute__((always_inline)) int check_tag(const char *tag, int n)
 {
 	int ok = tag[0] == 't';
 
-	served += ok;					/* line: inlined */
+	served += ok; /* line: inlined */
 	return ok + n;
 }
 
@@ -120,19 +120,29 @@ int main(int argc, char **argv)
 	target_wait();
 	for (int i = 0; i < count; i++) {
 		char path[32];
-		struct request next = {.path = "/next", .len = -1};
+		struct request next = { .path = "/next", .len = -1 };
 		struct request req = {
-			.path = path, .len = 100 + i, .method = i % 2 ? POST : GET, .secure = i & 1,
-			.version = 5, .code = 0xabc, .headers = {{"Host", 4}, {"Accept", (unsigned int)i}},
-			.word = 0x01020304u + (unsigned int)i, .from = {{10, 0, 0, (uint8_t)i}, 8080},
-			.tag = "tag", .weight = 0.5 * i, .done = true, .next = &next,
+			.path = path,
+			.len = 100 + i,
+			.method = i % 2 ? POST : GET,
+			.secure = i & 1,
+			.version = 5,
+			.code = 0xabc,
+			.headers = { { "Host", 4 }, { "Accept", (unsigned int)i } },
+			.word = 0x01020304u + (unsigned int)i,
+			.from = { { 10, 0, 0, (uint8_t)i }, 8080 },
+			.tag = "tag",
+			.weight = 0.5 * i,
+			.done = true,
+			.next = &next,
 		};
-		struct point a = {i, -i}, b = {2 * i, 3};
-		struct big big = {{1, 2, 3, i}};
+		struct point a = { i, -i }, b = { 2 * i, 3 };
+		struct big big = { { 1, 2, 3, i } };
 
 		snprintf(path, sizeof(path), "/page/%d", i);
 		printf("handle %s %d %d = %d\n", req.path, req.len, req.method, handle(&req, 1));
-		printf("sum_points %d,%d %d,%d %d = %d\n", a.x, a.y, b.x, b.y, i, sum_points(a, b, i));
+		printf("sum_points %d,%d %d,%d %d = %d\n", a.x, a.y, b.x, b.y, i,
+		       sum_points(a, b, i));
 		printf("sum_big %d %ld %d = %ld\n", i, big.v[3], 7 * i, sum_big(i, big, 7 * i));
 		printf("nine = %ld\n", nine(i, 'b', -3, 1l << 40, 0xf0000000u, -i, 7, 'h', 9 + i));
 		printf("scale = %g\n", scale(1.5, i));

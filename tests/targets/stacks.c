@@ -12,7 +12,7 @@ long right(int key);
 int down(int depth);
 int ask(int fd);
 
-static const char *const volatile names[] = {"apple", "pear", "a \"fig\"\n"};
+static const char *const volatile names[] = { "apple", "pear", "a \"fig\"\n" };
 
 NOINLINE long inner(int key, const char *name, long size)
 {
@@ -53,7 +53,8 @@ NOINLINE int ask(int fd)
 
 int main(int argc, char **argv)
 {
-	long rounds = target_count(argc, argv, 1, 1), depth = target_count(argc, argv, 2, 1), result = 0;
+	long rounds = target_count(argc, argv, 1, 1), depth = target_count(argc, argv, 2, 1),
+	     result = 0;
 
 	/* In memory from now on: not every kernel's probes can fault a page in. */
 	for (int i = 0; i < 3; i++)

@@ -49,7 +49,7 @@ NOINLINE void fail(int i)
 		throw std::runtime_error("odd");
 	throw i;
 }
-}
+} // namespace app
 
 int main(int argc, char **argv)
 {
@@ -61,8 +61,10 @@ int main(int argc, char **argv)
 
 		std::printf("app::add(int, int) %d %d = %d\n", i, 1, app::add(i, 1));
 		std::printf("app::add(double, double) = %g\n", app::add(i + 0.5, 1.0));
-		std::printf("app::twice<long>(long) %d = %ld\n", i, app::twice(static_cast<long>(i)));
-		std::printf("app::Greeter::greet %s = %zu\n", name.c_str(), app::Greeter().greet(name));
+		std::printf("app::twice<long>(long) %d = %ld\n", i,
+			    app::twice(static_cast<long>(i)));
+		std::printf("app::Greeter::greet %s = %zu\n", name.c_str(),
+			    app::Greeter().greet(name));
 		try {
 			std::printf("app::through %d = %d\n", i, app::through(i));
 		} catch (const std::exception &) {

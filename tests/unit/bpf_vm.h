@@ -36,7 +36,7 @@ struct vm_kept {
 
 struct vm {
 	unsigned char record[16384];
-	size_t record_size;		/* of what was submitted; 0: nothing */
+	size_t record_size; /* of what was submitted; 0: nothing */
 	int submitted;
 	uint64_t lost[8], unreadable[8], overflow[8];
 	/* The aggregate's map: max_keys at most. */
@@ -48,16 +48,16 @@ struct vm {
 	int wakeups;
 	int ring_full;
 	uint64_t pid_tgid, uid_gid, cookie;
-	uint64_t now;			/* 0: some time */
+	uint64_t now; /* 0: some time */
 	struct vm_kept kept[16];
-	unsigned int kept_size;		/* of a value */
-	int kept_busy;			/* updates and deletions fail, as a lock is not to be had */
+	unsigned int kept_size; /* of a value */
+	int kept_busy;		/* updates and deletions fail, as a lock is not to be had */
 	uint64_t entry_missed[8];
 	uint32_t cpu;
 	const char *comm;
-	uint64_t stack[2][8];		/* the kernel's, the user's: frames up to a zero */
-	int stack_error;		/* what walking a stack fails with, or 0 */
-	const char *error;		/* what an actual kernel would have refused or crashed at */
+	uint64_t stack[2][8]; /* the kernel's, the user's: frames up to a zero */
+	int stack_error;      /* what walking a stack fails with, or 0 */
+	const char *error;    /* what an actual kernel would have refused or crashed at */
 	uint64_t steps;
 };
 
@@ -89,7 +89,8 @@ static uint64_t vm_find_key(struct vm *vm, const void *key)
 	return 0;
 }
 
-static int64_t vm_new_key(struct vm *vm, uint64_t fd, const void *key, const void *value, uint64_t flags)
+static int64_t vm_new_key(struct vm *vm, uint64_t fd, const void *key, const void *value,
+			  uint64_t flags)
 {
 	if (fd != VM_AGGREGATE_FD || flags != BPF_NOEXIST || vm->key_size > VM_MAX_KEY)
 		vm->error = "not how a key is added";
@@ -106,7 +107,8 @@ static int64_t vm_new_key(struct vm *vm, uint64_t fd, const void *key, const voi
 static struct vm_kept *vm_find_kept(struct vm *vm, uint64_t key)
 {
 	for (int i = 0; i < 16; i++)
-		if (vm->kept[i].used && !memcmp(vm->kept[i].key, (void *)key, sizeof(vm->kept[i].key)))
+		if (vm->kept[i].used &&
+		    !memcmp(vm->kept[i].key, (void *)key, sizeof(vm->kept[i].key)))
 			return &vm->kept[i];
 	return NULL;
 }
@@ -266,22 +268,48 @@ static uint64_t vm_alu(struct vm *vm, int op, uint64_t a, uint64_t b, int wide)
 		b = (uint32_t)b;
 	}
 	switch (op) {
-	case BPF_ADD: a += b; break;
-	case BPF_SUB: a -= b; break;
-	case BPF_MUL: a *= b; break;
-	case BPF_DIV: a = b ? a / b : 0; break;
-	case BPF_MOD: a = b ? a % b : a; break;
-	case BPF_OR: a |= b; break;
-	case BPF_AND: a &= b; break;
-	case BPF_XOR: a ^= b; break;
-	case BPF_LSH: a <<= b & mask; break;
-	case BPF_RSH: a >>= b & mask; break;
-	case BPF_ARSH:
-		a = wide ? (uint64_t)((int64_t)a >> (b & mask)) : (uint32_t)((int32_t)a >> (b & mask));
+	case BPF_ADD:
+		a += b;
 		break;
-	case BPF_NEG: a = -a; break;
-	case BPF_MOV: a = b; break;
-	default: vm->error = "unknown ALU operation";
+	case BPF_SUB:
+		a -= b;
+		break;
+	case BPF_MUL:
+		a *= b;
+		break;
+	case BPF_DIV:
+		a = b ? a / b : 0;
+		break;
+	case BPF_MOD:
+		a = b ? a % b : a;
+		break;
+	case BPF_OR:
+		a |= b;
+		break;
+	case BPF_AND:
+		a &= b;
+		break;
+	case BPF_XOR:
+		a ^= b;
+		break;
+	case BPF_LSH:
+		a <<= b & mask;
+		break;
+	case BPF_RSH:
+		a >>= b & mask;
+		break;
+	case BPF_ARSH:
+		a = wide ? (uint64_t)((int64_t)a >> (b & mask))
+			 : (uint32_t)((int32_t)a >> (b & mask));
+		break;
+	case BPF_NEG:
+		a = -a;
+		break;
+	case BPF_MOV:
+		a = b;
+		break;
+	default:
+		vm->error = "unknown ALU operation";
 	}
 	return wide ? a : (uint32_t)a;
 }
@@ -289,17 +317,28 @@ static uint64_t vm_alu(struct vm *vm, int op, uint64_t a, uint64_t b, int wide)
 static int vm_jumps(struct vm *vm, int op, uint64_t a, uint64_t b)
 {
 	switch (op) {
-	case BPF_JA: return 1;
-	case BPF_JEQ: return a == b;
-	case BPF_JNE: return a != b;
-	case BPF_JGT: return a > b;
-	case BPF_JGE: return a >= b;
-	case BPF_JLT: return a < b;
-	case BPF_JLE: return a <= b;
-	case BPF_JSGT: return (int64_t)a > (int64_t)b;
-	case BPF_JSGE: return (int64_t)a >= (int64_t)b;
-	case BPF_JSLT: return (int64_t)a < (int64_t)b;
-	case BPF_JSLE: return (int64_t)a <= (int64_t)b;
+	case BPF_JA:
+		return 1;
+	case BPF_JEQ:
+		return a == b;
+	case BPF_JNE:
+		return a != b;
+	case BPF_JGT:
+		return a > b;
+	case BPF_JGE:
+		return a >= b;
+	case BPF_JLT:
+		return a < b;
+	case BPF_JLE:
+		return a <= b;
+	case BPF_JSGT:
+		return (int64_t)a > (int64_t)b;
+	case BPF_JSGE:
+		return (int64_t)a >= (int64_t)b;
+	case BPF_JSLT:
+		return (int64_t)a < (int64_t)b;
+	case BPF_JSLE:
+		return (int64_t)a <= (int64_t)b;
 	}
 	vm->error = "unknown jump";
 	return 0;
@@ -308,20 +347,31 @@ static int vm_jumps(struct vm *vm, int op, uint64_t a, uint64_t b)
 static uint64_t vm_load(int size, uint64_t addr)
 {
 	switch (size) {
-	case BPF_B: return *(uint8_t *)addr;
-	case BPF_H: return *(uint16_t *)addr;
-	case BPF_W: return *(uint32_t *)addr;
-	default: return *(uint64_t *)addr;
+	case BPF_B:
+		return *(uint8_t *)addr;
+	case BPF_H:
+		return *(uint16_t *)addr;
+	case BPF_W:
+		return *(uint32_t *)addr;
+	default:
+		return *(uint64_t *)addr;
 	}
 }
 
 static void vm_store(int size, uint64_t addr, uint64_t value)
 {
 	switch (size) {
-	case BPF_B: *(uint8_t *)addr = (uint8_t)value; break;
-	case BPF_H: *(uint16_t *)addr = (uint16_t)value; break;
-	case BPF_W: *(uint32_t *)addr = (uint32_t)value; break;
-	default: *(uint64_t *)addr = value;
+	case BPF_B:
+		*(uint8_t *)addr = (uint8_t)value;
+		break;
+	case BPF_H:
+		*(uint16_t *)addr = (uint16_t)value;
+		break;
+	case BPF_W:
+		*(uint32_t *)addr = (uint32_t)value;
+		break;
+	default:
+		*(uint64_t *)addr = value;
 	}
 }
 
@@ -358,19 +408,22 @@ static void vm_run(struct vm *vm, const struct bpf_insn *insns, unsigned int len
 			r[in->dst_reg] = vm_load(BPF_SIZE(in->code), r[in->src_reg] + in->off);
 			break;
 		case BPF_ST:
-			vm_store(BPF_SIZE(in->code), r[in->dst_reg] + in->off, (uint64_t)(int64_t)in->imm);
+			vm_store(BPF_SIZE(in->code), r[in->dst_reg] + in->off,
+				 (uint64_t)(int64_t)in->imm);
 			break;
 		case BPF_STX:
 			if (BPF_MODE(in->code) == BPF_ATOMIC)
 				*(uint64_t *)(r[in->dst_reg] + in->off) += r[in->src_reg];
 			else
-				vm_store(BPF_SIZE(in->code), r[in->dst_reg] + in->off, r[in->src_reg]);
+				vm_store(BPF_SIZE(in->code), r[in->dst_reg] + in->off,
+					 r[in->src_reg]);
 			break;
 		case BPF_LD:
 			if (in->src_reg == BPF_PSEUDO_MAP_VALUE)
 				r[in->dst_reg] = (uint64_t)&vm->waiting;
 			else
-				r[in->dst_reg] = (uint64_t)(uint32_t)in[1].imm << 32 | (uint32_t)in->imm;
+				r[in->dst_reg] = (uint64_t)(uint32_t)in[1].imm << 32 |
+						 (uint32_t)in->imm;
 			pc++;
 			break;
 		case BPF_JMP:

@@ -39,7 +39,7 @@ static inline void text_add_expr(struct text *t, const struct expr *e, bool type
 
 static inline void text_add_target(struct text *t, const struct spec *s)
 {
-	text_add(t, "%c lib=%s", "prtu"[s->kind], s->lib);
+	text_add(t, "%c lib=%s", "prtu"[s->kind], s -> lib);
 	if (s->category[0])
 		text_add(t, " category=%s", s->category);
 	if (s->file)

@@ -42,7 +42,7 @@ struct found {
 	char names[64][64];
 	char versions[64][32];
 	unsigned int nr;
-	int ret;		/* what the callback is to return */
+	int ret; /* what the callback is to return */
 };
 
 static int collect(const struct bsl_symbol *sym, void *ctx)
@@ -86,7 +86,9 @@ static void test_open_refuses_what_is_not_elf(void **state)
 	assert_int_equal(bsl_elf_open("/etc/passwd", &elf), -ENOEXEC);
 	assert_int_equal(bsl_elf_open_mem("", 0, &elf), -ENOEXEC);
 	assert_int_equal(bsl_elf_open_mem("#!/bin/sh\n#####################################"
-					  "#########################", 64, &elf), -ENOEXEC);
+					  "#########################",
+					  64, &elf),
+			 -ENOEXEC);
 }
 
 static void test_open_refuses_broken_headers(void **state)
@@ -172,8 +174,8 @@ static void test_find_own_functions_at_their_bytes(void **state)
 	assert_int_equal(found.first.type, BSL_SYM_FUNC);
 	assert_int_equal(found.first.bind, BSL_BIND_GLOBAL);
 	assert_true(found.first.size > 0);
-	assert_memory_equal(bsl_elf_data(elf, found.first.addr, found.first.size),
-			    (void *)visible, found.first.size);
+	assert_memory_equal(bsl_elf_data(elf, found.first.addr, found.first.size), (void *)visible,
+			    found.first.size);
 	found = (struct found){ 0 };
 	assert_int_equal(bsl_elf_find_symbols(elf, "bsl_test_hidden", 0, collect, &found), 1);
 	assert_int_equal(found.first.bind, BSL_BIND_LOCAL);
@@ -471,8 +473,11 @@ static void test_32_bit_files_are_read_too(void **state)
 {
 	struct image image;
 	Elf32_Ehdr ehdr = { 0 };
-	Elf32_Phdr phdr = { .p_type = PT_LOAD, .p_offset = 0x100, .p_vaddr = 0x8048000,
-			    .p_filesz = 0x80, .p_memsz = 0x80 };
+	Elf32_Phdr phdr = { .p_type = PT_LOAD,
+			    .p_offset = 0x100,
+			    .p_vaddr = 0x8048000,
+			    .p_filesz = 0x80,
+			    .p_memsz = 0x80 };
 	struct bsl_elf *elf;
 	uint64_t offset;
 

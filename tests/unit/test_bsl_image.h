@@ -7,15 +7,25 @@
 #include <stdint.h>
 #include <string.h>
 
-#define IMAGE_BASE 0x400000	/* address of .text, at offset IMAGE_TEXT */
+#define IMAGE_BASE 0x400000 /* address of .text, at offset IMAGE_TEXT */
 #define IMAGE_TEXT 0x1000
 #define IMAGE_TEXT_SIZE 0x1000
-#define IMAGE_DATA_ADDR 0x602000	/* address of .data, at offset 0x2000 */
+#define IMAGE_DATA_ADDR 0x602000 /* address of .data, at offset 0x2000 */
 #define IMAGE_DATA 0x2000
 #define IMAGE_DATA_SIZE 0x100
 
-enum { SECTION_NULL, SECTION_TEXT, SECTION_DATA, SECTION_SYMTAB, SECTION_STRTAB, SECTION_NAMES,
-       SECTION_NOTE, SECTION_BASE, SECTION_EXTRA, NR_SECTIONS };
+enum {
+	SECTION_NULL,
+	SECTION_TEXT,
+	SECTION_DATA,
+	SECTION_SYMTAB,
+	SECTION_STRTAB,
+	SECTION_NAMES,
+	SECTION_NOTE,
+	SECTION_BASE,
+	SECTION_EXTRA,
+	NR_SECTIONS
+};
 
 struct image_symbol {
 	const char *name;
@@ -85,11 +95,17 @@ static inline void image_build(struct image *image, const struct image_symbol *s
 	ehdr->e_shnum = NR_SECTIONS;
 	ehdr->e_shstrndx = SECTION_NAMES;
 	phdr = (Elf64_Phdr *)(image->data + ehdr->e_phoff);
-	phdr[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = IMAGE_TEXT,
-				.p_vaddr = IMAGE_BASE, .p_filesz = IMAGE_TEXT_SIZE,
+	phdr[0] = (Elf64_Phdr){ .p_type = PT_LOAD,
+				.p_flags = PF_R | PF_X,
+				.p_offset = IMAGE_TEXT,
+				.p_vaddr = IMAGE_BASE,
+				.p_filesz = IMAGE_TEXT_SIZE,
 				.p_memsz = IMAGE_TEXT_SIZE };
-	phdr[1] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = IMAGE_DATA,
-				.p_vaddr = IMAGE_DATA_ADDR, .p_filesz = IMAGE_DATA_SIZE,
+	phdr[1] = (Elf64_Phdr){ .p_type = PT_LOAD,
+				.p_flags = PF_R | PF_W,
+				.p_offset = IMAGE_DATA,
+				.p_vaddr = IMAGE_DATA_ADDR,
+				.p_filesz = IMAGE_DATA_SIZE,
 				.p_memsz = IMAGE_DATA_SIZE * 2 };
 	image->size = 0x3000;
 

@@ -80,8 +80,8 @@ static struct bsl_elf *elf_of(int machine, const void *code, size_t size)
 	return elf;
 }
 
-static int asked_of(int (*ask)(const struct bsl_elf *elf, uint64_t addr, uint64_t size), int machine,
-		    const void *code, size_t size)
+static int asked_of(int (*ask)(const struct bsl_elf *elf, uint64_t addr, uint64_t size),
+		    int machine, const void *code, size_t size)
 {
 	struct bsl_elf *elf = elf_of(machine, code, size);
 	int answer = ask(elf, IMAGE_BASE + 0x20, size);
@@ -119,7 +119,8 @@ static void test_endbr64_is_skipped_unless_something_jumps_behind_it(void **stat
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (asked_of(bsl_elf_entry_skip, EM_X86_64, rows[i].bytes, rows[i].size) != rows[i].skip)
+		if (asked_of(bsl_elf_entry_skip, EM_X86_64, rows[i].bytes, rows[i].size) !=
+		    rows[i].skip)
 			fail_msg("row %zu", i);
 	assert_int_equal(asked_of(bsl_elf_entry_skip, EM_AARCH64, rows[0].bytes, rows[0].size), 0);
 }
@@ -147,12 +148,15 @@ static void test_tail_jumps_are_those_that_leave_for_good(void **state)
 		{ "\xff\x30\xc3", 3, 0 },
 		{ "\x06", 1, -EINVAL },
 	};
-	static const uint32_t within[] = { 0x14000001, 0xd65f03c0 }, behind[] = { 0x14000002, 0xd65f03c0 },
-			      before[] = { 0x17ffffff }, indirect[] = { 0xd61f0200 }, call[] = { 0x94000010, 0xd63f0200, 0xd65f03c0 };
+	static const uint32_t within[] = { 0x14000001, 0xd65f03c0 },
+			      behind[] = { 0x14000002, 0xd65f03c0 }, before[] = { 0x17ffffff },
+			      indirect[] = { 0xd61f0200 },
+			      call[] = { 0x94000010, 0xd63f0200, 0xd65f03c0 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (asked_of(bsl_elf_tail_jumps, EM_X86_64, rows[i].bytes, rows[i].size) != rows[i].nr)
+		if (asked_of(bsl_elf_tail_jumps, EM_X86_64, rows[i].bytes, rows[i].size) !=
+		    rows[i].nr)
 			fail_msg("row %zu", i);
 	assert_int_equal(asked_of(bsl_elf_tail_jumps, EM_AARCH64, within, sizeof(within)), 0);
 	assert_int_equal(asked_of(bsl_elf_tail_jumps, EM_AARCH64, behind, sizeof(behind)), 1);
@@ -199,7 +203,7 @@ static void test_x86_returns_are_instructions_not_bytes(void **state)
 	assert_int_equal(sites.offsets[1], IMAGE_TEXT + 0x20 + 8);
 	assert_int_equal(sites.offsets[2], IMAGE_TEXT + 0x20 + 10);
 	assert_int_equal(sites_of(EM_X86_64, data, 4, &sites), -EINVAL);
-	assert_int_equal(sites.nr, 0);		/* all or nothing */
+	assert_int_equal(sites.nr, 0); /* all or nothing */
 	assert_int_equal(sites_of(EM_X86_64, code, 12, &sites), -EINVAL);
 	assert_int_equal(sites_of(EM_X86_64, code, 0, &sites), -ENOENT);
 	assert_int_equal(sites_of(EM_S390, code, 14, &sites), -ENOTSUP);
@@ -208,8 +212,8 @@ static void test_x86_returns_are_instructions_not_bytes(void **state)
 static void test_arm64_returns(void **state)
 {
 	static const uint32_t code[] = {
-		0xd503233f /* paciasp */, 0xd65f03c0 /* ret */, 0xd65f0bff /* retaa */,
-		0xd61f03c0 /* br x30 */, 0xd65f0020 /* ret x1 */,
+		0xd503233f /* paciasp */, 0xd65f03c0 /* ret */,	   0xd65f0bff /* retaa */,
+		0xd61f03c0 /* br x30 */,  0xd65f0020 /* ret x1 */,
 	};
 	struct sites sites;
 

@@ -72,10 +72,18 @@ static void test_parse_reads_every_kind_of_line(void **state)
 static void test_parse_refuses_what_is_not_a_maps_file(void **state)
 {
 	static const char *const broken[] = {
-		"\n", "hello\n", "1000-2000\n", "1000-2000 r-xp\n", "1000-2000 r-xp 0 0:0\n",
-		"2000-1000 r-xp 0 0:0 0\n", "1000-2000 rrxp 0 0:0 0\n", "1000-2000 r-xp0 0 0:0 0\n",
-		"1000-11111111111111111 r-xp 0 0:0 0\n", "-2000 r-xp 0 0:0 0\n",
-		"1000-2000 r-xp 0 123456789:0 0\n", "1000-2000 r-xp 0 0:0 0x1 /a\n",
+		"\n",
+		"hello\n",
+		"1000-2000\n",
+		"1000-2000 r-xp\n",
+		"1000-2000 r-xp 0 0:0\n",
+		"2000-1000 r-xp 0 0:0 0\n",
+		"1000-2000 rrxp 0 0:0 0\n",
+		"1000-2000 r-xp0 0 0:0 0\n",
+		"1000-11111111111111111 r-xp 0 0:0 0\n",
+		"-2000 r-xp 0 0:0 0\n",
+		"1000-2000 r-xp 0 123456789:0 0\n",
+		"1000-2000 r-xp 0 0:0 0x1 /a\n",
 		/* overlapping, falling */
 		"1000-3000 r-xp 0 0:0 0\n2000-4000 r-xp 0 0:0 0\n",
 		"3000-4000 r-xp 0 0:0 0\n1000-2000 r-xp 0 0:0 0\n",
@@ -86,7 +94,7 @@ static void test_parse_refuses_what_is_not_a_maps_file(void **state)
 	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
 		if (bsl_maps_parse(broken[i], strlen(broken[i]), &maps) != -EBADMSG)
 			fail_msg("taken: %s", broken[i]);
-	assert_int_equal(bsl_maps_parse("", 0, &maps), 0);	/* a kernel thread */
+	assert_int_equal(bsl_maps_parse("", 0, &maps), 0); /* a kernel thread */
 	assert_int_equal(maps->nr, 0);
 	assert_null(bsl_maps_find(maps, 0));
 	bsl_maps_free(maps);
@@ -112,14 +120,13 @@ static void test_find_knows_the_gaps(void **state)
 
 static void test_files_are_each_given_once(void **state)
 {
-	static const char text[] =
-		"1000-2000 r-xp 00000000 08:01 7 /a\n"
-		"2000-3000 r--p 00001000 08:01 8 /data\n"
-		"3000-4000 r-xp 00000000 08:01 9 /b\n"
-		"4000-5000 r-xp 00000000 08:02 7 /other/disk\n"
-		"5000-6000 r-xp 00004000 08:01 7 /a\n"
-		"6000-7000 r-xp 00000000 00:00 0 \n"
-		"7000-8000 r-xp 00000000 00:01 5 /memfd:x (deleted)\n";
+	static const char text[] = "1000-2000 r-xp 00000000 08:01 7 /a\n"
+				   "2000-3000 r--p 00001000 08:01 8 /data\n"
+				   "3000-4000 r-xp 00000000 08:01 9 /b\n"
+				   "4000-5000 r-xp 00000000 08:02 7 /other/disk\n"
+				   "5000-6000 r-xp 00004000 08:01 7 /a\n"
+				   "6000-7000 r-xp 00000000 00:00 0 \n"
+				   "7000-8000 r-xp 00000000 00:01 5 /memfd:x (deleted)\n";
 	static const uint64_t starts[] = { 0x1000, 0x3000, 0x4000, 0x7000 };
 	const struct bsl_map *map = NULL;
 	struct bsl_maps *maps;
@@ -172,7 +179,7 @@ static int mapped_open_path(int fd, char *path)
 	bsl_maps_free(maps);
 	if (err)
 		munmap(page, 4096);
-	return err;	/* the mapping must stay for map_files */
+	return err; /* the mapping must stay for map_files */
 }
 
 static void assert_holds(const char *path, const char *text)

@@ -247,8 +247,9 @@ static void cache_put_new(struct cache *cache)
 	static const struct {
 		uint32_t flags, key, value;
 	} entries[] = {
-		{ 0x0303, S_FOO2, P_FOO2 }, { 0x0003, S_FOO1, P_FOO1 }, { 0x0303, S_BAR, P_BAR },
-		{ 0x0303, S_FOO2, S_REL }, { 0x0303, S_FOO2, 4000000000u },
+		{ 0x0303, S_FOO2, P_FOO2 },	 { 0x0003, S_FOO1, P_FOO1 },
+		{ 0x0303, S_BAR, P_BAR },	 { 0x0303, S_FOO2, S_REL },
+		{ 0x0303, S_FOO2, 4000000000u },
 	};
 	size_t nr = sizeof(entries) / sizeof(entries[0]), strings = 48 + nr * 24;
 
@@ -339,7 +340,7 @@ static void test_ldcache_cut_anywhere_is_safe(void **state)
 	cache_put_new(&cache);
 	for (size_t size = 0; size < cache.size; size++) {
 		struct taken taken = { .nr = 0 };
-		uint8_t *copy = malloc(size + 1);	/* an exact end, for ASan to watch */
+		uint8_t *copy = malloc(size + 1); /* an exact end, for ASan to watch */
 
 		memcpy(copy, cache.data, size);
 		bsl_ldcache_find(copy, size, "foo", EM_X86_64, take, &taken);

@@ -95,16 +95,15 @@ static void test_find_by_demangled_name(void **state)
 
 /* ---- kallsyms ---- */
 
-static const char kallsyms[] =
-	"0000000000000000 A fixed_percpu_data\n"
-	"ffffffff81000000 T _text\n"
-	"ffffffff81000000 T _stext\n"
-	"ffffffff81000040 t do_one\n"
-	"ffffffff81000080 d some_data\n"
-	"ffffffff81000100 W weak_one\n"
-	"ffffffffc0001000 t ext4_open\t[ext4]\n"
-	"ffffffffc0000000 t ext4_init\t[ext4]\n"
-	"ffffffffc0100000 t bpf_prog_6deef7357e7b4530_x\t[bpf]\n";
+static const char kallsyms[] = "0000000000000000 A fixed_percpu_data\n"
+			       "ffffffff81000000 T _text\n"
+			       "ffffffff81000000 T _stext\n"
+			       "ffffffff81000040 t do_one\n"
+			       "ffffffff81000080 d some_data\n"
+			       "ffffffff81000100 W weak_one\n"
+			       "ffffffffc0001000 t ext4_open\t[ext4]\n"
+			       "ffffffffc0000000 t ext4_init\t[ext4]\n"
+			       "ffffffffc0100000 t bpf_prog_6deef7357e7b4530_x\t[bpf]\n";
 
 static void assert_kernel_at(const struct bsl_kernel *kernel, uint64_t addr, const char *name,
 			     const char *module)
@@ -215,7 +214,7 @@ struct pclntab {
 	uint64_t nr_funcs, nr_files, text, names, cus, files, pcs, funcs;
 	char strings[32];	/* at 0x48 */
 	uint32_t functab[5];	/* at 0x68: entry, record; entry, record; end */
-	uint32_t records[2][2];	/* at 0x7c: entry, name */
+	uint32_t records[2][2]; /* at 0x7c: entry, name */
 };
 
 static void pclntab_image(struct image *image, uint64_t text_base)
@@ -242,9 +241,12 @@ static void pclntab_image(struct image *image, uint64_t text_base)
 	image_section_set(image, SECTION_EXTRA, ".gopclntab", SHT_PROGBITS, &table, sizeof(table));
 	image_section(image, SECTION_EXTRA)->sh_flags = SHF_ALLOC;
 	image_section(image, SECTION_EXTRA)->sh_addr = 0x700000;
-	*phdr = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R, .p_vaddr = 0x700000,
+	*phdr = (Elf64_Phdr){ .p_type = PT_LOAD,
+			      .p_flags = PF_R,
+			      .p_vaddr = 0x700000,
 			      .p_offset = image_section(image, SECTION_EXTRA)->sh_offset,
-			      .p_filesz = sizeof(table), .p_memsz = sizeof(table) };
+			      .p_filesz = sizeof(table),
+			      .p_memsz = sizeof(table) };
 	((Elf64_Ehdr *)image->data)->e_phnum = 3;
 	image_section(image, SECTION_SYMTAB)->sh_type = SHT_PROGBITS;
 }
@@ -295,8 +297,8 @@ static void test_go_text_base_from_moduledata(void **state)
 	(void)state;
 	pclntab_image(&image, 0);
 	module = (uint64_t *)(image.data + IMAGE_DATA + 8);
-	module[0] = 0x700000;		/* the table ... */
-	module[1] = 0x700000 + 0x48;	/* ... and its names vouch for each other */
+	module[0] = 0x700000;	     /* the table ... */
+	module[1] = 0x700000 + 0x48; /* ... and its names vouch for each other */
 	module[22] = IMAGE_BASE + 0x10;
 	module[23] = IMAGE_BASE + IMAGE_TEXT_SIZE;
 	assert_int_equal(bsl_elf_open_mem(image.data, image.size, &elf), 0);

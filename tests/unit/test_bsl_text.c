@@ -77,10 +77,10 @@ static void test_edit_distance(void **state)
 	(void)state;
 	assert_int_equal(bsl_edit_distance("", "", 3), 0);
 	assert_int_equal(bsl_edit_distance("strlen", "strlen", 3), 0);
-	assert_int_equal(bsl_edit_distance("strlen", "strlne", 3), 1);	/* a swap */
+	assert_int_equal(bsl_edit_distance("strlen", "strlne", 3), 1); /* a swap */
 	assert_int_equal(bsl_edit_distance("strlen", "strnlen", 3), 1);
 	assert_int_equal(bsl_edit_distance("kitten", "sitting", 3), 3);
-	assert_int_equal(bsl_edit_distance("kitten", "sitting", 2), 3);	/* beyond the limit */
+	assert_int_equal(bsl_edit_distance("kitten", "sitting", 2), 3); /* beyond the limit */
 	assert_int_equal(bsl_edit_distance("abc", "", 5), 3);
 	assert_int_equal(bsl_edit_distance("abcdef", "xyz", 4), 5);
 	memset(long_name, 'a', sizeof(long_name) - 1);

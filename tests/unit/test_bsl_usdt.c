@@ -19,10 +19,10 @@
 
 #include "test_bsl_image.h"
 
-__extension__ unsigned short bsl_test_with_semaphore_semaphore
-	__attribute__((unused)) __attribute__((section(".probes")));
-__extension__ unsigned short bsl_test_plain_semaphore
-	__attribute__((unused)) __attribute__((section(".probes")));
+__extension__ unsigned short bsl_test_with_semaphore_semaphore __attribute__((unused))
+__attribute__((section(".probes")));
+__extension__ unsigned short bsl_test_plain_semaphore __attribute__((unused))
+__attribute__((section(".probes")));
 
 static int probed_global = 7;
 
@@ -87,11 +87,11 @@ static void test_x86_64_operands(void **state)
 		{ "-2@%bp", "s16 rbp>>0" },
 		{ "1@%r10b", "u8 r10>>0" },
 		{ "1@%ah", "u8 rax>>8" },
-		{ "8@%ebx", "u32 rbx>>0" },		/* no more than the register has */
-		{ "%rsi", "u64 rsi>>0" },		/* as written before sizes were */
+		{ "8@%ebx", "u32 rbx>>0" }, /* no more than the register has */
+		{ "%rsi", "u64 rsi>>0" },   /* as written before sizes were */
 		{ "-4@$-1", "s32 -1" },
 		{ "4@$-1", "u32 4294967295" },
-		{ "8@$-1", "u64 -1" },			/* the same 64 bits */
+		{ "8@$-1", "u64 -1" }, /* the same 64 bits */
 		{ "-1@$255", "s8 -1" },
 		{ "8@$0xdeadbeef", "u64 3735928559" },
 		{ "8@(%rsp)", "u64 *(rsp + 0 * 1 + 0)" },
@@ -128,7 +128,7 @@ static void test_x86_64_operands(void **state)
 		{ "8@a+b(%rip)", "?not an operand of this machine" },
 		{ "8@-a(%rip)", "?not an operand of this machine" },
 		{ "8@)", "?not an operand of this machine" },
-		{ "8@x0", "u64 *(x0 + 0)" },		/* a symbol, on this machine */
+		{ "8@x0", "u64 *(x0 + 0)" }, /* a symbol, on this machine */
 	};
 
 	(void)state;
@@ -263,7 +263,7 @@ static void test_own_probes_are_found_with_their_semaphores(void **state)
 
 		assert_non_null(insn);
 #if defined(__x86_64__)
-		assert_int_equal(insn[0], 0x90);	/* the nop that the probe replaces */
+		assert_int_equal(insn[0], 0x90); /* the nop that the probe replaces */
 #elif defined(__aarch64__)
 		assert_memory_equal(insn, "\x1f\x20\x03\xd5", 4);
 #endif
@@ -326,7 +326,7 @@ static void test_addresses_follow_prelink_and_symbols_are_resolved(void **state)
 	struct note note;
 
 	(void)state;
-	note_set(&note, 0x9000, text, sizeof(text));	/* the section says 0x7000 */
+	note_set(&note, 0x9000, text, sizeof(text)); /* the section says 0x7000 */
 	assert_int_equal(image_probes(&image, &note, sizeof(note), &seen), 1);
 	assert_int_equal(probe->addr, IMAGE_BASE + 0x10);
 	assert_int_equal(probe->offset, IMAGE_TEXT + 0x10);
@@ -347,7 +347,7 @@ static void test_broken_notes_are_told(void **state)
 	struct note note;
 
 	(void)state;
-	note_set(&note, 0x7000, "prov\0name\0args", 14);	/* the last string does not end */
+	note_set(&note, 0x7000, "prov\0name\0args", 14); /* the last string does not end */
 	assert_int_equal(image_probes(&image, &note, sizeof(note), &seen), -EBADMSG);
 	note_set(&note, 0x7000, "p\0n\0", 5);
 	note.head.n_descsz = 20;

@@ -52,8 +52,12 @@ static struct execsnoop_event *make(const struct parts *parts, size_t *size)
 
 static void test_parts_are_found(void **state)
 {
-	const struct parts parts = { .file = "/s", .interpreter = "/i", .cwd = "b\0a", .cwd_len = 4,
-				     .args = "zero\0one\0\0last", .args_len = 15 };
+	const struct parts parts = { .file = "/s",
+				     .interpreter = "/i",
+				     .cwd = "b\0a",
+				     .cwd_len = 4,
+				     .args = "zero\0one\0\0last",
+				     .args_len = 15 };
 	char path[EXEC_PROGRAM_SIZE], line[EXEC_LINE_SIZE], cwd[EXEC_CWD_SIZE];
 	struct execsnoop_event *event;
 	struct exec_record record;
@@ -88,8 +92,10 @@ static void test_paths_are_named_as_the_kernel_does(void **state)
 		int dirfd;
 		const char *expected;
 	} cases[] = {
-		{ "prog", AT_FDCWD, "prog" },	 { "prog", 3, "/dev/fd/3/prog" },
-		{ "", 3, "/dev/fd/3" },		 { "/abs", 3, "/abs" },
+		{ "prog", AT_FDCWD, "prog" },
+		{ "prog", 3, "/dev/fd/3/prog" },
+		{ "", 3, "/dev/fd/3" },
+		{ "/abs", 3, "/abs" },
 	};
 	size_t i, size;
 

@@ -98,7 +98,8 @@ static void test_an_exception_ends_all_frames_up_to_its_handler(void **state)
 	enter(f, 3, 50, 60);
 	enter(f, 2, 10, 70);
 	assert_true(leave(f, 1, 10, 80));
-	assert_string_equal(f->log.text, "60 unwound 70;50 unwound 70;70 unwound 80;10 returned 80;");
+	assert_string_equal(f->log.text,
+			    "60 unwound 70;50 unwound 70;70 unwound 80;10 returned 80;");
 }
 
 static void test_filtered_frames_leave_gaps(void **state)
@@ -178,11 +179,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_returns_end_their_frames, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_an_exception_ends_all_frames_up_to_its_handler, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_an_exception_ends_all_frames_up_to_its_handler,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_filtered_frames_leave_gaps, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_a_return_without_its_call_ends_nothing_above, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_after_a_loss_frames_are_only_what_they_prove_to_be, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_a_frame_that_survives_a_loss_returns, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_return_without_its_call_ends_nothing_above,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_after_a_loss_frames_are_only_what_they_prove_to_be, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_frame_that_survives_a_loss_returns, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_threads_are_apart, set_up, tear_down),
 	};
 

@@ -113,8 +113,8 @@ static const char *print(struct flow_tree *tree, bool json, bool folded, char *t
 	ssize_t len;
 
 	assert_non_null(printer.output);
-	assert_int_equal(folded ? flow_print_folded(&printer, tree)
-				: flow_print_tree(&printer, tree), 0);
+	assert_int_equal(
+		folded ? flow_print_folded(&printer, tree) : flow_print_tree(&printer, tree), 0);
 	assert_int_equal(output_flush(printer.output), 0);
 	output_free(printer.output);
 	len = pread(fd, text, size - 1, 0);
@@ -158,9 +158,10 @@ static void test_json_has_the_callers(void **state)
 
 	(void)state;
 	print(sample(), true, false, text, sizeof(text));
-	assert_non_null(strstr(text, "{\"depth\":3,\"method\":\"a b\\n\",\"calls\":1,\"unwound\":1,"
-				     "\"unknown\":0,\"total_us\":3,\"self_us\":3,\"callers\":["
-				     "{\"class\":\"Main\",\"method\":\"main\"},{\"method\":\"slow\"}]}"));
+	assert_non_null(strstr(text,
+			       "{\"depth\":3,\"method\":\"a b\\n\",\"calls\":1,\"unwound\":1,"
+			       "\"unknown\":0,\"total_us\":3,\"self_us\":3,\"callers\":["
+			       "{\"class\":\"Main\",\"method\":\"main\"},{\"method\":\"slow\"}]}"));
 }
 
 int main(void)

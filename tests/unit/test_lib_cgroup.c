@@ -18,7 +18,11 @@
 static void test_ids_are_found_as_the_runtimes_write_them(void **state)
 {
 	static const char *const names[] = {
-		ID, "docker-" ID ".scope", "libpod-" ID ".scope", "cri-containerd-" ID ".scope", "crio-" ID ".scope",
+		ID,
+		"docker-" ID ".scope",
+		"libpod-" ID ".scope",
+		"cri-containerd-" ID ".scope",
+		"crio-" ID ".scope",
 		"kubepods-besteffort-pod1.slice:cri-containerd:" ID,
 	};
 	const char *id;
@@ -33,8 +37,16 @@ static void test_ids_are_found_as_the_runtimes_write_them(void **state)
 static void test_other_groups_are_no_containers(void **state)
 {
 	static const char *const names[] = {
-		"", "user.slice", "session-1.scope", "docker-0123.scope", ID "0", "docker-" ID ".mount", "x" ID,
-		"docker-" ID ".scopes", "-", ":",
+		"",
+		"user.slice",
+		"session-1.scope",
+		"docker-0123.scope",
+		ID "0",
+		"docker-" ID ".mount",
+		"x" ID,
+		"docker-" ID ".scopes",
+		"-",
+		":",
 	};
 	const char *id;
 
@@ -54,7 +66,8 @@ static void test_bad_prefixes_are_refused(void **state)
 	assert_int_equal(cgroup_find_container("012", path), -EINVAL);
 	assert_int_equal(cgroup_find_container("web-server", path), -EINVAL);
 	assert_int_equal(cgroup_find_container(ID "0", path), -EINVAL);
-	assert_int_equal(cgroup_find_container("fedcba9876543210fedcba98765432100123", path), -ENOENT);
+	assert_int_equal(cgroup_find_container("fedcba9876543210fedcba98765432100123", path),
+			 -ENOENT);
 }
 
 static void test_directories_outside_of_all_hierarchies_are_refused(void **state)

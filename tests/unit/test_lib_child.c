@@ -231,12 +231,11 @@ static void test_exec_from_a_thread_is_followed(void **state)
 		print_message("SKIPPED: needs root and /usr/bin/python3\n");
 		skip();
 	}
-	child = child_new(ARGV(
-		"/usr/bin/python3", "-c",
-		"import threading, os\n"
-		"run = lambda: os.execv('/bin/sleep', ['sleep', '1000'])\n"
-		"threading.Thread(target=run).start()\n"
-		"threading.Event().wait()"));
+	child = child_new(ARGV("/usr/bin/python3", "-c",
+			       "import threading, os\n"
+			       "run = lambda: os.execv('/bin/sleep', ['sleep', '1000'])\n"
+			       "threading.Thread(target=run).start()\n"
+			       "threading.Event().wait()"));
 	follow = follow_new(child_pid(child), 0);
 	if (!follow && (errno == ENOENT || errno == EOPNOTSUPP)) {
 		print_message("SKIPPED: no tracefs, or not the host's process ids\n");

@@ -48,10 +48,12 @@ static void test_addresses_get_the_name_asked_for(void **state)
 	struct seen seen;
 
 	(void)state;
-	assert_int_equal(PARSE(HEADER("\x81\x80", "\3") QUESTION
-			       RECORD("\5", "\2") "\xc0\x10"	/* CNAME, compressed */
-			       RECORD("\1", "\4") "\xc0\0\2\1"
-			       RECORD("\x1c", "\x10") "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", &seen), 2);
+	assert_int_equal(PARSE(HEADER("\x81\x80", "\3") QUESTION RECORD(
+				       "\5", "\2") "\xc0\x10" /* CNAME, compressed */
+			       RECORD("\1", "\4") "\xc0\0\2\1" RECORD(
+				       "\x1c", "\x10") "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1",
+			       &seen),
+			 2);
 	assert_string_equal(seen.text, "www.example=192.0.2.1 www.example=2001:db8::1 ");
 }
 
@@ -68,7 +70,8 @@ static void test_questions_and_failures_have_no_addresses(void **state)
 
 static void test_a_message_cut_anywhere_is_refused(void **state)
 {
-	static const char message[] = HEADER("\x81\x80", "\1") QUESTION RECORD("\1", "\4") "\xc0\0\2\1";
+	static const char message[] = HEADER("\x81\x80", "\1")
+		QUESTION RECORD("\1", "\4") "\xc0\0\2\1";
 	struct seen seen;
 	size_t len;
 
@@ -87,8 +90,12 @@ static void test_names_that_never_end_are_refused(void **state)
 	(void)state;
 	/* A pointer to itself, two to each other, a label type that doesn't exist. */
 	assert_int_equal(PARSE(HEADER("\x81\x80", "\1") "\xc0\x0c\0\1\0\1", &seen), -EINVAL);
-	assert_int_equal(PARSE(HEADER("\x81\x80", "\1") "\xc0\x0e\xc0\x0c\0\1\0\1", &seen), -EINVAL);
-	assert_int_equal(PARSE(HEADER("\x81\x80", "\1") "\x40" "a\0\0\1\0\1", &seen), -EINVAL);
+	assert_int_equal(PARSE(HEADER("\x81\x80", "\1") "\xc0\x0e\xc0\x0c\0\1\0\1", &seen),
+			 -EINVAL);
+	assert_int_equal(PARSE(HEADER("\x81\x80", "\1") "\x40"
+							"a\0\0\1\0\1",
+			       &seen),
+			 -EINVAL);
 }
 
 int main(void)

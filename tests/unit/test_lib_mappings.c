@@ -114,9 +114,12 @@ static void test_many_processes_are_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_program_that_has_ended_is_known, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_child_has_what_its_parent_had_mapped, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_process_that_did_nothing_yet_is_unknown, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_program_that_has_ended_is_known, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_child_has_what_its_parent_had_mapped, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_process_that_did_nothing_yet_is_unknown, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_many_processes_are_kept, setup, teardown),
 	};
 

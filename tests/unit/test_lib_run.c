@@ -341,15 +341,12 @@ static void test_a_command_that_outlives_the_run_is_terminated(void **state)
 
 static void test_a_signal_is_passed_on_to_the_command(void **state)
 {
-	struct tool tool = {
-		.options.command =
-			(char *[]){
-				"sh", "-c",
-				"trap 'echo caught >&2; exit' TERM; echo up;"
-				"while :; do sleep 0.05; done",
-				NULL },
-		.interval_ns = 10000 * MS
-	};
+	struct tool tool = { .options.command =
+				     (char *[]){ "sh", "-c",
+						 "trap 'echo caught >&2; exit' TERM; echo up;"
+						 "while :; do sleep 0.05; done",
+						 NULL },
+			     .interval_ns = 10000 * MS };
 	struct ended *ended;
 
 	(void)state;

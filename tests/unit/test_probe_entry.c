@@ -59,21 +59,34 @@ static void compile(struct fixture *f, const char *text, enum generate_frame fra
 {
 	struct probe_context *context = arena_alloc(f->arena, sizeof(*context));
 	struct generate_opts opts = {
-		.frame = frame, .uid = -1, .ring_fd = VM_RING_FD, .ctl_fd = VM_CTL_FD, .lost_fd = VM_LOST_FD,
-		.unreadable_fd = VM_UNREADABLE_FD, .scratch_fd = VM_SCRATCH_FD, .entry_fd = VM_ENTRY_FD,
-		.entry_missed_fd = VM_ENTRY_MISSED_FD, .follow_fd = -1, .cgroup_fd = -1, .probe = 3, .place = 77,
+		.frame = frame,
+		.uid = -1,
+		.ring_fd = VM_RING_FD,
+		.ctl_fd = VM_CTL_FD,
+		.lost_fd = VM_LOST_FD,
+		.unreadable_fd = VM_UNREADABLE_FD,
+		.scratch_fd = VM_SCRATCH_FD,
+		.entry_fd = VM_ENTRY_FD,
+		.entry_missed_fd = VM_ENTRY_MISSED_FD,
+		.follow_fd = -1,
+		.cgroup_fd = -1,
+		.probe = 3,
+		.place = 77,
 	};
 	struct checked *checked;
 	struct diag diag = {};
 	struct spec *spec;
 	int err = parse_spec(f->arena, text, &spec, &diag);
 
-	*context = (struct probe_context){.kind = SPEC_RETURN, .machine = EM_X86_64,
-					  .is_go = frame == GENERATE_FRAME_GO, .string_size = 80};
+	*context = (struct probe_context){ .kind = SPEC_RETURN,
+					   .machine = EM_X86_64,
+					   .is_go = frame == GENERATE_FRAME_GO,
+					   .string_size = 80 };
 	if (!err)
 		err = check_spec(spec, context, &checked, &diag);
 	if (!err)
-		err = record_layout(checked, &(struct record_opts){.string_size = 80}, &f->record);
+		err = record_layout(checked, &(struct record_opts){ .string_size = 80 },
+				    &f->record);
 	if (!err)
 		err = generate_program(&f->record, &opts, &f->leave, &diag);
 	opts.is_entry = true;
@@ -97,7 +110,7 @@ static void run(struct fixture *f, const struct code_program *program, struct re
 /* A function is entered with its return address at sp ... */
 static void enter(struct fixture *f, uint64_t sp, uint64_t arg1)
 {
-	run(f, &f->entry, &(struct regs){.sp = sp, .di = arg1});
+	run(f, &f->entry, &(struct regs){ .sp = sp, .di = arg1 });
 	assert_int_equal(f->vm.submitted, 0);
 }
 
@@ -106,7 +119,7 @@ static const char *leave(struct fixture *f, uint64_t sp, uint64_t retval)
 {
 	struct record_view view;
 
-	run(f, &f->leave, &(struct regs){.sp = sp + 8, .ax = retval, .di = 0xbad});
+	run(f, &f->leave, &(struct regs){ .sp = sp + 8, .ax = retval, .di = 0xbad });
 	if (!f->vm.submitted)
 		return NULL;
 	assert_int_equal(record_open(&f->record, f->vm.record, f->vm.record_size, &view), 0);
@@ -202,7 +215,8 @@ static void test_predicate_and_latency_take_what_was_kept(void **state)
 {
 	struct fixture *f = *state;
 
-	compile(f, "r:c:f(int n) (n > 5 && (int)retval < 0) \"%d %d %T %d\", n, retval, $latency, $latency",
+	compile(f,
+		"r:c:f(int n) (n > 5 && (int)retval < 0) \"%d %d %T %d\", n, retval, $latency, $latency",
 		GENERATE_FRAME_STACK);
 	f->vm.now = 1000;
 	enter(f, 0x7000, 6);
@@ -222,7 +236,8 @@ static void test_without_a_format_result_and_time_are_printed(void **state)
 
 	compile(f, "r:c:f(int a, char *name)", GENERATE_FRAME_STACK);
 	f->vm.now = 5000000000;
-	run(f, &f->entry, &(struct regs){.sp = 0x7000, .di = (uint64_t)-7, .si = (uint64_t)"x\ny"});
+	run(f, &f->entry,
+	    &(struct regs){ .sp = 0x7000, .di = (uint64_t)-7, .si = (uint64_t) "x\ny" });
 	f->vm.now = 8250000000;
 	assert_string_equal(leave(f, 0x7000, 255), "(a=-7, name=\"x\\ny\") = 0xff <3.250 s>");
 	assert_string_equal(leave(f, 0x7000, 255), "(a=?, name=\"?\") = 0xff <?>");
@@ -231,7 +246,7 @@ static void test_without_a_format_result_and_time_are_printed(void **state)
 static void test_context_or_nothing_can_be_the_frame(void **state)
 {
 	struct fixture *f = *state;
-	struct regs one = {.di = 1}, other = {.di = 2};
+	struct regs one = { .di = 1 }, other = { .di = 2 };
 
 	compile(f, "r:c:f \"%d\", arg1", GENERATE_FRAME_CONTEXT);
 	run(f, &f->entry, &one);
@@ -263,35 +278,45 @@ static void test_return_instructions_have_the_frame_of_the_entry(void **state)
 static void test_goroutines_are_followed_when_they_move(void **state)
 {
 	struct fixture *f = *state;
-	uint64_t g[4] = {0x10000, 0x20000}, other[4] = {0x10000, 0x20000};
+	uint64_t g[4] = { 0x10000, 0x20000 }, other[4] = { 0x10000, 0x20000 };
 
 	compile(f, "r:c:f \"%d = %d\", arg1, retval", GENERATE_FRAME_GO);
-	run(f, &f->entry, &(struct regs){.sp = 0x20000 - 0x80, .ax = 3, .r14 = (uint64_t)g});
-	run(f, &f->entry, &(struct regs){.sp = 0x20000 - 0x80, .ax = 4, .r14 = (uint64_t)other});
+	run(f, &f->entry, &(struct regs){ .sp = 0x20000 - 0x80, .ax = 3, .r14 = (uint64_t)g });
+	run(f, &f->entry, &(struct regs){ .sp = 0x20000 - 0x80, .ax = 4, .r14 = (uint64_t)other });
 	f->vm.pid_tgid++;
 	g[0] = 0x50000;
 	g[1] = 0x70000;
-	run(f, &f->leave, &(struct regs){.sp = 0x70000 - 0x80, .ax = 30, .r14 = (uint64_t)g});
+	run(f, &f->leave, &(struct regs){ .sp = 0x70000 - 0x80, .ax = 30, .r14 = (uint64_t)g });
 	assert_int_equal(*(uint64_t *)(f->vm.record + f->record.fields[0].offset), 3);
 	assert_int_equal(f->vm.entry_missed[3], 0);
 	/* No goroutine at all: nothing is kept, nothing found. */
-	run(f, &f->entry, &(struct regs){.sp = 0x20000, .ax = 3, .r14 = 8});
+	run(f, &f->entry, &(struct regs){ .sp = 0x20000, .ax = 3, .r14 = 8 });
 	assert_int_equal(count_kept(f), 1);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_recursive_calls_return_with_their_own_values, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_threads_on_the_same_addresses_are_told_apart, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_call_left_by_a_jump_does_not_poison_the_next, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_return_without_an_entry_is_marked_and_counted, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_map_that_is_busy_never_gives_values_of_another_call, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_predicate_and_latency_take_what_was_kept, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_without_a_format_result_and_time_are_printed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_context_or_nothing_can_be_the_frame, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_return_instructions_have_the_frame_of_the_entry, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_goroutines_are_followed_when_they_move, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_recursive_calls_return_with_their_own_values,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_threads_on_the_same_addresses_are_told_apart,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_call_left_by_a_jump_does_not_poison_the_next,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_return_without_an_entry_is_marked_and_counted,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_map_that_is_busy_never_gives_values_of_another_call, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_predicate_and_latency_take_what_was_kept,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_without_a_format_result_and_time_are_printed,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_context_or_nothing_can_be_the_frame, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(
+			test_return_instructions_have_the_frame_of_the_entry, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_goroutines_are_followed_when_they_move, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

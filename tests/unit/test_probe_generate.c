@@ -35,16 +35,18 @@ struct fixture {
 	struct record_text text;
 	struct regs regs;
 	struct vm vm;
-	bool is_binary;		/* as with -B */
+	bool is_binary; /* as with -B */
 };
 
-static void compile_measure(struct fixture *f, const char *text, const struct generate_opts *filters,
+static void compile_measure(struct fixture *f, const char *text,
+			    const struct generate_opts *filters,
 			    const struct record_opts *record_opts, enum aggregate aggregate,
 			    const char *measure)
 {
-	static const struct probe_context context = {
-		.kind = SPEC_ENTRY, .machine = EM_X86_64, .string_size = 80};
-	struct generate_opts opts = filters ? *filters : (struct generate_opts){.uid = -1};
+	static const struct probe_context context = { .kind = SPEC_ENTRY,
+						      .machine = EM_X86_64,
+						      .string_size = 80 };
+	struct generate_opts opts = filters ? *filters : (struct generate_opts){ .uid = -1 };
 	struct diag diag = {};
 	struct spec *spec;
 	int err;
@@ -90,7 +92,7 @@ static void compile_record(struct fixture *f, const char *text, const struct gen
 static void compile_with(struct fixture *f, const char *text, const struct generate_opts *filters,
 			 uint32_t string_size)
 {
-	compile_record(f, text, filters, &(struct record_opts){.string_size = string_size});
+	compile_record(f, text, filters, &(struct record_opts){ .string_size = string_size });
 }
 
 static void compile(struct fixture *f, const char *text)
@@ -160,6 +162,7 @@ typedef long long s64;
 #define SIGNATURE "(int a, unsigned int b, long c, unsigned long d, short e, unsigned char f) "
 
 /* The same text, compiled by us and by the C compiler. */
+/* clang-format off */
 #define EXPRESSIONS(X) \
 	X(a) X(b) X(c) X(d) X(e) X(f) X(-a) X(~b) X(!c) X(!!d) X(-e) X(~f) \
 	X(a + b) X(a + c) X(a - b) X(b - a) X(a * b) X(a * c) X(c * d) X(e * f) X(a + 1) X(b - 1) \
@@ -179,6 +182,7 @@ typedef long long s64;
 	X(((((a+1)*(b+2)+(c+3)*(d+4))*((e+5)*(f+6)+(a+7)*(b+8))+((c+9)*(d+10)+(e+11)*(f+12))*((a+13)*(b+14)+(c+15)*(d+16)))*((((e+17)*(f+18)+(a+19)*(b+20))*((c+21)*(d+22)+(e+23)*(f+24))+((a+25)*(b+26)+(c+27)*(d+28))*((e+29)*(f+30)+(a+31)*(b+32)))))) \
 	X((a > 0 && b > 1) || (c < 0 && (d || e)) || !f) X(a > 0 && (b > 10 || c > 10) && !(d & 1)) \
 	X(sizeof(int) + a) X(-1 < 0u) X(a < 0u) X((u8)200 + (u8)100 + f) X(~0ull >> 60) X(c > 0 ? d : (u64)e)
+/* clang-format on */
 
 struct sample {
 	int a;
@@ -190,8 +194,10 @@ struct sample {
 };
 
 #define NAME(expr) #expr,
-#define VALUE(expr) case __COUNTER__ - FIRST: return (u64)(expr);
-static const char *const expressions[] = {EXPRESSIONS(NAME)};
+#define VALUE(expr)               \
+	case __COUNTER__ - FIRST: \
+		return (u64)(expr);
+static const char *const expressions[] = { EXPRESSIONS(NAME) };
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-compare"
@@ -205,8 +211,8 @@ static const char *const expressions[] = {EXPRESSIONS(NAME)};
 #endif
 enum { FIRST = __COUNTER__ + 1 };
 /* Signed overflow is the expressions' own: the tests are compiled with -fwrapv in effect by this attribute. */
-__attribute__((no_sanitize("undefined"), optimize("wrapv")))
-static u64 value_by_compiler(int which, const struct sample *s)
+__attribute__((no_sanitize("undefined"), optimize("wrapv"))) static u64
+value_by_compiler(int which, const struct sample *s)
 {
 	int a = s->a;
 	unsigned int b = s->b;
@@ -225,35 +231,39 @@ static u64 value_by_compiler(int which, const struct sample *s)
 static void test_expressions_have_the_values_that_c_gives_them(void **state)
 {
 	static const struct sample samples[] = {
-		{0, 0, 0, 0, 0, 0},
-		{1, 2, 3, 4, 5, 6},
-		{-1, 0xffffffff, -1, -1ul, -1, 255},
-		{-5, 7, -9, 11, -13, 15},
-		{2147483647, 2147483648u, 9223372036854775807l, 9223372036854775808ul, 32767, 128},
-		{-2147483647, 1, -9223372036854775807l, 1, -32768, 1},
-		{123456789, 3987654321u, -1234567890123l, 9876543210987654321ul, -12345, 200},
+		{ 0, 0, 0, 0, 0, 0 },
+		{ 1, 2, 3, 4, 5, 6 },
+		{ -1, 0xffffffff, -1, -1ul, -1, 255 },
+		{ -5, 7, -9, 11, -13, 15 },
+		{ 2147483647, 2147483648u, 9223372036854775807l, 9223372036854775808ul, 32767,
+		  128 },
+		{ -2147483647, 1, -9223372036854775807l, 1, -32768, 1 },
+		{ 123456789, 3987654321u, -1234567890123l, 9876543210987654321ul, -12345, 200 },
 	};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++) {
 		char spec[2048];
 
-		snprintf(spec, sizeof(spec), "x:f" SIGNATURE "\"%%lld\", (long long)(%s)", expressions[i]);
+		snprintf(spec, sizeof(spec), "x:f" SIGNATURE "\"%%lld\", (long long)(%s)",
+			 expressions[i]);
 		compile(f, spec);
 		for (size_t n = 0; n < sizeof(samples) / sizeof(samples[0]); n++) {
 			const struct sample *s = &samples[n];
 			char expected[32];
 
 			/* Whatever is above an argument's width in its register is not its value. */
-			f->regs = (struct regs){
-				.di = 0xabcd000000000000 | (u32)s->a, .si = 0x1234567800000000 | s->b,
-				.dx = s->c, .cx = s->d, .r8 = 0x7777777777770000 | (u16)s->e,
-				.r9 = 0x6666666666666600 | s->f};
+			f->regs = (struct regs){ .di = 0xabcd000000000000 | (u32)s->a,
+						 .si = 0x1234567800000000 | s->b,
+						 .dx = s->c,
+						 .cx = s->d,
+						 .r8 = 0x7777777777770000 | (u16)s->e,
+						 .r9 = 0x6666666666666600 | s->f };
 			run(f);
 			snprintf(expected, sizeof(expected), "%lld", value_by_compiler((int)i, s));
 			if (strcmp(message(f), expected))
-				fail_msg("%s, sample %zu: %s, C says %s", expressions[i], n, f->text.text,
-					 expected);
+				fail_msg("%s, sample %zu: %s, C says %s", expressions[i], n,
+					 f->text.text, expected);
 		}
 		release(f);
 	}
@@ -262,14 +272,16 @@ static void test_expressions_have_the_values_that_c_gives_them(void **state)
 static void test_predicates_agree_with_c(void **state)
 {
 	struct fixture *f = *state;
-	const struct sample s = {-3, 4000000000u, -77, 99, -5, 250};
+	const struct sample s = { -3, 4000000000u, -77, 99, -5, 250 };
 
 	for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++) {
 		char spec[2048];
 
 		snprintf(spec, sizeof(spec), "x:f" SIGNATURE "(%s)", expressions[i]);
 		compile(f, spec);
-		f->regs = (struct regs){.di = (u64)s.a, .si = s.b, .dx = s.c, .cx = s.d, .r8 = s.e, .r9 = s.f};
+		f->regs = (struct regs){
+			.di = (u64)s.a, .si = s.b, .dx = s.c, .cx = s.d, .r8 = s.e, .r9 = s.f
+		};
 		run(f);
 		if (f->vm.submitted != !!value_by_compiler((int)i, &s))
 			fail_msg("predicate %s", expressions[i]);
@@ -296,7 +308,7 @@ static void test_expression_of_many_values_spills_and_is_right(void **state)
 
 	for (int i = depth - 1; i >= 0; i--)
 		expected = (pointed ^ (1000 + i)) - expected;
-	f->regs = (struct regs){.di = 1000, .si = (u64)&pointed, .dx = c};
+	f->regs = (struct regs){ .di = 1000, .si = (u64)&pointed, .dx = c };
 	run(f);
 	assert_int_equal(atol(message(f)), expected);
 }
@@ -305,7 +317,7 @@ static void test_balanced_tree_of_reads_spills_and_is_right(void **state)
 {
 	struct fixture *f = *state;
 	static const char leaf[] = "*(long *)(b + 8 * (a & 1))";
-	long pointed[2] = {5, 7}, expected = 7 << 6;
+	long pointed[2] = { 5, 7 }, expected = 7 << 6;
 	char spec[20000], *at = spec;
 
 	/* 64 leaves: an opening parenthesis for each subtree that begins at one, a closing one where it ends. */
@@ -321,7 +333,7 @@ static void test_balanced_tree_of_reads_spills_and_is_right(void **state)
 	at[-1] = '\0';
 	compile(f, spec);
 	assert_true(f->program.spills > 0);
-	f->regs = (struct regs){.di = 1, .si = (u64)pointed};
+	f->regs = (struct regs){ .di = 1, .si = (u64)pointed };
 	run(f);
 	assert_int_equal(atol(message(f)), expected);
 }
@@ -364,16 +376,16 @@ static void test_unreadable_value_is_marked_not_zero(void **state)
 	long good = 42;
 
 	compile(f, "x:f(long *p, long *q, char *s) \"%ld %ld %s|\", *p, *q, s");
-	f->regs = (struct regs){.di = 0, .si = (u64)&good, .dx = (u64)"text"};
+	f->regs = (struct regs){ .di = 0, .si = (u64)&good, .dx = (u64) "text" };
 	run(f);
 	assert_string_equal(message(f), "? 42 text|");
-	f->regs = (struct regs){.di = (u64)&good, .si = 16, .dx = 8};
+	f->regs = (struct regs){ .di = (u64)&good, .si = 16, .dx = 8 };
 	run(f);
 	assert_string_equal(message(f), "42 ? ?|");
 	/* The address of the first string is itself unreadable; the second one is there. */
 	release(f);
 	compile(f, "x:f \"%s %s|\", *(char **)arg1, arg2");
-	f->regs = (struct regs){.di = 16, .si = (u64)"text"};
+	f->regs = (struct regs){ .di = 16, .si = (u64) "text" };
 	run(f);
 	assert_string_equal(message(f), "? text|");
 }
@@ -383,10 +395,10 @@ static void test_division_by_zero_has_no_value(void **state)
 	struct fixture *f = *state;
 
 	compile(f, "x:f(int a, int b) \"%d %d\", a / b, a % b");
-	f->regs = (struct regs){.di = 7, .si = 0};
+	f->regs = (struct regs){ .di = 7, .si = 0 };
 	run(f);
 	assert_string_equal(message(f), "? ?");
-	f->regs = (struct regs){.di = (u64)-7, .si = 2};
+	f->regs = (struct regs){ .di = (u64)-7, .si = 2 };
 	run(f);
 	assert_string_equal(message(f), "-3 -1");
 }
@@ -396,7 +408,7 @@ static void test_predicate_that_cannot_be_read_is_counted(void **state)
 	struct fixture *f = *state;
 
 	compile(f, "x:f(int *p) (*p > 3)");
-	f->regs = (struct regs){.di = 8};
+	f->regs = (struct regs){ .di = 8 };
 	run(f);
 	assert_int_equal(f->vm.submitted, 0);
 	assert_int_equal(f->vm.unreadable[2], 1);
@@ -428,7 +440,7 @@ static void test_full_buffer_is_counted_for_the_probe(void **state)
 	assert_int_equal(f->vm.lost[2], 1);
 	release(f);
 	compile(f, "x:f \"%s\", arg1");
-	f->regs.di = (u64)"text";
+	f->regs.di = (u64) "text";
 	run(f);
 	assert_int_equal(f->vm.lost[2], 2);
 	/* The scratch slot was given back. */
@@ -440,7 +452,7 @@ static void test_scratch_slot_in_use_is_left_alone(void **state)
 	struct fixture *f = *state;
 
 	compile(f, "x:f \"%s\", arg1");
-	f->regs.di = (u64)"text";
+	f->regs.di = (u64) "text";
 	*(u64 *)f->vm.scratch[0] = 1;
 	run(f);
 	assert_string_equal(message(f), "text");
@@ -474,11 +486,11 @@ static void test_strings_are_as_long_as_they_are(void **state)
 	size_t empty;
 
 	compile(f, "x:f \"[%s] [%s] %d\", arg1, arg2, arg3");
-	f->regs = (struct regs){.di = (u64)"", .si = (u64)"", .dx = 5};
+	f->regs = (struct regs){ .di = (u64) "", .si = (u64) "", .dx = 5 };
 	run(f);
 	assert_string_equal(message(f), "[] [] 5");
 	empty = f->vm.record_size;
-	f->regs = (struct regs){.di = (u64)"one\r\n", .si = (u64)"two\\", .dx = (u64)-5};
+	f->regs = (struct regs){ .di = (u64) "one\r\n", .si = (u64) "two\\", .dx = (u64)-5 };
 	run(f);
 	assert_string_equal(message(f), "[one\\r\\n] [two\\\\] -5");
 	assert_int_equal(f->vm.record_size, empty + strlen("one\r\n") + strlen("two\\"));
@@ -489,13 +501,13 @@ static void test_string_that_just_fits_is_not_marked_as_cut(void **state)
 	struct fixture *f = *state;
 
 	compile_with(f, "x:f \"%s\", arg1", NULL, 5);
-	f->regs.di = (u64)"12345";
+	f->regs.di = (u64) "12345";
 	run(f);
 	assert_string_equal(message(f), "12345");
-	f->regs.di = (u64)"123456";
+	f->regs.di = (u64) "123456";
 	run(f);
 	assert_string_equal(message(f), "12345...");
-	f->regs.di = (u64)"123456789012345";
+	f->regs.di = (u64) "123456789012345";
 	run(f);
 	assert_string_equal(message(f), "12345...");
 }
@@ -505,19 +517,19 @@ static void test_counted_string_takes_two_arguments(void **state)
 	struct fixture *f = *state;
 
 	compile_with(f, "x:f \"%.*s|\", arg1, arg2", NULL, 6);
-	f->regs = (struct regs){.di = 3, .si = (u64)"abcdef"};
+	f->regs = (struct regs){ .di = 3, .si = (u64) "abcdef" };
 	run(f);
 	assert_string_equal(message(f), "abc|");
-	f->regs = (struct regs){.di = 3, .si = (u64)"a\0b"};
+	f->regs = (struct regs){ .di = 3, .si = (u64) "a\0b" };
 	run(f);
 	assert_string_equal(message(f), "a\\x00b|");
-	f->regs = (struct regs){.di = 100, .si = (u64)"abcdefghijklmnop"};
+	f->regs = (struct regs){ .di = 100, .si = (u64) "abcdefghijklmnop" };
 	run(f);
 	assert_string_equal(message(f), "abcdef...|");
-	f->regs = (struct regs){.di = (u32)-1, .si = (u64)"abc"};
+	f->regs = (struct regs){ .di = (u32)-1, .si = (u64) "abc" };
 	run(f);
 	assert_string_equal(message(f), "|");
-	f->regs = (struct regs){.di = 2, .si = 1};
+	f->regs = (struct regs){ .di = 2, .si = 1 };
 	run(f);
 	assert_string_equal(message(f), "?|");
 }
@@ -528,8 +540,9 @@ static void test_strcmp_is_exact(void **state)
 	static const struct {
 		const char *text;
 		int equal;
-	} cases[] = {{"redis-server", 1}, {"redis-serve", 0}, {"redis-server2", 0}, {"", 0},
-		     {"redis-servex", 0}, {"Redis-server", 0}};
+	} cases[] = { { "redis-server", 1 },  { "redis-serve", 0 },
+		      { "redis-server2", 0 }, { "", 0 },
+		      { "redis-servex", 0 },  { "Redis-server", 0 } };
 
 	compile(f, "x:f (STRCMP(\"redis-server\", arg1)) \"%s\", arg1");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -551,16 +564,19 @@ static void test_strcmp_with_literals_of_different_length(void **state)
 {
 	struct fixture *f = *state;
 
-	compile(f, "x:f (STRCMP(\"ab\", arg1) || STRCMP(\"a much longer literal than the first\", arg1)) "
-		   "\"%d\", STRCMP(\"an even longer literal than all of those in the predicate\", arg2)");
-	f->regs = (struct regs){.di = (u64)"a much longer literal than the first",
-				.si = (u64)"an even longer literal than all of those in the predicate"};
+	compile(f,
+		"x:f (STRCMP(\"ab\", arg1) || STRCMP(\"a much longer literal than the first\", arg1)) "
+		"\"%d\", STRCMP(\"an even longer literal than all of those in the predicate\", arg2)");
+	f->regs = (struct regs){
+		.di = (u64) "a much longer literal than the first",
+		.si = (u64) "an even longer literal than all of those in the predicate"
+	};
 	run(f);
 	assert_string_equal(message(f), "1");
-	f->regs.si = (u64)"an even longer literal than all of those in the predicatE";
+	f->regs.si = (u64) "an even longer literal than all of those in the predicatE";
 	run(f);
 	assert_string_equal(message(f), "0");
-	f->regs.di = (u64)"ab ";
+	f->regs.di = (u64) "ab ";
 	run(f);
 	assert_int_equal(f->vm.submitted, 0);
 }
@@ -574,8 +590,13 @@ static void test_binary_literals_compare_all_their_bytes(void **state)
 		size_t len;
 		bool equal;
 	} rows[] = {
-		{"l\0\0\xff", 4, true}, {"l\0\0\xff" "more", 8, true}, {"l\0\0\0", 4, false}, {"l\0\1\xff", 4, false},
-		{"m\0\0\xff", 4, false},
+		{ "l\0\0\xff", 4, true },
+		{ "l\0\0\xff"
+		  "more",
+		  8, true },
+		{ "l\0\0\0", 4, false },
+		{ "l\0\1\xff", 4, false },
+		{ "m\0\0\xff", 4, false },
 	};
 	struct fixture *f = *state;
 
@@ -593,7 +614,8 @@ static void test_binary_literals_compare_all_their_bytes(void **state)
 
 static void test_binary_literal_that_is_none_is_refused(void **state)
 {
-	static const char *const literals[] = {"text", "{}", "{1", "{1,}", "{256}", "{-129}", "{1} 2", "{1 2}", "", "{x}"};
+	static const char *const literals[] = { "text",	  "{}",	   "{1",    "{1,}", "{256}",
+						"{-129}", "{1} 2", "{1 2}", "",	    "{x}" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(literals) / sizeof(literals[0]); i++) {
@@ -614,12 +636,14 @@ static void test_formats_have_width_and_flags(void **state)
 {
 	struct fixture *f = *state;
 
-	compile(f, "x:f \"[%5d] [%-5d] [%05d] [%+d] [%x] [%#x] [%8s] [%-8s] [%.2s] [%c] %%\", arg1, arg1, "
-		   "arg1, arg1, arg1, arg1, arg2, arg2, arg2, arg3");
-	f->regs = (struct regs){.di = 42, .si = (u64)"text", .dx = 'Q'};
+	compile(f,
+		"x:f \"[%5d] [%-5d] [%05d] [%+d] [%x] [%#x] [%8s] [%-8s] [%.2s] [%c] %%\", arg1, arg1, "
+		"arg1, arg1, arg1, arg1, arg2, arg2, arg2, arg3");
+	f->regs = (struct regs){ .di = 42, .si = (u64) "text", .dx = 'Q' };
 	run(f);
-	assert_string_equal(message(f),
-			    "[   42] [42   ] [00042] [+42] [2a] [0x2a] [    text] [text    ] [te] [Q] %");
+	assert_string_equal(
+		message(f),
+		"[   42] [42   ] [00042] [+42] [2a] [0x2a] [    text] [text    ] [te] [Q] %");
 }
 
 static void test_untyped_argument_is_as_wide_as_its_format(void **state)
@@ -637,7 +661,7 @@ static void test_declared_type_is_printed_whole(void **state)
 	struct fixture *f = *state;
 
 	compile(f, "x:f(size_t n, long m) \"%d %d\", n, m");
-	f->regs = (struct regs){.di = 3000000000ull, .si = (u64)-3000000000ll};
+	f->regs = (struct regs){ .di = 3000000000ull, .si = (u64)-3000000000ll };
 	run(f);
 	assert_string_equal(message(f), "3000000000 -3000000000");
 }
@@ -657,25 +681,41 @@ static void test_filters_let_through_what_they_should(void **state)
 	struct fixture *f = *state;
 
 	f->vm.uid_gid = 7ull << 32 | 3000000000u;
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1}), 1);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tgids = (pid_t[]){4711}, .tgid_count = 1}), 1);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tgids = (pid_t[]){4712}, .tgid_count = 1}), 0);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tgids = (pid_t[]){1, 4711, 5}, .tgid_count = 3}), 1);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tgids = (pid_t[]){1, 2, 4711}, .tgid_count = 3}), 1);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tgids = (pid_t[]){1, 2, 3}, .tgid_count = 3}), 0);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tid = 4712}), 1);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .tid = 4711}), 0);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .not_tgid = 4711}), 0);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .not_tgid = 1}), 1);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = 3000000000u}), 1);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = 7}), 0);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = 0}), 0);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1 }), 1);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1,
+							    .tgids = (pid_t[]){ 4711 },
+							    .tgid_count = 1 }),
+			 1);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1,
+							    .tgids = (pid_t[]){ 4712 },
+							    .tgid_count = 1 }),
+			 0);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1,
+							    .tgids = (pid_t[]){ 1, 4711, 5 },
+							    .tgid_count = 3 }),
+			 1);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1,
+							    .tgids = (pid_t[]){ 1, 2, 4711 },
+							    .tgid_count = 3 }),
+			 1);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1,
+							    .tgids = (pid_t[]){ 1, 2, 3 },
+							    .tgid_count = 3 }),
+			 0);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1, .tid = 4712 }), 1);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1, .tid = 4711 }), 0);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1, .not_tgid = 4711 }), 0);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1, .not_tgid = 1 }), 1);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = 3000000000u }), 1);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = 7 }), 0);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = 0 }), 0);
 }
 
 /* Every part of every name, and what is none. */
 static void test_name_filter_finds_the_text_anywhere(void **state)
 {
-	static const char *const names[] = {"a", "redis-server", "kworker/u8:3-ev", "0123456789abcde", "aaaaaaaaaaaaaab"};
+	static const char *const names[] = { "a", "redis-server", "kworker/u8:3-ev",
+					     "0123456789abcde", "aaaaaaaaaaaaaab" };
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -687,15 +727,20 @@ static void test_name_filter_finds_the_text_anywhere(void **state)
 				char part[16] = "";
 
 				memcpy(part, names[i] + start, count);
-				assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .name = part}), 1);
+				assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1,
+										    .name = part }),
+						 1);
 				part[count - 1] ^= 0x80;
-				assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .name = part}), 0);
+				assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1,
+										    .name = part }),
+						 0);
 			}
 		}
 	}
 	f->vm.comm = "ab";
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .name = "abc"}), 0);
-	assert_int_equal(passes(f, &(struct generate_opts){.uid = -1, .name = "abcdefghijklmno"}), 0);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1, .name = "abc" }), 0);
+	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1, .name = "abcdefghijklmno" }),
+			 0);
 }
 
 static void test_builtins_have_their_values(void **state)
@@ -716,21 +761,22 @@ static void open_record(struct fixture *f, struct record_view *view)
 	assert_int_equal(record_open(&f->record, f->vm.record, f->vm.record_size, view), 0);
 }
 
-static const struct record_opts with_stacks = {
-	.string_size = 80, .stacks = {true, true}, .stack_depth = 4};
+static const struct record_opts with_stacks = { .string_size = 80,
+						.stacks = { true, true },
+						.stack_depth = 4 };
 
 static void test_stacks_follow_the_strings_as_long_as_they_are(void **state)
 {
 	struct fixture *f = *state;
-	uint64_t addrs[STACK_MAX_DEPTH + 1], sp[] = {0x66};
+	uint64_t addrs[STACK_MAX_DEPTH + 1], sp[] = { 0x66 };
 	struct record_view view;
 	struct stack stack;
 
 	compile_record(f, "p:a:f \"%s %d\", arg1, arg2", NULL, &with_stacks);
-	f->regs.di = (uint64_t)"text";
+	f->regs.di = (uint64_t) "text";
 	f->regs.sp = (uint64_t)sp;
-	memcpy(f->vm.stack[0], (uint64_t[]){0xa1, 0xa2, 0xa3, 0}, 32);
-	memcpy(f->vm.stack[1], (uint64_t[]){0x55, 0x77, 0}, 24);
+	memcpy(f->vm.stack[0], (uint64_t[]){ 0xa1, 0xa2, 0xa3, 0 }, 32);
+	memcpy(f->vm.stack[1], (uint64_t[]){ 0x55, 0x77, 0 }, 24);
 	run(f);
 	assert_string_equal(message(f), "text 0");
 	open_record(f, &view);
@@ -744,24 +790,24 @@ static void test_stacks_follow_the_strings_as_long_as_they_are(void **state)
 	assert_int_equal(record_stack(&view, RECORD_USER_STACK, addrs, &stack), 0);
 	assert_int_equal(stack.tgid, 4711);
 	assert_int_equal(stack.count, 3);
-	assert_memory_equal(addrs, ((uint64_t[]){0x55, 0x66, 0x77}), 24);
+	assert_memory_equal(addrs, ((uint64_t[]){ 0x55, 0x66, 0x77 }), 24);
 	assert_true(stack.first_is_exact);
 }
 
 static void test_caller_that_the_kernel_found_is_not_doubled(void **state)
 {
 	struct fixture *f = *state;
-	uint64_t addrs[STACK_MAX_DEPTH + 1], sp[] = {0x66};
+	uint64_t addrs[STACK_MAX_DEPTH + 1], sp[] = { 0x66 };
 	struct record_view view;
 	struct stack stack;
 
 	compile_record(f, "p:a:f", NULL, &with_stacks);
 	f->regs.sp = (uint64_t)sp;
-	memcpy(f->vm.stack[1], (uint64_t[]){0x55, 0x66, 0x77, 0x88, 0x99, 0}, 48);
+	memcpy(f->vm.stack[1], (uint64_t[]){ 0x55, 0x66, 0x77, 0x88, 0x99, 0 }, 48);
 	run(f);
 	open_record(f, &view);
 	assert_int_equal(record_stack(&view, RECORD_USER_STACK, addrs, &stack), 0);
-	assert_memory_equal(addrs, ((uint64_t[]){0x55, 0x66, 0x77, 0x88}), 32);
+	assert_memory_equal(addrs, ((uint64_t[]){ 0x55, 0x66, 0x77, 0x88 }), 32);
 	assert_int_equal(stack.count, 4);
 	assert_true(stack.is_cut);
 }
@@ -799,11 +845,11 @@ static const char *key_text(struct fixture *f, uint32_t i)
 
 static void test_hits_are_counted_by_their_values(void **state)
 {
-	static const char *const names[] = {"pear", "a", "pear", "pearl", "a"};
+	static const char *const names[] = { "pear", "a", "pear", "pearl", "a" };
 	struct fixture *f = *state;
 
-	compile_measure(f, "x:f \"%s %d\", arg1, arg2", NULL, &(struct record_opts){.string_size = 80},
-			AGGREGATE_COUNT, NULL);
+	compile_measure(f, "x:f \"%s %d\", arg1, arg2", NULL,
+			&(struct record_opts){ .string_size = 80 }, AGGREGATE_COUNT, NULL);
 	f->vm.max_keys = VM_MAX_KEYS;
 	for (int i = 0; i < 5; i++) {
 		f->regs.di = (uint64_t)names[i];
@@ -823,8 +869,8 @@ static void test_sums_have_their_counts(void **state)
 {
 	struct fixture *f = *state;
 
-	compile_measure(f, "x:f(int a)", NULL, &(struct record_opts){.string_size = 80}, AGGREGATE_SUM,
-			"a * 2");
+	compile_measure(f, "x:f(int a)", NULL, &(struct record_opts){ .string_size = 80 },
+			AGGREGATE_SUM, "a * 2");
 	f->vm.max_keys = VM_MAX_KEYS;
 	for (int i = 0; i < 3; i++) {
 		f->regs.di = (uint32_t)(i - 10);
@@ -840,7 +886,8 @@ static void test_powers_of_two_have_their_buckets(void **state)
 	struct fixture *f = *state;
 	uint64_t expected[AGGREGATE_BUCKETS] = {};
 
-	compile_measure(f, "x:f(long a)", NULL, &(struct record_opts){.string_size = 80}, AGGREGATE_HIST, "a");
+	compile_measure(f, "x:f(long a)", NULL, &(struct record_opts){ .string_size = 80 },
+			AGGREGATE_HIST, "a");
 	f->vm.max_keys = VM_MAX_KEYS;
 	for (int bit = 0; bit < 64; bit++) {
 		/* The first and the last number of a bucket; the highest is negative. */
@@ -860,7 +907,7 @@ static void test_key_that_has_no_room_is_counted(void **state)
 {
 	struct fixture *f = *state;
 
-	compile_measure(f, "x:f \"%d\", arg1", NULL, &(struct record_opts){.string_size = 80},
+	compile_measure(f, "x:f \"%d\", arg1", NULL, &(struct record_opts){ .string_size = 80 },
 			AGGREGATE_COUNT, NULL);
 	f->vm.max_keys = 2;
 	for (int i = 0; i < 9; i++) {
@@ -877,7 +924,8 @@ static void test_measure_that_cannot_be_read_is_not_added(void **state)
 {
 	struct fixture *f = *state;
 
-	compile_measure(f, "x:f", NULL, &(struct record_opts){.string_size = 80}, AGGREGATE_SUM, "*(int *)arg1");
+	compile_measure(f, "x:f", NULL, &(struct record_opts){ .string_size = 80 }, AGGREGATE_SUM,
+			"*(int *)arg1");
 	f->vm.max_keys = 2;
 	f->regs.di = 16;
 	run(f);
@@ -894,7 +942,7 @@ static void test_new_key_with_a_user_stack_is_announced_once(void **state)
 
 	compile_measure(f, "u:x:f", NULL, &with_stacks, AGGREGATE_COUNT, NULL);
 	f->vm.max_keys = VM_MAX_KEYS;
-	memcpy(f->vm.stack[1], (uint64_t[]){0x55, 0x66, 0x77, 0}, 32);
+	memcpy(f->vm.stack[1], (uint64_t[]){ 0x55, 0x66, 0x77, 0 }, 32);
 	run(f);
 	open_record(f, &view);
 	assert_int_equal(view.tgid, 4711);
@@ -903,7 +951,7 @@ static void test_new_key_with_a_user_stack_is_announced_once(void **state)
 	run(f);
 	assert_int_equal(f->vm.submitted, 0);
 	/* A shorter one leaves nothing of the longer one behind. */
-	memcpy(f->vm.stack[1], (uint64_t[]){0x55, 0}, 16);
+	memcpy(f->vm.stack[1], (uint64_t[]){ 0x55, 0 }, 16);
 	run(f);
 	run(f);
 	assert_int_equal(f->vm.key_count, 2);
@@ -919,7 +967,8 @@ static void test_any_bytes_are_taken_for_a_record_without_harm(void **state)
 	struct record_view view;
 	struct stack stack;
 
-	compile_record(f, "x:f \"%s %d %.*s %c\", arg1, arg2, arg3, arg4, arg5", NULL, &with_stacks);
+	compile_record(f, "x:f \"%s %d %.*s %c\", arg1, arg2, arg3, arg4, arg5", NULL,
+		       &with_stacks);
 	srand(1);
 	for (int round = 0; round < 20000; round++) {
 		size_t size = rand() % 300;

@@ -81,7 +81,7 @@ static void test_many_keys_stay_apart(void **state)
 	for (uint32_t round = 0; round < 2; round++)
 		for (uint32_t key = 0; key < 5000; key++)
 			totals_values(totals, &key, sizeof(key))[0] += key;
-	assert_int_equal(totals_changes(totals, by_first, &rows), 4999);	/* 0 came to nothing */
+	assert_int_equal(totals_changes(totals, by_first, &rows), 4999); /* 0 came to nothing */
 	for (uint32_t i = 0; i < 4999; i++) {
 		uint32_t key;
 
@@ -100,7 +100,7 @@ static void test_histogram_is_printed_as_bpftrace_prints_it(void **state)
 		"[1]                    0 |                                                    |\n"
 		"[2, 4)                 4 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n"
 		"[4, 8)                 1 |@@@@@@@@@@@@@                                       |\n";
-	uint64_t buckets[AGGREGATE_BUCKETS] = {[0] = 2, [3] = 4, [4] = 1};
+	uint64_t buckets[AGGREGATE_BUCKETS] = { [0] = 2, [3] = 4, [4] = 1 };
 	struct output_opts opts = {};
 	char text[1024] = "";
 	struct output *out;

@@ -18,7 +18,8 @@ struct record {
 	char data[4096];
 };
 
-static void add(struct record *record, uint8_t type, const char *text, size_t len, uint32_t true_len)
+static void add(struct record *record, uint8_t type, const char *text, size_t len,
+		uint32_t true_len)
 {
 	struct redis_item item = { .len = true_len, .kept = len, .type = type };
 	uint32_t at = record->event.data_len;
@@ -115,12 +116,15 @@ static void test_passwords_are_secret(void **state)
 	check_secrets(WORDS("auth", "user", "x"), "..s");
 	check_secrets(WORDS("AUTH", "a", "b", "c"), ".sss");
 	check_secrets(WORDS("HELLO", "3", "Auth", "user", "x", "SETNAME", "n"), "....s..");
-	check_secrets(WORDS("ACL", "SETUSER", "u", "on", ">x", "<x", "#ab", "!ab", "~*"), "....ssss.");
+	check_secrets(WORDS("ACL", "SETUSER", "u", "on", ">x", "<x", "#ab", "!ab", "~*"),
+		      "....ssss.");
 	check_secrets(WORDS("ACL", "LIST"), "..");
-	check_secrets(WORDS("CONFIG", "SET", "maxmemory", "1", "requirepass", "x", "primaryauth", "y"),
+	check_secrets(WORDS("CONFIG", "SET", "maxmemory", "1", "requirepass", "x", "primaryauth",
+			    "y"),
 		      ".....s.s");
 	check_secrets(WORDS("CONFIG", "GET", "requirepass"), "...");
-	check_secrets(WORDS("MIGRATE", "h", "1", "", "0", "9", "AUTH2", "u", "x", "KEYS", "auth", "k"),
+	check_secrets(WORDS("MIGRATE", "h", "1", "", "0", "9", "AUTH2", "u", "x", "KEYS", "auth",
+			    "k"),
 		      "........s...");
 	check_secrets(WORDS("SENTINEL", "SET", "m", "auth-pass", "x"), "....s");
 	check_secrets(WORDS("SET", "AUTH", "x"), "...");

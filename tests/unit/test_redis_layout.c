@@ -59,7 +59,8 @@ static void test_instructions(void **state)
 		struct redis_access access;
 
 		assert_int_equal(redis_layout_access(row->machine, row->code, sizeof(row->code),
-						     &access), 0);
+						     &access),
+				 0);
 		assert_int_equal(access.length, row->length);
 		assert_int_equal(access.is_load, row->what == 'l');
 		assert_int_equal(access.is_store, row->what == 's');
@@ -108,7 +109,8 @@ static void test_other_programs_are_no_servers(void **state)
 
 	(void)state;
 	assert_int_equal(bsl_elf_open("/proc/self/exe", &elf), 0);
-	assert_int_equal(redis_layout_decode(elf, NULL, &layout, &places, why, sizeof(why)), -ENOENT);
+	assert_int_equal(redis_layout_decode(elf, NULL, &layout, &places, why, sizeof(why)),
+			 -ENOENT);
 	assert_non_null(strstr(why, "no function call"));
 	bsl_elf_close(elf);
 }

@@ -35,8 +35,13 @@ static int see(void *ctx, const struct redis_row *row)
 
 static struct redis_event call(uint64_t sequence, uint64_t root, unsigned int depth)
 {
-	return (struct redis_event){ .kind = REDIS_COMMAND, .tid = 7, .pid = 7, .client = 0xc0,
-				     .sequence = sequence, .root = root, .depth = depth };
+	return (struct redis_event){ .kind = REDIS_COMMAND,
+				     .tid = 7,
+				     .pid = 7,
+				     .client = 0xc0,
+				     .sequence = sequence,
+				     .root = root,
+				     .depth = depth };
 }
 
 static void feed(struct redis_rows *rows, struct redis_event event, bool reexecutes)
@@ -147,7 +152,7 @@ static void test_percentiles(void **state)
 
 	(void)state;
 	assert_int_equal(redis_stat_percentile(&stat, 0.5), 5000);
-	stat.hist[8] = 98; /* 8 ns: [8, 9) */
+	stat.hist[8] = 98;			    /* 8 ns: [8, 9) */
 	stat.hist[(12 - 2) * REDIS_HIST_STEPS] = 2; /* [4096, 4608) */
 	assert_int_equal(redis_stat_percentile(&stat, 0.5), 9);
 	assert_int_equal(redis_stat_percentile(&stat, 0.99), 4608);
@@ -164,7 +169,9 @@ static void test_the_slowest_are_kept(void **state)
 	(void)state;
 	for (size_t i = 0; i < 6; i++) {
 		struct redis_event event = call(i, i, 0);
-		struct redis_row row = { .event = &event, .size = sizeof(event), .run_ns = times[i] };
+		struct redis_row row = { .event = &event,
+					 .size = sizeof(event),
+					 .run_ns = times[i] };
 
 		least = redis_slow_add(slow, &row);
 	}

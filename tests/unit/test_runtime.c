@@ -23,8 +23,9 @@
 #include "runtime/runtime_front.h"
 #include "runtime/runtime_private.h"
 
-#define SEMAPHORE(name) \
-	__extension__ unsigned short python_##name##_semaphore __attribute__((unused, section(".probes")))
+#define SEMAPHORE(name)                                        \
+	__extension__ unsigned short python_##name##_semaphore \
+		__attribute__((unused, section(".probes")))
 
 SEMAPHORE(function__entry);
 SEMAPHORE(line);
@@ -127,7 +128,8 @@ static void test_lines_semaphore_is_raised_where_nothing_runs(void **state)
 	assert_non_null(enabler);
 	assert_string_equal(enabler->probe, "Py_FrozenMain");
 	assert_true(enabler->ref_ctr_offset != 0);
-	assert_int_not_equal(enabler->ref_ctr_offset, find_place(image, RUNTIME_METHOD_ENTRY)->ref_ctr_offset);
+	assert_int_not_equal(enabler->ref_ctr_offset,
+			     find_place(image, RUNTIME_METHOD_ENTRY)->ref_ctr_offset);
 	runtime_images_free(images);
 }
 
@@ -156,7 +158,9 @@ static void test_a_process_has_the_runtimes_that_it_maps(void **state)
 	(void)state;
 	assert_int_equal(runtime_images_find(images, getpid(), uses), 1);
 	assert_ptr_equal(uses[0].image, image);
-	assert_true(find_place(image, RUNTIME_OBJECT)->addr + uses[0].bias - (uintptr_t)PyType_GenericAlloc <= 4);
+	assert_true(find_place(image, RUNTIME_OBJECT)->addr + uses[0].bias -
+			    (uintptr_t)PyType_GenericAlloc <=
+		    4);
 	assert_int_equal(runtime_images_find(images, 0x7ffffff0, uses), -ESRCH);
 	runtime_images_free(images);
 }
@@ -185,7 +189,8 @@ static void test_guard_is_the_branch_on_the_semaphore(void **state)
 	count = runtime_find_guards(elf, site.sema_addr, &site.addr, 1, &guard);
 	if (bsl_host_machine() == EM_X86_64 && count == 1) {
 		code = bsl_elf_data(elf, guard, 2);
-		assert_true((code[0] & 0xfe) == 0x74 || (code[0] == 0x0f && (code[1] & 0xfe) == 0x84));
+		assert_true((code[0] & 0xfe) == 0x74 ||
+			    (code[0] == 0x0f && (code[1] & 0xfe) == 0x84));
 	} else {
 		/* Built without optimization, the semaphore is loaded into a register. */
 		assert_true(count == 0 || count == -ENOTSUP);
@@ -206,8 +211,8 @@ static void test_tools_are_called_after_languages(void **state)
 /* Perl_dounwind of Debian 12's Perl 5.36: "if (PL_curstackinfo) go on elsewhere". */
 static void test_the_second_part_of_a_split_function_is_found(void **state)
 {
-	static const uint8_t x86[] = { 0x48, 0x83, 0xbf, 0xe0, 0x00, 0x00, 0x00, 0x00, 0x74, 0x06,
-				       0xe9, 0x31, 0x5b, 0xff, 0xff, 0x90, 0xc3 };
+	static const uint8_t x86[] = { 0x48, 0x83, 0xbf, 0xe0, 0x00, 0x00, 0x00, 0x00, 0x74,
+				       0x06, 0xe9, 0x31, 0x5b, 0xff, 0xff, 0x90, 0xc3 };
 	static const uint8_t arm64[] = { 0x02, 0x70, 0x40, 0xf9, 0x42, 0x00, 0x00, 0xb4,
 					 0x8e, 0xd9, 0xff, 0x17, 0xc0, 0x03, 0x5f, 0xd6 };
 	/* b to the ret after it: goes nowhere else. */
@@ -219,7 +224,8 @@ static void test_the_second_part_of_a_split_function_is_found(void **state)
 	assert_int_equal(runtime_follow_jump(EM_X86_64, x86, 0x16bd70, sizeof(x86)), 0x1618b0);
 	assert_int_equal(runtime_follow_jump(EM_AARCH64, arm64, 0x159850, sizeof(arm64)), 0x14fe90);
 	assert_int_equal(runtime_follow_jump(EM_AARCH64, within, 0x1000, sizeof(within)), 0x1000);
-	assert_int_equal(runtime_follow_jump(EM_AARCH64, far, 0x1000, sizeof(far)), 0x1000 + 0x7fffffc);
+	assert_int_equal(runtime_follow_jump(EM_AARCH64, far, 0x1000, sizeof(far)),
+			 0x1000 + 0x7fffffc);
 	/* The end of the code is the end, and other machines are left alone. */
 	for (size_t size = 0; size < 15; size++)
 		assert_int_equal(runtime_follow_jump(EM_X86_64, x86, 0x16bd70, size), 0x16bd70);

@@ -87,9 +87,9 @@ static int setup(void **state)
 	f->base = make_base();
 	f->module = btf__new_empty_split(f->base);
 	btf__add_struct(f->module, "mod_node", 8);
-	btf__add_field(f->module, "link", btf__find_by_name_kind(f->base, "node", BTF_KIND_STRUCT) + 1, 0, 0);
-	btf__add_func(f->module, "mod_visit", BTF_FUNC_STATIC,
-		      btf__add_func_proto(f->module, 0));
+	btf__add_field(f->module, "link",
+		       btf__find_by_name_kind(f->base, "node", BTF_KIND_STRUCT) + 1, 0, 0);
+	btf__add_func(f->module, "mod_visit", BTF_FUNC_STATIC, btf__add_func_proto(f->module, 0));
 	f->types = btf_types_new();
 	data = btf__raw_data(f->base, &size);
 	assert_int_equal(btf_types_parse(f->types, data, size), 0);
@@ -266,13 +266,21 @@ static void test_damaged_data_is_refused_or_harmless(void **state)
 /* ---- through check -------------------------------------------------------------------------- */
 
 /* is_tracing: at a fentry or fexit program, whose context has the parameters. */
-static const char *checked_at(struct fixture *f, const char *text, bool is_tracing, char *buf, size_t size)
+static const char *checked_at(struct fixture *f, const char *text, bool is_tracing, char *buf,
+			      size_t size)
 {
 	struct btf_function function;
 	struct context_param params[3];
-	struct probe_context context = {.machine = EM_X86_64, .is_kernel = true, .types = f->types,
-					.has_params = true, .params = params, .param_count = 3,
-					.has_slots = is_tracing, .keeps_params = is_tracing, .retval_slot = 24, .string_size = 80};
+	struct probe_context context = { .machine = EM_X86_64,
+					 .is_kernel = true,
+					 .types = f->types,
+					 .has_params = true,
+					 .params = params,
+					 .param_count = 3,
+					 .has_slots = is_tracing,
+					 .keeps_params = is_tracing,
+					 .retval_slot = 24,
+					 .string_size = 80 };
 	struct arena *arena = arena_new();
 	struct checked *checked;
 	struct diag diag = {};
@@ -280,21 +288,23 @@ static const char *checked_at(struct fixture *f, const char *text, bool is_traci
 
 	assert_int_equal(btf_types_function(f->types, "visit", &function), 0);
 	for (int i = 0; i < 3; i++)
-		params[i] = (struct context_param){function.params[i].name, function.params[i].type, 8 * i};
+		params[i] = (struct context_param){ function.params[i].name,
+						    function.params[i].type, 8 * i };
 	context.retval_type = function.retval;
 	assert_int_equal(parse_spec(arena, text, &spec, &diag), 0);
 	context.kind = spec->kind;
 	if (check_spec(spec, &context, &checked, &diag))
 		snprintf(buf, size, "%s", diag.text);
 	else if (checked->entry_count)
-		snprintf(buf, size, "%u kept: %s", checked->entry_count, checked->entry_values[0]->text);
+		snprintf(buf, size, "%u kept: %s", checked->entry_count,
+			 checked->entry_values[0]->text);
 	else
 		ast_print_expr(checked->fields[0].expr, false, buf, size);
 	arena_free(arena);
 	return buf;
 }
 
-#define assert_checked(text, is_tracing, wanted)                                                   \
+#define assert_checked(text, is_tracing, wanted) \
 	assert_string_equal(checked_at(*state, text, is_tracing, buf, sizeof(buf)), wanted)
 
 static void test_parameters_by_name_and_number(void **state)
@@ -305,7 +315,8 @@ static void test_parameters_by_name_and_number(void **state)
 	assert_checked("p::visit \"%d\", arg3", false, "arg3");
 	assert_checked("p::visit \"%d\", sizeof(struct node)", false, "56L");
 	assert_checked("p::visit \"%d\", BUSY", false, "7");
-	assert_checked("p::visit \"%d\", pod", false, "'pod' is not a parameter of visit (did you mean 'pid'?)");
+	assert_checked("p::visit \"%d\", pod", false,
+		       "'pod' is not a parameter of visit (did you mean 'pid'?)");
 	assert_checked("p::visit \"%d\", node->nam", false,
 		       "'nam' is not a field of struct node (did you mean 'name'?)");
 }
@@ -320,8 +331,10 @@ static void test_returns_have_kept_what_their_context_does_not_know(void **state
 	assert_checked("r::visit \"%d %d\", pid + pid, arg1", false, "2 kept: pid");
 	assert_checked("r::visit \"%d\", $latency", true, "1 kept: $latency");
 	assert_checked("r::visit (retval > 0) \"%d\", retval", false, "retval");
-	assert_checked("p::visit \"%d\", $latency", true, "'$latency' is known at a function's return only (r:)");
-	assert_checked("p::visit \"%d\", arg4", true, "'arg4' is not known: visit has 3 parameters");
+	assert_checked("p::visit \"%d\", $latency", true,
+		       "'$latency' is known at a function's return only (r:)");
+	assert_checked("p::visit \"%d\", arg4", true,
+		       "'arg4' is not known: visit has 3 parameters");
 }
 
 static void test_without_a_format_values_are_printed_by_type(void **state)
@@ -329,21 +342,27 @@ static void test_without_a_format_values_are_printed_by_type(void **state)
 	struct fixture *f = *state;
 	struct btf_function function;
 	struct context_param params[3];
-	struct probe_context context = {.machine = EM_X86_64, .is_kernel = true, .types = f->types,
-					.has_params = true, .params = params, .param_count = 3,
-					.retval_slot = -1, .string_size = 80};
+	struct probe_context context = { .machine = EM_X86_64,
+					 .is_kernel = true,
+					 .types = f->types,
+					 .has_params = true,
+					 .params = params,
+					 .param_count = 3,
+					 .retval_slot = -1,
+					 .string_size = 80 };
 	static const struct {
 		const char *spec, *format;
 	} rows[] = {
-		{"p::visit", "node=%x, why=\"%s\", pid=%d"},
-		{"r::visit", "(node=%x, why=\"%s\", pid=%d) = %d <%T>"},
-		{"r::visit()", "= %d <%T>"},
-		{"p::visit(int a, unsigned long b) (a > b)", "a=%d, b=%u"},
+		{ "p::visit", "node=%x, why=\"%s\", pid=%d" },
+		{ "r::visit", "(node=%x, why=\"%s\", pid=%d) = %d <%T>" },
+		{ "r::visit()", "= %d <%T>" },
+		{ "p::visit(int a, unsigned long b) (a > b)", "a=%d, b=%u" },
 	};
 
 	assert_int_equal(btf_types_function(f->types, "visit", &function), 0);
 	for (int i = 0; i < 3; i++)
-		params[i] = (struct context_param){function.params[i].name, function.params[i].type, -1};
+		params[i] = (struct context_param){ function.params[i].name,
+						    function.params[i].type, -1 };
 	context.retval_type = function.retval;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct arena *arena = arena_new();
@@ -363,18 +382,27 @@ static void test_without_a_format_values_are_printed_by_type(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_members_are_made_when_asked_for, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bit_fields_lie_in_values_of_their_type, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_anonymous_members_arrays_and_typedefs, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_tagged_pointers_point_to_user_memory, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_enumerators, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_functions_with_their_parameters, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_modules_go_on_where_the_kernel_ends, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_damaged_data_is_refused_or_harmless, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_parameters_by_name_and_number, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_returns_have_kept_what_their_context_does_not_know, setup,
+		cmocka_unit_test_setup_teardown(test_members_are_made_when_asked_for, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(test_without_a_format_values_are_printed_by_type, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bit_fields_lie_in_values_of_their_type, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_anonymous_members_arrays_and_typedefs, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_tagged_pointers_point_to_user_memory, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_enumerators, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_functions_with_their_parameters, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_modules_go_on_where_the_kernel_ends, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_damaged_data_is_refused_or_harmless, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_parameters_by_name_and_number, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(
+			test_returns_have_kept_what_their_context_does_not_know, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_without_a_format_values_are_printed_by_type,
+						setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,8 @@ int sample_global = 1;
 
 int sample_function(struct sample *sample, sample_point at, uint8_t small, ...);
 
-__attribute__((noipa)) int sample_function(struct sample *sample, sample_point at, uint8_t small, ...)
+__attribute__((noipa)) int sample_function(struct sample *sample, sample_point at, uint8_t small,
+					   ...)
 {
 	int local = at.x * small;
 
@@ -84,9 +85,11 @@ static int close_own(void **state)
 	return 0;
 }
 
-static const struct type *member(const char *name, uint32_t *offset, const struct type_member **found)
+static const struct type *member(const char *name, uint32_t *offset,
+				 const struct type_member **found)
 {
-	const struct type *sample = debuginfo_scope_type(scope, "struct sample", strlen("struct sample"));
+	const struct type *sample =
+		debuginfo_scope_type(scope, "struct sample", strlen("struct sample"));
 
 	*found = type_find_member(sample, name, strlen(name), offset);
 	assert_non_null(*found);
@@ -95,7 +98,8 @@ static const struct type *member(const char *name, uint32_t *offset, const struc
 
 static void test_function_and_its_parameters(void **state)
 {
-	static const char *const wanted[] = {"struct sample *sample", "sample_point at", "uint8_t small"};
+	static const char *const wanted[] = { "struct sample *sample", "sample_point at",
+					      "uint8_t small" };
 	char text[80];
 
 	(void)state;
@@ -104,7 +108,8 @@ static void test_function_and_its_parameters(void **state)
 		const struct debuginfo_variable *param = debuginfo_scope_param(scope, i);
 
 		assert_non_null(param);
-		type_declare(debuginfo_variable_type(param), debuginfo_variable_name(param), text, sizeof(text));
+		type_declare(debuginfo_variable_type(param), debuginfo_variable_name(param), text,
+			     sizeof(text));
 		assert_string_equal(text, wanted[i]);
 	}
 	assert_null(debuginfo_scope_param(scope, 3));
@@ -170,7 +175,8 @@ static void test_types_by_name(void **state)
 	assert_null(debuginfo_scope_type(scope, "struct sample_incomplete", 24));
 	assert_null(debuginfo_scope_type(scope, "struct ", 7));
 	/* Twice the same one. */
-	assert_ptr_equal(debuginfo_scope_type(scope, "struct sample", 13), debuginfo_scope_type(scope, "struct sample", 13));
+	assert_ptr_equal(debuginfo_scope_type(scope, "struct sample", 13),
+			 debuginfo_scope_type(scope, "struct sample", 13));
 }
 
 /* "" or the error of printing an expression at the function's entry. */
@@ -200,15 +206,27 @@ static void check(const char *expression, char *text, size_t size)
 static void test_expressions_with_the_names_of_the_program(void **state)
 {
 	static const char *const good[] = {
-		"sample->name", "*sample", "sample", "sample->points[1][2].y", "&sample->points[1]", "small",
-		"sample_global", "SAMPLE_OPEN == sample->state", "sizeof(struct sample)", "sizeof(*sample->next)",
-		"((struct sample *)arg1)->high", "(enum sample_state)3", "sample->next->next->bytes[2]", "arg1 + 1",
+		"sample->name",
+		"*sample",
+		"sample",
+		"sample->points[1][2].y",
+		"&sample->points[1]",
+		"small",
+		"sample_global",
+		"SAMPLE_OPEN == sample->state",
+		"sizeof(struct sample)",
+		"sizeof(*sample->next)",
+		"((struct sample *)arg1)->high",
+		"(enum sample_state)3",
+		"sample->next->next->bytes[2]",
+		"arg1 + 1",
 	};
 	static const char *const bad[][2] = {
-		{"sample->nam", "'nam' is not a field of struct sample (did you mean 'name'?)"},
-		{"sample.name", "sample is a pointer (did you mean 'sample->name'?)"},
-		{"sampel", "'sampel' is not a parameter of sample_function"},
-		{"sample->other->x", "struct sample_incomplete is not known: there is no type information to find its field 'x'"},
+		{ "sample->nam", "'nam' is not a field of struct sample (did you mean 'name'?)" },
+		{ "sample.name", "sample is a pointer (did you mean 'sample->name'?)" },
+		{ "sampel", "'sampel' is not a parameter of sample_function" },
+		{ "sample->other->x",
+		  "struct sample_incomplete is not known: there is no type information to find its field 'x'" },
 	};
 	char text[256];
 

@@ -17,23 +17,82 @@
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
 /* The compiler tells the size and sign. */
-#define T(...) {#__VA_ARGS__, sizeof(__VA_ARGS__), (__VA_ARGS__)-1 < (__VA_ARGS__)1}
+#define T(...)                                                                      \
+	{                                                                           \
+#__VA_ARGS__, sizeof(__VA_ARGS__), (__VA_ARGS__)-1 < (__VA_ARGS__)1 \
+	}
 
 static const struct {
 	const char *name;
 	size_t size;
 	bool is_signed;
 } basics[] = {
-	T(char), T(signed char), T(unsigned char), T(char unsigned), T(short), T(short int),
-	T(signed short), T(short signed int), T(unsigned short), T(int short unsigned), T(int),
-	T(signed), T(signed int), T(int signed), T(unsigned), T(unsigned int), T(int unsigned), T(long),
-	T(long int), T(int long signed), T(unsigned long), T(long unsigned int), T(unsigned long int),
-	T(long long), T(long long int), T(long int long), T(signed long long), T(unsigned long long),
-	T(long unsigned long), T(long long unsigned int), T(const int), T(int const), T(volatile long),
-	T(size_t), T(ssize_t), T(ptrdiff_t), T(uintptr_t), T(intptr_t), T(uint8_t), T(int8_t), T(uint16_t),
-	T(int16_t), T(uint32_t), T(int32_t), T(uint64_t), T(int64_t), T(uintmax_t), T(intmax_t), T(pid_t),
-	T(uid_t), T(gid_t), T(id_t), T(key_t), T(mode_t), T(dev_t), T(ino_t), T(off_t), T(loff_t),
-	T(time_t), T(clock_t), T(clockid_t), T(suseconds_t), T(wchar_t), T(blkcnt_t), T(ulong), T(uint),
+	T(char),
+	T(signed char),
+	T(unsigned char),
+	T(char unsigned),
+	T(short),
+	T(short int),
+	T(signed short),
+	T(short signed int),
+	T(unsigned short),
+	T(int short unsigned),
+	T(int),
+	T(signed),
+	T(signed int),
+	T(int signed),
+	T(unsigned),
+	T(unsigned int),
+	T(int unsigned),
+	T(long),
+	T(long int),
+	T(int long signed),
+	T(unsigned long),
+	T(long unsigned int),
+	T(unsigned long int),
+	T(long long),
+	T(long long int),
+	T(long int long),
+	T(signed long long),
+	T(unsigned long long),
+	T(long unsigned long),
+	T(long long unsigned int),
+	T(const int),
+	T(int const),
+	T(volatile long),
+	T(size_t),
+	T(ssize_t),
+	T(ptrdiff_t),
+	T(uintptr_t),
+	T(intptr_t),
+	T(uint8_t),
+	T(int8_t),
+	T(uint16_t),
+	T(int16_t),
+	T(uint32_t),
+	T(int32_t),
+	T(uint64_t),
+	T(int64_t),
+	T(uintmax_t),
+	T(intmax_t),
+	T(pid_t),
+	T(uid_t),
+	T(gid_t),
+	T(id_t),
+	T(key_t),
+	T(mode_t),
+	T(dev_t),
+	T(ino_t),
+	T(off_t),
+	T(loff_t),
+	T(time_t),
+	T(clock_t),
+	T(clockid_t),
+	T(suseconds_t),
+	T(wchar_t),
+	T(blkcnt_t),
+	T(ulong),
+	T(uint),
 	T(ushort),
 };
 
@@ -67,9 +126,27 @@ static void test_other_types(void **state)
 static void test_what_is_no_basic_type(void **state)
 {
 	static const char *const names[] = {
-		"", " ", "const", "foo", "int int", "short long", "long long long", "long long long long",
-		"unsigned signed", "unsigned void", "char int", "unsigned float", "long float", "u32 u32",
-		"unsigned u32", "u32 int", "struct x", "unsigned bool", "in", "intt", "long double int",
+		"",
+		" ",
+		"const",
+		"foo",
+		"int int",
+		"short long",
+		"long long long",
+		"long long long long",
+		"unsigned signed",
+		"unsigned void",
+		"char int",
+		"unsigned float",
+		"long float",
+		"u32 u32",
+		"unsigned u32",
+		"u32 int",
+		"struct x",
+		"unsigned bool",
+		"in",
+		"intt",
+		"long double int",
 	};
 
 	(void)state;
@@ -92,7 +169,7 @@ static void test_declarations(void **state)
 {
 	struct arena *arena = arena_new();
 	const struct type *character = type_char(), *pointer, *row, *matrix;
-	static const struct type function = {.kind = TYPE_FUNC};
+	static const struct type function = { .kind = TYPE_FUNC };
 	char buf[64];
 
 	(void)state;
@@ -107,10 +184,12 @@ static void test_declarations(void **state)
 	assert_int_equal(matrix->size, 24);
 	assert_string_equal(type_declare(type_array(arena, pointer, 4), "v", buf, sizeof(buf)),
 			    "char *v[4]");
-	assert_string_equal(type_declare(type_pointer(arena, row, SPACE_USER), "p", buf, sizeof(buf)),
+	assert_string_equal(type_declare(type_pointer(arena, row, SPACE_USER), "p", buf,
+					 sizeof(buf)),
 			    "int (*p)[3]");
 	assert_string_equal(type_declare(type_pointer(arena, &function, SPACE_USER), "f", buf,
-					 sizeof(buf)), "void (*f)()");
+					 sizeof(buf)),
+			    "void (*f)()");
 	assert_string_equal(type_declare(type_array(arena, character, 0), "x", buf, sizeof(buf)),
 			    "char x[]");
 	assert_string_equal(type_declare(pointer, "name", buf, 8), "char *n");
@@ -130,11 +209,11 @@ static void test_an_array_too_large_for_its_size_has_none(void **state)
 
 static void test_members_of_anonymous_structures(void **state)
 {
-	struct type inner = {.kind = TYPE_STRUCT, .name = "struct {}", .count = 1};
-	struct type outer = {.kind = TYPE_STRUCT, .name = "struct outer", .count = 2};
-	struct type_member inner_members[] = {{.name = "deep", .offset = 4}};
-	struct type_member outer_members[] = {{.name = "", .type = &inner, .offset = 8},
-					      {.name = "flat", .offset = 32}};
+	struct type inner = { .kind = TYPE_STRUCT, .name = "struct {}", .count = 1 };
+	struct type outer = { .kind = TYPE_STRUCT, .name = "struct outer", .count = 2 };
+	struct type_member inner_members[] = { { .name = "deep", .offset = 4 } };
+	struct type_member outer_members[] = { { .name = "", .type = &inner, .offset = 8 },
+					       { .name = "flat", .offset = 32 } };
 	uint32_t offset;
 
 	(void)state;
@@ -149,7 +228,7 @@ static void test_members_of_anonymous_structures(void **state)
 	assert_null(type_find_member(&outer, "", 0, &offset));
 	assert_null(type_find_member(type_char(), "x", 1, &offset));
 	/* Broken type information must not lead around in a circle. */
-	inner_members[0] = (struct type_member){.name = "", .type = &inner};
+	inner_members[0] = (struct type_member){ .name = "", .type = &inner };
 	assert_null(type_find_member(&outer, "deep", 4, &offset));
 }
 
@@ -170,7 +249,7 @@ static void test_kinds(void **state)
 
 static void test_arena_gives_zeroed_aligned_separate_blocks(void **state)
 {
-	static const size_t sizes[] = {0, 1, 7, 8, 100, 8191, 8192, 8193, 100000, 3};
+	static const size_t sizes[] = { 0, 1, 7, 8, 100, 8191, 8192, 8193, 100000, 3 };
 	struct arena *arena = arena_new();
 	char *blocks[ROWS(sizes)];
 

@@ -28,10 +28,12 @@ static int check_int_field(struct checker *c, struct field *field, const struct 
 	char text[CHECK_TEXT_SIZE];
 
 	if (e && e->type->kind == TYPE_ARRAY)
-		return diag_error(c->diag, arg->pos, type_is_string(e->type)
-				  ? "%s is text: print it with %%s, not %%%c"
-				  : "%s is an array: print its elements, not all of it with %%%c",
-				  check_text(arg, text, sizeof(text)), field->conv);
+		return diag_error(
+			c->diag, arg->pos,
+			type_is_string(e->type)
+				? "%s is text: print it with %%s, not %%%c"
+				: "%s is an array: print its elements, not all of it with %%%c",
+			check_text(arg, text, sizeof(text)), field->conv);
 	e = e ? check_value(c, arg) : NULL;
 	if (!e)
 		return -EINVAL;
@@ -51,8 +53,8 @@ static int check_symbol_field(struct checker *c, struct field *field, const stru
 	if (!e)
 		return -EINVAL;
 	if (!check_is_integer(e->type) && e->type->kind != TYPE_POINTER)
-		return diag_error(c->diag, arg->pos, "%%%c takes an address, but %s is of type %s", field->conv,
-				  check_text(arg, text, sizeof(text)), e->type->name);
+		return diag_error(c->diag, arg->pos, "%%%c takes an address, but %s is of type %s",
+				  field->conv, check_text(arg, text, sizeof(text)), e->type->name);
 	field->expr = check_cast_to(c, e, type_int(8, false));
 	return field->expr ? 0 : -ENOMEM;
 }
@@ -148,7 +150,7 @@ static int check_fields(struct checker *c, struct checked *checked)
 	if (err)
 		return err;
 	checked->fields = arena_alloc(c->arena, (format->field_count + RECORD_MAX_FIELDS) *
-						sizeof(*checked->fields));
+							sizeof(*checked->fields));
 	if (!checked->fields)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < format->field_count; i++) {
@@ -177,7 +179,8 @@ static int check_measure(struct checker *c, struct checked *checked)
 		diag_error(c->diag, written->pos, "%s is of type %s, not an integer",
 			   check_text(written, text, sizeof(text)), e->type->name);
 	else if (e)
-		checked->measure = check_cast_to(c, e, type_int(8, e->type->is_signed || e->type->is_unknown));
+		checked->measure =
+			check_cast_to(c, e, type_int(8, e->type->is_signed || e->type->is_unknown));
 	if (checked->measure) {
 		checked->measure_is_signed = checked->measure->type->is_signed;
 		return 0;
@@ -207,10 +210,10 @@ static int check_all(struct checker *c, struct checked *checked)
 int check_spec(const struct spec *spec, const struct probe_context *context,
 	       struct checked **checked, struct diag *diag)
 {
-	struct checker c = {.arena = spec->arena, .diag = diag, .spec = spec, .context = context};
+	struct checker c = { .arena = spec->arena, .diag = diag, .spec = spec, .context = context };
 	struct checked *result = c.checked = arena_alloc(spec->arena, sizeof(*result));
 
-	*diag = (struct diag){0};
+	*diag = (struct diag){ 0 };
 	*checked = NULL;
 	if (!result)
 		return -ENOMEM;

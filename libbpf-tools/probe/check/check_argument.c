@@ -22,25 +22,25 @@ struct part {
 struct parts {
 	struct part part[MAX_PARTS];
 	unsigned int count;
-	bool is_known;		/* all of them are here */
+	bool is_known; /* all of them are here */
 };
 
 /* How far the registers and the stack are used up. */
 struct passing {
 	int machine;
 	bool is_go, is_rust;
-	bool is_result;		/* not a parameter but what the function returns */
+	bool is_result; /* not a parameter but what the function returns */
 	unsigned int integers, floats;
-	uint32_t stack;		/* bytes of the caller's that are taken */
+	uint32_t stack; /* bytes of the caller's that are taken */
 };
 
 /* Where one parameter is. */
 struct argument {
 	enum { ARGUMENT_UNKNOWN, ARGUMENT_FLOAT, ARGUMENT_REGISTERS, ARGUMENT_STACK } where;
-	bool is_address;	/* of the value, which the caller keeps */
-	unsigned int first;	/* register */
+	bool is_address;    /* of the value, which the caller keeps */
+	unsigned int first; /* register */
 	uint32_t stack;
-	struct parts parts;	/* in registers: one each */
+	struct parts parts; /* in registers: one each */
 };
 
 static const struct {
@@ -49,10 +49,10 @@ static const struct {
 	int regs[16];
 	unsigned int count, floats;
 } registers[] = {
-	{EM_X86_64, false, {5, 4, 1, 2, 8, 9}, 6, 8},
-	{EM_AARCH64, false, {0, 1, 2, 3, 4, 5, 6, 7}, 8, 8},
-	{EM_X86_64, true, {0, 3, 2, 5, 4, 8, 9, 10, 11}, 9, 15},
-	{EM_AARCH64, true, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, 16, 16},
+	{ EM_X86_64, false, { 5, 4, 1, 2, 8, 9 }, 6, 8 },
+	{ EM_AARCH64, false, { 0, 1, 2, 3, 4, 5, 6, 7 }, 8, 8 },
+	{ EM_X86_64, true, { 0, 3, 2, 5, 4, 8, 9, 10, 11 }, 9, 15 },
+	{ EM_AARCH64, true, { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }, 16, 16 },
 };
 
 static size_t row_of(const struct passing *p)
@@ -62,7 +62,8 @@ static size_t row_of(const struct passing *p)
 
 /* ---- types ---------------------------------------------------------------------------------- */
 
-static void take_apart(const struct type *type, uint32_t offset, struct parts *parts, unsigned int depth)
+static void take_apart(const struct type *type, uint32_t offset, struct parts *parts,
+		       unsigned int depth)
 {
 	uint32_t count;
 	const struct type_member *members = type_members(type, &count);
@@ -71,7 +72,7 @@ static void take_apart(const struct type *type, uint32_t offset, struct parts *p
 		if (parts->count == MAX_PARTS || !type->size)
 			parts->is_known = false;
 		else
-			parts->part[parts->count++] = (struct part){type, offset};
+			parts->part[parts->count++] = (struct part){ type, offset };
 		return;
 	}
 	if (type->kind == TYPE_ARRAY) {
@@ -86,16 +87,17 @@ static void take_apart(const struct type *type, uint32_t offset, struct parts *p
 
 static struct parts parts_of(const struct type *type)
 {
-	struct parts parts = {.is_known = true};
+	struct parts parts = { .is_known = true };
 
 	take_apart(type, 0, &parts, 0);
 	return parts;
 }
 
 /* The words of a small structure: of each whether it has only floating-point values in it. */
-static void words_of(const struct parts *parts, uint32_t size, struct parts *words, bool *has_floats)
+static void words_of(const struct parts *parts, uint32_t size, struct parts *words,
+		     bool *has_floats)
 {
-	*words = (struct parts){.is_known = parts->is_known, .count = (size + 7) / 8};
+	*words = (struct parts){ .is_known = parts->is_known, .count = (size + 7) / 8 };
 	*has_floats = false;
 	for (unsigned int w = 0; w < words->count && w < MAX_PARTS; w++) {
 		bool is_float = true;
@@ -104,7 +106,7 @@ static void words_of(const struct parts *parts, uint32_t size, struct parts *wor
 			if (parts->part[i].offset / 8 == w)
 				is_float &= parts->part[i].type->kind == TYPE_FLOAT;
 		*has_floats |= is_float;
-		words->part[w] = (struct part){type_int(8, false), 8 * w};
+		words->part[w] = (struct part){ type_int(8, false), 8 * w };
 	}
 }
 
@@ -130,7 +132,7 @@ static bool is_by_reference(const Dwarf_Die *of)
 
 static struct argument on_stack(struct passing *p, uint32_t size)
 {
-	struct argument argument = {.where = ARGUMENT_STACK, .stack = p->stack};
+	struct argument argument = { .where = ARGUMENT_STACK, .stack = p->stack };
 
 	p->stack += (size + 7) & ~7u;
 	return argument;
@@ -138,7 +140,9 @@ static struct argument on_stack(struct passing *p, uint32_t size)
 
 static struct argument in_registers(struct passing *p, const struct parts *parts)
 {
-	struct argument argument = {.where = ARGUMENT_REGISTERS, .first = p->integers, .parts = *parts};
+	struct argument argument = { .where = ARGUMENT_REGISTERS,
+				     .first = p->integers,
+				     .parts = *parts };
 
 	p->integers += parts->count;
 	return argument;
@@ -151,7 +155,7 @@ static bool has_room(const struct passing *p, unsigned int count)
 
 static struct argument pass_word(struct passing *p, const struct type *type, bool is_address)
 {
-	struct parts one = {.part = {{type, 0}}, .count = 1};
+	struct parts one = { .part = { { type, 0 } }, .count = 1 };
 	struct argument argument = has_room(p, 1) ? in_registers(p, &one) : on_stack(p, 8);
 
 	argument.is_address = is_address;
@@ -160,15 +164,16 @@ static struct argument pass_word(struct passing *p, const struct type *type, boo
 
 static struct argument pass_struct(struct passing *p, const struct type *type)
 {
-	struct argument unknown = {.where = ARGUMENT_UNKNOWN};
+	struct argument unknown = { .where = ARGUMENT_UNKNOWN };
 	struct parts parts = parts_of(type), words;
 	bool has_floats;
 
 	if (!type->size || (type->size <= 16 && !parts.is_known))
 		return unknown;
 	if (type->size > 16)
-		return p->machine == EM_AARCH64 || p->is_rust ? pass_word(p, type_int(8, false), true)
-							      : on_stack(p, type->size);
+		return p->machine == EM_AARCH64 || p->is_rust
+			       ? pass_word(p, type_int(8, false), true)
+			       : on_stack(p, type->size);
 	/* Two scalars are two arguments, whatever their size. */
 	if (p->is_rust && parts.count == 2 && parts.part[0].type->kind != TYPE_FLOAT &&
 	    parts.part[1].type->kind != TYPE_FLOAT)
@@ -192,7 +197,7 @@ static struct argument pass_c(struct passing *p, const struct type *type, bool b
 	if (type->kind == TYPE_FLOAT && type->size <= 8) {
 		if (p->floats++ >= registers[row_of(p)].floats)
 			on_stack(p, 8);
-		return (struct argument){.where = ARGUMENT_FLOAT};
+		return (struct argument){ .where = ARGUMENT_FLOAT };
 	}
 	return type->kind == TYPE_STRUCT ? pass_struct(p, type) : (struct argument){};
 }
@@ -206,11 +211,11 @@ static struct argument pass_go(struct passing *p, const struct type *type)
 	for (unsigned int i = 0; i < parts.count; i++)
 		floats += parts.part[i].type->kind == TYPE_FLOAT;
 	if (!parts.is_known || !has_room(p, parts.count - floats))
-		return (struct argument){.where = ARGUMENT_UNKNOWN};
+		return (struct argument){ .where = ARGUMENT_UNKNOWN };
 	if (!floats)
 		return in_registers(p, &parts);
 	p->integers += parts.count - floats;
-	return (struct argument){.where = ARGUMENT_FLOAT};
+	return (struct argument){ .where = ARGUMENT_FLOAT };
 }
 
 /* A result that is too large for registers has its address passed first. */
@@ -227,7 +232,7 @@ static bool has_hidden_first(const struct passing *p, const struct debuginfo_sco
 static struct argument pass_result(struct passing *p, const struct type *type, bool by_reference)
 {
 	struct parts parts = parts_of(type), words;
-	struct argument argument = {.where = ARGUMENT_REGISTERS};
+	struct argument argument = { .where = ARGUMENT_REGISTERS };
 	bool has_floats;
 
 	if (p->is_go)
@@ -250,7 +255,8 @@ static struct argument pass_result(struct passing *p, const struct type *type, b
 
 /* ---- into expressions ----------------------------------------------------------------------- */
 
-static struct expr *register_word(struct checker *c, const struct passing *p, unsigned int index, int pos)
+static struct expr *register_word(struct checker *c, const struct passing *p, unsigned int index,
+				  int pos)
 {
 	/* C's results: rax, rdx; x0, x1. Go's are where its arguments are. */
 	bool is_c_result = p->is_result && !p->is_go && p->machine == EM_X86_64;
@@ -259,15 +265,17 @@ static struct expr *register_word(struct checker *c, const struct passing *p, un
 	return check_cast_to(c, check_register_value(c, reg, pos), type_int(8, false));
 }
 
-static struct expr *at_address(struct checker *c, struct expr *address, const struct type *type, int pos)
+static struct expr *at_address(struct checker *c, struct expr *address, const struct type *type,
+			       int pos)
 {
 	struct expr *pointer = check_cast_to(c, address, type_pointer(c->arena, type, SPACE_USER));
 
 	return pointer ? check_new_deref(c, pos, pointer, 0, type) : NULL;
 }
 
-static struct expr *stack_argument(struct checker *c, const struct passing *p, const struct argument *argument,
-				   const struct type *type, int pos)
+static struct expr *stack_argument(struct checker *c, const struct passing *p,
+				   const struct argument *argument, const struct type *type,
+				   int pos)
 {
 	const struct type *word = type_int(8, false);
 	/* x86_64: above the return address. */
@@ -284,7 +292,8 @@ static struct expr *stack_argument(struct checker *c, const struct passing *p, c
 }
 
 static struct expr *register_argument(struct checker *c, const struct passing *p,
-				      const struct argument *argument, const struct type *type, int pos)
+				      const struct argument *argument, const struct type *type,
+				      int pos)
 {
 	struct expr *pieces = NULL, **end = &pieces, *value;
 
@@ -292,7 +301,8 @@ static struct expr *register_argument(struct checker *c, const struct passing *p
 		value = register_word(c, p, argument->first, pos);
 		if (!value)
 			return NULL;
-		return argument->is_address ? at_address(c, value, type, pos) : check_cast_to(c, value, type);
+		return argument->is_address ? at_address(c, value, type, pos)
+					    : check_cast_to(c, value, type);
 	}
 	for (unsigned int i = 0; i < argument->parts.count; i++) {
 		const struct part *part = &argument->parts.part[i];
@@ -326,16 +336,22 @@ struct expr *check_argument(struct checker *c, const struct debuginfo_variable *
 	struct argument argument = {};
 
 	p.integers = has_hidden_first(&p, scope);
-	for (const struct debuginfo_variable *v = scope->params; v && v->index <= variable->index; v = v->next) {
-		argument = p.is_go ? pass_go(&p, v->type) : pass_c(&p, v->type, is_by_reference(&v->die));
+	for (const struct debuginfo_variable *v = scope->params; v && v->index <= variable->index;
+	     v = v->next) {
+		argument = p.is_go ? pass_go(&p, v->type)
+				   : pass_c(&p, v->type, is_by_reference(&v->die));
 		if (argument.where == ARGUMENT_UNKNOWN)
-			return check_fail(c, pos, "'%s' can't be read: where a caller puts %s, of type %s, is not known",
-					  variable->name, v->name, v->type->name);
+			return check_fail(
+				c, pos,
+				"'%s' can't be read: where a caller puts %s, of type %s, is not known",
+				variable->name, v->name, v->type->name);
 	}
 	switch (argument.where) {
 	case ARGUMENT_FLOAT:
-		return check_fail(c, pos, "'%s' can't be read: it is in a register that probes don't see (floating point, vectors)",
-				  variable->name);
+		return check_fail(
+			c, pos,
+			"'%s' can't be read: it is in a register that probes don't see (floating point, vectors)",
+			variable->name);
 	case ARGUMENT_STACK:
 		return stack_argument(c, &p, &argument, variable->type, pos);
 	default:
@@ -347,10 +363,13 @@ struct expr *check_result(struct checker *c, const char *name, int pos)
 {
 	const struct debuginfo_scope *scope = c->context->scope;
 	struct passing p = passing_of(c, true);
-	struct argument argument = pass_result(&p, scope->retval, is_by_reference(&scope->function));
+	struct argument argument =
+		pass_result(&p, scope->retval, is_by_reference(&scope->function));
 
 	if (argument.where == ARGUMENT_REGISTERS)
 		return register_argument(c, &p, &argument, scope->retval, pos);
-	return check_fail(c, pos, "'%s' can't be read: where a %s is returned is not known, or not seen by probes", name,
-			  scope->retval->name);
+	return check_fail(
+		c, pos,
+		"'%s' can't be read: where a %s is returned is not known, or not seen by probes",
+		name, scope->retval->name);
 }

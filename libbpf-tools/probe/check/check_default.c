@@ -64,7 +64,9 @@ static int draft_value(struct draft *draft, const char *name, const struct type 
 		return -ENOMEM;
 	draft_text(draft, quote);
 	*field = (struct field){
-		.kind = conv == 's' ? FIELD_STR : conv == 'O' ? FIELD_OBJECT : FIELD_INT,
+		.kind = conv == 's'   ? FIELD_STR
+			: conv == 'O' ? FIELD_OBJECT
+				      : FIELD_INT,
 		.fmt_start = format->len,
 		.fmt_end = format->len + 2,
 		.conv = conv,
@@ -74,9 +76,9 @@ static int draft_value(struct draft *draft, const char *name, const struct type 
 		.width = -1,
 		.precision = -1,
 	};
-	draft_text(draft, (const char[]){'%', conv, '\0'});
+	draft_text(draft, (const char[]){ '%', conv, '\0' });
 	draft_text(draft, quote);
-	*arg = (struct expr){.kind = EXPR_NAME, .text = name, .len = strlen(name)};
+	*arg = (struct expr){ .kind = EXPR_NAME, .text = name, .len = strlen(name) };
 	draft->spec->args[draft->spec->arg_count++] = arg;
 	return 0;
 }
@@ -111,7 +113,7 @@ static void draft_missing(struct draft *draft, const char *name, const char *why
 static bool is_readable(struct draft *draft, const char *name, struct diag *why)
 {
 	struct checker *c = draft->c;
-	const struct expr e = {.kind = EXPR_NAME, .text = name, .len = strlen(name)};
+	const struct expr e = { .kind = EXPR_NAME, .text = name, .len = strlen(name) };
 	struct diag *diag = c->diag;
 
 	*why = (struct diag){};
@@ -123,7 +125,8 @@ static bool is_readable(struct draft *draft, const char *name, struct diag *why)
 	return !why->text[0];
 }
 
-static int draft_param(struct draft *draft, unsigned int i, const char *name, const struct type *type)
+static int draft_param(struct draft *draft, unsigned int i, const char *name,
+		       const struct type *type)
 {
 	char conv = conversion_of(type), number[16];
 	struct diag why;
@@ -137,7 +140,8 @@ static int draft_param(struct draft *draft, unsigned int i, const char *name, co
 		draft_missing(draft, name, why.text);
 		return 0;
 	}
-	if (!conv && draft->c->context->scope && (type->kind == TYPE_FLOAT || type->kind == TYPE_ARRAY))
+	if (!conv && draft->c->context->scope &&
+	    (type->kind == TYPE_FLOAT || type->kind == TYPE_ARRAY))
 		conv = type_is_string(type) ? 's' : 'O';
 	if (!conv || !draft_fits(draft, name))
 		return 0;
@@ -178,7 +182,8 @@ static int draft_params(struct draft *draft)
 	for (unsigned int i = 0; i < context->param_count && !err; i++) {
 		const struct context_param *param = &context->params[i];
 
-		if (!context->scope && (param->type->kind == TYPE_STRUCT || param->type->kind == TYPE_FLOAT))
+		if (!context->scope &&
+		    (param->type->kind == TYPE_STRUCT || param->type->kind == TYPE_FLOAT))
 			break;
 		err = draft_param(draft, i, param->name, param->type);
 	}
@@ -220,14 +225,15 @@ static int draft_return(struct draft *draft)
 
 int check_default_format(struct checker *c)
 {
-	struct draft draft = {.c = c, .spec = arena_alloc(c->arena, sizeof(struct spec))};
+	struct draft draft = { .c = c, .spec = arena_alloc(c->arena, sizeof(struct spec)) };
 	int err = 0;
 
 	if (!draft.spec)
 		return -ENOMEM;
 	*draft.spec = *c->spec;
 	draft.spec->format = (struct spec_format){
-		.fields = arena_alloc(c->arena, (MAX_FIELDS + 1) * sizeof(struct field))};
+		.fields = arena_alloc(c->arena, (MAX_FIELDS + 1) * sizeof(struct field))
+	};
 	draft.spec->args = arena_alloc(c->arena, MAX_FIELDS * sizeof(struct expr *));
 	if (!draft.spec->format.fields || !draft.spec->args)
 		return -ENOMEM;

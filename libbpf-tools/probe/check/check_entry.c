@@ -19,7 +19,8 @@ static int new_value(struct checker *c, struct expr *value, int pos)
 	struct checked *checked = c->checked;
 
 	if (checked->entry_count == CHECK_MAX_ENTRY_VALUES)
-		return diag_error(c->diag, pos, "at most %d values of the entry can be kept for the return",
+		return diag_error(c->diag, pos,
+				  "at most %d values of the entry can be kept for the return",
 				  CHECK_MAX_ENTRY_VALUES);
 	checked->entry_values[checked->entry_count] = value;
 	return (int)checked->entry_count++;
@@ -65,7 +66,9 @@ static struct expr *keep_scalar(struct checker *c, const char *name, struct expr
 
 	if (number < 0)
 		return NULL;
-	*var = (struct var){.name = name, .where = VAR_ENTRY, .type = value->type, .offset = 8 * number};
+	*var = (struct var){
+		.name = name, .where = VAR_ENTRY, .type = value->type, .offset = 8 * number
+	};
 	return var_expr(c, var, value->pos);
 }
 
@@ -101,7 +104,7 @@ struct expr *check_keep(struct checker *c, const char *name, struct expr *value)
 	value = kept ? keep_shape(c, name, value) : NULL;
 	if (!value)
 		return NULL;
-	*kept = (struct check_kept){c->kept, name, value};
+	*kept = (struct check_kept){ c->kept, name, value };
 	c->kept = kept;
 	return value;
 }

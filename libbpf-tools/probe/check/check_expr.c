@@ -9,10 +9,10 @@
 #include "probe/check/fold.h"
 
 static const char *const op_text[] = {
-	[OP_ADD] = "+", [OP_SUB] = "-", [OP_MUL] = "*", [OP_DIV] = "/", [OP_MOD] = "%",
-	[OP_AND] = "&", [OP_OR] = "|", [OP_XOR] = "^", [OP_SHL] = "<<", [OP_SHR] = ">>",
-	[OP_EQ] = "==", [OP_NE] = "!=", [OP_LT] = "<", [OP_LE] = "<=", [OP_GT] = ">", [OP_GE] = ">=",
-	[OP_NEG] = "-", [OP_NOT] = "!", [OP_COMPL] = "~",
+	[OP_ADD] = "+", [OP_SUB] = "-", [OP_MUL] = "*", [OP_DIV] = "/",	  [OP_MOD] = "%",
+	[OP_AND] = "&", [OP_OR] = "|",	[OP_XOR] = "^", [OP_SHL] = "<<",  [OP_SHR] = ">>",
+	[OP_EQ] = "==", [OP_NE] = "!=", [OP_LT] = "<",	[OP_LE] = "<=",	  [OP_GT] = ">",
+	[OP_GE] = ">=", [OP_NEG] = "-", [OP_NOT] = "!", [OP_COMPL] = "~",
 };
 
 const char *check_text(const struct expr *e, char *buf, size_t size)
@@ -39,11 +39,14 @@ static struct expr *decay(struct checker *c, const struct expr *written, struct 
 	if (is_comm(e))
 		return check_fail(c, written->pos,
 				  "%s is text, not a number: print it with %%s or compare it with "
-				  "STRCMP(\"text\", %s)", text, text);
+				  "STRCMP(\"text\", %s)",
+				  text, text);
 	if (e->type->is_data_loc)
-		return check_fail(c, written->pos,
-				  "%s is of varying length: it can be printed with %%s and compared "
-				  "with STRCMP only", text);
+		return check_fail(
+			c, written->pos,
+			"%s is of varying length: it can be printed with %%s and compared "
+			"with STRCMP only",
+			text);
 	return check_cast_to(c, e->a, type_pointer(c->arena, e->type->target, e->a->type->space));
 }
 
@@ -59,9 +62,10 @@ static struct expr *to_scalar(struct checker *c, const struct expr *written, str
 	case TYPE_ARRAY:
 		return decay(c, written, e);
 	case TYPE_FLOAT:
-		return check_fail(c, written->pos,
-				  "%s is of type %s: floating-point values can't be computed with, only printed with %%O", text,
-				  e->type->name);
+		return check_fail(
+			c, written->pos,
+			"%s is of type %s: floating-point values can't be computed with, only printed with %%O",
+			text, e->type->name);
 	case TYPE_STRUCT:
 		return check_fail(c, written->pos, "%s is a whole %s: take one of its fields", text,
 				  e->type->name);
@@ -81,9 +85,10 @@ struct expr *check_value(struct checker *c, const struct expr *written)
 	char text[CHECK_TEXT_SIZE];
 
 	if (e && e->type->kind == TYPE_POINTER && e->type->space == SPACE_CTX)
-		return check_fail(c, written->pos,
-				  "%s is a place in the event's record, not a value: take a field of args",
-				  check_text(written, text, sizeof(text)));
+		return check_fail(
+			c, written->pos,
+			"%s is a place in the event's record, not a value: take a field of args",
+			check_text(written, text, sizeof(text)));
 	return e;
 }
 
@@ -94,8 +99,8 @@ static struct expr *check_integer(struct checker *c, const struct expr *written,
 	char text[CHECK_TEXT_SIZE];
 
 	if (e && !check_is_integer(e->type))
-		return check_fail(c, written->pos, "%s needs an integer, but %s is of type %s", what,
-				  check_text(written, text, sizeof(text)), e->type->name);
+		return check_fail(c, written->pos, "%s needs an integer, but %s is of type %s",
+				  what, check_text(written, text, sizeof(text)), e->type->name);
 	return e;
 }
 
@@ -109,9 +114,10 @@ static struct expr *check_pointer(struct checker *c, struct expr *e, const struc
 		return e;
 	check_text(written, text, sizeof(text));
 	if (e->type->is_unknown)
-		return check_fail(c, written->pos,
-				  "%s has no type: to use it with %s cast it to a pointer, as in (int *)%s",
-				  text, what, text);
+		return check_fail(
+			c, written->pos,
+			"%s has no type: to use it with %s cast it to a pointer, as in (int *)%s",
+			text, what, text);
 	return check_fail(c, written->pos, "%s is of type %s, not a pointer, which %s needs", text,
 			  e->type->name, what);
 }
@@ -124,7 +130,8 @@ static bool element_size(struct checker *c, int pos, const struct type *pointer,
 	*size = target->kind == TYPE_VOID ? 1 : target->size;
 	if (*size)
 		return true;
-	diag_error(c->diag, pos, "%s is not known: there is no type information that tells its size",
+	diag_error(c->diag, pos,
+		   "%s is not known: there is no type information that tells its size",
 		   target->name);
 	return false;
 }
@@ -146,8 +153,9 @@ static struct expr *check_int(struct checker *c, const struct expr *e)
 
 static struct expr *check_string_constant(struct checker *c, const struct expr *e)
 {
-	return check_fail(c, e->pos,
-			  "a text has no value: it can be compared with STRCMP(\"text\", expression)");
+	return check_fail(
+		c, e->pos,
+		"a text has no value: it can be compared with STRCMP(\"text\", expression)");
 }
 
 static struct expr *name_expr(struct checker *c, const struct expr *e, const struct var *var)
@@ -205,9 +213,11 @@ static struct expr *deref_at(struct checker *c, int pos, struct expr *pointer)
 	const struct type *target = pointer->type->target;
 
 	if (target->kind == TYPE_VOID || target->kind == TYPE_FUNC)
-		return check_fail(c, pos,
-				  "a pointer of type '%s' must be cast before it is followed, as in "
-				  "*(int *)p", pointer->type->name);
+		return check_fail(
+			c, pos,
+			"a pointer of type '%s' must be cast before it is followed, as in "
+			"*(int *)p",
+			pointer->type->name);
 	return check_new_deref(c, pos, pointer, 0, target);
 }
 
@@ -262,18 +272,18 @@ static struct expr *check_index(struct checker *c, const struct expr *e)
 	return a ? deref_at(c, e->pos, a) : NULL;
 }
 
-static struct expr *unknown_member(struct checker *c, const struct expr *e,
-				   const struct type *type)
+static struct expr *unknown_member(struct checker *c, const struct expr *e, const struct type *type)
 {
-	struct suggestion near = {.wanted = e->text};
+	struct suggestion near = { .wanted = e->text };
 	uint32_t count;
 	const struct type_member *members = type_members(type, &count);
 	char buf[80];
 
 	if (!type->size && !count)
-		return check_fail(c, e->pos,
-				  "%s is not known: there is no type information to find its field '%s'",
-				  type->name, e->text);
+		return check_fail(
+			c, e->pos,
+			"%s is not known: there is no type information to find its field '%s'",
+			type->name, e->text);
 	for (uint32_t i = 0; i < count; i++)
 		suggestion_add(&near, members[i].name);
 	return check_fail(c, e->pos, "'%s' is not a field of %s%s", e->text, type->name,
@@ -292,8 +302,10 @@ static struct expr *member_base(struct checker *c, const struct expr *e)
 	if (a->type->kind == TYPE_STRUCT && (a->kind == EXPR_DEREF || a->kind == EXPR_PIECES)) {
 		if (!e->arrow)
 			return a->kind == EXPR_DEREF ? a->a : a;
-		return check_fail(c, e->pos, "%s is a structure, not a pointer to one (did you mean "
-				  "'%s.%s'?)", text, text, e->text);
+		return check_fail(c, e->pos,
+				  "%s is a structure, not a pointer to one (did you mean "
+				  "'%s.%s'?)",
+				  text, text, e->text);
 	}
 	if (a->type->kind == TYPE_ARRAY && e->arrow)
 		a = decay(c, e->a, a);
@@ -306,10 +318,12 @@ static struct expr *member_base(struct checker *c, const struct expr *e)
 				  e->text);
 	}
 	if (a->type->is_unknown)
-		return check_fail(c, e->a->pos,
-				  "%s has no type: to take a field cast it, as in ((struct name *)%s)->%s",
-				  text, text, e->text);
-	return check_fail(c, e->a->pos, "%s is of type %s, which has no fields", text, a->type->name);
+		return check_fail(
+			c, e->a->pos,
+			"%s has no type: to take a field cast it, as in ((struct name *)%s)->%s",
+			text, text, e->text);
+	return check_fail(c, e->a->pos, "%s is of type %s, which has no fields", text,
+			  a->type->name);
 }
 
 /*
@@ -394,7 +408,8 @@ static struct expr *pointer_difference(struct checker *c, const struct expr *e, 
 	uint32_t size, other_size;
 	struct expr *bytes;
 
-	if (!element_size(c, e->pos, a->type, &size) || !element_size(c, e->pos, b->type, &other_size))
+	if (!element_size(c, e->pos, a->type, &size) ||
+	    !element_size(c, e->pos, b->type, &other_size))
 		return NULL;
 	if (size != other_size)
 		return check_fail(c, e->pos,
@@ -535,7 +550,8 @@ static const struct type *cond_type(struct checker *c, int pos, const struct typ
 	if (b->kind != TYPE_POINTER)
 		return a;
 	if (a->space != b->space && a->space != SPACE_ANY && b->space != SPACE_ANY)
-		return check_fail(c, pos, "one value points to user memory, the other to the kernel's");
+		return check_fail(c, pos,
+				  "one value points to user memory, the other to the kernel's");
 	if (a->target == b->target || a->target->kind == TYPE_VOID)
 		return a;
 	if (type_is_string(a) && type_is_string(b))
@@ -595,7 +611,7 @@ static struct expr *check_cast(struct checker *c, const struct expr *e)
 	if (!type_is_scalar(type))
 		return check_fail(c, e->type_name->pos, "a value can't be cast to %s", type->name);
 	if (space == SPACE_CTX && type->kind != TYPE_POINTER)
-		return check_value(c, e->a);	/* which says that this isn't one */
+		return check_value(c, e->a); /* which says that this isn't one */
 	return check_cast_to(c, a, type);
 }
 
@@ -688,20 +704,13 @@ static struct expr *check_compare(struct checker *c, const struct expr *e)
 /* ---- all of them ---------------------------------------------------------------------------- */
 
 static struct expr *(*const checks[])(struct checker *c, const struct expr *e) = {
-	[EXPR_INT] = check_int,
-	[EXPR_STRING] = check_string_constant,
-	[EXPR_NAME] = check_name_expr,
-	[EXPR_UNARY] = check_unary,
-	[EXPR_DEREF] = check_deref,
-	[EXPR_ADDRESS] = check_address,
-	[EXPR_BINARY] = check_binary,
-	[EXPR_LOGICAL] = check_logical,
-	[EXPR_COND] = check_cond,
-	[EXPR_CAST] = check_cast,
-	[EXPR_MEMBER] = check_member,
-	[EXPR_INDEX] = check_index,
-	[EXPR_SIZEOF] = check_sizeof,
-	[EXPR_STRCMP] = check_compare,
+	[EXPR_INT] = check_int,		[EXPR_STRING] = check_string_constant,
+	[EXPR_NAME] = check_name_expr,	[EXPR_UNARY] = check_unary,
+	[EXPR_DEREF] = check_deref,	[EXPR_ADDRESS] = check_address,
+	[EXPR_BINARY] = check_binary,	[EXPR_LOGICAL] = check_logical,
+	[EXPR_COND] = check_cond,	[EXPR_CAST] = check_cast,
+	[EXPR_MEMBER] = check_member,	[EXPR_INDEX] = check_index,
+	[EXPR_SIZEOF] = check_sizeof,	[EXPR_STRCMP] = check_compare,
 	[EXPR_STRNCMP] = check_compare,
 };
 

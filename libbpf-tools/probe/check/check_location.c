@@ -21,15 +21,15 @@
 struct machine {
 	struct checker *c;
 	const struct debuginfo_variable *variable;
-	Dwarf_Attribute *attr;	/* that the operations came from */
+	Dwarf_Attribute *attr; /* that the operations came from */
 	int pos;
 	unsigned int nested;
 	struct {
-		struct expr *e;		/* an unsigned 64-bit number */
+		struct expr *e; /* an unsigned 64-bit number */
 		unsigned int weight;
 	} stack[STACK_SIZE];
 	unsigned int count;
-	bool is_value;		/* what is on top is the value itself, not its address */
+	bool is_value; /* what is on top is the value itself, not its address */
 };
 
 static int run(struct machine *m, const Dwarf_Op *ops, size_t count);
@@ -48,8 +48,10 @@ static int refuse(struct machine *m, const char *why)
 
 static int optimised_out(struct machine *m)
 {
-	return diag_error(m->c->diag, m->pos, "'%s' has been optimised out at this place: the program doesn't keep it here",
-			  m->variable->name);
+	return diag_error(
+		m->c->diag, m->pos,
+		"'%s' has been optimised out at this place: the program doesn't keep it here",
+		m->variable->name);
 }
 
 static int push(struct machine *m, struct expr *e, unsigned int weight)
@@ -81,7 +83,8 @@ static int push_sum(struct machine *m, struct expr *e, int64_t offset)
 static int push_register(struct machine *m, uint64_t number, int64_t offset)
 {
 	if (number >= 128 || !bsl_reg_get(m->c->context->machine, (int)number))
-		return refuse(m, "it is in a register that probes don't see (floating point, vectors)");
+		return refuse(
+			m, "it is in a register that probes don't see (floating point, vectors)");
 	return push_sum(m, check_register_value(m->c, (int)number, m->pos), offset);
 }
 
@@ -110,8 +113,10 @@ static int load(struct machine *m, uint64_t size)
 	if (!m->count || (size != 1 && size != 2 && size != 4 && size != 8))
 		return refuse(m, "its location is broken");
 	weight = m->stack[--m->count].weight;
-	pointer = check_cast_to(m->c, m->stack[m->count].e, type_pointer(m->c->arena, type, SPACE_USER));
-	return pointer ? push(m, check_new_deref(m->c, m->pos, pointer, 0, type), weight + 4) : -ENOMEM;
+	pointer = check_cast_to(m->c, m->stack[m->count].e,
+				type_pointer(m->c->arena, type, SPACE_USER));
+	return pointer ? push(m, check_new_deref(m->c, m->pos, pointer, 0, type), weight + 4)
+		       : -ENOMEM;
 }
 
 /* ---- operations ----------------------------------------------------------------------------- */
@@ -121,12 +126,12 @@ static const struct {
 	enum expr_op op;
 	bool is_signed;
 } binaries[] = {
-	{DW_OP_plus, OP_ADD, false}, {DW_OP_minus, OP_SUB, false}, {DW_OP_mul, OP_MUL, false},
-	{DW_OP_and, OP_AND, false}, {DW_OP_or, OP_OR, false}, {DW_OP_xor, OP_XOR, false},
-	{DW_OP_shl, OP_SHL, false}, {DW_OP_shr, OP_SHR, false}, {DW_OP_shra, OP_SHR, true},
-	{DW_OP_div, OP_DIV, true}, {DW_OP_mod, OP_MOD, false}, {DW_OP_eq, OP_EQ, true},
-	{DW_OP_ne, OP_NE, true}, {DW_OP_lt, OP_LT, true}, {DW_OP_le, OP_LE, true},
-	{DW_OP_gt, OP_GT, true}, {DW_OP_ge, OP_GE, true},
+	{ DW_OP_plus, OP_ADD, false }, { DW_OP_minus, OP_SUB, false }, { DW_OP_mul, OP_MUL, false },
+	{ DW_OP_and, OP_AND, false },  { DW_OP_or, OP_OR, false },     { DW_OP_xor, OP_XOR, false },
+	{ DW_OP_shl, OP_SHL, false },  { DW_OP_shr, OP_SHR, false },   { DW_OP_shra, OP_SHR, true },
+	{ DW_OP_div, OP_DIV, true },   { DW_OP_mod, OP_MOD, false },   { DW_OP_eq, OP_EQ, true },
+	{ DW_OP_ne, OP_NE, true },     { DW_OP_lt, OP_LT, true },      { DW_OP_le, OP_LE, true },
+	{ DW_OP_gt, OP_GT, true },     { DW_OP_ge, OP_GE, true },
 };
 
 /* -ENOENT: it isn't one of these. */
@@ -160,7 +165,8 @@ static int run_unary(struct machine *m, uint8_t atom)
 	if (atom == DW_OP_abs)
 		return refuse(m, "its location is too complicated");
 	a = check_cast_to(m->c, m->stack[--m->count].e, type);
-	return push(m, check_new_unary(m->c, m->pos, atom == DW_OP_neg ? OP_NEG : OP_COMPL, type, a),
+	return push(m,
+		    check_new_unary(m->c, m->pos, atom == DW_OP_neg ? OP_NEG : OP_COMPL, type, a),
 		    m->stack[m->count].weight + 1);
 }
 
@@ -191,7 +197,7 @@ static int swap(struct machine *m)
 static int push_cfa(struct machine *m)
 {
 	const struct debuginfo_scope *scope = m->c->context->scope;
-	Dwarf_CFI *tables[] = {scope->types->frames, NULL};
+	Dwarf_CFI *tables[] = { scope->types->frames, NULL };
 	int err = -ENOENT;
 
 	if (scope->is_entry && m->c->context->machine == EM_X86_64)
@@ -214,7 +220,9 @@ static int push_cfa(struct machine *m)
 		}
 		free(frame);
 	}
-	return err == -ENOENT ? refuse(m, "there are no unwinding tables to find its stack frame by") : err;
+	return err == -ENOENT
+		       ? refuse(m, "there are no unwinding tables to find its stack frame by")
+		       : err;
 }
 
 static int push_frame_base(struct machine *m, int64_t offset)
@@ -250,8 +258,10 @@ static int push_entry_value(struct machine *m, const Dwarf_Op *op)
 	size_t count;
 
 	if (!m->c->context->scope->is_entry)
-		return diag_error(m->c->diag, m->pos, "'%s' has been optimised out at this place: only its value at the function's entry could be told, by a probe there",
-				  m->variable->name);
+		return diag_error(
+			m->c->diag, m->pos,
+			"'%s' has been optimised out at this place: only its value at the function's entry could be told, by a probe there",
+			m->variable->name);
 	if (dwarf_getlocation_attr(m->attr, op, &attr) || dwarf_getlocation(&attr, &ops, &count) ||
 	    count != 1 || ops[0].atom < DW_OP_reg0 || ops[0].atom > DW_OP_reg31)
 		return refuse(m, "its location is too complicated");
@@ -286,11 +296,21 @@ static int run_one(struct machine *m, const Dwarf_Op *op)
 		return push_cfa(m);
 	case DW_OP_addr:
 		return push_address(m, op->number);
-	case DW_OP_addrx: case DW_OP_GNU_addr_index: case DW_OP_constx: case DW_OP_GNU_const_index:
+	case DW_OP_addrx:
+	case DW_OP_GNU_addr_index:
+	case DW_OP_constx:
+	case DW_OP_GNU_const_index:
 		return push_indexed(m, op);
-	case DW_OP_const1u: case DW_OP_const1s: case DW_OP_const2u: case DW_OP_const2s:
-	case DW_OP_const4u: case DW_OP_const4s: case DW_OP_const8u: case DW_OP_const8s:
-	case DW_OP_constu: case DW_OP_consts:
+	case DW_OP_const1u:
+	case DW_OP_const1s:
+	case DW_OP_const2u:
+	case DW_OP_const2s:
+	case DW_OP_const4u:
+	case DW_OP_const4s:
+	case DW_OP_const8u:
+	case DW_OP_const8s:
+	case DW_OP_constu:
+	case DW_OP_consts:
 		return push_number(m, op->number);
 	case DW_OP_dup:
 		return pick(m, 0);
@@ -308,15 +328,21 @@ static int run_one(struct machine *m, const Dwarf_Op *op)
 		return load(m, op->number);
 	case DW_OP_plus_uconst:
 		return push_number(m, op->number) ?: run_binary(m, DW_OP_plus);
-	case DW_OP_neg: case DW_OP_not: case DW_OP_abs:
+	case DW_OP_neg:
+	case DW_OP_not:
+	case DW_OP_abs:
 		return run_unary(m, atom);
 	case DW_OP_nop:
 		return 0;
-	case DW_OP_entry_value: case DW_OP_GNU_entry_value:
+	case DW_OP_entry_value:
+	case DW_OP_GNU_entry_value:
 		return push_entry_value(m, op);
-	case DW_OP_form_tls_address: case DW_OP_GNU_push_tls_address:
+	case DW_OP_form_tls_address:
+	case DW_OP_GNU_push_tls_address:
 		return refuse(m, "it is thread-local");
-	case DW_OP_implicit_pointer: case DW_OP_GNU_implicit_pointer: case DW_OP_GNU_parameter_ref:
+	case DW_OP_implicit_pointer:
+	case DW_OP_GNU_implicit_pointer:
+	case DW_OP_GNU_parameter_ref:
 	case DW_OP_GNU_variable_value:
 		return optimised_out(m);
 	default:
@@ -361,10 +387,11 @@ static int run_simple(struct machine *m, const Dwarf_Op *ops, size_t count)
 		return push_number(m, value);
 	}
 	m->is_value = ops[count - 1].atom == DW_OP_stack_value ||
-		      (count == 1 && (ops[0].atom == DW_OP_entry_value ||
-				      ops[0].atom == DW_OP_GNU_entry_value));
-	return run(m, ops, count - (ops[count - 1].atom == DW_OP_stack_value)) ?:
-	       m->count ? 0 : refuse(m, "its location is broken");
+		      (count == 1 &&
+		       (ops[0].atom == DW_OP_entry_value || ops[0].atom == DW_OP_GNU_entry_value));
+	return run(m, ops, count - (ops[count - 1].atom == DW_OP_stack_value))
+		       ?: m->count ? 0
+				   : refuse(m, "its location is broken");
 }
 
 /* The top of the stack as a variable of this type. */
@@ -404,7 +431,10 @@ static int add_pieces(struct machine *m, const struct type *type, uint64_t offse
 						 check_new_int(m->c, m->pos, word(), 8 * at));
 		else if (!m->is_value)
 			value = check_new_deref(m->c, m->pos,
-						check_cast_to(m->c, top, type_pointer(m->c->arena, type_int(len, false), SPACE_USER)),
+						check_cast_to(m->c, top,
+							      type_pointer(m->c->arena,
+									   type_int(len, false),
+									   SPACE_USER)),
 						(uint32_t)at, type_int(len, false));
 		value = check_cast_to(m->c, value, word());
 		piece = value ? check_new_expr(m->c, EXPR_PIECES, m->pos, type, value, NULL) : NULL;
@@ -420,7 +450,8 @@ static int add_pieces(struct machine *m, const struct type *type, uint64_t offse
 }
 
 /* A location of several pieces, those that are nowhere left out. */
-static struct expr *composite(struct machine *m, const Dwarf_Op *ops, size_t count, const struct type *type)
+static struct expr *composite(struct machine *m, const Dwarf_Op *ops, size_t count,
+			      const struct type *type)
 {
 	struct expr *pieces = NULL, **end = &pieces;
 	uint64_t offset = 0;
@@ -469,14 +500,15 @@ static bool is_not_stored_yet(const struct machine *m, const Dwarf_Op *ops, size
 	unsigned int form = dwarf_whatform(m->attr);
 
 	return m->variable->is_param && m->c->context->scope->is_entry && count &&
-	       form != DW_FORM_loclistx && form != DW_FORM_sec_offset &&
-	       form != DW_FORM_data4 && form != DW_FORM_data8 &&
-	       (ops[0].atom == DW_OP_fbreg || (ops[0].atom >= DW_OP_breg0 && ops[0].atom <= DW_OP_breg31));
+	       form != DW_FORM_loclistx && form != DW_FORM_sec_offset && form != DW_FORM_data4 &&
+	       form != DW_FORM_data8 &&
+	       (ops[0].atom == DW_OP_fbreg ||
+		(ops[0].atom >= DW_OP_breg0 && ops[0].atom <= DW_OP_breg31));
 }
 
 struct expr *check_location(struct checker *c, const struct debuginfo_variable *variable, int pos)
 {
-	struct machine m = {.c = c, .variable = variable, .pos = pos};
+	struct machine m = { .c = c, .variable = variable, .pos = pos };
 	const struct type *type = variable->type;
 	Dwarf_Die die = variable->die;
 	Dwarf_Attribute attr;

@@ -17,7 +17,7 @@
 /* Without a signature that tells how many there are. */
 #define MAX_ARGS 8
 
-#define COMM_SIZE 16		/* TASK_COMM_LEN of include/linux/sched.h */
+#define COMM_SIZE 16 /* TASK_COMM_LEN of include/linux/sched.h */
 
 struct known_var {
 	struct known_var *next;
@@ -35,13 +35,13 @@ static const struct convention {
 	bool is_go;
 	int regs[16];
 	unsigned int reg_count;
-	int stack_offset;	/* of the first one on the stack, at the function's entry; -1: not known */
+	int stack_offset; /* of the first one on the stack, at the function's entry; -1: not known */
 	int retval;
 } conventions[] = {
-	{EM_X86_64, false, {5, 4, 1, 2, 8, 9}, 6, 8, 0},
-	{EM_AARCH64, false, {0, 1, 2, 3, 4, 5, 6, 7}, 8, 0, 0},
-	{EM_X86_64, true, {0, 3, 2, 5, 4, 8, 9, 10, 11}, 9, -1, 0},
-	{EM_AARCH64, true, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, 16, -1, 0},
+	{ EM_X86_64, false, { 5, 4, 1, 2, 8, 9 }, 6, 8, 0 },
+	{ EM_AARCH64, false, { 0, 1, 2, 3, 4, 5, 6, 7 }, 8, 0, 0 },
+	{ EM_X86_64, true, { 0, 3, 2, 5, 4, 8, 9, 10, 11 }, 9, -1, 0 },
+	{ EM_AARCH64, true, { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }, 16, -1, 0 },
 };
 
 enum var_type { VAR_U32, VAR_U64, VAR_TEXT, VAR_POINTER };
@@ -51,19 +51,14 @@ static const struct {
 	enum var_where where;
 	enum var_type type;
 } specials[] = {
-	{"$pid", VAR_PID, VAR_U32},
-	{"$tid", VAR_PID, VAR_U32},
-	{"$tgid", VAR_TGID, VAR_U32},
-	{"$uid", VAR_UID, VAR_U32},
-	{"$gid", VAR_GID, VAR_U32},
-	{"$cpu", VAR_CPU, VAR_U32},
-	{"$nsecs", VAR_NSECS, VAR_U64},
-	{"$comm", VAR_COMM, VAR_TEXT},
-	{"$task", VAR_TASK, VAR_POINTER},
-	{"$latency", VAR_LATENCY, VAR_U64},
+	{ "$pid", VAR_PID, VAR_U32 },	    { "$tid", VAR_PID, VAR_U32 },
+	{ "$tgid", VAR_TGID, VAR_U32 },	    { "$uid", VAR_UID, VAR_U32 },
+	{ "$gid", VAR_GID, VAR_U32 },	    { "$cpu", VAR_CPU, VAR_U32 },
+	{ "$nsecs", VAR_NSECS, VAR_U64 },   { "$comm", VAR_COMM, VAR_TEXT },
+	{ "$task", VAR_TASK, VAR_POINTER }, { "$latency", VAR_LATENCY, VAR_U64 },
 };
 
-static const struct type task_struct = {.kind = TYPE_STRUCT, .name = "struct task_struct"};
+static const struct type task_struct = { .kind = TYPE_STRUCT, .name = "struct task_struct" };
 
 /* ---- suggestions ---------------------------------------------------------------------------- */
 
@@ -104,7 +99,7 @@ static struct var *new_var(struct checker *c, const char *name, enum var_where w
 
 	if (!v)
 		return NULL;
-	v->var = (struct var){.name = name, .where = where, .type = type};
+	v->var = (struct var){ .name = name, .where = where, .type = type };
 	v->next = c->vars;
 	c->vars = v;
 	return &v->var;
@@ -116,7 +111,8 @@ static const struct convention *convention_of(struct checker *c, int pos)
 		if (conventions[i].machine == c->context->machine &&
 		    conventions[i].is_go == c->context->is_go)
 			return &conventions[i];
-	return check_fail(c, pos, "functions' arguments are not known on this machine (ELF machine %d)",
+	return check_fail(c, pos,
+			  "functions' arguments are not known on this machine (ELF machine %d)",
 			  c->context->machine);
 }
 
@@ -169,11 +165,14 @@ static struct var *argument_var(struct checker *c, const char *name, unsigned in
 	if (index < convention->reg_count)
 		return register_var(c, name, convention->regs[index], pos, type);
 	if (convention->stack_offset < 0)
-		return check_fail(c, pos, "%s is not in a register: Go's arguments on the stack are not known", name);
+		return check_fail(
+			c, pos,
+			"%s is not in a register: Go's arguments on the stack are not known", name);
 	if (c->spec->offset)
-		return check_fail(c, pos,
-				  "%s is on the stack, where it can be found only at the function's entry",
-				  name);
+		return check_fail(
+			c, pos,
+			"%s is on the stack, where it can be found only at the function's entry",
+			name);
 	var = new_var(c, name, VAR_STACK, type);
 	if (var)
 		var->offset = convention->stack_offset + 8 * (int)(index - convention->reg_count);
@@ -181,7 +180,8 @@ static struct var *argument_var(struct checker *c, const char *name, unsigned in
 }
 
 /* What is in an 8-byte slot of the context. */
-static struct var *slot_var(struct checker *c, const char *name, int32_t offset, const struct type *type)
+static struct var *slot_var(struct checker *c, const char *name, int32_t offset,
+			    const struct type *type)
 {
 	struct var *var = new_var(c, name, VAR_SLOT, type);
 
@@ -203,13 +203,17 @@ static struct var *known_param_var(struct checker *c, const char *name, unsigned
 	for (unsigned int j = 0; j <= i; j++) {
 		if (context->params[j].type->kind == TYPE_STRUCT ||
 		    context->params[j].type->kind == TYPE_ARRAY)
-			return check_fail(c, pos, "%s can't be read: parameter %u is a whole %s, passed by value",
-					  name, j + 1, context->params[j].type->name);
+			return check_fail(
+				c, pos,
+				"%s can't be read: parameter %u is a whole %s, passed by value",
+				name, j + 1, context->params[j].type->name);
 		floats += context->params[j].type->kind == TYPE_FLOAT;
 	}
 	if (type->kind == TYPE_FLOAT || floats)
-		return check_fail(c, pos, "%s can't be read: parameters of type %s come in no register of ours",
-				  name, type->name);
+		return check_fail(
+			c, pos,
+			"%s can't be read: parameters of type %s come in no register of ours", name,
+			type->name);
 	if (context->has_slots)
 		return slot_var(c, name, context->params[i].slot, type);
 	return argument_var(c, name, i, pos, type);
@@ -249,14 +253,17 @@ static struct var *entry_argument(struct checker *c, const char *name, unsigned 
 	unsigned int most = count > MAX_ARGS ? count : MAX_ARGS;
 
 	if (!number || number > most)
-		return check_fail(c, pos, "'%s' is not known: arguments are arg1 to arg%u", name, most);
+		return check_fail(c, pos, "'%s' is not known: arguments are arg1 to arg%u", name,
+				  most);
 	if (number <= count)
 		return param_var(c, name, number - 1, pos);
-	if (!count && c->context->has_params && !c->context->scope && number <= c->context->param_count)
+	if (!count && c->context->has_params && !c->context->scope &&
+	    number <= c->context->param_count)
 		return known_param_var(c, name, number - 1, pos);
 	if (c->context->has_slots)
-		return check_fail(c, pos, "'%s' is not known: %s has %u parameter%s", name, c->spec->func,
-				  c->context->param_count, c->context->param_count == 1 ? "" : "s");
+		return check_fail(c, pos, "'%s' is not known: %s has %u parameter%s", name,
+				  c->spec->func, c->context->param_count,
+				  c->context->param_count == 1 ? "" : "s");
 	for (unsigned int i = 0; i < count; i++)
 		floats += c->param_types[i]->kind == TYPE_FLOAT;
 	return argument_var(c, name, number - 1 - floats, pos, type_unknown());
@@ -283,7 +290,8 @@ static struct var *usdt_argument(struct checker *c, const char *name, unsigned i
 		return check_fail(c, pos, "'%s' can't be read: it is %s", name,
 				  arg->why ? arg->why : "of an unknown form");
 	if (arg->is_float)
-		return check_fail(c, pos, "'%s' is a floating-point value, which can't be read", name);
+		return check_fail(c, pos, "'%s' is a floating-point value, which can't be read",
+				  name);
 	var = new_var(c, name, VAR_USDT_ARG, type_int(arg->size, arg->is_signed));
 	if (var) {
 		var->usdt_arg = arg;
@@ -317,7 +325,8 @@ static struct var *special_var(struct checker *c, const char *name, size_t row, 
 		break;
 	case VAR_POINTER:
 		if (c->context->types)
-			type = btf_types_find(c->context->types, task_struct.name, strlen(task_struct.name));
+			type = btf_types_find(c->context->types, task_struct.name,
+					      strlen(task_struct.name));
 		type = type_pointer(c->arena, type ? type : &task_struct, SPACE_KERNEL);
 		break;
 	}
@@ -339,8 +348,8 @@ static struct var *retval_var(struct checker *c, const char *name, int pos)
 	if (type && type->kind == TYPE_VOID)
 		return check_fail(c, pos, "%s returns nothing", c->spec->func);
 	if (type && !type_is_scalar(type))
-		return check_fail(c, pos, "%s returns a whole %s, which can't be read", c->spec->func,
-				  type->name);
+		return check_fail(c, pos, "%s returns a whole %s, which can't be read",
+				  c->spec->func, type->name);
 	if (c->context->has_slots)
 		return slot_var(c, name, c->context->retval_slot, type ? type : type_unknown());
 	if (type) {
@@ -354,8 +363,10 @@ static struct var *retval_var(struct checker *c, const char *name, int pos)
 static struct var *args_var(struct checker *c, const char *name, int pos)
 {
 	if (c->spec->kind != SPEC_TRACEPOINT)
-		return check_fail(c, pos, "'args' is known at tracepoints only (t:); here there is %s",
-				  c->spec->kind == SPEC_RETURN ? "retval, arg1, arg2, ..." : "arg1, arg2, ...");
+		return check_fail(c, pos,
+				  "'args' is known at tracepoints only (t:); here there is %s",
+				  c->spec->kind == SPEC_RETURN ? "retval, arg1, arg2, ..."
+							       : "arg1, arg2, ...");
 	if (!c->context->record)
 		return check_fail(c, pos, "the fields of %s:%s are not known", c->spec->category,
 				  c->spec->func);
@@ -401,9 +412,9 @@ static const char *known_names(const struct checker *c)
 /* No name of this place: find out what was meant. */
 static struct var *unknown_name(struct checker *c, const char *name, int pos)
 {
-	static const char *const others[] = {"arg1", "retval", "args", "ctx", "$retval"};
+	static const char *const others[] = { "arg1", "retval", "args", "ctx", "$retval" };
 	const struct spec *spec = c->spec;
-	struct suggestion near = {.wanted = name};
+	struct suggestion near = { .wanted = name };
 	uint32_t offset;
 	char buf[80];
 
@@ -417,8 +428,8 @@ static struct var *unknown_name(struct checker *c, const char *name, int pos)
 		suggestion_add(&near, c->context->params[i].name);
 	check_scope_suggest(c, &near);
 	if (c->context->scope && spec->file && name[0] != '$')
-		return check_fail(c, pos, "'%s' is not seen at %s:%u as compiled into %s%s", name, spec->file,
-				  spec->line, debuginfo_scope_name(c->context->scope),
+		return check_fail(c, pos, "'%s' is not seen at %s:%u as compiled into %s%s", name,
+				  spec->file, spec->line, debuginfo_scope_name(c->context->scope),
 				  suggestion_text(&near, buf, sizeof(buf)));
 	if (!near.best && (spec->param_count || c->context->has_params) && name[0] != '$')
 		return check_fail(c, pos, "'%s' is not a parameter of %s", name, place(c));
@@ -435,10 +446,13 @@ static struct var *unknown_name(struct checker *c, const char *name, int pos)
 	if (spec->kind == SPEC_ENTRY && name[0] != '$' && !spec->has_addr)
 		return check_fail(c, pos,
 				  "'%s' is not known here: write the function's signature, as in "
-				  "%s(int %s), or use arg1, arg2, ...", name, place(c), name);
-	return check_fail(c, pos,
-			  "'%s' is not known here; there are %s$pid $tgid $uid $gid $cpu $comm $nsecs "
-			  "$task", name, known_names(c));
+				  "%s(int %s), or use arg1, arg2, ...",
+				  name, place(c), name);
+	return check_fail(
+		c, pos,
+		"'%s' is not known here; there are %s$pid $tgid $uid $gid $cpu $comm $nsecs "
+		"$task",
+		name, known_names(c));
 }
 
 struct expr *check_constant(struct checker *c, const struct expr *e)
@@ -465,7 +479,8 @@ static struct var *function_var(struct checker *c, const char *name, int pos)
 		return param_var(c, name, (unsigned int)param, pos);
 	if (known >= 0)
 		return known_param_var(c, name, (unsigned int)known, pos);
-	if (check_argument_number(name, &number) && (c->spec->kind == SPEC_ENTRY || c->spec->kind == SPEC_RETURN))
+	if (check_argument_number(name, &number) &&
+	    (c->spec->kind == SPEC_ENTRY || c->spec->kind == SPEC_RETURN))
 		return entry_argument(c, name, number, pos);
 	return NULL;
 }
@@ -490,14 +505,17 @@ static struct var *resolve_name(struct checker *c, const char *name, int pos)
 	if (strcmp(name, "args") == 0)
 		return args_var(c, name, pos);
 	if (strcmp(name, "ctx") == 0 && c->spec->kind != SPEC_TRACEPOINT)
-		return check_fail(c, pos, c->context->has_slots ? "the registers are not known here" :
-				  "ctx stands for the registers: write ctx->REGISTER, as in ctx->%s",
-				  c->context->machine == EM_AARCH64 ? "x0" : "di");
+		return check_fail(
+			c, pos,
+			c->context->has_slots
+				? "the registers are not known here"
+				: "ctx stands for the registers: write ctx->REGISTER, as in ctx->%s",
+			c->context->machine == EM_AARCH64 ? "x0" : "di");
 	if (!check_argument_number(name, &number))
 		return unknown_name(c, name, pos);
 	if (c->spec->kind == SPEC_TRACEPOINT)
-		return check_fail(c, pos,
-				  "'%s' is not known at a tracepoint: write args->FIELD", name);
+		return check_fail(c, pos, "'%s' is not known at a tracepoint: write args->FIELD",
+				  name);
 	return usdt_argument(c, name, number, pos);
 }
 
@@ -514,8 +532,9 @@ const struct var *check_register(struct checker *c, const struct expr *e, bool *
 	char *copy;
 	int reg;
 
-	*is_register = c->spec->kind != SPEC_TRACEPOINT && !c->context->has_slots && e->arrow && e->a->kind == EXPR_NAME &&
-		       strcmp(e->a->text, "ctx") == 0 && find_param(c->spec, "ctx") < 0;
+	*is_register = c->spec->kind != SPEC_TRACEPOINT && !c->context->has_slots && e->arrow &&
+		       e->a->kind == EXPR_NAME && strcmp(e->a->text, "ctx") == 0 &&
+		       find_param(c->spec, "ctx") < 0;
 	if (!*is_register)
 		return NULL;
 	reg = bsl_reg_find(c->context->machine, e->text);

@@ -57,7 +57,8 @@ struct expr *check_cast_to(struct checker *c, struct expr *e, const struct type 
 	if (type->is_bool)
 		return to_bool(c, e, type);
 	/* From address to address a chain of casts is one: the bits stay what they are. */
-	if (e->kind == EXPR_CAST && is_address(type) && is_address(e->type) && is_address(e->a->type)) {
+	if (e->kind == EXPR_CAST && is_address(type) && is_address(e->type) &&
+	    is_address(e->a->type)) {
 		e = e->a;
 		if (check_same_type(e->type, type) && e->type->is_unknown == type->is_unknown)
 			return e;
@@ -131,9 +132,10 @@ struct expr *check_new_binary(struct checker *c, int pos, enum expr_op op, const
 			return check_fail(c, pos, "division by zero");
 		/* A negative number is a large one here. */
 		if (shifts && b->value >= 8 * type->size)
-			return check_fail(c, b->pos,
-					  "a shift by %lld: a value of %u bits can be shifted by 0 to %u",
-					  (long long)b->value, 8 * type->size, 8 * type->size - 1);
+			return check_fail(
+				c, b->pos,
+				"a shift by %lld: a value of %u bits can be shifted by 0 to %u",
+				(long long)b->value, 8 * type->size, 8 * type->size - 1);
 		if (a->kind == EXPR_INT)
 			return check_new_int(c, pos, result,
 					     fold_binary(op, type, a->value, b->value));
@@ -192,7 +194,8 @@ struct expr *check_advance(struct checker *c, int pos, struct expr *pointer, str
 		return NULL;
 	space = pointer->type->space;
 	/* A signed count is extended with its sign, then everything wraps as addresses do. */
-	bytes = check_convert(c, check_convert(c, count, type_int(8, count->type->is_signed)), word);
+	bytes = check_convert(c, check_convert(c, count, type_int(8, count->type->is_signed)),
+			      word);
 	if (bytes && size != 1)
 		bytes = check_new_binary(c, pos, OP_MUL, word, bytes,
 					 check_new_int(c, pos, word, size));
@@ -233,7 +236,8 @@ bool check_context_place(struct checker *c, int pos, const struct expr *pointer,
 		diag_error(c->diag, pos, "in the event's record only constant places can be read");
 		return false;
 	}
-	if (record && record->size && (offset > record->size || type->size > record->size - offset)) {
+	if (record && record->size &&
+	    (offset > record->size || type->size > record->size - offset)) {
 		diag_error(c->diag, pos, "this is outside of the event's record of %u bytes",
 			   record->size);
 		return false;

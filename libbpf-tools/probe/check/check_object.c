@@ -16,12 +16,13 @@ struct object_place {
 	struct checker *c;
 	struct expr *e;
 	struct checked *checked;
-	unsigned int most;	/* fields that there can be */
+	unsigned int most; /* fields that there can be */
 	unsigned int strings;
 };
 
 /* Is any byte of what is not in memory as a whole missing? */
-static bool is_covered(const struct expr *pieces, const struct type *type, uint32_t offset, unsigned int depth)
+static bool is_covered(const struct expr *pieces, const struct type *type, uint32_t offset,
+		       unsigned int depth)
 {
 	uint32_t count, bytes = 0;
 	const struct type_member *members = type_members(type, &count);
@@ -29,7 +30,8 @@ static bool is_covered(const struct expr *pieces, const struct type *type, uint3
 	if (type->kind == TYPE_STRUCT) {
 		for (uint32_t i = 0; i < count; i++)
 			if (depth == MAX_DEPTH ||
-			    !is_covered(pieces, members[i].type, offset + members[i].offset, depth + 1))
+			    !is_covered(pieces, members[i].type, offset + members[i].offset,
+					depth + 1))
 				return false;
 		return true;
 	}
@@ -44,7 +46,8 @@ static bool is_covered(const struct expr *pieces, const struct type *type, uint3
 }
 
 /* What is in a structure at an offset. */
-static struct expr *member_value(struct checker *c, struct expr *e, const struct type *type, uint32_t offset)
+static struct expr *member_value(struct checker *c, struct expr *e, const struct type *type,
+				 uint32_t offset)
 {
 	return e->kind == EXPR_PIECES ? check_piece(c, e->pos, e, offset, type)
 				      : check_new_deref(c, e->pos, e->a, offset, type);
@@ -59,7 +62,8 @@ int check_text_field(struct checker *c, struct field *field, struct expr *e, uin
 					type_int(8, true));
 	if (field->expr)
 		field->expr = check_cast_to(c, field->expr,
-					    type_pointer(c->arena, type_char(), field->expr->type->space));
+					    type_pointer(c->arena, type_char(),
+							 field->expr->type->space));
 	return field->expr && field->len_expr ? 0 : c->diag->text[0] ? -EINVAL : -ENOMEM;
 }
 
@@ -75,8 +79,12 @@ static int add_string(struct object_place *place, const struct type *type, uint3
 	    offset + type->size > RECORD_MAX_OBJECT)
 		return 0;
 	field = &checked->fields[checked->field_count];
-	*field = (struct field){.kind = FIELD_STR, .conv = 's', .is_inner = true, .inner_offset = offset,
-				.width = -1, .precision = -1};
+	*field = (struct field){ .kind = FIELD_STR,
+				 .conv = 's',
+				 .is_inner = true,
+				 .inner_offset = offset,
+				 .width = -1,
+				 .precision = -1 };
 	if (text)
 		err = check_text_field(place->c, field, place->e, offset, text);
 	else
@@ -105,7 +113,8 @@ static int add_strings(struct object_place *place, const struct type *type, uint
 		return add_string(place, type, offset, &text);
 	for (uint32_t i = 0; i < count && !err; i++)
 		err = add_strings(place, members[i].type, offset + members[i].offset, depth + 1);
-	for (uint32_t i = 0; type->kind == TYPE_ARRAY && i < type->count && i < RECORD_MAX_INNER && !err; i++)
+	for (uint32_t i = 0;
+	     type->kind == TYPE_ARRAY && i < type->count && i < RECORD_MAX_INNER && !err; i++)
 		err = add_strings(place, type->target, offset + i * type->target->size, depth + 1);
 	return err;
 }
@@ -144,7 +153,7 @@ int check_object_field(struct checker *c, struct field *field, const struct expr
 		       struct checked *checked, unsigned int most)
 {
 	struct expr *e = check_expr(c, arg);
-	struct object_place place = {c, NULL, checked, most, 0};
+	struct object_place place = { c, NULL, checked, most, 0 };
 	char text[CHECK_TEXT_SIZE];
 
 	if (e && (e->type->is_data_loc || (e->kind == EXPR_NAME && e->var->where == VAR_COMM)))
@@ -152,7 +161,7 @@ int check_object_field(struct checker *c, struct field *field, const struct expr
 	else if (e && e->type->kind == TYPE_POINTER)
 		e = follow(c, e);
 	if (e && e->type->kind == TYPE_POINTER && e->type->space == SPACE_CTX)
-		e = check_value(c, arg);	/* which says what is wrong */
+		e = check_value(c, arg); /* which says what is wrong */
 	if (!e || c->diag->text[0])
 		return -EINVAL;
 	if (e->kind == EXPR_DEREF && e->type == c->context->record) {
@@ -164,13 +173,17 @@ int check_object_field(struct checker *c, struct field *field, const struct expr
 	if (type_is_scalar(e->type) || e->type->is_data_loc)
 		return 0;
 	if (!e->type->size)
-		return diag_error(c->diag, arg->pos, "%s can't be printed: the size of %s is not known",
+		return diag_error(c->diag, arg->pos,
+				  "%s can't be printed: the size of %s is not known",
 				  check_text(arg, text, sizeof(text)), e->type->name);
 	if (e->kind == EXPR_PIECES && !is_covered(e, e->type, 0, 0))
-		return diag_error(c->diag, arg->pos, "parts of %s have been optimised out at this place: print its members one by one",
-				  check_text(arg, text, sizeof(text)));
+		return diag_error(
+			c->diag, arg->pos,
+			"parts of %s have been optimised out at this place: print its members one by one",
+			check_text(arg, text, sizeof(text)));
 	place.e = e;
-	return e->kind == EXPR_DEREF || e->kind == EXPR_PIECES ? add_strings(&place, e->type, 0, 0) : 0;
+	return e->kind == EXPR_DEREF || e->kind == EXPR_PIECES ? add_strings(&place, e->type, 0, 0)
+							       : 0;
 }
 
 bool check_is_printable(struct checker *c, const struct expr *arg)
@@ -180,7 +193,8 @@ bool check_is_printable(struct checker *c, const struct expr *arg)
 	struct expr *e = check_expr(c, arg);
 	struct type_text text;
 
-	if (e && type_find_text(e->type, &text) && (e->kind == EXPR_DEREF || e->kind == EXPR_PIECES))
+	if (e && type_find_text(e->type, &text) &&
+	    (e->kind == EXPR_DEREF || e->kind == EXPR_PIECES))
 		return !check_text_field(c, &field, e, 0, &text);
 	return e && !check_object_field(c, &field, arg, &checked, 0);
 }

@@ -9,7 +9,8 @@
 #include "types/debuginfo_private.h"
 
 /* At a return the function's own variables are gone; its parameters can have been kept. */
-static struct expr *variable_value(struct checker *c, const struct debuginfo_variable *variable, int pos)
+static struct expr *variable_value(struct checker *c, const struct debuginfo_variable *variable,
+				   int pos)
 {
 	struct expr *value;
 
@@ -32,11 +33,16 @@ struct expr *check_scope_name(struct checker *c, const struct expr *e)
 	if (!scope || c->spec->has_signature)
 		return NULL;
 	if (!strcmp(e->text, "retval") || !strcmp(e->text, "$retval"))
-		return c->spec->kind == SPEC_RETURN && debuginfo_scope_retval(scope)->kind == TYPE_STRUCT
-			       ? check_result(c, e->text, e->pos) : NULL;
-	if (check_argument_number(e->text, &number) && debuginfo_scope_is_inlined(scope) && !c->spec->file)
-		return check_fail(c, e->pos, "'%s' is in no register of its own: %s was inlined here; its parameters can be had by name",
-				  e->text, c->spec->func);
+		return c->spec->kind == SPEC_RETURN &&
+				       debuginfo_scope_retval(scope)->kind == TYPE_STRUCT
+			       ? check_result(c, e->text, e->pos)
+			       : NULL;
+	if (check_argument_number(e->text, &number) && debuginfo_scope_is_inlined(scope) &&
+	    !c->spec->file)
+		return check_fail(
+			c, e->pos,
+			"'%s' is in no register of its own: %s was inlined here; its parameters can be had by name",
+			e->text, c->spec->func);
 	/* argN is a register as it is, whatever is known of parameters: BCC's users count on that. */
 	if (e->text[0] == '$' || check_argument_number(e->text, &number))
 		return NULL;
@@ -69,7 +75,8 @@ static struct expr *cut_piece(struct checker *c, int pos, const struct expr *pie
 	if (to > end)
 		to = end;
 	if (from > start)
-		value = check_new_binary(c, pos, OP_SHR, word, value, check_new_int(c, pos, word, 8 * (from - start)));
+		value = check_new_binary(c, pos, OP_SHR, word, value,
+					 check_new_int(c, pos, word, 8 * (from - start)));
 	cut = value ? check_new_expr(c, EXPR_PIECES, pos, type, value, NULL) : NULL;
 	if (!cut)
 		return NULL;
@@ -84,7 +91,8 @@ struct expr *check_piece(struct checker *c, int pos, struct expr *pieces, uint32
 	struct expr *cut = NULL, **end = &cut;
 
 	for (const struct expr *piece = pieces; piece; piece = piece->b) {
-		if (piece->value >= (uint64_t)offset + type->size || piece->value + piece->bit_size / 8 <= offset)
+		if (piece->value >= (uint64_t)offset + type->size ||
+		    piece->value + piece->bit_size / 8 <= offset)
 			continue;
 		*end = cut_piece(c, pos, piece, offset, type);
 		if (!*end)
@@ -92,7 +100,9 @@ struct expr *check_piece(struct checker *c, int pos, struct expr *pieces, uint32
 		end = &(*end)->b;
 	}
 	if (!cut)
-		return check_fail(c, pos, "a part of this has been optimised out at this place: the program doesn't keep it here");
+		return check_fail(
+			c, pos,
+			"a part of this has been optimised out at this place: the program doesn't keep it here");
 	if (!type_is_scalar(type))
 		return cut;
 	if (cut->b || cut->value || cut->bit_size < 8 * type->size)

@@ -27,7 +27,8 @@ bool check_same_type(const struct type *a, const struct type *b)
 	if (a == b)
 		return true;
 	if (check_is_integer(a) && check_is_integer(b))
-		return a->size == b->size && a->is_signed == b->is_signed && a->is_bool == b->is_bool;
+		return a->size == b->size && a->is_signed == b->is_signed &&
+		       a->is_bool == b->is_bool;
 	return a->kind == TYPE_POINTER && b->kind == TYPE_POINTER && a->space == b->space &&
 	       a->target == b->target;
 }
@@ -43,14 +44,14 @@ static const struct type *new_type(struct checker *c, enum type_kind kind, const
 	struct type *type = arena_alloc(c->arena, sizeof(*type));
 
 	if (type)
-		*type = (struct type){.kind = kind, .name = name, .size = size};
+		*type = (struct type){ .kind = kind, .name = name, .size = size };
 	return type;
 }
 
 /* A type of which only the name is known: enough for a pointer to it. */
 static const struct type *unknown_base(struct checker *c, const struct type_name *name)
 {
-	struct suggestion near = {.wanted = name->base};
+	struct suggestion near = { .wanted = name->base };
 	char buf[80];
 
 	/* An enumeration is an unsigned int on these machines unless it has negative values. */
@@ -61,7 +62,8 @@ static const struct type *unknown_base(struct checker *c, const struct type_name
 	if (has_prefix(name->base, "struct ") || has_prefix(name->base, "union "))
 		return check_fail(c, name->pos,
 				  "%s is not known: there is no type information for it, only "
-				  "pointers to it can be used", name->base);
+				  "pointers to it can be used",
+				  name->base);
 	for (size_t i = 0; type_basic_name(i); i++)
 		suggestion_add(&near, type_basic_name(i));
 	return check_fail(c, name->pos, "'%s' is not a known type%s", name->base,
@@ -81,8 +83,8 @@ static bool may_be_kernel_type(const struct checker *c, enum type_space space)
 static const struct type *find_kernel_type(struct btf_types *types, const char *name, size_t len)
 {
 	static const char *const renamed[][2] = {
-		{"struct timespec", "struct __kernel_timespec"},
-		{"struct timeval", "struct __kernel_old_timeval"},
+		{ "struct timespec", "struct __kernel_timespec" },
+		{ "struct timeval", "struct __kernel_old_timeval" },
 	};
 	const struct type *type = btf_types_find(types, name, len);
 

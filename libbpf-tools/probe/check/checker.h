@@ -14,10 +14,10 @@ struct checker {
 	struct diag *diag;
 	const struct spec *spec;
 	const struct probe_context *context;
-	const struct type **param_types;	/* of spec->params */
-	struct known_var *vars;			/* those used so far: one var a name */
-	struct checked *checked;		/* the result */
-	struct check_kept *kept;		/* parameters kept for the return, see check_entry.c */
+	const struct type **param_types; /* of spec->params */
+	struct known_var *vars;		 /* those used so far: one var a name */
+	struct checked *checked;	 /* the result */
+	struct check_kept *kept;	 /* parameters kept for the return, see check_entry.c */
 };
 
 /* diag_error() for functions that return pointers. */
@@ -40,7 +40,7 @@ struct expr *check_register_value(struct checker *c, int reg, int pos);
 /* The nearest of several names to a wrong one. */
 struct suggestion {
 	const char *wanted;
-	const char *best;	/* NULL: none is near */
+	const char *best; /* NULL: none is near */
 	unsigned int distance;
 };
 

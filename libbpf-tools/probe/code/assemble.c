@@ -18,26 +18,27 @@
 
 struct interval {
 	int vreg;
-	int start, end;		/* first and last mention; -1: none */
+	int start, end; /* first and last mention; -1: none */
 	unsigned int mentions;
-	int real;		/* the register it got, or -1 */
-	int slot;		/* stack slot, or -1 */
+	int real; /* the register it got, or -1 */
+	int slot; /* stack slot, or -1 */
 };
 
 struct assembler {
 	const struct code *code;
-	struct interval *intervals;	/* by vreg - CODE_VREG_FIRST */
-	struct interval **order;	/* by rising start */
+	struct interval *intervals; /* by vreg - CODE_VREG_FIRST */
+	struct interval **order;    /* by rising start */
 	int count;
-	bool *dead;		/* per virtual instruction: control never gets there */
-	unsigned char *busy;	/* per virtual instruction: bit r set if real r0-r5 carries a value into it
+	bool *dead; /* per virtual instruction: control never gets there */
+	unsigned char
+		*busy; /* per virtual instruction: bit r set if real r0-r5 carries a value into it
 				 * or through it */
-	int *slot_end;		/* when a stack slot is free again */
+	int *slot_end; /* when a stack slot is free again */
 	int slots;
 	unsigned int spills;
 	struct code_program *out;
-	int *label_at;		/* instruction index */
-	int *jump_label;	/* per instruction: the label it jumps to, or -1 */
+	int *label_at;	 /* instruction index */
+	int *jump_label; /* per instruction: the label it jumps to, or -1 */
 };
 
 /* The kernel refuses programs with instructions that cannot be reached; we simply leave them out. */
@@ -83,7 +84,7 @@ static void interval_mention(struct assembler *as, int reg, int at)
 static void assembler_find_busy(struct assembler *as)
 {
 	const struct code *code = as->code;
-	int written[6] = {-1, -1, -1, -1, -1, -1};
+	int written[6] = { -1, -1, -1, -1, -1, -1 };
 
 	for (unsigned int i = 0; i < code->len; i++) {
 		const struct vinsn *insn = &code->insns[i];
@@ -190,7 +191,7 @@ static int assembler_intervals(struct assembler *as)
 	if (!as->intervals || !as->order || !as->slot_end || !as->busy)
 		return -ENOMEM;
 	for (int v = 0; v < vregs; v++)
-		as->intervals[v] = (struct interval){v + CODE_VREG_FIRST, -1, -1, 0, -1, -1};
+		as->intervals[v] = (struct interval){ v + CODE_VREG_FIRST, -1, -1, 0, -1, -1 };
 	for (unsigned int i = 0; i < code->len; i++) {
 		if (as->dead[i])
 			continue;
@@ -237,14 +238,18 @@ static int assembler_operand(struct assembler *as, int reg, int temp, struct int
 
 static struct bpf_insn insn_fill(const struct assembler *as, int reg, const struct interval *iv)
 {
-	return (struct bpf_insn){.code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = reg,
-				 .src_reg = BPF_REG_10, .off = slot_offset(as, iv)};
+	return (struct bpf_insn){ .code = BPF_LDX | BPF_MEM | BPF_DW,
+				  .dst_reg = reg,
+				  .src_reg = BPF_REG_10,
+				  .off = slot_offset(as, iv) };
 }
 
 static struct bpf_insn insn_keep(const struct assembler *as, int reg, const struct interval *iv)
 {
-	return (struct bpf_insn){.code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10,
-				 .src_reg = reg, .off = slot_offset(as, iv)};
+	return (struct bpf_insn){ .code = BPF_STX | BPF_MEM | BPF_DW,
+				  .dst_reg = BPF_REG_10,
+				  .src_reg = reg,
+				  .off = slot_offset(as, iv) };
 }
 
 /* A move from or to a stack slot is one instruction where the other side is a register. */
@@ -259,7 +264,7 @@ static bool assembler_move(struct assembler *as, const struct vinsn *v, int *err
 	src = assembler_operand(as, v->src, TEMP_SRC, &src_iv);
 	if (!dst_iv && !src_iv) {
 		if (dst == src)
-			return true;	/* nothing to do */
+			return true; /* nothing to do */
 		return false;
 	}
 	if (src_iv && !dst_iv) {
@@ -277,7 +282,7 @@ static bool assembler_move(struct assembler *as, const struct vinsn *v, int *err
 static int assembler_emit(struct assembler *as, const struct vinsn *v)
 {
 	struct interval *dst_iv, *src_iv;
-	struct bpf_insn insn = {.code = v->opcode, .off = v->off, .imm = v->imm};
+	struct bpf_insn insn = { .code = v->opcode, .off = v->off, .imm = v->imm };
 	int dst, src, err = 0;
 
 	if (assembler_move(as, v, &err))
@@ -295,7 +300,7 @@ static int assembler_emit(struct assembler *as, const struct vinsn *v)
 	if (!err)
 		err = assembler_put(as, insn, v->kind == VINSN_JUMP ? v->label : -1);
 	if (!err && v->kind == VINSN_IMM64)
-		err = assembler_put(as, (struct bpf_insn){.imm = v->imm_high}, -1);
+		err = assembler_put(as, (struct bpf_insn){ .imm = v->imm_high }, -1);
 	if (!err && dst_iv && v->writes_dst)
 		err = assembler_put(as, insn_keep(as, dst, dst_iv), -1);
 	return err;
@@ -335,7 +340,7 @@ static int assembler_emit_all(struct assembler *as)
 
 int code_assemble(struct code *code, struct code_program *program)
 {
-	struct assembler as = {.code = code, .out = program};
+	struct assembler as = { .code = code, .out = program };
 	/* A virtual instruction becomes at most five: two fills, two slots, one keep. */
 	size_t most = 5ul * code->len + 1;
 	int err = code->err;

@@ -74,7 +74,7 @@ static struct vinsn *code_add(struct code *code, enum vinsn_kind kind)
 			code->err = size > CODE_MAX_INSNS * 2 ? -E2BIG : -ENOMEM;
 			/* Go on overwriting the last one: the error sticks, callers needn't look. */
 			if (!code->len) {
-				code->spare = (struct vinsn){.kind = kind};
+				code->spare = (struct vinsn){ .kind = kind };
 				return &code->spare;
 			}
 			code->len--;
@@ -85,7 +85,7 @@ static struct vinsn *code_add(struct code *code, enum vinsn_kind kind)
 		}
 	}
 	insn = &code->insns[code->len++];
-	*insn = (struct vinsn){.kind = kind, .dst = CODE_NO_REG, .src = CODE_NO_REG, .label = -1};
+	*insn = (struct vinsn){ .kind = kind, .dst = CODE_NO_REG, .src = CODE_NO_REG, .label = -1 };
 	insn->comment = code->comment;
 	code->comment = NULL;
 	return insn;

@@ -23,10 +23,10 @@ struct code;
 /* The finished program, owned by the caller: code_program_free(). */
 struct code_program {
 	struct bpf_insn *insns;
-	char **comments;	/* one an instruction, NULL where there is none */
+	char **comments; /* one an instruction, NULL where there is none */
 	unsigned int len;
-	unsigned int stack_size;	/* bytes of BPF stack in use: buffers and spilled registers */
-	unsigned int spills;	/* virtual registers that live on the stack */
+	unsigned int stack_size; /* bytes of BPF stack in use: buffers and spilled registers */
+	unsigned int spills;	 /* virtual registers that live on the stack */
 };
 
 /*

@@ -11,40 +11,40 @@ static const char *const alu_ops[16] = {
 };
 
 static const char *const jump_ops[16] = {
-	[BPF_JEQ >> 4] = "==", [BPF_JGT >> 4] = ">", [BPF_JGE >> 4] = ">=",
-	[BPF_JSET >> 4] = "&", [BPF_JNE >> 4] = "!=", [BPF_JSGT >> 4] = "s>",
-	[BPF_JSGE >> 4] = "s>=", [BPF_JLT >> 4] = "<", [BPF_JLE >> 4] = "<=",
-	[BPF_JSLT >> 4] = "s<", [BPF_JSLE >> 4] = "s<=",
+	[BPF_JEQ >> 4] = "==",	 [BPF_JGT >> 4] = ">",	  [BPF_JGE >> 4] = ">=",
+	[BPF_JSET >> 4] = "&",	 [BPF_JNE >> 4] = "!=",	  [BPF_JSGT >> 4] = "s>",
+	[BPF_JSGE >> 4] = "s>=", [BPF_JLT >> 4] = "<",	  [BPF_JLE >> 4] = "<=",
+	[BPF_JSLT >> 4] = "s<",	 [BPF_JSLE >> 4] = "s<=",
 };
 
 static const struct {
 	int helper;
 	const char *name;
 } helpers[] = {
-	{BPF_FUNC_map_lookup_elem, "map_lookup_elem"},
-	{BPF_FUNC_map_update_elem, "map_update_elem"},
-	{BPF_FUNC_ktime_get_ns, "ktime_get_ns"},
-	{BPF_FUNC_get_smp_processor_id, "get_smp_processor_id"},
-	{BPF_FUNC_get_current_pid_tgid, "get_current_pid_tgid"},
-	{BPF_FUNC_get_current_uid_gid, "get_current_uid_gid"},
-	{BPF_FUNC_get_current_comm, "get_current_comm"},
-	{BPF_FUNC_perf_event_output, "perf_event_output"},
-	{BPF_FUNC_get_stack, "get_stack"},
-	{BPF_FUNC_get_current_task, "get_current_task"},
-	{BPF_FUNC_current_task_under_cgroup, "current_task_under_cgroup"},
-	{BPF_FUNC_probe_read, "probe_read"},
-	{BPF_FUNC_probe_read_str, "probe_read_str"},
-	{BPF_FUNC_probe_read_user, "probe_read_user"},
-	{BPF_FUNC_probe_read_kernel, "probe_read_kernel"},
-	{BPF_FUNC_probe_read_user_str, "probe_read_user_str"},
-	{BPF_FUNC_probe_read_kernel_str, "probe_read_kernel_str"},
-	{BPF_FUNC_get_ns_current_pid_tgid, "get_ns_current_pid_tgid"},
-	{BPF_FUNC_ringbuf_output, "ringbuf_output"},
-	{BPF_FUNC_ringbuf_reserve, "ringbuf_reserve"},
-	{BPF_FUNC_ringbuf_submit, "ringbuf_submit"},
-	{BPF_FUNC_ringbuf_discard, "ringbuf_discard"},
-	{BPF_FUNC_copy_from_user, "copy_from_user"},
-	{BPF_FUNC_get_attach_cookie, "get_attach_cookie"},
+	{ BPF_FUNC_map_lookup_elem, "map_lookup_elem" },
+	{ BPF_FUNC_map_update_elem, "map_update_elem" },
+	{ BPF_FUNC_ktime_get_ns, "ktime_get_ns" },
+	{ BPF_FUNC_get_smp_processor_id, "get_smp_processor_id" },
+	{ BPF_FUNC_get_current_pid_tgid, "get_current_pid_tgid" },
+	{ BPF_FUNC_get_current_uid_gid, "get_current_uid_gid" },
+	{ BPF_FUNC_get_current_comm, "get_current_comm" },
+	{ BPF_FUNC_perf_event_output, "perf_event_output" },
+	{ BPF_FUNC_get_stack, "get_stack" },
+	{ BPF_FUNC_get_current_task, "get_current_task" },
+	{ BPF_FUNC_current_task_under_cgroup, "current_task_under_cgroup" },
+	{ BPF_FUNC_probe_read, "probe_read" },
+	{ BPF_FUNC_probe_read_str, "probe_read_str" },
+	{ BPF_FUNC_probe_read_user, "probe_read_user" },
+	{ BPF_FUNC_probe_read_kernel, "probe_read_kernel" },
+	{ BPF_FUNC_probe_read_user_str, "probe_read_user_str" },
+	{ BPF_FUNC_probe_read_kernel_str, "probe_read_kernel_str" },
+	{ BPF_FUNC_get_ns_current_pid_tgid, "get_ns_current_pid_tgid" },
+	{ BPF_FUNC_ringbuf_output, "ringbuf_output" },
+	{ BPF_FUNC_ringbuf_reserve, "ringbuf_reserve" },
+	{ BPF_FUNC_ringbuf_submit, "ringbuf_submit" },
+	{ BPF_FUNC_ringbuf_discard, "ringbuf_discard" },
+	{ BPF_FUNC_copy_from_user, "copy_from_user" },
+	{ BPF_FUNC_get_attach_cookie, "get_attach_cookie" },
 };
 
 const char *code_helper_name(int helper)

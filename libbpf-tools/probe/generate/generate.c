@@ -31,12 +31,14 @@ uint32_t generate_scratch_size(const struct record *record)
 {
 	enum aggregate aggregate = record->checked->spec->aggregate;
 
-	return SCRATCH_RECORD + generate_key_room(record) + (aggregate ? 8 * aggregate_values(aggregate) : 0);
+	return SCRATCH_RECORD + generate_key_room(record) +
+	       (aggregate ? 8 * aggregate_values(aggregate) : 0);
 }
 
 bool generate_needs_scratch(const struct record *record, bool use_perf)
 {
-	return use_perf || record->checked->spec->aggregate || record->max_size > record->fixed_size;
+	return use_perf || record->checked->spec->aggregate ||
+	       record->max_size > record->fixed_size;
 }
 
 static void gen_drop(struct generator *g)
@@ -111,8 +113,8 @@ static void gen_filter_ids(struct generator *g)
 }
 
 /* Go on if `len` (1 to 8) bytes of the name from byte `at` are those of the text. */
-static void gen_match_name(struct generator *g, const int words[2], unsigned int at, const char *text,
-			   unsigned int len, int differs)
+static void gen_match_name(struct generator *g, const int words[2], unsigned int at,
+			   const char *text, unsigned int len, int differs)
 {
 	struct code *c = g->code;
 	int v = code_new_vreg(c), wanted = code_new_vreg(c), rest = 64 - 8 * (int)len;
@@ -479,7 +481,8 @@ static void gen_program(struct generator *g)
 	gen_drop(g);
 	if (checked->predicate || checked->measure) {
 		code_label(c, g->unreadable);
-		code_comment(c, "the predicate or what is summed up could not be evaluated: count it");
+		code_comment(c,
+			     "the predicate or what is summed up could not be evaluated: count it");
 		generate_count(g, g->opts->unreadable_fd);
 		gen_drop(g);
 	}
@@ -494,7 +497,12 @@ int generate_program(const struct record *record, const struct generate_opts *op
 {
 	struct code *code = code_new();
 	struct generator g = {
-		.code = code, .record = record, .opts = opts, .diag = diag, .scratch = -1, .used = -1,
+		.code = code,
+		.record = record,
+		.opts = opts,
+		.diag = diag,
+		.scratch = -1,
+		.used = -1,
 		.fault_code = -1,
 	};
 	int err;

@@ -12,49 +12,49 @@
 
 /* By what a return finds what was kept at its call's entry. */
 enum generate_frame {
-	GENERATE_FRAME_STACK,	/* registers: the stack pointer */
-	GENERATE_FRAME_SITE,	/* registers at a RET instruction: the same, before that has popped anything */
-	GENERATE_FRAME_GO,	/* registers: goroutine, and its stack pointer relative to where the stack ends */
-	GENERATE_FRAME_CONTEXT,	/* fentry and fexit: their context is the same one, on the function's stack */
-	GENERATE_FRAME_NONE,	/* system calls: a thread makes one at a time */
+	GENERATE_FRAME_STACK, /* registers: the stack pointer */
+	GENERATE_FRAME_SITE, /* registers at a RET instruction: the same, before that has popped anything */
+	GENERATE_FRAME_GO, /* registers: goroutine, and its stack pointer relative to where the stack ends */
+	GENERATE_FRAME_CONTEXT, /* fentry and fexit: their context is the same one, on the function's stack */
+	GENERATE_FRAME_NONE, /* system calls: a thread makes one at a time */
 };
 
 struct generate_opts {
-	bool is_entry;		/* not the probe itself but the one that keeps checked->entry_values for it */
+	bool is_entry; /* not the probe itself but the one that keeps checked->entry_values for it */
 	enum generate_frame frame;
 	/* Maps. */
-	int ring_fd;		/* ring buffer, or perf event array */
+	int ring_fd; /* ring buffer, or perf event array */
 	bool use_perf;
-	int ctl_fd;		/* struct events_ctl; ring buffer only */
-	int lost_fd;		/* per-CPU array of u64, an element a probe: hits that could not be recorded */
-	int unreadable_fd;	/* the same: hits whose predicate read memory that couldn't be read */
-	int overflow_fd;	/* the same: hits that an aggregate's map had no room for; aggregates only */
-	int aggregate_fd;	/* the map of an aggregate, whose keys have the record's key_size */
-	int scratch_fd;		/* per-CPU array of GENERATE_SCRATCH_SLOTS values of generate_scratch_size() bytes;
+	int ctl_fd;  /* struct events_ctl; ring buffer only */
+	int lost_fd; /* per-CPU array of u64, an element a probe: hits that could not be recorded */
+	int unreadable_fd; /* the same: hits whose predicate read memory that couldn't be read */
+	int overflow_fd; /* the same: hits that an aggregate's map had no room for; aggregates only */
+	int aggregate_fd; /* the map of an aggregate, whose keys have the record's key_size */
+	int scratch_fd; /* per-CPU array of GENERATE_SCRATCH_SLOTS values of generate_scratch_size() bytes;
 				 * -1 if no record needs it */
 	/*
 	 * The program is loaded as sleepable (6.0, 8c7dcb84e3b7): user memory that is not there is
 	 * faulted in and read again. Excludes use_perf and cgroup_fd, whose maps such programs can't have.
 	 */
 	bool sleepable;
-	int entry_fd;		/* LRU hash of GENERATE_ENTRY_KEY_SIZE to generate_entry_size(entry_most) bytes */
-	unsigned int entry_most;	/* values: the most that any probe keeps; 0: as many as this one */
-	int entry_missed_fd;	/* as lost_fd: returns whose entry values were not there */
-	int follow_fd;		/* only threads in this map; -1: all */
-	int cgroup_fd;		/* only tasks under element 0 of this cgroup array; -1: all */
+	int entry_fd; /* LRU hash of GENERATE_ENTRY_KEY_SIZE to generate_entry_size(entry_most) bytes */
+	unsigned int entry_most; /* values: the most that any probe keeps; 0: as many as this one */
+	int entry_missed_fd;	 /* as lost_fd: returns whose entry values were not there */
+	int follow_fd;		 /* only threads in this map; -1: all */
+	int cgroup_fd;		 /* only tasks under element 0 of this cgroup array; -1: all */
 	/* Identity. */
-	uint32_t probe;		/* index of the spec: whose counters */
-	uint32_t place;		/* what RECORD_PLACE is, if !place_is_cookie */
-	bool place_is_cookie;	/* RECORD_PLACE is bpf_get_attach_cookie() */
+	uint32_t probe;	      /* index of the spec: whose counters */
+	uint32_t place;	      /* what RECORD_PLACE is, if !place_is_cookie */
+	bool place_is_cookie; /* RECORD_PLACE is bpf_get_attach_cookie() */
 	/* Filters. */
-	const pid_t *tgids;	/* only these processes; none: all */
+	const pid_t *tgids; /* only these processes; none: all */
 	unsigned int tgid_count;
-	const char *name;	/* only threads with this in their name, at most 15 bytes; NULL: all */
-	pid_t tid;		/* only this thread; 0: all */
-	pid_t not_tgid;		/* not this process (ourselves); 0: none */
-	int64_t uid;		/* only this user; -1: all */
+	const char *name; /* only threads with this in their name, at most 15 bytes; NULL: all */
+	pid_t tid;	  /* only this thread; 0: all */
+	pid_t not_tgid;	  /* not this process (ourselves); 0: none */
+	int64_t uid;	  /* only this user; -1: all */
 	/* When not in the initial PID namespace: whose numbers to use (bpf_get_ns_current_pid_tgid()). */
-	uint64_t pidns_dev, pidns_ino;	/* ino 0: initial */
+	uint64_t pidns_dev, pidns_ino; /* ino 0: initial */
 };
 
 #define GENERATE_ENTRY_KEY_SIZE 24

@@ -33,11 +33,11 @@ _Static_assert(KEY_PLACE + 8 == GENERATE_ENTRY_KEY_SIZE, "the key's parts are al
 static const struct machine {
 	int machine;
 	int stack_pointer;
-	int go_g;		/* Go's abi-internal.md */
+	int go_g; /* Go's abi-internal.md */
 	int return_size;
 } machines[] = {
-	{EM_X86_64, 7, 14, 8},
-	{EM_AARCH64, 31, 28, 0},
+	{ EM_X86_64, 7, 14, 8 },
+	{ EM_AARCH64, 31, 28, 0 },
 };
 
 /* A value is { u64 valid; u64 kept[] }. */
@@ -48,7 +48,8 @@ static int load_register(struct generator *g, int reg)
 {
 	int v = code_new_vreg(g->code);
 
-	code_load(g->code, 8, v, g->ctx, (int16_t)bsl_reg_get(g->record->checked->context->machine, reg)->pt_regs_offset);
+	code_load(g->code, 8, v, g->ctx,
+		  (int16_t)bsl_reg_get(g->record->checked->context->machine, reg)->pt_regs_offset);
 	return v;
 }
 
@@ -111,7 +112,8 @@ static uint64_t probe_as_place(const struct generator *g)
 /* The key of this call, on the stack; jumps to failed if it can't be told. */
 static int gen_key(struct generator *g, bool is_return, int failed)
 {
-	int key = code_new_buffer(g->code, GENERATE_ENTRY_KEY_SIZE), place = code_new_vreg(g->code), thread;
+	int key = code_new_buffer(g->code, GENERATE_ENTRY_KEY_SIZE), place = code_new_vreg(g->code),
+	    thread;
 	const struct machine *m = machines;
 	struct code *c = g->code;
 
@@ -167,7 +169,8 @@ static void gen_keep_in_place(struct generator *g, int key, int values, unsigned
 void generate_keep(struct generator *g)
 {
 	const struct checked *checked = g->record->checked;
-	unsigned int count = checked->entry_count, most = g->opts->entry_most > count ? g->opts->entry_most : count;
+	unsigned int count = checked->entry_count,
+		     most = g->opts->entry_most > count ? g->opts->entry_most : count;
 	unsigned int size = generate_entry_size(most);
 	int key = gen_key(g, false, g->drop), values = code_new_buffer(g->code, size);
 	struct code *c = g->code;

@@ -115,7 +115,8 @@ static int gen_usdt_arg(struct generator *g, const struct var *var)
 		break;
 	case BSL_ARG_DEREF:
 	case BSL_ARG_ADDR:
-		return generate_load(g, gen_usdt_address(g, var), arg->size, arg->is_signed, SPACE_USER);
+		return generate_load(g, gen_usdt_address(g, var), arg->size, arg->is_signed,
+				     SPACE_USER);
 	default:
 		g->err = diag_error(g->diag, -1, "%s is %s, which cannot be read", var->name,
 				    arg->why ? arg->why : "of an unknown form");
@@ -167,7 +168,8 @@ static int gen_var(struct generator *g, const struct var *var)
 		v = gen_reg(g, context_reg(g, false));
 		code_alu_imm(c, BPF_ADD, true, v, var->offset);
 		return generate_load(g, v, var->type->size, var->type->is_signed,
-				g->record->checked->context->is_kernel ? SPACE_KERNEL : SPACE_USER);
+				     g->record->checked->context->is_kernel ? SPACE_KERNEL
+									    : SPACE_USER);
 	case VAR_USDT_ARG:
 		code_comment(c, "%s", var->name);
 		return gen_usdt_arg(g, var);
@@ -223,17 +225,18 @@ static int gen_deref(struct generator *g, const struct expr *e)
 	int v;
 
 	if (!type_is_scalar(type))
-		return value_of(g, e->a);	/* an array or structure stands for its address */
+		return value_of(g, e->a); /* an array or structure stands for its address */
 	if (space != SPACE_CTX)
 		return generate_load(g, value_of(g, e->a), size, type->is_signed, space);
 	if (!generate_context_offset(e->a, &offset)) {
-		g->err = diag_error(g->diag, e->pos, "only fields of the event itself can be read here");
+		g->err = diag_error(g->diag, e->pos,
+				    "only fields of the event itself can be read here");
 		return code_new_vreg(g->code);
 	}
 	/* The kernel checks such loads when the program is loaded: aligned, in the record. */
 	if (offset % size)
 		return generate_load(g, generate_context_address(g, offset), size, type->is_signed,
-				SPACE_KERNEL);
+				     SPACE_KERNEL);
 	v = code_new_vreg(g->code);
 	code_load(g->code, size, v, g->ctx, (int16_t)offset);
 	if (type->is_signed)
@@ -398,7 +401,7 @@ static int gen_binary(struct generator *g, const struct expr *e)
 {
 	static const int ops[] = {
 		[OP_ADD] = BPF_ADD, [OP_SUB] = BPF_SUB, [OP_MUL] = BPF_MUL,
-		[OP_AND] = BPF_AND, [OP_OR] = BPF_OR, [OP_XOR] = BPF_XOR,
+		[OP_AND] = BPF_AND, [OP_OR] = BPF_OR,	[OP_XOR] = BPF_XOR,
 	};
 	int a, b;
 	int32_t imm = 0;
@@ -545,8 +548,8 @@ void generate_branch(struct generator *g, const struct expr *e, int if_false)
 	} else if (is_comparison(e)) {
 		gen_sides(g, e, &a, &b, &imm);
 		if (b < 0)
-			code_jump_if_imm(c, compare_op(opposite(e->op), e->a->type->is_signed), a, imm,
-					 if_false);
+			code_jump_if_imm(c, compare_op(opposite(e->op), e->a->type->is_signed), a,
+					 imm, if_false);
 		else
 			code_jump_if(c, compare_op(opposite(e->op), e->a->type->is_signed), a, b,
 				     if_false);

@@ -15,20 +15,20 @@ struct generator {
 	const struct generate_opts *opts;
 	struct diag *diag;
 	int err;
-	int ctx;		/* vreg: the program's context */
-	int pid_tgid;		/* vreg */
-	int rec;		/* vreg: the record being filled */
-	int scratch;		/* vreg: the scratch slot it is in, or -1 */
-	int used;		/* vreg: bytes of the record in use, or -1 as long as that is fixed_size */
-	int read_buffer;	/* stack offset where values are read to; 0: none yet */
-	int touch_buffer;	/* stack offset of what is read only to fault a page in; 0: none yet */
-	int string_buffer;	/* stack offset for STRCMP; 0: none yet */
+	int ctx;	 /* vreg: the program's context */
+	int pid_tgid;	 /* vreg */
+	int rec;	 /* vreg: the record being filled */
+	int scratch;	 /* vreg: the scratch slot it is in, or -1 */
+	int used;	 /* vreg: bytes of the record in use, or -1 as long as that is fixed_size */
+	int read_buffer; /* stack offset where values are read to; 0: none yet */
+	int touch_buffer;  /* stack offset of what is read only to fault a page in; 0: none yet */
+	int string_buffer; /* stack offset for STRCMP; 0: none yet */
 	unsigned int string_buffer_size;
-	int drop, lost, unreadable;	/* labels */
-	int entry_values;	/* stack offset of what was kept at the entry */
-	int entry_found;	/* vreg: was there anything? */
-	int fault;		/* label to jump to when memory cannot be read; g->fault_code says why */
-	int fault_code;		/* vreg that gets the errno before the jump, or -1: nobody asks */
+	int drop, lost, unreadable; /* labels */
+	int entry_values;	    /* stack offset of what was kept at the entry */
+	int entry_found;	    /* vreg: was there anything? */
+	int fault;	/* label to jump to when memory cannot be read; g->fault_code says why */
+	int fault_code; /* vreg that gets the errno before the jump, or -1: nobody asks */
 };
 
 /* ---- generate_entry.c ---- */
@@ -57,11 +57,11 @@ void generate_extend(struct generator *g, int v, unsigned int size, bool is_sign
 struct read {
 	int helper;
 	enum type_space space;
-	int dst, dst_offset;	/* register and what is added to it */
-	int size, size_imm;	/* register, or -1 and a constant */
-	int addr;		/* register */
-	uint32_t most;		/* bytes that size can be */
-	bool is_str;		/* the helper returns a length, else 0 */
+	int dst, dst_offset; /* register and what is added to it */
+	int size, size_imm;  /* register, or -1 and a constant */
+	int addr;	     /* register */
+	uint32_t most;	     /* bytes that size can be */
+	bool is_str;	     /* the helper returns a length, else 0 */
 };
 
 /* Goes on if it has read, with what the helper returned in `result`; else jumps to g->fault. */
@@ -69,7 +69,8 @@ void generate_read(struct generator *g, const struct read *read, int result);
 int generate_read_helper(enum type_space space);
 int generate_read_str_helper(enum type_space space);
 /* The 1, 2, 4 or 8 bytes at the address in `addr`, of a space other than SPACE_CTX, in a virtual register. */
-int generate_load(struct generator *g, int addr, unsigned int size, bool is_signed, enum type_space space);
+int generate_load(struct generator *g, int addr, unsigned int size, bool is_signed,
+		  enum type_space space);
 /* Leave the expression: `why` it has no value. */
 void generate_fault(struct generator *g, int why);
 /* Is this address the context plus a constant? */

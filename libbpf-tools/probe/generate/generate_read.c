@@ -80,7 +80,7 @@ int generate_read_str_helper(enum type_space space)
 }
 
 int generate_load(struct generator *g, int addr, unsigned int size, bool is_signed,
-		    enum type_space space)
+		  enum type_space space)
 {
 	struct code *c = g->code;
 	struct read read = {
@@ -98,7 +98,9 @@ int generate_load(struct generator *g, int addr, unsigned int size, bool is_sign
 		g->read_buffer = code_new_buffer(c, 8);
 	read.dst_offset = g->read_buffer;
 	code_comment(c, "read %u bytes of %s memory", size,
-		     space == SPACE_USER ? "user" : space == SPACE_ANY ? "any" : "kernel");
+		     space == SPACE_USER  ? "user"
+		     : space == SPACE_ANY ? "any"
+					  : "kernel");
 	generate_read(g, &read, v);
 	code_load(c, size, v, BPF_REG_10, (int16_t)g->read_buffer);
 	if (is_signed)

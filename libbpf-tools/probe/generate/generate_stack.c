@@ -19,7 +19,8 @@ static void gen_caller(struct generator *g)
 
 	code_comment(g->code, "the caller");
 	if (is_arm64) {
-		code_load(g->code, 8, reg, g->ctx, (int16_t)bsl_reg_get(EM_AARCH64, 30)->pt_regs_offset);
+		code_load(g->code, 8, reg, g->ctx,
+			  (int16_t)bsl_reg_get(EM_AARCH64, 30)->pt_regs_offset);
 		code_store(g->code, 8, g->rec, offset, reg);
 		return;
 	}

@@ -12,11 +12,11 @@
 
 /* What the helpers need to know of a string expression. */
 struct string_source {
-	int addr;		/* vreg; unused with is_comm */
-	enum type_space space;	/* not SPACE_CTX */
+	int addr;	       /* vreg; unused with is_comm */
+	enum type_space space; /* not SPACE_CTX */
 	bool is_comm;
-	uint32_t array_size;	/* a char array in the record or in memory: its size; else 0 */
-	int length;		/* vreg with the length of a __data_loc string, or -1 */
+	uint32_t array_size; /* a char array in the record or in memory: its size; else 0 */
+	int length;	     /* vreg with the length of a __data_loc string, or -1 */
 };
 
 static void gen_data_loc(struct generator *g, const struct expr *e, int64_t offset,
@@ -47,7 +47,7 @@ static void gen_string_source(struct generator *g, const struct expr *e, struct 
 	const struct probe_context *context = g->record->checked->context;
 	int64_t offset;
 
-	*s = (struct string_source){.addr = -1, .length = -1};
+	*s = (struct string_source){ .addr = -1, .length = -1 };
 	if (is_comm(e)) {
 		s->is_comm = true;
 		s->array_size = RECORD_COMM_SIZE;
@@ -78,7 +78,8 @@ static void gen_string_source(struct generator *g, const struct expr *e, struct 
 }
 
 /* Jump to differs unless the `len` bytes on the stack equal those of the literal. */
-static void gen_compare_bytes(struct generator *g, int at, const char *text, size_t len, int differs)
+static void gen_compare_bytes(struct generator *g, int at, const char *text, size_t len,
+			      int differs)
 {
 	struct code *c = g->code;
 
@@ -113,8 +114,8 @@ void generate_strcmp(struct generator *g, const struct expr *e, int differs)
 	int result;
 
 	if (len > MAX_STRCMP) {
-		g->err = diag_error(g->diag, e->a->pos, "a string to compare with has at most %d bytes",
-				    MAX_STRCMP);
+		g->err = diag_error(g->diag, e->a->pos,
+				    "a string to compare with has at most %d bytes", MAX_STRCMP);
 		return;
 	}
 	gen_string_source(g, e->b, &s);
@@ -138,19 +139,30 @@ void generate_strcmp(struct generator *g, const struct expr *e, int differs)
 		size = s.array_size + 1;
 	result = code_new_vreg(c);
 	if (e->a->is_bytes) {
-		generate_read(g, &(struct read){.helper = generate_read_helper(s.space), .space = s.space,
-						   .dst = BPF_REG_10, .dst_offset = g->string_buffer,
-						   .size = -1, .size_imm = (int)len, .addr = s.addr,
-						   .most = (uint32_t)len},
-				 result);
+		generate_read(g,
+			      &(struct read){ .helper = generate_read_helper(s.space),
+					      .space = s.space,
+					      .dst = BPF_REG_10,
+					      .dst_offset = g->string_buffer,
+					      .size = -1,
+					      .size_imm = (int)len,
+					      .addr = s.addr,
+					      .most = (uint32_t)len },
+			      result);
 		gen_compare_bytes(g, g->string_buffer, e->a->text, len, differs);
 		return;
 	}
-	generate_read(g, &(struct read){.helper = generate_read_str_helper(s.space), .space = s.space,
-					   .dst = BPF_REG_10, .dst_offset = g->string_buffer, .size = -1,
-					   .size_imm = (int)size, .addr = s.addr, .most = size,
-					   .is_str = true},
-			 result);
+	generate_read(g,
+		      &(struct read){ .helper = generate_read_str_helper(s.space),
+				      .space = s.space,
+				      .dst = BPF_REG_10,
+				      .dst_offset = g->string_buffer,
+				      .size = -1,
+				      .size_imm = (int)size,
+				      .addr = s.addr,
+				      .most = size,
+				      .is_str = true },
+		      result);
 	if (prefix) {
 		code_jump_if_imm(c, BPF_JSLT, result, (int32_t)wanted, differs);
 		gen_compare_bytes(g, g->string_buffer, e->a->text, wanted, differs);
@@ -224,7 +236,8 @@ static void gen_pieces(struct generator *g, const struct record_field *f)
 		unsigned int left = piece->bit_size / 8, size;
 		int v = generate_value(g, piece->a);
 
-		for (uint64_t at = piece->value; left && at + left <= f->max; at += size, left -= size) {
+		for (uint64_t at = piece->value; left && at + left <= f->max;
+		     at += size, left -= size) {
 			size = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 			code_store(c, (int)size, dst, (int16_t)at, v);
 			if (left > size)
@@ -263,10 +276,16 @@ static void gen_string_bytes(struct generator *g, const struct record_field *f)
 	code_alu(c, BPF_ADD, true, dst, g->used);
 	if (is_cstr) {
 		code_comment(c, "the string, as far as it goes");
-		generate_read(g, &(struct read){.helper = generate_read_str_helper(s.space), .space = s.space,
-						   .dst = dst, .size = -1, .size_imm = (int)f->max,
-						   .addr = s.addr, .most = f->max, .is_str = true},
-				 stored);
+		generate_read(g,
+			      &(struct read){ .helper = generate_read_str_helper(s.space),
+					      .space = s.space,
+					      .dst = dst,
+					      .size = -1,
+					      .size_imm = (int)f->max,
+					      .addr = s.addr,
+					      .most = f->max,
+					      .is_str = true },
+			      stored);
 		full = stored;
 	} else if (s.is_comm) {
 		code_mov(c, BPF_REG_1, dst);
@@ -290,9 +309,14 @@ static void gen_string_bytes(struct generator *g, const struct record_field *f)
 		code_mov_imm(c, stored, f->max);
 		code_label(c, whole);
 		code_jump_if_imm(c, BPF_JEQ, stored, 0, done);
-		generate_read(g, &(struct read){.helper = generate_read_helper(s.space), .space = s.space, .dst = dst,
-						   .size = stored, .addr = s.addr, .most = f->max},
-				 code_new_vreg(c));
+		generate_read(g,
+			      &(struct read){ .helper = generate_read_helper(s.space),
+					      .space = s.space,
+					      .dst = dst,
+					      .size = stored,
+					      .addr = s.addr,
+					      .most = f->max },
+			      code_new_vreg(c));
 		code_label(c, done);
 	}
 	code_store(c, 4, g->rec, (int16_t)f->offset, stored);
@@ -311,7 +335,8 @@ void generate_field(struct generator *g, const struct record_field *field, unsig
 	/* The label is reached only through faults; so that the verifier sees a value on every path. */
 	code_mov_imm(c, g->fault_code, 0);
 	if (field->mode == RECORD_VALUE)
-		code_store(c, 8, g->rec, (int16_t)field->offset, generate_value(g, field->field->expr));
+		code_store(c, 8, g->rec, (int16_t)field->offset,
+			   generate_value(g, field->field->expr));
 	else
 		gen_string_bytes(g, field);
 	code_jump(c, end);

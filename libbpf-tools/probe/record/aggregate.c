@@ -33,8 +33,8 @@ int aggregate_map_new(enum aggregate kind, uint32_t key_size, uint32_t max_keys)
 	bool percpu = cpus * value_size * max_keys <= PERCPU_MAX_BYTES;
 
 	/* Preallocated: programs that may sleep, or that interrupt anything, can't allocate. */
-	return bpf_map_create(percpu ? BPF_MAP_TYPE_PERCPU_HASH : BPF_MAP_TYPE_HASH, "trace_aggregate",
-			      key_size, value_size, max_keys, NULL);
+	return bpf_map_create(percpu ? BPF_MAP_TYPE_PERCPU_HASH : BPF_MAP_TYPE_HASH,
+			      "trace_aggregate", key_size, value_size, max_keys, NULL);
 }
 
 bool aggregate_takes_key(uint32_t key_size)
@@ -47,8 +47,8 @@ bool aggregate_takes_key(uint32_t key_size)
 }
 
 /* A key's value, all CPUs' together, into sum[]. room: for the values of all CPUs. */
-static int read_value(int map_fd, const void *key, uint64_t *room, unsigned int width, unsigned int cpus,
-		      uint64_t *sum)
+static int read_value(int map_fd, const void *key, uint64_t *room, unsigned int width,
+		      unsigned int cpus, uint64_t *sum)
 {
 	int err = bpf_map_lookup_elem(map_fd, key, room);
 
@@ -58,7 +58,8 @@ static int read_value(int map_fd, const void *key, uint64_t *room, unsigned int 
 	return err;
 }
 
-int aggregate_read(int map_fd, struct totals *totals, void (*fixup)(void *ctx, void *key), void *ctx)
+int aggregate_read(int map_fd, struct totals *totals, void (*fixup)(void *ctx, void *key),
+		   void *ctx)
 {
 	struct bpf_map_info info = {};
 	uint32_t len = sizeof(info);
@@ -76,8 +77,8 @@ int aggregate_read(int map_fd, struct totals *totals, void (*fixup)(void *ctx, v
 	key = calloc(1, info.key_size);
 	next = calloc(1, info.key_size);
 	err = room && key && next && width <= AGGREGATE_BUCKETS ? 0 : -ENOMEM;
-	for (bool is_first = true; !err && !bpf_map_get_next_key(map_fd, is_first ? NULL : key, next);
-	     is_first = false) {
+	for (bool is_first = true;
+	     !err && !bpf_map_get_next_key(map_fd, is_first ? NULL : key, next); is_first = false) {
 		memcpy(key, next, info.key_size);
 		err = read_value(map_fd, key, room, width, cpus, sum);
 		if (fixup)
@@ -139,7 +140,8 @@ void aggregate_print_hist(const uint64_t *buckets, struct output *out)
 
 		bucket_text(b, label, sizeof(label));
 		memset(bar, '@', (size_t)(buckets[b] * 1.0 * BAR_WIDTH / most));
-		output_printf(out, "%-16s%8llu |%-*s|", label, (unsigned long long)buckets[b], BAR_WIDTH, bar);
+		output_printf(out, "%-16s%8llu |%-*s|", label, (unsigned long long)buckets[b],
+			      BAR_WIDTH, bar);
 		output_end_line(out);
 	}
 }
@@ -154,7 +156,8 @@ void aggregate_json_hist(const uint64_t *buckets, struct output *out)
 		if (b)
 			output_json_u64(out, "min", b == 1 ? 0 : 1ull << (b - 2));
 		if (b)
-			output_json_u64(out, "max", b == 1 ? 0 : (1ull << (b - 2)) - 1 + (1ull << (b - 2)));
+			output_json_u64(out, "max",
+					b == 1 ? 0 : (1ull << (b - 2)) - 1 + (1ull << (b - 2)));
 		else
 			output_json_s64(out, "max", -1);
 		output_json_u64(out, "count", buckets[b]);

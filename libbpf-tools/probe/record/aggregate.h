@@ -40,7 +40,8 @@ bool aggregate_takes_key(uint32_t key_size);
  * Put what a map holds now into a totals of aggregate_values(kind). fixup, unless NULL, may change a
  * key first; two that become the same are one. 0 or negative errno.
  */
-int aggregate_read(int map_fd, struct totals *totals, void (*fixup)(void *ctx, void *key), void *ctx);
+int aggregate_read(int map_fd, struct totals *totals, void (*fixup)(void *ctx, void *key),
+		   void *ctx);
 
 /*
  * Lines as bpftrace prints them: "[4, 8)    3 |@@@@@   |", from the first to the last bucket that

@@ -20,8 +20,8 @@
 struct writer {
 	const struct object *object;
 	struct record_text *text;
-	struct output *out;	/* JSON; else NULL */
-	unsigned int left;	/* values that may still be written */
+	struct output *out; /* JSON; else NULL */
+	unsigned int left;  /* values that may still be written */
 	int err;
 };
 
@@ -41,7 +41,8 @@ static void put_escaped(struct writer *w, const char *bytes, size_t len)
 
 		while (part > 1 && part < len && ((unsigned char)bytes[part] & 0xc0) == 0x80)
 			part--;
-		w->err = record_text_put(w->text, buf, output_escape(buf, sizeof(buf), bytes, part));
+		w->err =
+			record_text_put(w->text, buf, output_escape(buf, sizeof(buf), bytes, part));
 		bytes += part;
 		len -= part;
 	}
@@ -58,7 +59,8 @@ static void write_rest(struct writer *w, const char *key)
 		put(w, "...");
 }
 
-static void write_string(struct writer *w, const char *key, const char *text, size_t len, bool is_cut)
+static void write_string(struct writer *w, const char *key, const char *text, size_t len,
+			 bool is_cut)
 {
 	if (w->out) {
 		output_json_str(w->out, key, text, len);
@@ -82,7 +84,10 @@ static void write_number(struct writer *w, const char *key, const struct type *t
 	} else if (type->is_bool) {
 		put(w, value ? "true" : "false");
 	} else {
-		snprintf(buf, sizeof(buf), type->kind == TYPE_POINTER ? "0x%llx" : type->is_signed ? "%lld" : "%llu",
+		snprintf(buf, sizeof(buf),
+			 type->kind == TYPE_POINTER ? "0x%llx"
+			 : type->is_signed	    ? "%lld"
+						    : "%llu",
 			 (unsigned long long)value);
 		put(w, buf);
 	}
@@ -97,7 +102,8 @@ static void write_enum(struct writer *w, const char *key, const struct type *typ
 		if (enumerators[i].value != value)
 			continue;
 		if (w->out)
-			output_json_str(w->out, key, enumerators[i].name, strlen(enumerators[i].name));
+			output_json_str(w->out, key, enumerators[i].name,
+					strlen(enumerators[i].name));
 		else
 			put_escaped(w, enumerators[i].name, strlen(enumerators[i].name));
 		return;
@@ -118,7 +124,8 @@ static void write_double(struct writer *w, const char *key, double value, bool i
 		double back;
 
 		snprintf(buf, sizeof(buf), "%.*g", digits, value);
-		if (sscanf(buf, "%lf", &back) == 1 && (is_float ? (float)back == (float)value : back == value))
+		if (sscanf(buf, "%lf", &back) == 1 &&
+		    (is_float ? (float)back == (float)value : back == value))
 			break;
 	}
 	if (!w->out)
@@ -130,7 +137,8 @@ static void write_double(struct writer *w, const char *key, double value, bool i
 }
 
 /* float, double and long double; of others (__int128, complex numbers) the bytes are shown. */
-static void write_float(struct writer *w, const char *key, const struct type *type, const unsigned char *at)
+static void write_float(struct writer *w, const char *key, const struct type *type,
+			const unsigned char *at)
 {
 	char buf[2 * 32 + 3] = "0x";
 	long double wide = 0;
@@ -143,7 +151,8 @@ static void write_float(struct writer *w, const char *key, const struct type *ty
 	} else if (type->size == 8) {
 		memcpy(&value, at, 8);
 		write_double(w, key, value, false);
-	} else if (type->size == sizeof(wide) && strstr(type->name, "double") && !strstr(type->name, "complex")) {
+	} else if (type->size == sizeof(wide) && strstr(type->name, "double") &&
+		   !strstr(type->name, "complex")) {
 		memcpy(&wide, at, sizeof(wide));
 		write_double(w, key, (double)wide, false);
 	} else if (type->size > 32) {
@@ -163,7 +172,8 @@ static void write_float(struct writer *w, const char *key, const struct type *ty
 static void write_value(struct writer *w, const char *key, const struct type *type, uint64_t offset,
 			const struct type_member *bits, unsigned int depth);
 
-static uint64_t integer_at(const unsigned char *at, const struct type *type, const struct type_member *bits)
+static uint64_t integer_at(const unsigned char *at, const struct type *type,
+			   const struct type_member *bits)
 {
 	unsigned int width = bits ? bits->bit_size : 8 * type->size;
 	uint64_t value = 0;
@@ -217,7 +227,8 @@ static const char *member_key(const char *name, char buf[MAX_KEY])
 	size_t len = 0;
 
 	for (; name[len] && len < MAX_KEY - 1; len++)
-		buf[len] = isalnum((unsigned char)name[len]) || strchr("_$.", name[len]) ? name[len] : '_';
+		buf[len] = isalnum((unsigned char)name[len]) || strchr("_$.", name[len]) ? name[len]
+											 : '_';
 	buf[len] = '\0';
 	return buf;
 }
@@ -234,7 +245,8 @@ static bool write_members(struct writer *w, const struct type *type, uint64_t of
 		const struct type_member *member = &members[i];
 
 		if (!member->name[0] && member->type->kind == TYPE_STRUCT && depth < MAX_DEPTH) {
-			has_some = write_members(w, member->type, offset + member->offset, has_some, depth + 1);
+			has_some = write_members(w, member->type, offset + member->offset, has_some,
+						 depth + 1);
 			continue;
 		}
 		if (!w->left) {
@@ -254,8 +266,8 @@ static bool write_members(struct writer *w, const struct type *type, uint64_t of
 	return has_some;
 }
 
-static void write_struct(struct writer *w, const char *key, const struct type *type, uint64_t offset,
-			 unsigned int depth)
+static void write_struct(struct writer *w, const char *key, const struct type *type,
+			 uint64_t offset, unsigned int depth)
 {
 	struct type_text text;
 
@@ -281,7 +293,8 @@ static void write_array(struct writer *w, const char *key, const struct type *ty
 		bool is_cut = size < type->size;
 
 		size = is_cut ? size : type->size;
-		write_string(w, key, text, strnlen(text, size), is_cut && !memchr(text, '\0', size));
+		write_string(w, key, text, strnlen(text, size),
+			     is_cut && !memchr(text, '\0', size));
 		return;
 	}
 	if (depth > MAX_DEPTH) {
@@ -339,7 +352,7 @@ static void write_value(struct writer *w, const char *key, const struct type *ty
 
 int object_format(const struct object *object, struct record_text *text)
 {
-	struct writer w = {.object = object, .text = text, .left = MAX_VALUES};
+	struct writer w = { .object = object, .text = text, .left = MAX_VALUES };
 
 	write_value(&w, NULL, object->type, 0, NULL, 0);
 	return w.err;
@@ -347,7 +360,7 @@ int object_format(const struct object *object, struct record_text *text)
 
 void object_json(const struct object *object, struct output *out)
 {
-	struct writer w = {.object = object, .out = out, .left = MAX_VALUES};
+	struct writer w = { .object = object, .out = out, .left = MAX_VALUES };
 
 	write_value(&w, NULL, object->type, 0, NULL, 0);
 }

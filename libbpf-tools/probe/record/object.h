@@ -9,7 +9,7 @@
 
 /* What a pointer to char in the object points to. */
 struct object_string {
-	uint32_t offset;	/* of the pointer, in the object */
+	uint32_t offset; /* of the pointer, in the object */
 	const char *text;
 	size_t len;
 	bool is_cut, is_unreadable;
@@ -18,7 +18,7 @@ struct object_string {
 struct object {
 	const struct type *type;
 	const unsigned char *bytes;
-	size_t size;		/* of the bytes: less than the type's if the object was cut */
+	size_t size; /* of the bytes: less than the type's if the object was cut */
 	struct object_string strings[RECORD_MAX_INNER];
 	unsigned int string_count;
 };

@@ -101,8 +101,9 @@ bool record_is_of_process(const struct record *record)
 int record_layout(const struct checked *checked, const struct record_opts *opts,
 		  struct record *record)
 {
-	*record = (struct record){.checked = checked, .string_size = opts->string_size,
-				  .fixed_size = RECORD_MIN_SIZE};
+	*record = (struct record){ .checked = checked,
+				   .string_size = opts->string_size,
+				   .fixed_size = RECORD_MIN_SIZE };
 	if (checked->field_count > RECORD_MAX_FIELDS)
 		return -E2BIG;
 	record->fields = arena_alloc(checked->spec->arena,
@@ -174,7 +175,7 @@ int record_open(const struct record *record, const void *data, size_t size,
 
 	if (size < record->fixed_size)
 		return -EBADMSG;
-	*view = (struct record_view){.record = record, .data = data, .size = size};
+	*view = (struct record_view){ .record = record, .data = data, .size = size };
 	view->place = get_u32(view->data + RECORD_PLACE);
 	view->errors = get_u32(view->data + RECORD_ERRORS);
 	pid_tgid = get_u64(view->data + RECORD_PID_TGID);
@@ -197,7 +198,7 @@ struct string_view {
 
 /* A field's value; `at` walks over the strings' bytes from field to field. */
 struct value_view {
-	int err;		/* errno if it could not be read */
+	int err; /* errno if it could not be read */
 	uint64_t number;
 	struct string_view string;
 };
@@ -225,7 +226,7 @@ static int view_string(const struct record_view *view, const struct record_field
 	if (field->field->precision >= 0 && field->mode == RECORD_CSTR &&
 	    string->len > (size_t)field->field->precision) {
 		string->len = field->field->precision;
-		string->cut = false;	/* as asked */
+		string->cut = false; /* as asked */
 	}
 	return 0;
 }
@@ -262,7 +263,7 @@ static bool is_object(const struct record_field *field)
 static int view_object(const struct record_view *view, unsigned int i, size_t *at,
 		       const struct value_view *value, struct object *object, unsigned int *next)
 {
-	static const struct type string = {.kind = TYPE_POINTER, .name = "char *", .size = 8};
+	static const struct type string = { .kind = TYPE_POINTER, .name = "char *", .size = 8 };
 	const struct record_field *field = &view->record->fields[i], *inner;
 	struct value_view text;
 
@@ -277,8 +278,9 @@ static int view_object(const struct record_view *view, unsigned int i, size_t *a
 	} else if (field->mode == RECORD_CSTR) {
 		/* A string by itself: as the pointer to it would be printed. */
 		object->type = &string;
-		object->strings[object->string_count++] = (struct object_string){
-			0, value->string.text, value->string.len, value->string.cut, false};
+		object->strings[object->string_count++] =
+			(struct object_string){ 0, value->string.text, value->string.len,
+						value->string.cut, false };
 		object->bytes = (const unsigned char *)&value->number;
 		object->size = sizeof(value->number);
 	}
@@ -289,9 +291,10 @@ static int view_object(const struct record_view *view, unsigned int i, size_t *a
 		if (view_value(view, *next, at, &text))
 			return -EBADMSG;
 		if (object->string_count < RECORD_MAX_INNER)
-			object->strings[object->string_count++] = (struct object_string){
-				inner->field->inner_offset, text.string.text, text.string.len,
-				text.string.cut, text.err != 0};
+			object->strings[object->string_count++] =
+				(struct object_string){ inner->field->inner_offset,
+							text.string.text, text.string.len,
+							text.string.cut, text.err != 0 };
 	}
 	return 0;
 }
@@ -440,11 +443,12 @@ static int format_number(struct record_text *text, const struct record_field *fi
 	char fmt[16], *at = fmt;
 	int err, len;
 
-	if (f->width < 0 && f->precision < 0 && !f->plus && !f->space && (conv == 'd' || conv == 'u'))
+	if (f->width < 0 && f->precision < 0 && !f->plus && !f->space &&
+	    (conv == 'd' || conv == 'u'))
 		return format_plain(text, field, value);
 	*at++ = '%';
 	for (size_t i = 0; i < 5; i++)
-		if ((const bool[]){f->minus, f->zero, f->plus, f->space, alt}[i])
+		if ((const bool[]){ f->minus, f->zero, f->plus, f->space, alt }[i])
 			*at++ = "-0+ #"[i];
 	/* A width or precision of -1 counts as none given. */
 	memcpy(at, "*.*ll", 5);
@@ -454,8 +458,8 @@ static int format_number(struct record_text *text, const struct record_field *fi
 					 (f->precision > 0 ? f->precision : 0));
 	if (err)
 		return err;
-	len = snprintf(text->text + text->len, text->size - text->len, fmt, f->width < 0 ? 0 : f->width,
-		       f->precision, value);
+	len = snprintf(text->text + text->len, text->size - text->len, fmt,
+		       f->width < 0 ? 0 : f->width, f->precision, value);
 	if (len < 0)
 		return -EINVAL;
 	text->len += len;
@@ -498,7 +502,7 @@ static int format_string(struct record_text *text, const struct field *field,
 /* ns as people read them: 812 ns, 1.234 us, 12.345 ms, 3.000 s. */
 static int format_duration(struct record_text *text, const struct field *field, uint64_t ns)
 {
-	static const char *const units[] = {"ns", "us", "ms", "s"};
+	static const char *const units[] = { "ns", "us", "ms", "s" };
 	uint64_t value = ns, thousandths = 0;
 	size_t unit = 0;
 	char buf[48];
@@ -511,7 +515,7 @@ static int format_duration(struct record_text *text, const struct field *field, 
 	len = unit ? snprintf(buf, sizeof(buf), "%llu.%03llu %s", (unsigned long long)value,
 			      (unsigned long long)thousandths, units[unit])
 		   : snprintf(buf, sizeof(buf), "%llu ns", (unsigned long long)value);
-	return format_string(text, field, &(struct string_view){.text = buf, .len = (size_t)len});
+	return format_string(text, field, &(struct string_view){ .text = buf, .len = (size_t)len });
 }
 
 #define MAX_SYMBOL 1024
@@ -523,7 +527,7 @@ static struct string_view name_address(const struct record_view *view, struct st
 	pid_t tgid = field->field->kind == FIELD_USYM ? (pid_t)view->tgid : 0;
 
 	stack_symbol(names, tgid, addr, buf, MAX_SYMBOL);
-	return (struct string_view){.text = buf, .len = strlen(buf)};
+	return (struct string_view){ .text = buf, .len = strlen(buf) };
 }
 
 static bool is_symbol(const struct record_field *field)
@@ -537,7 +541,7 @@ static int format_value(const struct record_view *view, struct stack_names *name
 {
 	char buf[MAX_SYMBOL];
 	struct string_view symbol;
-	static const struct string_view unreadable = {.text = "?", .len = 1};
+	static const struct string_view unreadable = { .text = "?", .len = 1 };
 
 	if (value->err)
 		return format_string(text, field->field, &unreadable);
@@ -648,7 +652,8 @@ int record_json(const struct record_view *view, struct stack_names *names, struc
 			break;
 		if (value.err) {
 			output_json_object_begin(out, NULL);
-			output_json_str(out, "error", error_reason(value.err), strlen(error_reason(value.err)));
+			output_json_str(out, "error", error_reason(value.err),
+					strlen(error_reason(value.err)));
 			output_json_object_end(out);
 		} else if (is_object(field)) {
 			object_json(&object, out);

@@ -32,25 +32,25 @@ struct stack_names;
 #define RECORD_COMM 16
 #define RECORD_COMM_SIZE 16
 #define RECORD_MIN_SIZE 32
-#define RECORD_MAX_FIELDS 32	/* bits of `errors` */
+#define RECORD_MAX_FIELDS 32 /* bits of `errors` */
 
-#define RECORD_MAX_OBJECT 4096	/* bytes of an object, what is behind is left out */
-#define RECORD_MAX_INNER 8	/* strings that its members point to */
+#define RECORD_MAX_OBJECT 4096 /* bytes of an object, what is behind is left out */
+#define RECORD_MAX_INNER 8     /* strings that its members point to */
 
 enum record_mode {
-	RECORD_VALUE,		/* the slot is the value */
-	RECORD_CSTR,		/* bytes up to a NUL */
-	RECORD_BYTES,		/* counted bytes, NULs included (%.*s) */
-	RECORD_OBJECT,		/* the bytes of an object (%O), as many as it has */
+	RECORD_VALUE,  /* the slot is the value */
+	RECORD_CSTR,   /* bytes up to a NUL */
+	RECORD_BYTES,  /* counted bytes, NULs included (%.*s) */
+	RECORD_OBJECT, /* the bytes of an object (%O), as many as it has */
 };
 
 struct record_field {
 	const struct field *field;
 	enum record_mode mode;
-	uint32_t offset;	/* of the slot */
-	uint32_t max;		/* strings: most bytes stored, with the NUL and the one more that tells
+	uint32_t offset;   /* of the slot */
+	uint32_t max;	   /* strings: most bytes stored, with the NUL and the one more that tells
 				 * a cut string from one that just fits */
-	unsigned int size;	/* values: bytes of the printed number */
+	unsigned int size; /* values: bytes of the printed number */
 	bool is_signed;
 };
 
@@ -62,24 +62,24 @@ enum record_stack { RECORD_KERNEL_STACK, RECORD_USER_STACK, RECORD_STACKS };
 
 struct record {
 	const struct checked *checked;
-	uint32_t time_offset;	/* 0: not recorded */
-	uint32_t cpu_offset;	/* 0: not recorded */
-	uint32_t caller_offset;	/* 0: not recorded */
-	uint32_t stack_offset[RECORD_STACKS];	/* 0: not recorded */
-	uint32_t stack_size;	/* most bytes of a stack's frames */
-	uint32_t fixed_size;	/* everything but the strings' and the stacks' bytes */
+	uint32_t time_offset;		      /* 0: not recorded */
+	uint32_t cpu_offset;		      /* 0: not recorded */
+	uint32_t caller_offset;		      /* 0: not recorded */
+	uint32_t stack_offset[RECORD_STACKS]; /* 0: not recorded */
+	uint32_t stack_size;		      /* most bytes of a stack's frames */
+	uint32_t fixed_size; /* everything but the strings' and the stacks' bytes */
 	uint32_t max_size;
-	uint32_t key_size;	/* of an aggregate: all of its spec's records are as long */
-	uint32_t string_size;	/* -Z */
-	struct record_field *fields;	/* in the spec's arena */
+	uint32_t key_size;	     /* of an aggregate: all of its spec's records are as long */
+	uint32_t string_size;	     /* -Z */
+	struct record_field *fields; /* in the spec's arena */
 	unsigned int field_count;
 };
 
 struct record_opts {
-	uint32_t string_size;	/* -Z */
+	uint32_t string_size; /* -Z */
 	bool time, cpu;
 	bool stacks[RECORD_STACKS];
-	unsigned int stack_depth;	/* most frames of one */
+	unsigned int stack_depth; /* most frames of one */
 };
 
 /* Has it addresses that mean something in its process only? */
@@ -97,8 +97,8 @@ struct record_view {
 	const struct record *record;
 	uint32_t place, errors;
 	uint32_t tgid, pid;
-	char comm[RECORD_COMM_SIZE];	/* NUL-terminated */
-	uint64_t time;		/* 0 if not recorded */
+	char comm[RECORD_COMM_SIZE]; /* NUL-terminated */
+	uint64_t time;		     /* 0 if not recorded */
 	uint32_t cpu;
 	const unsigned char *data;
 	size_t size;

@@ -15,8 +15,8 @@
 
 struct row {
 	uint64_t hash;
-	size_t size;		/* of the key */
-	uint64_t values[];	/* now; as last told; the key's bytes */
+	size_t size;	   /* of the key */
+	uint64_t values[]; /* now; as last told; the key's bytes */
 };
 
 /* A changed row and what it is sorted by. */
@@ -26,9 +26,9 @@ struct change {
 };
 
 struct totals {
-	unsigned int width;	/* values a row */
-	struct row **slots;	/* NULL: free */
-	size_t slot_count;	/* a power of two */
+	unsigned int width; /* values a row */
+	struct row **slots; /* NULL: free */
+	size_t slot_count;  /* a power of two */
 	size_t count;
 	/* Of the last totals_changes(). */
 	struct totals_row *changes;
@@ -78,7 +78,8 @@ void totals_free(struct totals *totals)
 }
 
 /* Where the key is, or is to be put. */
-static struct row **find_slot(const struct totals *totals, uint64_t hash, const void *key, size_t size)
+static struct row **find_slot(const struct totals *totals, uint64_t hash, const void *key,
+			      size_t size)
 {
 	size_t at = hash & (totals->slot_count - 1);
 
@@ -165,7 +166,7 @@ static bool take_growth(const struct totals *totals, struct row *row, uint64_t *
 }
 
 int totals_changes(struct totals *totals, int64_t (*rank)(const uint64_t *values),
-		  const struct totals_row **rows)
+		   const struct totals_row **rows)
 {
 	struct change *changes = calloc(totals->count + 1, sizeof(*changes));
 	size_t count = 0;
@@ -183,8 +184,9 @@ int totals_changes(struct totals *totals, int64_t (*rank)(const uint64_t *values
 		struct row *row = totals->slots[i];
 
 		if (row && take_growth(totals, row, growth))
-			changes[count++] = (struct change){
-				{row_key(totals, row), row->size, growth}, rank(growth)};
+			changes[count++] =
+				(struct change){ { row_key(totals, row), row->size, growth },
+						 rank(growth) };
 	}
 	qsort(changes, count, sizeof(*changes), compare_changes);
 	for (size_t i = 0; i < count; i++)

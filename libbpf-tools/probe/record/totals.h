@@ -32,6 +32,6 @@ struct totals_row {
  * number, or -ENOMEM.
  */
 int totals_changes(struct totals *totals, int64_t (*rank)(const uint64_t *values),
-		  const struct totals_row **rows);
+		   const struct totals_row **rows);
 
 #endif /* RECORD_TOTALS_H */

@@ -10,16 +10,17 @@
 
 struct printer {
 	char *buf;
-	size_t size, len;	/* len may exceed size: what was cut */
+	size_t size, len; /* len may exceed size: what was cut */
 	bool show_types;
 };
 
 static const char *const op_text[] = {
-	[OP_ADD] = "+", [OP_SUB] = "-", [OP_MUL] = "*", [OP_DIV] = "/", [OP_MOD] = "%",
-	[OP_AND] = "&", [OP_OR] = "|", [OP_XOR] = "^", [OP_SHL] = "<<", [OP_SHR] = ">>",
-	[OP_EQ] = "==", [OP_NE] = "!=", [OP_LT] = "<", [OP_LE] = "<=", [OP_GT] = ">", [OP_GE] = ">=",
-	[OP_LOGICAL_AND] = "&&", [OP_LOGICAL_OR] = "||",
-	[OP_NEG] = "-", [OP_NOT] = "!", [OP_COMPL] = "~",
+	[OP_ADD] = "+",		 [OP_SUB] = "-",	 [OP_MUL] = "*", [OP_DIV] = "/",
+	[OP_MOD] = "%",		 [OP_AND] = "&",	 [OP_OR] = "|",	 [OP_XOR] = "^",
+	[OP_SHL] = "<<",	 [OP_SHR] = ">>",	 [OP_EQ] = "==", [OP_NE] = "!=",
+	[OP_LT] = "<",		 [OP_LE] = "<=",	 [OP_GT] = ">",	 [OP_GE] = ">=",
+	[OP_LOGICAL_AND] = "&&", [OP_LOGICAL_OR] = "||", [OP_NEG] = "-", [OP_NOT] = "!",
+	[OP_COMPL] = "~",
 };
 
 static void print_expr(struct printer *p, const struct expr *e);
@@ -148,7 +149,7 @@ static void print_infix(struct printer *p, const struct expr *e)
 static void print_expr(struct printer *p, const struct expr *e)
 {
 	if (p->len >= p->size)
-		return;		/* cut here: a large tree isn't walked for a short message */
+		return; /* cut here: a large tree isn't walked for a short message */
 	if (p->show_types && e->type &&
 	    (e->kind == EXPR_INT || (e->kind == EXPR_NAME && !e->type->is_unknown)))
 		print(p, "(%s)", e->type->name);
@@ -165,10 +166,14 @@ static void print_expr(struct printer *p, const struct expr *e)
 	case EXPR_UNARY:
 	case EXPR_DEREF:
 	case EXPR_ADDRESS:
-		print(p, "%s", e->kind == EXPR_UNARY ? op_text[e->op]
-			       : e->kind == EXPR_DEREF ? "*" : "&");
-		print_wrapped(p, e->a, is_infix(e->a) || e->a->kind == EXPR_UNARY ||
-				       (e->a->kind == EXPR_INT && e->a->type && e->a->type->is_signed));
+		print(p, "%s",
+		      e->kind == EXPR_UNARY   ? op_text[e->op]
+		      : e->kind == EXPR_DEREF ? "*"
+					      : "&");
+		print_wrapped(p, e->a,
+			      is_infix(e->a) || e->a->kind == EXPR_UNARY ||
+				      (e->a->kind == EXPR_INT && e->a->type &&
+				       e->a->type->is_signed));
 		break;
 	case EXPR_BINARY:
 	case EXPR_LOGICAL:
@@ -217,7 +222,7 @@ static void print_expr(struct printer *p, const struct expr *e)
 
 const char *ast_print_expr(const struct expr *expr, bool show_types, char *buf, size_t size)
 {
-	struct printer p = {.buf = buf, .size = size, .show_types = show_types};
+	struct printer p = { .buf = buf, .size = size, .show_types = show_types };
 
 	if (size)
 		buf[0] = '\0';

@@ -14,99 +14,118 @@
 #include "probe/spec/var.h"
 
 enum expr_kind {
-	EXPR_INT,		/* value */
-	EXPR_STRING,		/* text, len: only as STRCMP's first argument */
-	EXPR_NAME,		/* text: arg1, $pid, retval, args, a parameter; after check: var */
-	EXPR_UNARY,		/* op a: - ~ ! */
-	EXPR_DEREF,		/* *a; after check also what a[i] and a->m become */
-	EXPR_ADDRESS,		/* &a */
-	EXPR_BINARY,		/* a op b: arithmetic, comparison, shifts */
-	EXPR_LOGICAL,		/* a && b, a || b: b is evaluated only if a doesn't decide; result int 0 or 1 */
-	EXPR_COND,		/* a ? b : c */
-	EXPR_CAST,		/* (type_name) a; after check every conversion, to `type` */
-	EXPR_MEMBER,		/* a.text or a->text (arrow); not in checked trees */
-	EXPR_INDEX,		/* a[b]; not in checked trees */
-	EXPR_SIZEOF,		/* sizeof(type_name) or sizeof a; not in checked trees */
-	EXPR_STRCMP,		/* STRCMP(a = EXPR_STRING, b): int 1 if the string at b equals the literal, else 0 */
-	EXPR_STRNCMP,		/* STRNCMP(a, b, c = constant length) kept for BCC-like prefix tests */
-	EXPR_BITFIELD,		/* checked trees only: the `bit_size` bits from `bit_offset` of a */
-	EXPR_PIECES,		/* checked trees only: a structure that isn't in memory as a whole: its 1, 2, 4 or 8
+	EXPR_INT,     /* value */
+	EXPR_STRING,  /* text, len: only as STRCMP's first argument */
+	EXPR_NAME,    /* text: arg1, $pid, retval, args, a parameter; after check: var */
+	EXPR_UNARY,   /* op a: - ~ ! */
+	EXPR_DEREF,   /* *a; after check also what a[i] and a->m become */
+	EXPR_ADDRESS, /* &a */
+	EXPR_BINARY,  /* a op b: arithmetic, comparison, shifts */
+	EXPR_LOGICAL, /* a && b, a || b: b is evaluated only if a doesn't decide; result int 0 or 1 */
+	EXPR_COND,    /* a ? b : c */
+	EXPR_CAST,    /* (type_name) a; after check every conversion, to `type` */
+	EXPR_MEMBER, /* a.text or a->text (arrow); not in checked trees */
+	EXPR_INDEX,  /* a[b]; not in checked trees */
+	EXPR_SIZEOF, /* sizeof(type_name) or sizeof a; not in checked trees */
+	EXPR_STRCMP, /* STRCMP(a = EXPR_STRING, b): int 1 if the string at b equals the literal, else 0 */
+	EXPR_STRNCMP,  /* STRNCMP(a, b, c = constant length) kept for BCC-like prefix tests */
+	EXPR_BITFIELD, /* checked trees only: the `bit_size` bits from `bit_offset` of a */
+	EXPR_PIECES, /* checked trees only: a structure that isn't in memory as a whole: its 1, 2, 4 or 8
 				 * bytes (bit_size / 8) at offset `value` are a; b: the other pieces, or NULL */
 };
 
 enum expr_op {
-	OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MOD,
-	OP_AND, OP_OR, OP_XOR, OP_SHL, OP_SHR,
-	OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE,
-	OP_LOGICAL_AND, OP_LOGICAL_OR,
-	OP_NEG, OP_NOT /* ! */, OP_COMPL /* ~ */,
+	OP_ADD,
+	OP_SUB,
+	OP_MUL,
+	OP_DIV,
+	OP_MOD,
+	OP_AND,
+	OP_OR,
+	OP_XOR,
+	OP_SHL,
+	OP_SHR,
+	OP_EQ,
+	OP_NE,
+	OP_LT,
+	OP_LE,
+	OP_GT,
+	OP_GE,
+	OP_LOGICAL_AND,
+	OP_LOGICAL_OR,
+	OP_NEG,
+	OP_NOT /* ! */,
+	OP_COMPL /* ~ */,
 };
 
 struct expr {
 	enum expr_kind kind;
 	enum expr_op op;
-	int pos;		/* byte offset in the spec's text, for errors */
-	const struct type *type;	/* after check: the value's type; never NULL there */
+	int pos;		 /* byte offset in the spec's text, for errors */
+	const struct type *type; /* after check: the value's type; never NULL there */
 	struct expr *a, *b, *c;
-	uint64_t value;		/* EXPR_INT: two's complement, as wide as `type` */
-	const char *text;	/* EXPR_NAME, EXPR_MEMBER: the name; EXPR_STRING: the bytes, unescaped */
-	size_t len;		/* of text */
-	bool arrow;		/* EXPR_MEMBER */
-	bool is_bytes;		/* EXPR_STRING: compared byte by byte, NULs included (-B) */
-	bool is_unsigned, is_long;	/* EXPR_INT: suffixes u, l as written */
-	bool is_decimal;	/* EXPR_INT: written in base 10, which decides its type in C */
-	unsigned int depth;	/* levels of the tree below and with this node */
-	struct type_name *type_name;	/* EXPR_CAST, EXPR_SIZEOF as written */
-	const struct var *var;	/* EXPR_NAME after check */
-	uint8_t bit_offset, bit_size;	/* EXPR_BITFIELD */
+	uint64_t value;	  /* EXPR_INT: two's complement, as wide as `type` */
+	const char *text; /* EXPR_NAME, EXPR_MEMBER: the name; EXPR_STRING: the bytes, unescaped */
+	size_t len;	  /* of text */
+	bool arrow;	  /* EXPR_MEMBER */
+	bool is_bytes;	  /* EXPR_STRING: compared byte by byte, NULs included (-B) */
+	bool is_unsigned, is_long;   /* EXPR_INT: suffixes u, l as written */
+	bool is_decimal;	     /* EXPR_INT: written in base 10, which decides its type in C */
+	unsigned int depth;	     /* levels of the tree below and with this node */
+	struct type_name *type_name; /* EXPR_CAST, EXPR_SIZEOF as written */
+	const struct var *var;	     /* EXPR_NAME after check */
+	uint8_t bit_offset, bit_size; /* EXPR_BITFIELD */
 };
 
 /* A type as written in a cast, sizeof or signature: a base name and a number of stars. */
 struct type_name {
 	int pos;
-	const char *base;	/* "unsigned int", "struct sock", one blank between words; qualifiers dropped;
+	const char *
+		base; /* "unsigned int", "struct sock", one blank between words; qualifiers dropped;
 				 * "" for the `@user` of argN@user: what it is, but in user memory */
 	size_t len;
 	unsigned int stars;
-	bool is_user;		/* `__user` was written: the outermost pointer points to user memory */
+	bool is_user; /* `__user` was written: the outermost pointer points to user memory */
 };
 
 struct param {
 	struct type_name type;
-	const char *name;	/* NUL-terminated; "" if none was written */
+	const char *name; /* NUL-terminated; "" if none was written */
 	int pos;
 };
 
 /* What a conversion of the format makes of its argument. */
 enum field_kind {
-	FIELD_INT,		/* %d %i %u %x %X %o %c %p and their h, l, ll forms */
-	FIELD_STR,		/* %s: NUL-terminated, at most -Z bytes; an array of char: at most its size */
-	FIELD_STR_LEN,		/* %.*s: two arguments, length then pointer, as in C */
-	FIELD_KSYM,		/* %K: the name of an address in the kernel */
-	FIELD_USYM,		/* %U: in the process */
-	FIELD_OBJECT,		/* %O: a value of any type, printed by its type */
+	FIELD_INT, /* %d %i %u %x %X %o %c %p and their h, l, ll forms */
+	FIELD_STR, /* %s: NUL-terminated, at most -Z bytes; an array of char: at most its size */
+	FIELD_STR_LEN, /* %.*s: two arguments, length then pointer, as in C */
+	FIELD_KSYM,    /* %K: the name of an address in the kernel */
+	FIELD_USYM,    /* %U: in the process */
+	FIELD_OBJECT,  /* %O: a value of any type, printed by its type */
 };
 
 /* One conversion. The text between conversions is in the format itself. */
 struct field {
 	enum field_kind kind;
-	int pos;		/* of its `%` in the spec's text */
-	size_t fmt_start, fmt_end;	/* the conversion's bytes in spec_format.text: [start, end) */
-	char conv;		/* d i u x X o c p s K U O; T: a time in ns, printed in the unit that suits it */
-	unsigned int int_size;	/* FIELD_INT: as the format says: 1 (hh, c), 2 (h), 4, 8 (l, ll, z, j, t, p) */
-	bool is_signed;		/* FIELD_INT: %d %i %c */
-	bool minus, zero, plus, space, alt;	/* flags - 0 + blank # */
-	int width;		/* -1: none */
-	int precision;		/* -1: none; for %s at most so many bytes; for integers digits, as in C */
-	struct expr *expr;	/* after check: the value, converted to the type that is recorded */
-	struct expr *len_expr;	/* FIELD_STR_LEN: the length */
+	int pos;		   /* of its `%` in the spec's text */
+	size_t fmt_start, fmt_end; /* the conversion's bytes in spec_format.text: [start, end) */
+	char conv; /* d i u x X o c p s K U O; T: a time in ns, printed in the unit that suits it */
+	unsigned int
+		int_size; /* FIELD_INT: as the format says: 1 (hh, c), 2 (h), 4, 8 (l, ll, z, j, t, p) */
+	bool is_signed;			    /* FIELD_INT: %d %i %c */
+	bool minus, zero, plus, space, alt; /* flags - 0 + blank # */
+	int width;			    /* -1: none */
+	int precision; /* -1: none; for %s at most so many bytes; for integers digits, as in C */
+	struct expr *expr;     /* after check: the value, converted to the type that is recorded */
+	struct expr *len_expr; /* FIELD_STR_LEN: the length */
 	/* After check: not of the format, but the string that a member of the FIELD_OBJECT before points to. */
 	bool is_inner;
-	uint32_t inner_offset;	/* of the member, in bytes */
+	uint32_t inner_offset; /* of the member, in bytes */
 };
 
 struct spec_format {
-	const char *text;	/* between the quotes, escapes (\n \t \" \\ \xHH) resolved, NUL-terminated */
+	const char
+		*text; /* between the quotes, escapes (\n \t \" \\ \xHH) resolved, NUL-terminated */
 	size_t len;
 	int pos;
 	struct field *fields;
@@ -114,49 +133,50 @@ struct spec_format {
 };
 
 enum spec_kind {
-	SPEC_ENTRY,		/* p: function entry, or any address */
-	SPEC_RETURN,		/* r: */
-	SPEC_TRACEPOINT,	/* t:category:event */
-	SPEC_USDT,		/* u:lib[:provider]:probe */
+	SPEC_ENTRY,	 /* p: function entry, or any address */
+	SPEC_RETURN,	 /* r: */
+	SPEC_TRACEPOINT, /* t:category:event */
+	SPEC_USDT,	 /* u:lib[:provider]:probe */
 };
 
 /* What is made of the hits, if not a line of each: kept in the kernel, by the values of the format. */
 enum aggregate {
 	AGGREGATE_NONE,
-	AGGREGATE_COUNT,	/* how many */
-	AGGREGATE_SUM,		/* the sum of a measure */
-	AGGREGATE_HIST,		/* how often a measure had which power of two */
+	AGGREGATE_COUNT, /* how many */
+	AGGREGATE_SUM,	 /* the sum of a measure */
+	AGGREGATE_HIST,	 /* how often a measure had which power of two */
 };
 
 /* A parsed spec. All strings and nodes live in its arena. */
 struct spec {
-	struct arena *arena;	/* borrowed */
-	const char *text;	/* the whole spec, as given */
+	struct arena *arena; /* borrowed */
+	const char *text;    /* the whole spec, as given */
 	enum spec_kind kind;
-	const char *lib;	/* p, r, u: as written; "" = the kernel (p, r) or the process given by -p (u) */
+	const char *
+		lib; /* p, r, u: as written; "" = the kernel (p, r) or the process given by -p (u) */
 	int lib_pos;
-	const char *func;	/* p, r: name or pattern, "" with has_addr; t: event; u: probe (pattern) */
+	const char *func; /* p, r: name or pattern, "" with has_addr; t: event; u: probe (pattern) */
 	int func_pos;
-	const char *category;	/* t: category; u: provider, "" if not written */
-	const char *file;	/* p:bin:file.c:42: "file.c" and line, else NULL and 0 */
+	const char *category; /* t: category; u: provider, "" if not written */
+	const char *file;     /* p:bin:file.c:42: "file.c" and line, else NULL and 0 */
 	unsigned int line;
-	bool has_addr;		/* p:lib:0x1234: an ELF virtual address */
+	bool has_addr; /* p:lib:0x1234: an ELF virtual address */
 	uint64_t addr;
-	uint64_t offset;	/* func+offset, in bytes */
-	bool is_pattern;	/* func has wildcards */
+	uint64_t offset; /* func+offset, in bytes */
+	bool is_pattern; /* func has wildcards */
 	bool has_signature;
 	struct param *params;
 	unsigned int param_count;
-	struct expr *predicate;	/* NULL if none */
+	struct expr *predicate; /* NULL if none */
 	bool has_format;
 	struct spec_format format;
-	struct expr **args;	/* the expressions after the format, in order */
+	struct expr **args; /* the expressions after the format, in order */
 	unsigned int arg_count;
 	/* Not of the text: see struct probe_opts. */
-	bool adds_up;		/* what tells hits apart is what was written: there is no format by types */
+	bool adds_up; /* what tells hits apart is what was written: there is no format by types */
 	enum aggregate aggregate;
 	const char *measure_text;
-	struct expr *measure;	/* AGGREGATE_SUM, _HIST */
+	struct expr *measure; /* AGGREGATE_SUM, _HIST */
 };
 
 /*

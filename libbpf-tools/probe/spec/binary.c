@@ -46,8 +46,9 @@ static int convert_literal(struct arena *arena, struct expr *literal, struct dia
 	if (!bytes)
 		return -ENOMEM;
 	if (count < 0)
-		return diag_error(diag, literal->pos,
-				  "with -B a text to compare with is an array of bytes, \"{0x6C, 0x00}\"");
+		return diag_error(
+			diag, literal->pos,
+			"with -B a text to compare with is an array of bytes, \"{0x6C, 0x00}\"");
 	literal->text = bytes;
 	literal->len = (size_t)count;
 	literal->is_bytes = true;

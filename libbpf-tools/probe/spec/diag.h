@@ -7,8 +7,8 @@
 #define PROBE_SPEC_DIAG_H
 
 struct diag {
-	int column;		/* 1-based byte in the spec's text; 0: not about a place in it */
-	char text[512];		/* one line without a newline; empty: no error */
+	int column;	/* 1-based byte in the spec's text; 0: not about a place in it */
+	char text[512]; /* one line without a newline; empty: no error */
 };
 
 /*

@@ -79,12 +79,14 @@ static bool number_suffix(const char *text, size_t len, struct token *token)
 		const char *text;
 		bool is_unsigned, is_long;
 	} suffixes[] = {
-		{"", false, false}, {"u", true, false}, {"l", false, true}, {"ll", false, true},
-		{"ul", true, true}, {"ull", true, true}, {"lu", true, true}, {"llu", true, true},
+		{ "", false, false },  { "u", true, false },  { "l", false, true },
+		{ "ll", false, true }, { "ul", true, true },  { "ull", true, true },
+		{ "lu", true, true },  { "llu", true, true },
 	};
 
 	for (size_t i = 0; i < ROWS(suffixes); i++) {
-		if (strlen(suffixes[i].text) != len || strncasecmp(suffixes[i].text, text, len) != 0)
+		if (strlen(suffixes[i].text) != len ||
+		    strncasecmp(suffixes[i].text, text, len) != 0)
 			continue;
 		token->is_unsigned = suffixes[i].is_unsigned;
 		token->is_long = suffixes[i].is_long;
@@ -178,8 +180,10 @@ int lex_unescape(const char *text, size_t len, int pos, unsigned char *byte, str
 	}
 	digits = unescape_number(text + 1, len - 1, 8, 3, &value);
 	if (!digits)
-		return diag_error(diag, pos, "'\\%c' is not an escape sequence: there are \\n \\t \\r "
-				  "\\a \\b \\f \\v \\e \\\\ \\\" \\' \\xHH and octal \\NNN", text[1]);
+		return diag_error(diag, pos,
+				  "'\\%c' is not an escape sequence: there are \\n \\t \\r "
+				  "\\a \\b \\f \\v \\e \\\\ \\\" \\' \\xHH and octal \\NNN",
+				  text[1]);
 	if (value > 0xff)
 		return diag_error(diag, pos, "'\\%.*s' does not fit into a byte", digits, text + 1);
 	*byte = value;
@@ -228,14 +232,14 @@ static void lex_quoted(struct lexer *lexer, struct token *token, struct diag *di
 	}
 	token->kind = TOKEN_INT;
 	token->is_decimal = token->is_char = true;
-	token->value = (uint64_t)(int64_t)(char)byte;	/* C: an int with the value of a char */
+	token->value = (uint64_t)(int64_t)(char)byte; /* C: an int with the value of a char */
 }
 
 static size_t punctuation_length(const char *text)
 {
 	static const char *const long_ones[] = {
-		"<<=", ">>=", "...", "->", "++", "--", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||",
-		"+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=",
+		"<<=", ">>=", "...", "->", "++", "--", "<<", ">>", "<=", ">=", "==",
+		"!=",  "&&",  "||",  "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=",
 	};
 
 	for (size_t i = 0; i < ROWS(long_ones); i++)
@@ -264,7 +268,7 @@ static void lex_punctuation(struct lexer *lexer, struct token *token, struct dia
 
 struct token lex_next(struct lexer *lexer, struct diag *diag)
 {
-	struct token token = {.kind = TOKEN_END};
+	struct token token = { .kind = TOKEN_END };
 	const char *text;
 
 	while (is_blank(lexer->text[lexer->pos]))

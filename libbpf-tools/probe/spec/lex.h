@@ -13,11 +13,11 @@
 
 enum token_kind {
 	TOKEN_END,
-	TOKEN_ERROR,		/* the diag says which */
-	TOKEN_INT,		/* a number or a character constant */
-	TOKEN_STRING,		/* its bytes are still quoted: see lex_unescape() */
-	TOKEN_NAME,		/* identifiers, $names and keywords */
-	TOKEN_PUNCTUATION,	/* punct holds its characters: TOKEN2('&', '&') */
+	TOKEN_ERROR,	   /* the diag says which */
+	TOKEN_INT,	   /* a number or a character constant */
+	TOKEN_STRING,	   /* its bytes are still quoted: see lex_unescape() */
+	TOKEN_NAME,	   /* identifiers, $names and keywords */
+	TOKEN_PUNCTUATION, /* punct holds its characters: TOKEN2('&', '&') */
 };
 
 /* Punctuation of one, two and three characters as one number. */
@@ -26,18 +26,18 @@ enum token_kind {
 
 struct token {
 	enum token_kind kind;
-	int pos;		/* byte offset in the spec's text, quotes included */
-	const char *text;	/* as written, in the spec's text; of a string what is between the quotes */
+	int pos;	  /* byte offset in the spec's text, quotes included */
+	const char *text; /* as written, in the spec's text; of a string what is between the quotes */
 	size_t len;
 	unsigned int punct;
-	uint64_t value;		/* TOKEN_INT */
+	uint64_t value; /* TOKEN_INT */
 	bool is_unsigned, is_long, is_decimal;
-	bool is_char;		/* TOKEN_INT: a character constant, which may be negative */
+	bool is_char; /* TOKEN_INT: a character constant, which may be negative */
 };
 
 struct lexer {
-	const char *text;	/* the whole spec */
-	size_t pos;		/* of the next token, or of the blanks before it */
+	const char *text; /* the whole spec */
+	size_t pos;	  /* of the next token, or of the blanks before it */
 };
 
 /* The next token; at the end of the text TOKEN_END for ever. */

@@ -29,8 +29,8 @@ struct target {
 	struct arena *arena;
 	struct diag *diag;
 	const char *text;
-	size_t start, end;	/* of the target in text */
-	struct part parts[MAX_PARTS];	/* between unquoted colons; the last one has the rest */
+	size_t start, end;	      /* of the target in text */
+	struct part parts[MAX_PARTS]; /* between unquoted colons; the last one has the rest */
 	unsigned int part_count;
 };
 
@@ -71,7 +71,7 @@ static void split_target(struct target *t)
 
 		if (t->part_count == MAX_PARTS - 1)
 			end = t->end;
-		t->parts[t->part_count++] = (struct part){t->text + at, end - at, (int)at};
+		t->parts[t->part_count++] = (struct part){ t->text + at, end - at, (int)at };
 		if (end == t->end)
 			return;
 		at = end + 1;
@@ -151,7 +151,7 @@ static bool is_line(const struct part *part, size_t *colon, uint64_t *line)
 	for (size_t i = *colon + 1; i < part->len; i++) {
 		if (part->text[i] < '0' || part->text[i] > '9')
 			return false;
-		if (*line <= UINT32_MAX)	/* else it is too large whatever follows */
+		if (*line <= UINT32_MAX) /* else it is too large whatever follows */
 			*line = *line * 10 + (part->text[i] - '0');
 	}
 	return true;
@@ -160,13 +160,14 @@ static bool is_line(const struct part *part, size_t *colon, uint64_t *line)
 static int parse_line_target(struct target *t, struct spec *spec, const struct part *part,
 			     size_t colon, uint64_t line)
 {
-	struct part file = {part->text, colon, part->pos};
+	struct part file = { part->text, colon, part->pos };
 
 	if (spec->kind == SPEC_RETURN)
 		return diag_error(t->diag, part->pos, "a line has no return: use p: instead of r:");
 	if (!line || line > INT32_MAX)
-		return diag_error(t->diag, part->pos + (int)colon + 1, "'%.*s' is not a line's number",
-				  (int)(part->len - colon - 1), part->text + colon + 1);
+		return diag_error(t->diag, part->pos + (int)colon + 1,
+				  "'%.*s' is not a line's number", (int)(part->len - colon - 1),
+				  part->text + colon + 1);
 	spec->file = part_copy(t->arena, &file, false);
 	spec->line = (unsigned int)line;
 	spec->func = "";
@@ -192,8 +193,8 @@ static int parse_func(struct target *t, struct spec *spec, struct part part)
 		return diag_error(t->diag, part.pos, "a function's return has no offset");
 	if (part.text[0] >= '0' && part.text[0] <= '9') {
 		if (!lex_number(part.text, part.len, &spec->addr))
-			return diag_error(t->diag, part.pos, "'%.*s' is not an address", (int)part.len,
-					  part.text);
+			return diag_error(t->diag, part.pos, "'%.*s' is not an address",
+					  (int)part.len, part.text);
 		spec->has_addr = true;
 		spec->func = "";
 		return 0;
@@ -216,10 +217,11 @@ static int parse_function_target(struct target *t, struct spec *spec)
 	int err;
 
 	if (t->part_count < 3)
-		return diag_error(t->diag, t->parts[1].pos,
-				  "a library is missing: write %s:LIB:%.*s, or %s::%.*s for the kernel's",
-				  kind, (int)t->parts[1].len, t->parts[1].text, kind,
-				  (int)t->parts[1].len, t->parts[1].text);
+		return diag_error(
+			t->diag, t->parts[1].pos,
+			"a library is missing: write %s:LIB:%.*s, or %s::%.*s for the kernel's",
+			kind, (int)t->parts[1].len, t->parts[1].text, kind, (int)t->parts[1].len,
+			t->parts[1].text);
 	err = parse_lib(t, spec, &t->parts[1]);
 	return err ? err : parse_func(t, spec, parts_from(t, 2));
 }
@@ -241,8 +243,8 @@ static int parse_short_target(struct target *t, struct spec *spec)
 	rest = parts_from(t, 1);
 	colon = find_unquoted(rest.text, 0, rest.len, ':');
 	/* Of the colons that follow only those of C++ names and of a file's line can be meant. */
-	if (colon < rest.len && (colon == 0 || (rest.text[colon + 1] != ':' &&
-						!is_line(&rest, &colon, &line))))
+	if (colon < rest.len &&
+	    (colon == 0 || (rest.text[colon + 1] != ':' && !is_line(&rest, &colon, &line))))
 		return diag_error(t->diag, t->parts[0].pos,
 				  "'%.*s' is not a kind of probe: there are p, r, t and u",
 				  (int)t->parts[0].len, t->parts[0].text);
@@ -256,8 +258,9 @@ static int parse_tracepoint_target(struct target *t, struct spec *spec)
 	bool category_is_pattern = false;
 
 	if (t->part_count != 3 || !t->parts[1].len || !t->parts[2].len)
-		return diag_error(t->diag, t->parts[0].pos,
-				  "a tracepoint is written t:CATEGORY:EVENT, as in t:sched:sched_switch");
+		return diag_error(
+			t->diag, t->parts[0].pos,
+			"a tracepoint is written t:CATEGORY:EVENT, as in t:sched:sched_switch");
 	spec->lib = "";
 	spec->lib_pos = t->parts[1].pos;
 	spec->func_pos = t->parts[2].pos;
@@ -296,17 +299,17 @@ static const struct {
 	enum spec_kind kind;
 	int (*parse)(struct target *t, struct spec *spec);
 } kinds[] = {
-	{"p", SPEC_ENTRY, parse_function_target},
-	{"", SPEC_ENTRY, parse_function_target},
-	{"r", SPEC_RETURN, parse_function_target},
-	{"t", SPEC_TRACEPOINT, parse_tracepoint_target},
-	{"u", SPEC_USDT, parse_usdt_target},
+	{ "p", SPEC_ENTRY, parse_function_target },
+	{ "", SPEC_ENTRY, parse_function_target },
+	{ "r", SPEC_RETURN, parse_function_target },
+	{ "t", SPEC_TRACEPOINT, parse_tracepoint_target },
+	{ "u", SPEC_USDT, parse_usdt_target },
 };
 
 /* Read the target; *end is where it ends in the spec's text. */
 static int read_target(struct spec *spec, size_t *end, struct diag *diag)
 {
-	struct target t = {.arena = spec->arena, .diag = diag, .text = spec->text};
+	struct target t = { .arena = spec->arena, .diag = diag, .text = spec->text };
 
 	find_target_end(&t);
 	*end = t.end;
@@ -387,7 +390,7 @@ static bool parse_param(struct parser *p, struct param *param)
 	type = parse_type_name(p);
 	if (!type)
 		return false;
-	*param = (struct param){.type = *type, .name = "", .pos = type->pos};
+	*param = (struct param){ .type = *type, .name = "", .pos = type->pos };
 	if (parser_accept(p, '('))
 		return parse_function_pointer(p, param);
 	if (!take_param_name(p, param))
@@ -465,8 +468,9 @@ static bool parse_signature(struct parser *p, struct spec *spec)
 
 static bool at_operator(const struct parser *p)
 {
-	static const char *const operators[] = {"==", "!=", "<", ">", "<=", ">=", "&&", "||", "+", "-",
-						"*", "/", "%", "&", "|", "^", "<<", ">>", "?"};
+	static const char *const operators[] = { "==", "!=", "<",  ">",	 "<=", ">=", "&&",
+						 "||", "+",  "-",  "*",	 "/",  "%",  "&",
+						 "|",  "^",  "<<", ">>", "?" };
 
 	for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++)
 		if (p->token.kind == TOKEN_PUNCTUATION && strlen(operators[i]) == p->token.len &&
@@ -499,8 +503,9 @@ static int parse_predicate(struct parser *p, struct spec *spec)
 				  "expected ')' at the end of the predicate, not %s",
 				  parser_token_text(p, text, sizeof(text)));
 	if (at_operator(p))
-		return diag_error(p->diag, p->token.pos,
-				  "the predicate has ended here: write parentheses around the whole of it");
+		return diag_error(
+			p->diag, p->token.pos,
+			"the predicate has ended here: write parentheses around the whole of it");
 	return 0;
 }
 
@@ -510,7 +515,7 @@ static int parse_predicate(struct parser *p, struct spec *spec)
  */
 static int parse_signature_or_predicate(struct parser *p, struct spec *spec)
 {
-	struct diag *diag = p->diag, as_signature = {0}, as_predicate = {0};
+	struct diag *diag = p->diag, as_signature = { 0 }, as_predicate = { 0 };
 	struct parser start = *p;
 
 	p->diag = &as_signature;
@@ -546,8 +551,8 @@ static int parse_args(struct parser *p, struct spec *spec)
 		return 0;
 	do {
 		if (spec->arg_count == MAX_ARGS)
-			return diag_error(p->diag, p->token.pos, "there are more than %d expressions",
-					  MAX_ARGS);
+			return diag_error(p->diag, p->token.pos,
+					  "there are more than %d expressions", MAX_ARGS);
 		spec->args[spec->arg_count] = parse_expression(p);
 		if (!spec->args[spec->arg_count])
 			return parse_failed(p);
@@ -584,13 +589,15 @@ static int parse_rest(struct parser *p, struct spec *spec, bool adjacent)
 	if (p->token.kind == TOKEN_ERROR)
 		return -EINVAL;
 	if (p->token.kind != TOKEN_STRING && spec->predicate)
-		return diag_error(p->diag, p->token.pos,
-				  "expected a \"format\" in double quotes after the predicate, not %s",
-				  parser_token_text(p, text, sizeof(text)));
+		return diag_error(
+			p->diag, p->token.pos,
+			"expected a \"format\" in double quotes after the predicate, not %s",
+			parser_token_text(p, text, sizeof(text)));
 	if (p->token.kind != TOKEN_STRING)
 		return diag_error(p->diag, p->token.pos,
 				  "expected a (predicate) in parentheses or a \"format\" in double "
-				  "quotes here, not %s", parser_token_text(p, text, sizeof(text)));
+				  "quotes here, not %s",
+				  parser_token_text(p, text, sizeof(text)));
 	err = parse_format(p, &spec->format);
 	if (err)
 		return err;
@@ -602,7 +609,7 @@ static int new_spec(struct arena *arena, const char *text, struct spec **spec, s
 {
 	struct spec *s;
 
-	*diag = (struct diag){0};
+	*diag = (struct diag){ 0 };
 	*spec = NULL;
 	if (strlen(text) > MAX_SPEC_SIZE)
 		return diag_error(diag, -1, "the probe is longer than %d bytes", MAX_SPEC_SIZE);

@@ -17,7 +17,7 @@
 void parser_start(struct parser *p, struct arena *arena, struct diag *diag, const char *text,
 		  size_t pos)
 {
-	*p = (struct parser){.arena = arena, .diag = diag, .lexer = {.text = text, .pos = pos}};
+	*p = (struct parser){ .arena = arena, .diag = diag, .lexer = { .text = text, .pos = pos } };
 	parser_next(p);
 }
 
@@ -173,8 +173,8 @@ static bool is_tag_word(const struct parser *p)
 
 static bool is_qualifier(const struct parser *p)
 {
-	static const char *const words[] = {"const", "volatile", "restrict", "__restrict", "__user",
-					    "__kernel", "__rcu"};
+	static const char *const words[] = { "const",  "volatile", "restrict", "__restrict",
+					     "__user", "__kernel", "__rcu" };
 
 	for (size_t i = 0; i < ROWS(words); i++)
 		if (parser_at_word(p, words[i]))
@@ -185,8 +185,9 @@ static bool is_qualifier(const struct parser *p)
 /* int, unsigned, ...: words of which several make one type. */
 static bool is_type_keyword(const struct token *token)
 {
-	static const char *const words[] = {"void", "char", "short", "int", "long", "signed",
-					    "__signed__", "unsigned", "float", "double", "_Bool"};
+	static const char *const words[] = { "void",  "char",	"short",      "int",
+					     "long",  "signed", "__signed__", "unsigned",
+					     "float", "double", "_Bool" };
 
 	for (size_t i = 0; i < ROWS(words); i++)
 		if (token_is(token, words[i]))
@@ -196,7 +197,9 @@ static bool is_type_keyword(const struct token *token)
 
 bool parse_is_builtin(const char *text, size_t len)
 {
-	static const char *const words[] = {"retval", "args", "ctx", "sizeof", "STRCMP", "STRNCMP"};
+	static const char *const words[] = {
+		"retval", "args", "ctx", "sizeof", "STRCMP", "STRNCMP"
+	};
 	size_t digits = 3;
 
 	if (text[0] == '$')
@@ -257,8 +260,8 @@ static bool parse_type_base(struct parser *p, char *base, size_t size, struct ty
 		if (!take_type_word(p, base, size, type))
 			return false;
 		if (p->token.kind != TOKEN_NAME) {
-			diag_error(p->diag, p->token.pos, "expected a name after '%s', not %s", base,
-				   parser_token_text(p, text, sizeof(text)));
+			diag_error(p->diag, p->token.pos, "expected a name after '%s', not %s",
+				   base, parser_token_text(p, text, sizeof(text)));
 			return false;
 		}
 		return take_type_word(p, base, size, type);
@@ -303,7 +306,7 @@ struct type_name *parse_type_name(struct parser *p)
  */
 static bool at_cast(const struct parser *p)
 {
-	struct diag ignored = {0};
+	struct diag ignored = { 0 };
 	struct parser ahead = *p;
 	bool stars = false;
 
@@ -312,8 +315,7 @@ static bool at_cast(const struct parser *p)
 		return false;
 	if (parse_at_type(&ahead))
 		return true;
-	if (ahead.token.kind != TOKEN_NAME ||
-	    parse_is_builtin(ahead.token.text, ahead.token.len))
+	if (ahead.token.kind != TOKEN_NAME || parse_is_builtin(ahead.token.text, ahead.token.len))
 		return false;
 	parser_next(&ahead);
 	for (; parser_at(&ahead, '*') || is_qualifier(&ahead); parser_next(&ahead))
@@ -387,9 +389,10 @@ static struct expr *parse_string_compare(struct parser *p, bool counted, int pos
 	parser_next(p);
 	if (p->token.kind != TOKEN_STRING) {
 		if (p->token.kind != TOKEN_ERROR)
-			diag_error(p->diag, p->token.pos,
-				   "%s's first argument is a text in double quotes, as in %s(\"text\", arg1%s)",
-				   name, name, counted ? ", 3" : "");
+			diag_error(
+				p->diag, p->token.pos,
+				"%s's first argument is a text in double quotes, as in %s(\"text\", arg1%s)",
+				name, name, counted ? ", 3" : "");
 		return NULL;
 	}
 	literal = parse_string_literal(p);
@@ -412,7 +415,7 @@ static struct expr *parse_string_compare(struct parser *p, bool counted, int pos
 
 static struct expr *parse_call(struct parser *p, const struct token *name)
 {
-	static const char *const functions[] = {"STRCMP", "STRNCMP"};
+	static const char *const functions[] = { "STRCMP", "STRNCMP" };
 	const char *near = NULL;
 
 	for (size_t i = 0; i < ROWS(functions); i++)
@@ -427,8 +430,9 @@ static struct expr *parse_call(struct parser *p, const struct token *name)
 			if (bsl_edit_distance(upper, functions[i], 2) <= 2)
 				near = functions[i];
 	}
-	diag_error(p->diag, name->pos, near ? "there is no function '%.*s' (did you mean '%s'?)"
-		   : "there is no function '%.*s': only STRCMP and STRNCMP can be called%s",
+	diag_error(p->diag, name->pos,
+		   near ? "there is no function '%.*s' (did you mean '%s'?)"
+			: "there is no function '%.*s': only STRCMP and STRNCMP can be called%s",
 		   (int)name->len, name->text, near ? near : "");
 	return NULL;
 }
@@ -436,9 +440,10 @@ static struct expr *parse_call(struct parser *p, const struct token *name)
 /* Words of types are no names of values. */
 static struct expr *type_as_value(struct parser *p)
 {
-	diag_error(p->diag, p->token.pos,
-		   "expected a value, not '%.*s'; a type is written in parentheses, as in (int)arg1",
-		   (int)p->token.len, p->token.text);
+	diag_error(
+		p->diag, p->token.pos,
+		"expected a value, not '%.*s'; a type is written in parentheses, as in (int)arg1",
+		(int)p->token.len, p->token.text);
 	return NULL;
 }
 
@@ -545,7 +550,7 @@ static struct expr *parse_at_user(struct parser *p, struct expr *a, int pos)
 	type = arena_alloc(p->arena, sizeof(*type));
 	if (!e || !type)
 		return NULL;
-	*type = (struct type_name){.pos = pos, .base = "", .stars = 1, .is_user = true};
+	*type = (struct type_name){ .pos = pos, .base = "", .stars = 1, .is_user = true };
 	e->type_name = type;
 	return e;
 }
@@ -585,10 +590,13 @@ static const struct {
 	enum expr_kind kind;
 	enum expr_op op;
 } unary_operators[] = {
-	{'-', EXPR_UNARY, OP_NEG}, {'!', EXPR_UNARY, OP_NOT}, {'~', EXPR_UNARY, OP_COMPL},
-	{'*', EXPR_DEREF, 0}, {'&', EXPR_ADDRESS, 0},
+	{ '-', EXPR_UNARY, OP_NEG },
+	{ '!', EXPR_UNARY, OP_NOT },
+	{ '~', EXPR_UNARY, OP_COMPL },
+	{ '*', EXPR_DEREF, 0 },
+	{ '&', EXPR_ADDRESS, 0 },
 	/* 0 + a: promotes a and refuses what isn't a number, as C's unary plus */
-	{'+', EXPR_BINARY, OP_ADD},
+	{ '+', EXPR_BINARY, OP_ADD },
 };
 
 static struct expr *parse_unary_operator(struct parser *p, size_t row)
@@ -638,30 +646,30 @@ static struct expr *parse_unary(struct parser *p)
 
 struct binary_operator {
 	unsigned int punct;
-	int precedence;		/* C's: the higher binds tighter */
+	int precedence; /* C's: the higher binds tighter */
 	enum expr_kind kind;
 	enum expr_op op;
 };
 
 static const struct binary_operator binary_operators[] = {
-	{'*', 10, EXPR_BINARY, OP_MUL},
-	{'/', 10, EXPR_BINARY, OP_DIV},
-	{'%', 10, EXPR_BINARY, OP_MOD},
-	{'+', 9, EXPR_BINARY, OP_ADD},
-	{'-', 9, EXPR_BINARY, OP_SUB},
-	{TOKEN2('<', '<'), 8, EXPR_BINARY, OP_SHL},
-	{TOKEN2('>', '>'), 8, EXPR_BINARY, OP_SHR},
-	{'<', 7, EXPR_BINARY, OP_LT},
-	{'>', 7, EXPR_BINARY, OP_GT},
-	{TOKEN2('<', '='), 7, EXPR_BINARY, OP_LE},
-	{TOKEN2('>', '='), 7, EXPR_BINARY, OP_GE},
-	{TOKEN2('=', '='), 6, EXPR_BINARY, OP_EQ},
-	{TOKEN2('!', '='), 6, EXPR_BINARY, OP_NE},
-	{'&', 5, EXPR_BINARY, OP_AND},
-	{'^', 4, EXPR_BINARY, OP_XOR},
-	{'|', 3, EXPR_BINARY, OP_OR},
-	{TOKEN2('&', '&'), 2, EXPR_LOGICAL, OP_LOGICAL_AND},
-	{TOKEN2('|', '|'), 1, EXPR_LOGICAL, OP_LOGICAL_OR},
+	{ '*', 10, EXPR_BINARY, OP_MUL },
+	{ '/', 10, EXPR_BINARY, OP_DIV },
+	{ '%', 10, EXPR_BINARY, OP_MOD },
+	{ '+', 9, EXPR_BINARY, OP_ADD },
+	{ '-', 9, EXPR_BINARY, OP_SUB },
+	{ TOKEN2('<', '<'), 8, EXPR_BINARY, OP_SHL },
+	{ TOKEN2('>', '>'), 8, EXPR_BINARY, OP_SHR },
+	{ '<', 7, EXPR_BINARY, OP_LT },
+	{ '>', 7, EXPR_BINARY, OP_GT },
+	{ TOKEN2('<', '='), 7, EXPR_BINARY, OP_LE },
+	{ TOKEN2('>', '='), 7, EXPR_BINARY, OP_GE },
+	{ TOKEN2('=', '='), 6, EXPR_BINARY, OP_EQ },
+	{ TOKEN2('!', '='), 6, EXPR_BINARY, OP_NE },
+	{ '&', 5, EXPR_BINARY, OP_AND },
+	{ '^', 4, EXPR_BINARY, OP_XOR },
+	{ '|', 3, EXPR_BINARY, OP_OR },
+	{ TOKEN2('&', '&'), 2, EXPR_LOGICAL, OP_LOGICAL_AND },
+	{ TOKEN2('|', '|'), 1, EXPR_LOGICAL, OP_LOGICAL_OR },
 };
 
 static const struct binary_operator *at_binary_operator(const struct parser *p)
@@ -678,7 +686,7 @@ static struct expr *parse_binary(struct parser *p, int precedence)
 	const struct binary_operator *operator;
 	struct expr *e = parse_unary(p), *right;
 
-	while (e && (operator = at_binary_operator(p)) && operator->precedence >= precedence) {
+	while (e && (operator= at_binary_operator(p)) && operator->precedence >= precedence) {
 		int pos = p->token.pos;
 
 		parser_next(p);
@@ -723,7 +731,7 @@ int parse_expr(struct arena *arena, const char *text, struct expr **expr, struct
 	struct parser p;
 	char token[64];
 
-	*diag = (struct diag){0};
+	*diag = (struct diag){ 0 };
 	text = arena_strndup(arena, text, strlen(text));
 	if (!text)
 		return -ENOMEM;

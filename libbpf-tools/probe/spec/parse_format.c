@@ -17,31 +17,25 @@ struct conversion {
 	char conv;
 	enum field_kind kind;
 	bool is_signed;
-	unsigned int int_size;	/* without a length modifier; 0: none is possible */
+	unsigned int int_size; /* without a length modifier; 0: none is possible */
 	bool has_precision;
 };
 
 static const struct conversion conversions[] = {
-	{'d', FIELD_INT, true, 4, true},
-	{'i', FIELD_INT, true, 4, true},
-	{'u', FIELD_INT, false, 4, true},
-	{'x', FIELD_INT, false, 4, true},
-	{'X', FIELD_INT, false, 4, true},
-	{'o', FIELD_INT, false, 4, true},
-	{'c', FIELD_INT, true, 0, false},
-	{'p', FIELD_INT, false, 0, false},
-	{'T', FIELD_INT, false, 0, false},
-	{'s', FIELD_STR, false, 0, true},
-	{'K', FIELD_KSYM, false, 0, false},
-	{'U', FIELD_USYM, false, 0, false},
-	{'O', FIELD_OBJECT, false, 0, false},
+	{ 'd', FIELD_INT, true, 4, true },	{ 'i', FIELD_INT, true, 4, true },
+	{ 'u', FIELD_INT, false, 4, true },	{ 'x', FIELD_INT, false, 4, true },
+	{ 'X', FIELD_INT, false, 4, true },	{ 'o', FIELD_INT, false, 4, true },
+	{ 'c', FIELD_INT, true, 0, false },	{ 'p', FIELD_INT, false, 0, false },
+	{ 'T', FIELD_INT, false, 0, false },	{ 's', FIELD_STR, false, 0, true },
+	{ 'K', FIELD_KSYM, false, 0, false },	{ 'U', FIELD_USYM, false, 0, false },
+	{ 'O', FIELD_OBJECT, false, 0, false },
 };
 
 static const struct {
 	const char *text;
 	unsigned int int_size;
 } modifiers[] = {
-	{"hh", 1}, {"h", 2}, {"ll", 8}, {"l", 8}, {"z", 8}, {"j", 8}, {"t", 8},
+	{ "hh", 1 }, { "h", 2 }, { "ll", 8 }, { "l", 8 }, { "z", 8 }, { "j", 8 }, { "t", 8 },
 };
 
 /* The format being read: its bytes, and where in the spec each is written. */
@@ -99,8 +93,9 @@ static int read_width_and_precision(struct format_reader *r, struct field *field
 {
 	field->width = field->precision = -1;
 	if (format_accept(r, '*'))
-		return diag_error(r->diag, r->positions[r->at - 1],
-				  "a width can't be given by an argument; only the length in %%.*s can");
+		return diag_error(
+			r->diag, r->positions[r->at - 1],
+			"a width can't be given by an argument; only the length in %%.*s can");
 	if (read_number(r, "width", &field->width))
 		return -EINVAL;
 	if (!format_accept(r, '.'))
@@ -133,13 +128,17 @@ static int unknown_conversion(struct format_reader *r, struct field *field)
 
 	if (r->at == r->len)
 		return diag_error(r->diag, field->pos,
-				  "'%.*s' is not complete (write %%%% for a percent sign)", len, text);
+				  "'%.*s' is not complete (write %%%% for a percent sign)", len,
+				  text);
 	if (strchr("eEfFgGaA", r->text[r->at]))
 		return diag_error(r->diag, field->pos,
 				  "'%.*s': floating-point values are printed with %%O; there are "
-				  "d i u x X o c p s T K U O", len + 1, text);
-	return diag_error(r->diag, field->pos, "'%.*s' is not a conversion; there are "
-			  "d i u x X o c p s T K U O, and %%%% for a percent sign", len + 1, text);
+				  "d i u x X o c p s T K U O",
+				  len + 1, text);
+	return diag_error(r->diag, field->pos,
+			  "'%.*s' is not a conversion; there are "
+			  "d i u x X o c p s T K U O, and %%%% for a percent sign",
+			  len + 1, text);
 }
 
 /* What can't go together. */
@@ -155,12 +154,13 @@ static int check_conversion(struct format_reader *r, const struct field *field,
 				  text, conversion->conv);
 	if (field->kind == FIELD_STR_LEN && conversion->kind != FIELD_STR)
 		return diag_error(r->diag, field->pos,
-				  "'%.*s': a precision given by an argument is for %%.*s only",
-				  len, text);
+				  "'%.*s': a precision given by an argument is for %%.*s only", len,
+				  text);
 	if (conversion->kind == FIELD_OBJECT && (r->at - field->fmt_start != 2))
-		return diag_error(r->diag, field->pos, "'%.*s': %%O takes no flags, width or precision", len, text);
-	if (is_symbol && (field->width >= 0 || field->precision >= 0 || field->minus || field->zero ||
-			 field->plus || field->space || field->alt))
+		return diag_error(r->diag, field->pos,
+				  "'%.*s': %%O takes no flags, width or precision", len, text);
+	if (is_symbol && (field->width >= 0 || field->precision >= 0 || field->minus ||
+			  field->zero || field->plus || field->space || field->alt))
 		return diag_error(r->diag, field->pos,
 				  "'%.*s': %%%c takes no flags, width or precision", len, text,
 				  conversion->conv);
@@ -177,7 +177,7 @@ static int read_field(struct format_reader *r, struct field *field)
 	unsigned int modifier;
 	int err;
 
-	*field = (struct field){.pos = r->positions[r->at - 1], .fmt_start = r->at - 1};
+	*field = (struct field){ .pos = r->positions[r->at - 1], .fmt_start = r->at - 1 };
 	read_flags(r, field);
 	err = read_width_and_precision(r, field);
 	if (err)
@@ -208,7 +208,7 @@ static int read_field(struct format_reader *r, struct field *field)
 
 int parse_format(struct parser *p, struct spec_format *format)
 {
-	struct format_reader r = {.diag = p->diag};
+	struct format_reader r = { .diag = p->diag };
 	size_t most = 0;
 	int *positions, err;
 

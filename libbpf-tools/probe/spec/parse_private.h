@@ -20,7 +20,7 @@ struct parser {
 	struct arena *arena;
 	struct diag *diag;
 	struct lexer lexer;
-	struct token token;	/* the next one, not yet taken */
+	struct token token; /* the next one, not yet taken */
 	unsigned int depth;
 };
 

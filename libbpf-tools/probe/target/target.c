@@ -40,8 +40,8 @@ int target_add_place(struct target *target, const struct target_place *place)
 
 int target_add_context(struct target *target, const struct probe_context *context)
 {
-	struct probe_context *grown = realloc(target->contexts, (target->context_count + 1) *
-								sizeof(*grown));
+	struct probe_context *grown =
+		realloc(target->contexts, (target->context_count + 1) * sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
@@ -66,8 +66,8 @@ void target_append_suggestions(char *buf, size_t size, char **names, int count)
 
 	for (int i = 0; i < count; i++) {
 		if (len < size)
-			len += snprintf(buf + len, size - len, "%s'%s'", i ? ", " : "; did you mean ",
-					names[i]);
+			len += snprintf(buf + len, size - len, "%s'%s'",
+					i ? ", " : "; did you mean ", names[i]);
 		free(names[i]);
 	}
 	if (count > 0 && len < size)
@@ -92,7 +92,7 @@ struct ret_search {
 static int add_ret_site(uint64_t offset, void *ctx)
 {
 	struct ret_search *search = ctx;
-	struct target_place place = {.offset = offset, .name = search->name};
+	struct target_place place = { .offset = offset, .name = search->name };
 
 	return target_add_place(search->target, &place);
 }
@@ -101,11 +101,12 @@ static int add_ret_site(uint64_t offset, void *ctx)
  * A return probe rewrites the return address on the stack, which Go cannot bear when it moves that
  * stack: probes on each RET see the same result in the same register.
  */
-static int add_ret_sites(struct symbol_search *search, const struct bsl_symbol *sym, const char *name)
+static int add_ret_sites(struct symbol_search *search, const struct bsl_symbol *sym,
+			 const char *name)
 {
-	const struct target_place entry = {.offset = sym->offset, .name = name};
+	const struct target_place entry = { .offset = sym->offset, .name = name };
 	struct target *target = search->target;
-	struct ret_search ret = {target, name};
+	struct ret_search ret = { target, name };
 	int found = bsl_elf_ret_sites(target->elf, sym->addr, sym->size, add_ret_site, &ret);
 
 	if (found > 0)
@@ -113,10 +114,13 @@ static int add_ret_sites(struct symbol_search *search, const struct bsl_symbol *
 	if (search->spec->is_pattern)
 		return 0;
 	if (found == 0)
-		return diag_error(search->diag, search->spec->func_pos, "%s has no return instruction: it ends in other functions, or never", name);
-	return diag_error(search->diag, search->spec->func_pos,
-			  "the return instructions of %s cannot be found (%s), and a return probe would crash the program",
-			  name, strerror(-found));
+		return diag_error(
+			search->diag, search->spec->func_pos,
+			"%s has no return instruction: it ends in other functions, or never", name);
+	return diag_error(
+		search->diag, search->spec->func_pos,
+		"the return instructions of %s cannot be found (%s), and a return probe would crash the program",
+		name, strerror(-found));
 }
 
 /* What the compiler split off a function is never entered as that function. */
@@ -138,8 +142,8 @@ static const char *demangled(struct arena *arena, const char *name)
 /* Functions that may end in another one, which returns for them. */
 struct tail_search {
 	const struct bsl_elf *elf;
-	bool any;		/* is there any function at all? */
-	char name[256];		/* of the first that may; "" if none may */
+	bool any;	/* is there any function at all? */
+	char name[256]; /* of the first that may; "" if none may */
 };
 
 static int note_tail_jumps(const struct bsl_symbol *sym, void *ctx)
@@ -162,7 +166,7 @@ static int note_tail_jumps(const struct bsl_symbol *sym, void *ctx)
  */
 static bool wants_ret_sites(const struct spec *spec, unsigned int flags, struct bsl_elf *elf)
 {
-	struct tail_search search = {.elf = elf};
+	struct tail_search search = { .elf = elf };
 
 	if (spec->kind != SPEC_RETURN || spec->has_addr || spec->file)
 		return false;
@@ -172,15 +176,16 @@ static bool wants_ret_sites(const struct spec *spec, unsigned int flags, struct 
 		return false;
 	bsl_elf_find_symbols(elf, spec->func, flags, note_tail_jumps, &search);
 	if (search.name[0])
-		log_warn("'%s': an exception that is thrown through %s while its return is probed ends the program; return instructions can't be probed instead, as it may end in another function",
-			 spec->text, search.name);
+		log_warn(
+			"'%s': an exception that is thrown through %s while its return is probed ends the program; return instructions can't be probed instead, as it may end in another function",
+			spec->text, search.name);
 	return search.any && !search.name[0];
 }
 
 static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 {
 	struct symbol_search *search = ctx;
-	struct target_place place = {.offset = sym->offset};
+	struct target_place place = { .offset = sym->offset };
 	const struct spec *spec = search->spec;
 
 	if (sym->type == BSL_SYM_IFUNC) {
@@ -201,7 +206,8 @@ static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 	if (search->target->ret_sites)
 		return add_ret_sites(search, sym, place.name);
 	if (!spec->offset)
-		place.skip = (unsigned int)bsl_elf_entry_skip(search->target->elf, sym->addr, sym->size);
+		place.skip =
+			(unsigned int)bsl_elf_entry_skip(search->target->elf, sym->addr, sym->size);
 	return target_add_place(search->target, &place);
 }
 
@@ -228,20 +234,23 @@ static size_t drop_aliases(struct target_place *places, size_t count)
 	return kept + 1;
 }
 
-static int no_function(const struct spec *spec, struct target *target, unsigned int ifuncs, int found,
-		       struct diag *diag)
+static int no_function(const struct spec *spec, struct target *target, unsigned int ifuncs,
+		       int found, struct diag *diag)
 {
 	char *near[MAX_SUGGESTIONS], text[400];
 	int count = 0;
 
 	if (found == -ENODATA)
-		return diag_error(diag, spec->func_pos, "%s has no symbols at all (stripped): use an address, p:%s:0x...",
+		return diag_error(diag, spec->func_pos,
+				  "%s has no symbols at all (stripped): use an address, p:%s:0x...",
 				  target->file.display, spec->lib);
 	if (ifuncs)
-		return diag_error(diag, spec->func_pos,
-				  "%s in %s is an indirect function: each program chooses its own version of it when it starts, under another name; list them with: trace -l 'p:%s:*%s*'",
-				  spec->func, target->file.display, spec->lib, spec->func);
-	snprintf(text, sizeof(text), spec->is_pattern ? "no function of %s matches '%s'" : "%s has no function '%s'",
+		return diag_error(
+			diag, spec->func_pos,
+			"%s in %s is an indirect function: each program chooses its own version of it when it starts, under another name; list them with: trace -l 'p:%s:*%s*'",
+			spec->func, target->file.display, spec->lib, spec->func);
+	snprintf(text, sizeof(text),
+		 spec->is_pattern ? "no function of %s matches '%s'" : "%s has no function '%s'",
 		 target->file.display, spec->func);
 	if (!spec->is_pattern)
 		count = bsl_elf_suggest(target->elf, spec->func, 0, near, MAX_SUGGESTIONS);
@@ -256,16 +265,17 @@ static int resolve_address(const struct spec *spec, struct target *target, struc
 
 	if (bsl_elf_addr_to_offset(target->elf, spec->addr + spec->offset, &place.offset))
 		return diag_error(diag, spec->func_pos, "%s has nothing at address 0x%llx",
-				  target->file.display, (unsigned long long)(spec->addr + spec->offset));
+				  target->file.display,
+				  (unsigned long long)(spec->addr + spec->offset));
 	snprintf(name, sizeof(name), "0x%llx", (unsigned long long)spec->addr);
 	place.name = arena_strndup(spec->arena, name, strlen(name));
 	return place.name ? target_add_place(target, &place) : -ENOMEM;
 }
 
-static int resolve_functions(const struct spec *spec, const struct target_opts *opts, struct target *target,
-			     struct diag *diag)
+static int resolve_functions(const struct spec *spec, const struct target_opts *opts,
+			     struct target *target, struct diag *diag)
 {
-	struct symbol_search search = {target, spec, diag, 0};
+	struct symbol_search search = { target, spec, diag, 0 };
 	unsigned int flags = spec->is_pattern ? BSL_FIND_GLOB : 0;
 	int found;
 
@@ -306,7 +316,7 @@ struct usdt_search {
 	struct target *target;
 	const struct spec *spec;
 	const struct target_opts *opts;
-	unsigned int seen;	/* sites of any name */
+	unsigned int seen; /* sites of any name */
 	char *near[MAX_SUGGESTIONS];
 	int near_count;
 };
@@ -322,7 +332,8 @@ static bool usdt_is_same(const struct bsl_usdt *a, const struct bsl_usdt *b)
 	return true;
 }
 
-static int usdt_context(struct usdt_search *search, const struct bsl_usdt *usdt, unsigned int *index)
+static int usdt_context(struct usdt_search *search, const struct bsl_usdt *usdt,
+			unsigned int *index)
 {
 	struct probe_context context = {
 		.kind = SPEC_USDT,
@@ -370,7 +381,8 @@ static int add_usdt(const struct bsl_usdt *usdt, void *ctx)
 	if (!matches(spec->category, usdt->provider))
 		return 0;
 	if (!matches(spec->func, usdt->name)) {
-		if (search->near_count < MAX_SUGGESTIONS && bsl_edit_distance(spec->func, usdt->name, 2) <= 2) {
+		if (search->near_count < MAX_SUGGESTIONS &&
+		    bsl_edit_distance(spec->func, usdt->name, 2) <= 2) {
 			for (int i = 0; i < search->near_count; i++)
 				if (!strcmp(search->near[i], usdt->name))
 					return 0;
@@ -384,16 +396,16 @@ static int add_usdt(const struct bsl_usdt *usdt, void *ctx)
 	return err ? err : target_add_place(search->target, &place);
 }
 
-static int resolve_usdt(const struct spec *spec, const struct target_opts *opts, struct target *target,
-			struct diag *diag)
+static int resolve_usdt(const struct spec *spec, const struct target_opts *opts,
+			struct target *target, struct diag *diag)
 {
-	struct usdt_search search = {.target = target, .spec = spec, .opts = opts};
+	struct usdt_search search = { .target = target, .spec = spec, .opts = opts };
 	char text[400];
 	int found = bsl_elf_usdt_each(target->elf, add_usdt, &search);
 
 	if (found < 0) {
-		diag_error(diag, spec->lib_pos, "%s: its USDT notes cannot be read: %s", target->file.display,
-			   strerror(-found));
+		diag_error(diag, spec->lib_pos, "%s: its USDT notes cannot be read: %s",
+			   target->file.display, strerror(-found));
 	} else if (!search.seen) {
 		diag_error(diag, spec->lib_pos, "%s has no USDT probes", target->file.display);
 	} else if (!target->place_count) {
@@ -410,8 +422,8 @@ static int resolve_usdt(const struct spec *spec, const struct target_opts *opts,
 
 /* ---- tracepoints ---------------------------------------------------------------------------- */
 
-static int add_tracepoint(const struct spec *spec, int tracefs, const char *category, const char *event,
-			  const struct target_opts *opts, struct target *target)
+static int add_tracepoint(const struct spec *spec, int tracefs, const char *category,
+			  const char *event, const struct target_opts *opts, struct target *target)
 {
 	struct probe_context context = {
 		.kind = SPEC_TRACEPOINT,
@@ -421,7 +433,7 @@ static int add_tracepoint(const struct spec *spec, int tracefs, const char *cate
 		.types = opts->types,
 		.string_size = opts->string_size,
 	};
-	struct target_place place = {.context = target->context_count};
+	struct target_place place = { .context = target->context_count };
 	struct tracefs_format format;
 	int err = tracefs_format_read(tracefs, category, event, &format);
 
@@ -442,7 +454,8 @@ static int add_tracepoint(const struct spec *spec, int tracefs, const char *cate
  * The entries of a tracefs directory that match a pattern, sorted; a NULL-terminated list to be freed with its
  * names. near: if nothing matches, those that are near to it instead.
  */
-static int list_directory(int tracefs, const char *path, const char *pattern, char ***names, bool near)
+static int list_directory(int tracefs, const char *path, const char *pattern, char ***names,
+			  bool near)
 {
 	int fd = openat(tracefs, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), count = 0;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -500,12 +513,14 @@ static void no_tracepoint(const struct spec *spec, int tracefs, struct diag *dia
 
 	snprintf(path, sizeof(path), "events/%s", spec->category);
 	if (bsl_glob_is_pattern(spec->category) || faccessat(tracefs, path, F_OK, 0)) {
-		snprintf(text, sizeof(text), "the kernel has no tracepoint category '%s'", spec->category);
+		snprintf(text, sizeof(text), "the kernel has no tracepoint category '%s'",
+			 spec->category);
 		snprintf(path, sizeof(path), "events");
 		wrong = spec->category;
 		pos = spec->lib_pos;
 	} else {
-		snprintf(text, sizeof(text), "the kernel has no tracepoint '%s:%s'", spec->category, spec->func);
+		snprintf(text, sizeof(text), "the kernel has no tracepoint '%s:%s'", spec->category,
+			 spec->func);
 	}
 	count = list_directory(tracefs, path, wrong, &names, true);
 	if (count > 0)
@@ -546,12 +561,15 @@ static int resolve_tracepoints(const struct spec *spec, const struct target_opts
 	char **categories;
 
 	if (tracefs < 0)
-		return diag_error(diag, -1, "the kernel's tracing file system cannot be opened: %s%s", strerror(-tracefs),
-				  tracefs == -EPERM || tracefs == -EACCES ? "; tracepoints need root" : "");
+		return diag_error(
+			diag, -1, "the kernel's tracing file system cannot be opened: %s%s",
+			strerror(-tracefs),
+			tracefs == -EPERM || tracefs == -EACCES ? "; tracepoints need root" : "");
 	if (!bsl_glob_is_pattern(spec->category) && !spec->is_pattern) {
 		err = add_tracepoint(spec, tracefs, spec->category, spec->func, opts, target);
 		if (err == -EPERM || err == -EACCES)
-			diag_error(diag, -1, "the format of %s:%s cannot be read: %s; tracepoints need root",
+			diag_error(diag, -1,
+				   "the format of %s:%s cannot be read: %s; tracepoints need root",
 				   spec->category, spec->func, strerror(-err));
 		else if (err && err != -ENOMEM)
 			no_tracepoint(spec, tracefs, diag);
@@ -594,7 +612,8 @@ static int usdt_owner_found(const struct bsl_process_usdt *site, void *ctx)
 		return 0;
 	is_program = bsl_elf_dev(site->elf) == owner->program.st_dev &&
 		     bsl_elf_ino(site->elf) == owner->program.st_ino;
-	is_new = !*file->path || file->dev != bsl_elf_dev(site->elf) || file->ino != bsl_elf_ino(site->elf);
+	is_new = !*file->path || file->dev != bsl_elf_dev(site->elf) ||
+		 file->ino != bsl_elf_ino(site->elf);
 	if (*file->path && is_new && !is_program) {
 		snprintf(owner->other, sizeof(owner->other), "%s", site->map->path);
 	} else if (is_new) {
@@ -612,9 +631,10 @@ static int usdt_owner_found(const struct bsl_process_usdt *site, void *ctx)
  * `u::probe` of a process: in its program, else in any library, be it one that was made at run time and
  * deleted as soon as it was loaded, as libstapsdt does. 0 and no path: in none of them.
  */
-static int resolve_usdt_owner(const struct spec *spec, pid_t pid, struct target *target, struct diag *diag)
+static int resolve_usdt_owner(const struct spec *spec, pid_t pid, struct target *target,
+			      struct diag *diag)
 {
-	struct usdt_owner owner = {.spec = spec, .file = &target->file};
+	struct usdt_owner owner = { .spec = spec, .file = &target->file };
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
@@ -622,11 +642,13 @@ static int resolve_usdt_owner(const struct spec *spec, pid_t pid, struct target 
 	bsl_process_usdt_each(pid, usdt_owner_found, &owner);
 	if (!*owner.other)
 		return 0;
-	return diag_error(diag, spec->func_pos, "both %s and %s have such a probe: name one of them",
+	return diag_error(diag, spec->func_pos,
+			  "both %s and %s have such a probe: name one of them",
 			  target->file.display, owner.other);
 }
 
-static int resolve_file(const struct spec *spec, pid_t pid, struct target *target, struct diag *diag)
+static int resolve_file(const struct spec *spec, pid_t pid, struct target *target,
+			struct diag *diag)
 {
 	char text[400];
 	int err = 0;
@@ -641,21 +663,26 @@ static int resolve_file(const struct spec *spec, pid_t pid, struct target *targe
 		return diag_error(diag, spec->lib_pos, "%s", text);
 	err = bsl_elf_open(target->file.path, &target->elf);
 	if (err)
-		return diag_error(diag, spec->lib_pos, "%s: %s", target->file.display, strerror(-err));
+		return diag_error(diag, spec->lib_pos, "%s: %s", target->file.display,
+				  strerror(-err));
 	if (bsl_elf_machine(target->elf) != bsl_host_machine())
-		return diag_error(diag, spec->lib_pos, "%s is a program for another kind of machine (32-bit programs included)",
-				  target->file.display);
+		return diag_error(
+			diag, spec->lib_pos,
+			"%s is a program for another kind of machine (32-bit programs included)",
+			target->file.display);
 	return 0;
 }
 
 int target_resolve(const struct spec *spec, const struct target_opts *opts, struct target *target,
 		   struct diag *diag)
 {
-	struct probe_context context = {.kind = spec->kind, .types = opts->types,
-					.string_size = opts->string_size};
+	struct probe_context context = { .kind = spec->kind,
+					 .types = opts->types,
+					 .string_size = opts->string_size };
 	int err;
 
-	*target = (struct target){.how = spec->kind == SPEC_TRACEPOINT ? TARGET_TRACEPOINT : TARGET_FILE};
+	*target = (struct target){ .how = spec->kind == SPEC_TRACEPOINT ? TARGET_TRACEPOINT
+									: TARGET_FILE };
 	if (spec->kind == SPEC_TRACEPOINT)
 		return resolve_tracepoints(spec, opts, target, diag);
 	if (!*spec->lib && spec->kind != SPEC_USDT)
@@ -686,8 +713,8 @@ void target_print_place(const struct spec *spec, const struct target *target,
 		fprintf(file, "u:%s:%s:%s", target->file.display, place->provider, place->name);
 		break;
 	default:
-		fprintf(file, "%c:%s:%s", spec->kind == SPEC_RETURN ? 'r' : 'p', target->file.display,
-			place->name);
+		fprintf(file, "%c:%s:%s", spec->kind == SPEC_RETURN ? 'r' : 'p',
+			target->file.display, place->name);
 		/* target->file.display is empty for the kernel: p::func */
 		if (spec->offset)
 			fprintf(file, "+0x%llx", (unsigned long long)spec->offset);

@@ -15,22 +15,23 @@
 #include "probe/check/check.h"
 
 struct target_place {
-	const char *name;	/* function, USDT probe or event, as its file has it */
-	const char *title;	/* for the FUNC column: the same without a compiler's mangling; NULL: the name */
-	const char *provider;	/* USDT provider, tracepoint category; else NULL */
-	uint64_t offset;	/* in the file; of a kernel function: from its start */
-	unsigned int skip;	/* bytes from there that are best left out, see bsl_elf_entry_skip() */
-	uint64_t addr;		/* of a kernel function's start; 0: by its name */
-	uint64_t ref_ctr_offset;	/* file offset of a USDT semaphore, 0: none */
+	const char *name; /* function, USDT probe or event, as its file has it */
+	const char *
+		title; /* for the FUNC column: the same without a compiler's mangling; NULL: the name */
+	const char *provider; /* USDT provider, tracepoint category; else NULL */
+	uint64_t offset;      /* in the file; of a kernel function: from its start */
+	unsigned int skip; /* bytes from there that are best left out, see bsl_elf_entry_skip() */
+	uint64_t addr;	   /* of a kernel function's start; 0: by its name */
+	uint64_t ref_ctr_offset; /* file offset of a USDT semaphore, 0: none */
 	uint32_t tracepoint_id;
-	uint32_t entry_tracepoint_id;	/* r: on a system call */
-	unsigned int context;	/* index in target.contexts */
+	uint32_t entry_tracepoint_id; /* r: on a system call */
+	unsigned int context;	      /* index in target.contexts */
 };
 
 enum target_how {
-	TARGET_FILE,		/* uprobes */
-	TARGET_TRACEPOINT,	/* tracepoints, among them those of system calls */
-	TARGET_KERNEL,		/* kernel functions: fentry, fexit or kprobes */
+	TARGET_FILE,	   /* uprobes */
+	TARGET_TRACEPOINT, /* tracepoints, among them those of system calls */
+	TARGET_KERNEL,	   /* kernel functions: fentry, fexit or kprobes */
 };
 
 /* A kernel function as fentry and fexit see it. */
@@ -38,29 +39,30 @@ struct target_tracing {
 	bool is_possible;
 	struct probe_context context;
 	uint32_t btf_id;
-	char module[64];	/* whose BTF the id is of, "" for the kernel */
+	char module[64]; /* whose BTF the id is of, "" for the kernel */
 };
 
 struct target_opts {
-	pid_t pid;		/* the process whose view of files counts, 0: ours */
-	uint32_t string_size;	/* goes into the contexts */
-	struct btf_types *types;	/* the kernel's; borrowed, must outlive the target */
-	bool wants_types;	/* functions' parameters, even if the spec doesn't use them */
+	pid_t pid;		 /* the process whose view of files counts, 0: ours */
+	uint32_t string_size;	 /* goes into the contexts */
+	struct btf_types *types; /* the kernel's; borrowed, must outlive the target */
+	bool wants_types;	 /* functions' parameters, even if the spec doesn't use them */
 };
 
 struct target {
 	enum target_how how;
-	struct target_tracing tracing;	/* TARGET_KERNEL */
-	struct bsl_file file;	/* p, r, u */
-	struct bsl_elf *elf;	/* the places' strings and USDT operands live in it */
-	struct debuginfo_types *dwarf;	/* NULL: there is none, or nobody asked; the contexts' types live in it */
+	struct target_tracing tracing; /* TARGET_KERNEL */
+	struct bsl_file file;	       /* p, r, u */
+	struct bsl_elf *elf;	       /* the places' strings and USDT operands live in it */
+	struct debuginfo_types
+		*dwarf; /* NULL: there is none, or nobody asked; the contexts' types live in it */
 	struct target_place *places;
 	size_t place_count, place_size;
 	struct probe_context *contexts;
 	unsigned int context_count;
-	bool is_inlined;	/* the places are where the function was inlined into others */
-	bool ret_sites;		/* r: where return probes would hurt: the places are RET instructions, to be probed like entries */
-	struct target_place *entries;	/* ret_sites: the functions' entries */
+	bool is_inlined; /* the places are where the function was inlined into others */
+	bool ret_sites; /* r: where return probes would hurt: the places are RET instructions, to be probed like entries */
+	struct target_place *entries; /* ret_sites: the functions' entries */
 	size_t entry_count, entry_size;
 };
 

@@ -49,8 +49,8 @@ static int describe_function(const struct spec *spec, const struct btf_function 
 	if (!params)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < function->param_count; i++) {
-		params[i] = (struct context_param){function->params[i].name, function->params[i].type,
-						   8 * (int32_t)i};
+		params[i] = (struct context_param){ function->params[i].name,
+						    function->params[i].type, 8 * (int32_t)i };
 		has_slots &= !is_by_value(params[i].type);
 	}
 	/* In the middle of a function its registers are its own. */
@@ -76,7 +76,7 @@ static int describe_function(const struct spec *spec, const struct btf_function 
 /* The call's name in any of the names that its function has or had; NULL: it isn't one. */
 static const char *syscall_name(const char *func)
 {
-	static const char *const prefixes[] = {"__x64_sys_", "__arm64_sys_", "SyS_", "sys_"};
+	static const char *const prefixes[] = { "__x64_sys_", "__arm64_sys_", "SyS_", "sys_" };
 
 	for (size_t i = 0; i < ROWS(prefixes); i++)
 		if (!strncmp(func, prefixes[i], strlen(prefixes[i])))
@@ -102,8 +102,9 @@ static int describe_syscall(const struct spec *spec, const struct tracefs_format
 		/* Newer kernels (7.2) add the text of a string as a field of its own, of varying length. */
 		if (field->is_common || field->is_data_loc || field->is_rel_loc || !own++)
 			continue;
-		params[context->param_count++] = (struct context_param){
-			record->members[i].name, record->members[i].type, (int32_t)field->offset};
+		params[context->param_count++] = (struct context_param){ record->members[i].name,
+									 record->members[i].type,
+									 (int32_t)field->offset };
 	}
 	return 0;
 }
@@ -119,7 +120,7 @@ static int resolve_syscall(const struct spec *spec, const struct target_opts *op
 			   struct target *target)
 {
 	struct probe_context context = kernel_context(spec, opts);
-	struct target_place place = {.name = spec->func};
+	struct target_place place = { .name = spec->func };
 	const char *call = syscall_name(spec->func);
 	struct tracefs_format enter = {}, leave = {};
 	char event[128];
@@ -204,8 +205,8 @@ static void traceable_free(struct traceable *traceable)
 
 static bool traceable_has(const struct traceable *traceable, const char *name)
 {
-	return !traceable->count || bsearch(&name, traceable->names, traceable->count, sizeof(char *),
-					    compare_names);
+	return !traceable->count ||
+	       bsearch(&name, traceable->names, traceable->count, sizeof(char *), compare_names);
 }
 
 struct kernel_search {
@@ -222,7 +223,7 @@ static int add_function(const struct bsl_kernel_symbol *sym, void *ctx)
 {
 	struct kernel_search *search = ctx;
 	const struct spec *spec = search->spec;
-	struct target_place place = {.addr = sym->addr, .offset = spec->offset};
+	struct target_place place = { .addr = sym->addr, .offset = spec->offset };
 
 	if (!strcmp(sym->module, "bpf"))
 		return 0;
@@ -261,12 +262,13 @@ static int no_function(struct kernel_search *search, const struct bsl_kernel *ke
 	char text[400];
 
 	if (spec->is_pattern) {
-		snprintf(text, sizeof(text), "no function of the kernel that can be probed matches '%s'",
-			 spec->func);
+		snprintf(text, sizeof(text),
+			 "no function of the kernel that can be probed matches '%s'", spec->func);
 	} else {
 		snprintf(text, sizeof(text),
 			 "the kernel has no function '%s' now: there is none, the compiler has "
-			 "inlined it, or its module isn't loaded", spec->func);
+			 "inlined it, or its module isn't loaded",
+			 spec->func);
 		bsl_kernel_find_symbols(kernel, "*", BSL_FIND_GLOB, add_near, search);
 	}
 	target_append_suggestions(text, sizeof(text), search->near, search->near_count);
@@ -276,18 +278,20 @@ static int no_function(struct kernel_search *search, const struct bsl_kernel *ke
 /* Names and addresses from kallsyms; without it a name is tried as it is. */
 static int resolve_symbols(const struct spec *spec, struct target *target, struct diag *diag)
 {
-	struct kernel_search search = {.target = target, .spec = spec, .diag = diag};
+	struct kernel_search search = { .target = target, .spec = spec, .diag = diag };
 	struct traceable traceable = {};
 	struct bsl_kernel *kernel;
 	int err = bsl_kernel_open(&kernel);
 
 	if (err && !spec->is_pattern)
-		return target_add_place(target, &(struct target_place){.name = spec->func,
-								       .offset = spec->offset});
+		return target_add_place(target, &(struct target_place){ .name = spec->func,
+									.offset = spec->offset });
 	if (err)
-		return diag_error(diag, spec->func_pos, "the kernel's functions can't be listed: %s",
-				  err != -EPERM ? strerror(-err) :
-				  "it hides their addresses (kernel.kptr_restrict, or no CAP_SYSLOG)");
+		return diag_error(
+			diag, spec->func_pos, "the kernel's functions can't be listed: %s",
+			err != -EPERM
+				? strerror(-err)
+				: "it hides their addresses (kernel.kptr_restrict, or no CAP_SYSLOG)");
 	if (spec->is_pattern)
 		traceable_read(&traceable);
 	search.traceable = &traceable;
@@ -305,8 +309,8 @@ static int resolve_symbols(const struct spec *spec, struct target *target, struc
 	return err;
 }
 
-int target_resolve_kernel(const struct spec *spec, const struct target_opts *opts, struct target *target,
-			  struct diag *diag)
+int target_resolve_kernel(const struct spec *spec, const struct target_opts *opts,
+			  struct target *target, struct diag *diag)
 {
 	struct probe_context context = kernel_context(spec, opts);
 	struct btf_function *function;
@@ -330,6 +334,6 @@ int target_resolve_kernel(const struct spec *spec, const struct target_opts *opt
 	if (err || spec->offset)
 		err = resolve_symbols(spec, target, diag);
 	else
-		err = target_add_place(target, &(struct target_place){.name = spec->func});
+		err = target_add_place(target, &(struct target_place){ .name = spec->func });
 	return err ? err : target_add_context(target, &context);
 }

@@ -20,13 +20,14 @@ void target_load_debug(const struct target_opts *opts, struct target *target);
 /* The places of FILE:LINE. As target_resolve(). */
 int target_resolve_line(const struct spec *spec, struct target *target, struct diag *diag);
 /* The places at which a function that has no symbol was inlined, if there are any. As target_resolve(). */
-int target_resolve_inlined(const struct spec *spec, unsigned int flags, struct target *target, struct diag *diag);
+int target_resolve_inlined(const struct spec *spec, unsigned int flags, struct target *target,
+			   struct diag *diag);
 /* What names mean at the places of a program: `plain`, and what its DWARF knows if it is needed. 0 or -ENOMEM. */
-int target_add_contexts(const struct spec *spec, const struct target_opts *opts, struct target *target,
-			const struct probe_context *plain);
+int target_add_contexts(const struct spec *spec, const struct target_opts *opts,
+			struct target *target, const struct probe_context *plain);
 
 /* A function of the kernel, or a system call by its tracepoint. As target_resolve(). */
-int target_resolve_kernel(const struct spec *spec, const struct target_opts *opts, struct target *target,
-			  struct diag *diag);
+int target_resolve_kernel(const struct spec *spec, const struct target_opts *opts,
+			  struct target *target, struct diag *diag);
 
 #endif /* TARGET_TARGET_PRIVATE_H */

@@ -37,7 +37,7 @@ struct line_search {
 static int add_line(const struct bsl_dwarf_place *found, void *ctx)
 {
 	struct line_search *search = ctx;
-	struct target_place place = {.offset = found->offset};
+	struct target_place place = { .offset = found->offset };
 	char name[300];
 
 	if (found->offset == UINT64_MAX)
@@ -49,18 +49,19 @@ static int add_line(const struct bsl_dwarf_place *found, void *ctx)
 
 int target_resolve_line(const struct spec *spec, struct target *target, struct diag *diag)
 {
-	struct line_search search = {spec, target};
+	struct line_search search = { spec, target };
 	int found = bsl_elf_find_line(target->elf, spec->file, spec->line, add_line, &search);
 
 	if (found == -ENODATA)
-		return diag_error(diag, spec->func_pos,
-				  "%s has no DWARF, which tells lines: compile it with -g, or install its debug file",
-				  target->file.display);
+		return diag_error(
+			diag, spec->func_pos,
+			"%s has no DWARF, which tells lines: compile it with -g, or install its debug file",
+			target->file.display);
 	if (found < 0)
 		return found;
 	if (!target->place_count)
-		return diag_error(diag, spec->func_pos, "%s has no code for %s:%u", target->file.display,
-				  spec->file, spec->line);
+		return diag_error(diag, spec->func_pos, "%s has no code for %s:%u",
+				  target->file.display, spec->file, spec->line);
 	return 0;
 }
 
@@ -69,14 +70,15 @@ int target_resolve_line(const struct spec *spec, struct target *target, struct d
 static int add_inlined(const struct bsl_dwarf_place *found, void *ctx)
 {
 	struct line_search *search = ctx;
-	struct target_place place = {.offset = found->offset, .name = search->spec->func};
+	struct target_place place = { .offset = found->offset, .name = search->spec->func };
 
 	return found->offset == UINT64_MAX ? 0 : target_add_place(search->target, &place);
 }
 
-int target_resolve_inlined(const struct spec *spec, unsigned int flags, struct target *target, struct diag *diag)
+int target_resolve_inlined(const struct spec *spec, unsigned int flags, struct target *target,
+			   struct diag *diag)
 {
-	struct line_search search = {spec, target};
+	struct line_search search = { spec, target };
 	int found;
 
 	if (spec->is_pattern || spec->offset)
@@ -85,8 +87,10 @@ int target_resolve_inlined(const struct spec *spec, unsigned int flags, struct t
 	if (found <= 0 || !target->place_count)
 		return found;
 	if (spec->kind == SPEC_RETURN)
-		return diag_error(diag, spec->func_pos, "%s was inlined wherever it is called, and has no return: p: probes where it begins",
-				  spec->func);
+		return diag_error(
+			diag, spec->func_pos,
+			"%s was inlined wherever it is called, and has no return: p: probes where it begins",
+			spec->func);
 	target->is_inlined = true;
 	log_info("%s: %s was inlined, at %zu places", spec->text, spec->func, target->place_count);
 	return found;
@@ -96,15 +100,16 @@ int target_resolve_inlined(const struct spec *spec, unsigned int flags, struct t
 
 static bool is_register(const char *name)
 {
-	return !strcmp(name, "ctx") ||
-	       (!strncmp(name, "arg", 3) && name[3] && strspn(name + 3, "0123456789") == strlen(name + 3));
+	return !strcmp(name, "ctx") || (!strncmp(name, "arg", 3) && name[3] &&
+					strspn(name + 3, "0123456789") == strlen(name + 3));
 }
 
 static bool expr_wants(const struct expr *e)
 {
 	if (!e)
 		return false;
-	if (e->kind == EXPR_NAME && (e->text[0] != '$' || !strcmp(e->text, "$retval")) && !is_register(e->text))
+	if (e->kind == EXPR_NAME && (e->text[0] != '$' || !strcmp(e->text, "$retval")) &&
+	    !is_register(e->text))
 		return true;
 	if ((e->kind == EXPR_CAST || e->kind == EXPR_SIZEOF) && e->type_name && e->type_name->len &&
 	    !type_basic(e->type_name->base, e->type_name->len))
@@ -115,14 +120,16 @@ static bool expr_wants(const struct expr *e)
 /* Only who uses names or types pays for reading them. */
 static bool spec_wants(const struct spec *spec)
 {
-	bool wants = expr_wants(spec->predicate) || expr_wants(spec->measure) || (!spec->has_format && !spec->has_signature);
+	bool wants = expr_wants(spec->predicate) || expr_wants(spec->measure) ||
+		     (!spec->has_format && !spec->has_signature);
 
 	for (unsigned int i = 0; i < spec->arg_count && !wants; i++)
 		wants = expr_wants(spec->args[i]);
 	return wants;
 }
 
-static int describe(const struct spec *spec, struct debuginfo_scope *scope, struct probe_context *context)
+static int describe(const struct spec *spec, struct debuginfo_scope *scope,
+		    struct probe_context *context)
 {
 	struct context_param *params;
 	unsigned int count = 0;
@@ -135,8 +142,8 @@ static int describe(const struct spec *spec, struct debuginfo_scope *scope, stru
 	for (unsigned int i = 0; i < count; i++) {
 		const struct debuginfo_variable *variable = debuginfo_scope_param(scope, i);
 
-		params[i] = (struct context_param){.name = debuginfo_variable_name(variable),
-						   .type = debuginfo_variable_type(variable)};
+		params[i] = (struct context_param){ .name = debuginfo_variable_name(variable),
+						    .type = debuginfo_variable_type(variable) };
 	}
 	context->scope = scope;
 	context->has_params = true;
@@ -156,8 +163,9 @@ static struct target_place *entry_of(struct target *target, const struct target_
 }
 
 /* The context of one place: its own if DWARF knows the function there, else the one that all such share. */
-static int add_scope(const struct spec *spec, struct target *target, const struct probe_context *plain,
-		     struct target_place *place, unsigned int *shared)
+static int add_scope(const struct spec *spec, struct target *target,
+		     const struct probe_context *plain, struct target_place *place,
+		     unsigned int *shared)
 {
 	struct probe_context context = *plain;
 	const struct target_place *entry = target->ret_sites ? entry_of(target, place) : NULL;
@@ -182,7 +190,8 @@ static int add_scope(const struct spec *spec, struct target *target, const struc
 	return err ? err : target_add_context(target, &context);
 }
 
-static int add_scopes(const struct spec *spec, struct target *target, const struct probe_context *plain)
+static int add_scopes(const struct spec *spec, struct target *target,
+		      const struct probe_context *plain)
 {
 	unsigned int shared = 0;
 	int err = 0;
@@ -202,8 +211,8 @@ static int add_scopes(const struct spec *spec, struct target *target, const stru
 	return err;
 }
 
-int target_add_contexts(const struct spec *spec, const struct target_opts *opts, struct target *target,
-			const struct probe_context *plain)
+int target_add_contexts(const struct spec *spec, const struct target_opts *opts,
+			struct target *target, const struct probe_context *plain)
 {
 	struct probe_context context = *plain;
 	int err;
