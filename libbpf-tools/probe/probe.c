@@ -13,6 +13,7 @@
 
 #include "lib/log.h"
 #include "types/arena.h"
+#include "probe/check/check.h"
 
 /* include/linux/errno.h: not for user space, and yet what a uprobe on such an instruction returns. */
 #define ENOTSUPP 524
@@ -28,7 +29,7 @@ static int check_context(struct probe *probe, const struct probe_context *contex
 		err = record_layout(*checked, &opts->record, record);
 	if (err == -E2BIG)
 		err = diag_error(diag, probe->spec->format.pos, "at most %d values can be printed",
-				 RECORD_MAX_FIELDS);
+				 CHECKED_MAX_FIELDS);
 	return err;
 }
 

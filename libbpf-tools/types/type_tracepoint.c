@@ -2,12 +2,13 @@
 /*
  * The record of a tracepoint as a structure, from the fields that its format file lists.
  */
+#include "types/type_tracepoint.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/tracefs.h"
 #include "types/arena.h"
-#include "probe/check/check.h"
 
 #define MAX_STARS 8
 
@@ -130,8 +131,8 @@ static const struct type *field_type(struct arena *arena, const struct tracefs_f
 	return loc;
 }
 
-const struct type *check_tracepoint_type(struct arena *arena, const struct tracefs_format *format,
-					 bool pointers_are_user)
+const struct type *type_tracepoint(struct arena *arena, const struct tracefs_format *format,
+				   bool pointers_are_user)
 {
 	struct type_member *members;
 	struct type *record = arena_alloc(arena, sizeof(*record));

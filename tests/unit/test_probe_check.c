@@ -13,6 +13,7 @@
 
 #include "lib/tracefs.h"
 #include "types/arena.h"
+#include "types/type_tracepoint.h"
 #include "probe/check/check.h"
 #include "probe/spec/parse.h"
 #include "probe_print.h"
@@ -120,7 +121,7 @@ static void make_context(struct arena *arena, enum place place, const struct spe
 	if (place == EVENT || place == SYSCALL) {
 		assert_int_equal(tracefs_format_parse(event_text, strlen(event_text), &format), 0);
 		context->pointers_are_user = place == SYSCALL;
-		context->record = check_tracepoint_type(arena, &format, place == SYSCALL);
+		context->record = type_tracepoint(arena, &format, place == SYSCALL);
 		tracefs_format_free(&format);
 	}
 	if (place == TYPED)

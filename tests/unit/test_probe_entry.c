@@ -13,6 +13,7 @@
 
 #include "bpf_vm.h"
 #include "types/arena.h"
+#include "probe/check/check.h"
 #include "probe/generate/generate.h"
 #include "probe/spec/parse.h"
 

@@ -15,6 +15,7 @@
 #include "bpf_vm.h"
 #include "lib/output.h"
 #include "lib/stack.h"
+#include "probe/check/check.h"
 #include "probe/record/aggregate.h"
 #include "types/arena.h"
 #include "probe/generate/generate.h"

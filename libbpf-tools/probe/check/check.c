@@ -7,7 +7,6 @@
 #include <errno.h>
 
 #include "probe/check/checker.h"
-#include "probe/record/record.h"
 
 /*
  * An integer is recorded as wide as the wider of its type and the conversion, so that a size_t under %d
@@ -149,7 +148,7 @@ static int check_fields(struct checker *c, struct checked *checked)
 	err = check_count(c);
 	if (err)
 		return err;
-	checked->fields = arena_alloc(c->arena, (format->field_count + RECORD_MAX_FIELDS) *
+	checked->fields = arena_alloc(c->arena, (format->field_count + CHECKED_MAX_FIELDS) *
 							sizeof(*checked->fields));
 	if (!checked->fields)
 		return -ENOMEM;
@@ -160,7 +159,7 @@ static int check_fields(struct checker *c, struct checked *checked)
 		*field = format->fields[i];
 		/* Strings within an object have what room the conversions leave. */
 		err = check_field(c, field, c->spec->args + arg, checked,
-				  RECORD_MAX_FIELDS > others ? RECORD_MAX_FIELDS - others : 0);
+				  CHECKED_MAX_FIELDS > others ? CHECKED_MAX_FIELDS - others : 0);
 		if (err)
 			return err;
 		arg += values_of(&format->fields[i]);

@@ -5,63 +5,8 @@
 #ifndef PROBE_CHECK_CHECK_H
 #define PROBE_CHECK_CHECK_H
 
-#include "probe/spec/ast.h"
+#include "probe/spec/checked.h"
 #include "probe/spec/diag.h"
-
-struct btf_types;
-struct debuginfo_scope;
-
-/* A parameter that the place's own type information tells: BTF, or a system call's tracepoint. */
-struct context_param {
-	const char *name; /* "" if it has none */
-	const struct type *type;
-	int32_t slot; /* offset in the context, if the context has slots */
-};
-
-/* Where a probe is: what its names mean. Filled by the front end for each kind of place. */
-struct probe_context {
-	enum spec_kind kind;
-	int machine;		   /* EM_X86_64 or EM_AARCH64: the calling convention */
-	bool is_go;		   /* p and r: the Go compiler's own calling convention */
-	bool is_kernel;		   /* p and r on the kernel; addresses are kernel ones */
-	bool pointers_are_user;	   /* t: pointers in the record point to user memory (syscalls:*) */
-	const struct type *record; /* t: the STRUCT of the tracepoint's fields, from tracefs */
-	const struct bsl_usdt *usdt; /* u: the site's operands */
-	/* What `struct NAME` in a cast and an enumerator mean; NULL: nobody knows. */
-	struct btf_types *types;
-	/* p, r: the program's own names and types, as seen from the probed place; NULL: nobody knows. */
-	struct debuginfo_scope *scope;
-	bool is_relocatable; /* with scope: the program's addresses are known only when it runs */
-	bool has_params;     /* params and retval_type are known */
-	const struct context_param *params;
-	unsigned int param_count;
-	const struct type *retval_type; /* NULL or TYPE_VOID: none */
-	/*
-	 * The context has a slot of 8 bytes for each parameter instead of registers: fentry and fexit, and
-	 * system calls' tracepoints, where r: has the slots of the entry's. retval_slot -1: none.
-	 */
-	bool has_slots;
-	bool keeps_params; /* a return's context has the parameters too (fexit) */
-	int32_t retval_slot;
-	uint32_t string_size; /* -Z: most bytes of a string, without the NUL */
-};
-
-/* The most values that a return probe can have kept from the entry. */
-#define CHECK_MAX_ENTRY_VALUES 24
-
-/* A checked probe: typed copies in the spec's arena; the spec itself is left as it was. */
-struct checked {
-	const struct spec *spec;
-	const struct probe_context *context;
-	struct expr *predicate; /* of scalar type, or NULL */
-	struct field *fields;	/* with expr (and len_expr) set */
-	unsigned int field_count;
-	/* r: what a probe at the entry has to keep, for VAR_ENTRY and VAR_LATENCY: 8 bytes each. */
-	struct expr *entry_values[CHECK_MAX_ENTRY_VALUES];
-	unsigned int entry_count;
-	struct expr *measure; /* an integer of 64 bits, or NULL */
-	bool measure_is_signed;
-};
 
 /*
  * Give every name its var, every expression its type, and make every conversion an EXPR_CAST.
@@ -105,9 +50,4 @@ struct checked {
 int check_spec(const struct spec *spec, const struct probe_context *context,
 	       struct checked **checked, struct diag *diag);
 
-/* The STRUCT type of a tracepoint's record from its format file, in the arena; NULL when out of memory. */
-struct tracefs_format;
-const struct type *check_tracepoint_type(struct arena *arena, const struct tracefs_format *format,
-					 bool pointers_are_user);
-
-#endif /* CHECK_CHECK_H */
+#endif /* PROBE_CHECK_CHECK_H */

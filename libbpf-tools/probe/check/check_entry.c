@@ -18,10 +18,10 @@ static int new_value(struct checker *c, struct expr *value, int pos)
 {
 	struct checked *checked = c->checked;
 
-	if (checked->entry_count == CHECK_MAX_ENTRY_VALUES)
+	if (checked->entry_count == CHECKED_MAX_ENTRY_VALUES)
 		return diag_error(c->diag, pos,
 				  "at most %d values of the entry can be kept for the return",
-				  CHECK_MAX_ENTRY_VALUES);
+				  CHECKED_MAX_ENTRY_VALUES);
 	checked->entry_values[checked->entry_count] = value;
 	return (int)checked->entry_count++;
 }

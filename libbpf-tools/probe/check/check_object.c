@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "probe/check/checker.h"
-#include "probe/record/record.h"
 
 #define MAX_DEPTH 4
 
@@ -75,8 +74,8 @@ static int add_string(struct object_place *place, const struct type *type, uint3
 	struct field *field;
 	int err = 0;
 
-	if (place->strings == RECORD_MAX_INNER || checked->field_count == place->most ||
-	    offset + type->size > RECORD_MAX_OBJECT)
+	if (place->strings == CHECKED_MAX_INNER || checked->field_count == place->most ||
+	    offset + type->size > CHECKED_MAX_OBJECT)
 		return 0;
 	field = &checked->fields[checked->field_count];
 	*field = (struct field){ .kind = FIELD_STR,
@@ -114,7 +113,7 @@ static int add_strings(struct object_place *place, const struct type *type, uint
 	for (uint32_t i = 0; i < count && !err; i++)
 		err = add_strings(place, members[i].type, offset + members[i].offset, depth + 1);
 	for (uint32_t i = 0;
-	     type->kind == TYPE_ARRAY && i < type->count && i < RECORD_MAX_INNER && !err; i++)
+	     type->kind == TYPE_ARRAY && i < type->count && i < CHECKED_MAX_INNER && !err; i++)
 		err = add_strings(place, type->target, offset + i * type->target->size, depth + 1);
 	return err;
 }

@@ -9,6 +9,7 @@
 
 #include "probe/code/code.h"
 #include "probe/record/record.h"
+#include "probe/spec/diag.h"
 
 /* By what a return finds what was kept at its call's entry. */
 enum generate_frame {

@@ -19,7 +19,7 @@ struct object {
 	const struct type *type;
 	const unsigned char *bytes;
 	size_t size; /* of the bytes: less than the type's if the object was cut */
-	struct object_string strings[RECORD_MAX_INNER];
+	struct object_string strings[CHECKED_MAX_INNER];
 	unsigned int string_count;
 };
 

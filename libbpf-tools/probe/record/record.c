@@ -27,7 +27,7 @@ static bool layout_object(const struct type *type, struct record_field *out)
 		return true;
 	}
 	out->mode = RECORD_OBJECT;
-	out->max = type->size < RECORD_MAX_OBJECT ? type->size : RECORD_MAX_OBJECT;
+	out->max = type->size < CHECKED_MAX_OBJECT ? type->size : CHECKED_MAX_OBJECT;
 	return type->kind != TYPE_POINTER && !type->is_data_loc;
 }
 
@@ -104,7 +104,7 @@ int record_layout(const struct checked *checked, const struct record_opts *opts,
 	*record = (struct record){ .checked = checked,
 				   .string_size = opts->string_size,
 				   .fixed_size = RECORD_MIN_SIZE };
-	if (checked->field_count > RECORD_MAX_FIELDS)
+	if (checked->field_count > CHECKED_MAX_FIELDS)
 		return -E2BIG;
 	record->fields = arena_alloc(checked->spec->arena,
 				     (checked->field_count + 1) * sizeof(*record->fields));
@@ -290,7 +290,7 @@ static int view_object(const struct record_view *view, unsigned int i, size_t *a
 			break;
 		if (view_value(view, *next, at, &text))
 			return -EBADMSG;
-		if (object->string_count < RECORD_MAX_INNER)
+		if (object->string_count < CHECKED_MAX_INNER)
 			object->strings[object->string_count++] =
 				(struct object_string){ inner->field->inner_offset,
 							text.string.text, text.string.len,

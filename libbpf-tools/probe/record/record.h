@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "probe/check/check.h"
+#include "probe/spec/checked.h"
 
 struct output;
 struct stack_names;
@@ -32,10 +32,6 @@ struct stack_names;
 #define RECORD_COMM 16
 #define RECORD_COMM_SIZE 16
 #define RECORD_MIN_SIZE 32
-#define RECORD_MAX_FIELDS 32 /* bits of `errors` */
-
-#define RECORD_MAX_OBJECT 4096 /* bytes of an object, what is behind is left out */
-#define RECORD_MAX_INNER 8     /* strings that its members point to */
 
 enum record_mode {
 	RECORD_VALUE,  /* the slot is the value */
@@ -85,7 +81,7 @@ struct record_opts {
 /* Has it addresses that mean something in its process only? */
 bool record_is_of_process(const struct record *record);
 
-/* Lay it out. 0, -ENOMEM, or -E2BIG: more than RECORD_MAX_FIELDS fields. */
+/* Lay it out. 0, -ENOMEM, or -E2BIG: more than CHECKED_MAX_FIELDS fields. */
 int record_layout(const struct checked *checked, const struct record_opts *opts,
 		  struct record *record);
 

@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "lib/tracefs.h"
 #include "types/arena.h"
+#include "types/type_tracepoint.h"
 #include "types/debuginfo.h"
 
 static int add_to(struct target_place **places, size_t *count, size_t *size,
@@ -442,7 +443,7 @@ static int add_tracepoint(const struct spec *spec, int tracefs, const char *cate
 	place.tracepoint_id = format.id;
 	place.name = arena_strndup(spec->arena, event, strlen(event));
 	place.provider = arena_strndup(spec->arena, category, strlen(category));
-	context.record = check_tracepoint_type(spec->arena, &format, context.pointers_are_user);
+	context.record = type_tracepoint(spec->arena, &format, context.pointers_are_user);
 	tracefs_format_free(&format);
 	if (!context.record || !place.name || !place.provider)
 		return -ENOMEM;

@@ -12,7 +12,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "probe/check/check.h"
+#include "probe/spec/context.h"
+#include "probe/spec/diag.h"
 
 struct target_place {
 	const char *name; /* function, USDT probe or event, as its file has it */

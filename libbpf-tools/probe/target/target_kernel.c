@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "lib/tracefs.h"
 #include "types/arena.h"
+#include "types/type_tracepoint.h"
 #include "types/btf.h"
 #include "probe/target/target_private.h"
 
@@ -88,7 +89,7 @@ static const char *syscall_name(const char *func)
 static int describe_syscall(const struct spec *spec, const struct tracefs_format *format,
 			    struct probe_context *context)
 {
-	const struct type *record = check_tracepoint_type(spec->arena, format, true);
+	const struct type *record = type_tracepoint(spec->arena, format, true);
 	struct context_param *params =
 		arena_alloc(spec->arena, (format->field_count + 1) * sizeof(*params));
 
