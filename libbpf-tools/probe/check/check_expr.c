@@ -274,7 +274,7 @@ static struct expr *check_index(struct checker *c, const struct expr *e)
 
 static struct expr *unknown_member(struct checker *c, const struct expr *e, const struct type *type)
 {
-	struct suggestion near = { .wanted = e->text };
+	struct suggest near = { .wanted = e->text };
 	uint32_t count;
 	const struct type_member *members = type_members(type, &count);
 	char buf[80];
@@ -285,9 +285,9 @@ static struct expr *unknown_member(struct checker *c, const struct expr *e, cons
 			"%s is not known: there is no type information to find its field '%s'",
 			type->name, e->text);
 	for (uint32_t i = 0; i < count; i++)
-		suggestion_add(&near, members[i].name);
+		suggest_add(&near, members[i].name);
 	return check_fail(c, e->pos, "'%s' is not a field of %s%s", e->text, type->name,
-			  suggestion_text(&near, buf, sizeof(buf)));
+			  suggest_text(&near, buf, sizeof(buf)));
 }
 
 /* The structure that . or -> is applied to, as a pointer to it; or its pieces, if it isn't in memory. */

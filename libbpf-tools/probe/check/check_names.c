@@ -60,28 +60,6 @@ static const struct {
 
 static const struct type task_struct = { .kind = TYPE_STRUCT, .name = "struct task_struct" };
 
-/* ---- suggestions ---------------------------------------------------------------------------- */
-
-void suggestion_add(struct suggestion *s, const char *name)
-{
-	size_t len = strlen(s->wanted);
-	unsigned int limit = s->best ? s->distance - 1 : (unsigned int)(len + 2) / 3;
-	unsigned int distance = bsl_edit_distance(s->wanted, name, limit);
-
-	if (!distance || distance > limit || distance >= len)
-		return;
-	s->best = name;
-	s->distance = distance;
-}
-
-const char *suggestion_text(const struct suggestion *s, char *buf, size_t size)
-{
-	buf[0] = '\0';
-	if (s->best)
-		snprintf(buf, size, " (did you mean '%s'?)", s->best);
-	return buf;
-}
-
 /* ---- vars ----------------------------------------------------------------------------------- */
 
 static struct var *find_var(struct checker *c, const char *name)
@@ -414,7 +392,7 @@ static struct var *unknown_name(struct checker *c, const char *name, int pos)
 {
 	static const char *const others[] = { "arg1", "retval", "args", "ctx", "$retval" };
 	const struct spec *spec = c->spec;
-	struct suggestion near = { .wanted = name };
+	struct suggest near = { .wanted = name };
 	uint32_t offset;
 	char buf[80];
 
@@ -423,26 +401,26 @@ static struct var *unknown_name(struct checker *c, const char *name, int pos)
 		return check_fail(c, pos, "'%s' is not known here (did you mean 'args->%s'?)", name,
 				  name);
 	for (unsigned int i = 0; i < spec->param_count; i++)
-		suggestion_add(&near, spec->params[i].name);
+		suggest_add(&near, spec->params[i].name);
 	for (unsigned int i = 0; !spec->has_signature && i < c->context->param_count; i++)
-		suggestion_add(&near, c->context->params[i].name);
+		suggest_add(&near, c->context->params[i].name);
 	check_scope_suggest(c, &near);
 	if (c->context->scope && spec->file && name[0] != '$')
 		return check_fail(c, pos, "'%s' is not seen at %s:%u as compiled into %s%s", name,
 				  spec->file, spec->line, debuginfo_scope_name(c->context->scope),
-				  suggestion_text(&near, buf, sizeof(buf)));
+				  suggest_text(&near, buf, sizeof(buf)));
 	if (!near.best && (spec->param_count || c->context->has_params) && name[0] != '$')
 		return check_fail(c, pos, "'%s' is not a parameter of %s", name, place(c));
 	if (near.best)
 		return check_fail(c, pos, "'%s' is not a parameter of %s%s", name, place(c),
-				  suggestion_text(&near, buf, sizeof(buf)));
+				  suggest_text(&near, buf, sizeof(buf)));
 	for (size_t i = 0; i < ROWS(specials); i++)
-		suggestion_add(&near, specials[i].name);
+		suggest_add(&near, specials[i].name);
 	for (size_t i = 0; i < ROWS(others); i++)
-		suggestion_add(&near, others[i]);
+		suggest_add(&near, others[i]);
 	if (near.best)
 		return check_fail(c, pos, "'%s' is not known here%s", name,
-				  suggestion_text(&near, buf, sizeof(buf)));
+				  suggest_text(&near, buf, sizeof(buf)));
 	if (spec->kind == SPEC_ENTRY && name[0] != '$' && !spec->has_addr)
 		return check_fail(c, pos,
 				  "'%s' is not known here: write the function's signature, as in "

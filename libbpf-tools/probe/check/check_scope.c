@@ -53,14 +53,14 @@ struct expr *check_scope_name(struct checker *c, const struct expr *e)
 	return type ? check_new_int(c, e->pos, type_int(type->size, type->is_signed), value) : NULL;
 }
 
-void check_scope_suggest(struct checker *c, struct suggestion *near)
+void check_scope_suggest(struct checker *c, struct suggest *near)
 {
 	const struct debuginfo_variable *variable;
 
 	if (!c->context->scope)
 		return;
 	for (variable = c->context->scope->locals; variable; variable = variable->next)
-		suggestion_add(near, variable->name);
+		suggest_add(near, variable->name);
 }
 
 /* What of a piece lies in `type` at `offset`, as a piece of that. */

@@ -51,7 +51,7 @@ static const struct type *new_type(struct checker *c, enum type_kind kind, const
 /* A type of which only the name is known: enough for a pointer to it. */
 static const struct type *unknown_base(struct checker *c, const struct type_name *name)
 {
-	struct suggestion near = { .wanted = name->base };
+	struct suggest near = { .wanted = name->base };
 	char buf[80];
 
 	/* An enumeration is an unsigned int on these machines unless it has negative values. */
@@ -65,9 +65,9 @@ static const struct type *unknown_base(struct checker *c, const struct type_name
 				  "pointers to it can be used",
 				  name->base);
 	for (size_t i = 0; type_basic_name(i); i++)
-		suggestion_add(&near, type_basic_name(i));
+		suggest_add(&near, type_basic_name(i));
 	return check_fail(c, name->pos, "'%s' is not a known type%s", name->base,
-			  suggestion_text(&near, buf, sizeof(buf)));
+			  suggest_text(&near, buf, sizeof(buf)));
 }
 
 /*

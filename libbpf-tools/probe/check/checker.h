@@ -8,6 +8,7 @@
 
 #include "types/arena.h"
 #include "probe/check/check.h"
+#include "probe/spec/suggest.h"
 
 struct checker {
 	struct arena *arena;
@@ -37,17 +38,6 @@ const struct var *check_register(struct checker *c, const struct expr *e, bool *
 /* The contents of a register by bsl_reg_get()'s number, of type_unknown(). */
 struct expr *check_register_value(struct checker *c, int reg, int pos);
 
-/* The nearest of several names to a wrong one. */
-struct suggestion {
-	const char *wanted;
-	const char *best; /* NULL: none is near */
-	unsigned int distance;
-};
-
-void suggestion_add(struct suggestion *s, const char *name);
-/* " (did you mean 'x'?)", or "" if nothing is near. Returns buf. */
-const char *suggestion_text(const struct suggestion *s, char *buf, size_t size);
-
 /* ---- check_scope.c: names by DWARF ---- */
 
 /* A name of the program, with its value as it is at the probed place; NULL and no error: it has none of that name. */
@@ -56,7 +46,7 @@ struct expr *check_scope_name(struct checker *c, const struct expr *e);
 struct expr *check_piece(struct checker *c, int pos, struct expr *pieces, uint32_t offset,
 			 const struct type *type);
 /* Put the program's names near to a wrong one. */
-void check_scope_suggest(struct checker *c, struct suggestion *near);
+void check_scope_suggest(struct checker *c, struct suggest *near);
 
 /* ---- check_entry.c ---- */
 

@@ -61,20 +61,6 @@ void target_close(struct target *target)
 	*target = (struct target){};
 }
 
-void target_append_suggestions(char *buf, size_t size, char **names, int count)
-{
-	size_t len = strlen(buf);
-
-	for (int i = 0; i < count; i++) {
-		if (len < size)
-			len += snprintf(buf + len, size - len, "%s'%s'",
-					i ? ", " : "; did you mean ", names[i]);
-		free(names[i]);
-	}
-	if (count > 0 && len < size)
-		snprintf(buf + len, size - len, "?");
-}
-
 /* ---- functions ------------------------------------------------------------------------------ */
 
 struct symbol_search {
@@ -238,7 +224,7 @@ static size_t drop_aliases(struct target_place *places, size_t count)
 static int no_function(const struct spec *spec, struct target *target, unsigned int ifuncs,
 		       int found, struct diag *diag)
 {
-	char *near[MAX_SUGGESTIONS], text[400];
+	char *near[SUGGEST_MAX], text[400];
 	int count = 0;
 
 	if (found == -ENODATA)
@@ -254,8 +240,8 @@ static int no_function(const struct spec *spec, struct target *target, unsigned 
 		 spec->is_pattern ? "no function of %s matches '%s'" : "%s has no function '%s'",
 		 target->file.display, spec->func);
 	if (!spec->is_pattern)
-		count = bsl_elf_suggest(target->elf, spec->func, 0, near, MAX_SUGGESTIONS);
-	target_append_suggestions(text, sizeof(text), near, count);
+		count = bsl_elf_suggest(target->elf, spec->func, 0, near, SUGGEST_MAX);
+	suggest_append(text, sizeof(text), near, count);
 	return diag_error(diag, spec->func_pos, "%s", text);
 }
 
@@ -318,7 +304,7 @@ struct usdt_search {
 	const struct spec *spec;
 	const struct target_opts *opts;
 	unsigned int seen; /* sites of any name */
-	char *near[MAX_SUGGESTIONS];
+	char *near[SUGGEST_MAX];
 	int near_count;
 };
 
@@ -382,7 +368,7 @@ static int add_usdt(const struct bsl_usdt *usdt, void *ctx)
 	if (!matches(spec->category, usdt->provider))
 		return 0;
 	if (!matches(spec->func, usdt->name)) {
-		if (search->near_count < MAX_SUGGESTIONS &&
+		if (search->near_count < SUGGEST_MAX &&
 		    bsl_edit_distance(spec->func, usdt->name, 2) <= 2) {
 			for (int i = 0; i < search->near_count; i++)
 				if (!strcmp(search->near[i], usdt->name))
@@ -412,7 +398,7 @@ static int resolve_usdt(const struct spec *spec, const struct target_opts *opts,
 	} else if (!target->place_count) {
 		snprintf(text, sizeof(text), "%s has no USDT probe '%s%s%s'", target->file.display,
 			 spec->category, *spec->category ? ":" : "", spec->func);
-		target_append_suggestions(text, sizeof(text), search.near, search.near_count);
+		suggest_append(text, sizeof(text), search.near, search.near_count);
 		search.near_count = 0;
 		diag_error(diag, spec->func_pos, "%s", text);
 	}
@@ -508,7 +494,7 @@ static void free_names(char **names)
 
 static void no_tracepoint(const struct spec *spec, int tracefs, struct diag *diag)
 {
-	char path[300], text[400], *near[MAX_SUGGESTIONS], **names;
+	char path[300], text[400], *near[SUGGEST_MAX], **names;
 	const char *wrong = spec->func;
 	int count, pos = spec->func_pos, n = 0;
 
@@ -526,9 +512,9 @@ static void no_tracepoint(const struct spec *spec, int tracefs, struct diag *dia
 	count = list_directory(tracefs, path, wrong, &names, true);
 	if (count > 0)
 		qsort(names, count, sizeof(*names), compare_strings);
-	for (; n < MAX_SUGGESTIONS && n < count; n++)
+	for (; n < SUGGEST_MAX && n < count; n++)
 		near[n] = strdup(names[n]) ?: strdup("");
-	target_append_suggestions(text, sizeof(text), near, n);
+	suggest_append(text, sizeof(text), near, n);
 	if (count >= 0)
 		free_names(names);
 	diag_error(diag, pos, "%s", text);

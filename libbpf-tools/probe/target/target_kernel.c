@@ -216,7 +216,7 @@ struct kernel_search {
 	const struct traceable *traceable;
 	struct diag *diag;
 	size_t untraceable;
-	char *near[MAX_SUGGESTIONS];
+	char *near[SUGGEST_MAX];
 	int near_count;
 };
 
@@ -254,7 +254,7 @@ static int add_near(const struct bsl_kernel_symbol *sym, void *ctx)
 	search->near[search->near_count] = strdup(sym->name);
 	if (search->near[search->near_count])
 		search->near_count++;
-	return search->near_count == MAX_SUGGESTIONS;
+	return search->near_count == SUGGEST_MAX;
 }
 
 static int no_function(struct kernel_search *search, const struct bsl_kernel *kernel)
@@ -272,7 +272,7 @@ static int no_function(struct kernel_search *search, const struct bsl_kernel *ke
 			 spec->func);
 		bsl_kernel_find_symbols(kernel, "*", BSL_FIND_GLOB, add_near, search);
 	}
-	target_append_suggestions(text, sizeof(text), search->near, search->near_count);
+	suggest_append(text, sizeof(text), search->near, search->near_count);
 	return diag_error(search->diag, spec->func_pos, "%s", text);
 }
 

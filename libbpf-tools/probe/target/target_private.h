@@ -5,15 +5,12 @@
 #ifndef PROBE_TARGET_TARGET_PRIVATE_H
 #define PROBE_TARGET_TARGET_PRIVATE_H
 
+#include "probe/spec/suggest.h"
 #include "probe/target/target.h"
-
-#define MAX_SUGGESTIONS 3
 
 /* Copies. 0 or -ENOMEM. */
 int target_add_place(struct target *target, const struct target_place *place);
 int target_add_context(struct target *target, const struct probe_context *context);
-/* Append "; did you mean 'a', 'b'?" to a text and free the names. */
-void target_append_suggestions(char *buf, size_t size, char **names, int count);
 
 /* Take the symbols and the DWARF of a separate debug file, if there is one. */
 void target_load_debug(const struct target_opts *opts, struct target *target);
