@@ -21,6 +21,7 @@
 #include "types/btf.h"
 #include "probe/print.h"
 #include "probe/probe.h"
+#include "probe/target_list.h"
 #include "probe/whom.h"
 
 #define DEFAULT_STRING_SIZE 80

@@ -2,13 +2,14 @@
 /*
  * What a spec would attach to, and what is known of the values there: trace -l.
  */
+#include "probe/target_list.h"
+
 #include <blazesym-lite.h>
 #include <errno.h>
 
 #include "types/arena.h"
 #include "types/debuginfo.h"
 #include "probe/spec/parse.h"
-#include "probe/target/target.h"
 
 static void list_members(const struct type *record, FILE *file)
 {

@@ -80,10 +80,4 @@ void target_close(struct target *target);
 void target_print_place(const struct spec *spec, const struct target *target,
 			const struct target_place *place, FILE *file);
 
-/*
- * Print the places of a spec (a target alone, without format or predicate), and with wants_types what is known of the values
- * there. 0 or negative errno with diag.
- */
-int target_list(const char *text, const struct target_opts *opts, FILE *file, struct diag *diag);
-
-#endif /* TARGET_TARGET_H */
+#endif /* PROBE_TARGET_TARGET_H */

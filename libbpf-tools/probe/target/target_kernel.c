@@ -154,8 +154,8 @@ static int resolve_syscall(const struct spec *spec, const struct target_opts *op
 		return err == -ENOMEM ? err : -ENOENT;
 	log_info("%s: by the tracepoint of the system call %s", spec->text, call);
 	target->how = TARGET_TRACEPOINT;
-	err = target_add_context(target, &context);
-	return err ? err : target_add_place(target, &place);
+	err = target_places_add_context(target, &context);
+	return err ? err : target_places_add(target, &place);
 }
 
 /* ---- functions by kallsyms ------------------------------------------------------------------ */
@@ -237,7 +237,7 @@ static int add_function(const struct bsl_kernel_symbol *sym, void *ctx)
 				  "%s has only %llu bytes: +0x%llx is outside of it", sym->name,
 				  (unsigned long long)sym->size, (unsigned long long)spec->offset);
 	place.name = arena_strndup(spec->arena, sym->name, strlen(sym->name));
-	return place.name ? target_add_place(search->target, &place) : -ENOMEM;
+	return place.name ? target_places_add(search->target, &place) : -ENOMEM;
 }
 
 static int add_near(const struct bsl_kernel_symbol *sym, void *ctx)
@@ -285,8 +285,8 @@ static int resolve_symbols(const struct spec *spec, struct target *target, struc
 	int err = bsl_kernel_open(&kernel);
 
 	if (err && !spec->is_pattern)
-		return target_add_place(target, &(struct target_place){ .name = spec->func,
-									.offset = spec->offset });
+		return target_places_add(target, &(struct target_place){ .name = spec->func,
+									 .offset = spec->offset });
 	if (err)
 		return diag_error(
 			diag, spec->func_pos, "the kernel's functions can't be listed: %s",
@@ -310,7 +310,7 @@ static int resolve_symbols(const struct spec *spec, struct target *target, struc
 	return err;
 }
 
-int target_resolve_kernel(const struct spec *spec, const struct target_opts *opts,
+int target_kernel_resolve(const struct spec *spec, const struct target_opts *opts,
 			  struct target *target, struct diag *diag)
 {
 	struct probe_context context = kernel_context(spec, opts);
@@ -335,6 +335,6 @@ int target_resolve_kernel(const struct spec *spec, const struct target_opts *opt
 	if (err || spec->offset)
 		err = resolve_symbols(spec, target, diag);
 	else
-		err = target_add_place(target, &(struct target_place){ .name = spec->func });
-	return err ? err : target_add_context(target, &context);
+		err = target_places_add(target, &(struct target_place){ .name = spec->func });
+	return err ? err : target_places_add_context(target, &context);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * What target's files share.
+ * What target's files share. Functions that resolve a spec return what target_resolve() does.
  */
 #ifndef PROBE_TARGET_TARGET_PRIVATE_H
 #define PROBE_TARGET_TARGET_PRIVATE_H
@@ -8,23 +8,57 @@
 #include "probe/spec/suggest.h"
 #include "probe/target/target.h"
 
-/* Copies. 0 or -ENOMEM. */
-int target_add_place(struct target *target, const struct target_place *place);
-int target_add_context(struct target *target, const struct probe_context *context);
+/* ---- target_places.c ---- */
 
-/* Take the symbols and the DWARF of a separate debug file, if there is one. */
-void target_load_debug(const struct target_opts *opts, struct target *target);
-/* The places of FILE:LINE. As target_resolve(). */
-int target_resolve_line(const struct spec *spec, struct target *target, struct diag *diag);
-/* The places at which a function that has no symbol was inlined, if there are any. As target_resolve(). */
-int target_resolve_inlined(const struct spec *spec, unsigned int flags, struct target *target,
-			   struct diag *diag);
-/* What names mean at the places of a program: `plain`, and what its DWARF knows if it is needed. 0 or -ENOMEM. */
-int target_add_contexts(const struct spec *spec, const struct target_opts *opts,
-			struct target *target, const struct probe_context *plain);
+/* Copies to the places, to the entries that belong to returns by RET instructions, and to the contexts. 0 or -ENOMEM. */
+int target_places_add(struct target *target, const struct target_place *place);
+int target_places_add_entry(struct target *target, const struct target_place *place);
+int target_places_add_context(struct target *target, const struct probe_context *context);
+/* Keeps one of several names of an address, of places and of entries; sorts them by offset. */
+void target_places_drop_aliases(struct target *target);
+/* Whether a name is what a spec asks for: by a glob pattern, or any where it is left out (NULL, ""). */
+bool target_places_match(const char *pattern, const char *name);
 
-/* A function of the kernel, or a system call by its tracepoint. As target_resolve(). */
-int target_resolve_kernel(const struct spec *spec, const struct target_opts *opts,
+/* ---- target_symbol.c ---- */
+
+/* Functions and lines of target->elf, with their contexts. */
+int target_symbol_resolve(const struct spec *spec, const struct target_opts *opts,
 			  struct target *target, struct diag *diag);
 
-#endif /* TARGET_TARGET_PRIVATE_H */
+/* ---- target_usdt.c ---- */
+
+/* The USDT probes of target->elf. */
+int target_usdt_resolve(const struct spec *spec, const struct target_opts *opts,
+			struct target *target, struct diag *diag);
+/*
+ * `u::probe` of a process: in its program, else in any library, be it one that was made at run time and
+ * deleted as soon as it was loaded, as libstapsdt does. Fills in target->file; 0 and no path: in none of them.
+ */
+int target_usdt_find_owner(const struct spec *spec, pid_t pid, struct target *target,
+			   struct diag *diag);
+
+/* ---- target_tracepoint.c ---- */
+
+int target_tracepoint_resolve(const struct spec *spec, const struct target_opts *opts,
+			      struct target *target, struct diag *diag);
+
+/* ---- target_kernel.c ---- */
+
+/* A function of the kernel, or a system call by its tracepoint. */
+int target_kernel_resolve(const struct spec *spec, const struct target_opts *opts,
+			  struct target *target, struct diag *diag);
+
+/* ---- target_scope.c ---- */
+
+/* Take the symbols and the DWARF of a separate debug file, if there is one. */
+void target_scope_load_debug(const struct target_opts *opts, struct target *target);
+/* The places of FILE:LINE. */
+int target_scope_resolve_line(const struct spec *spec, struct target *target, struct diag *diag);
+/* The places at which a function that has no symbol was inlined, if there are any. */
+int target_scope_resolve_inlined(const struct spec *spec, unsigned int flags, struct target *target,
+				 struct diag *diag);
+/* What names mean at the places of a program: `plain`, and what its DWARF knows if it is needed. 0 or -ENOMEM. */
+int target_scope_add_contexts(const struct spec *spec, const struct target_opts *opts,
+			      struct target *target, const struct probe_context *plain);
+
+#endif /* PROBE_TARGET_TARGET_PRIVATE_H */

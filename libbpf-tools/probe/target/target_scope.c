@@ -17,7 +17,7 @@
 
 /* ---- debug files ---------------------------------------------------------------------------- */
 
-void target_load_debug(const struct target_opts *opts, struct target *target)
+void target_scope_load_debug(const struct target_opts *opts, struct target *target)
 {
 	char root[64] = "";
 
@@ -44,10 +44,10 @@ static int add_line(const struct bsl_dwarf_place *found, void *ctx)
 		return 0;
 	snprintf(name, sizeof(name), "%s:%u", search->spec->file, search->spec->line);
 	place.name = arena_strndup(search->spec->arena, name, strlen(name));
-	return place.name ? target_add_place(search->target, &place) : -ENOMEM;
+	return place.name ? target_places_add(search->target, &place) : -ENOMEM;
 }
 
-int target_resolve_line(const struct spec *spec, struct target *target, struct diag *diag)
+int target_scope_resolve_line(const struct spec *spec, struct target *target, struct diag *diag)
 {
 	struct line_search search = { spec, target };
 	int found = bsl_elf_find_line(target->elf, spec->file, spec->line, add_line, &search);
@@ -72,11 +72,11 @@ static int add_inlined(const struct bsl_dwarf_place *found, void *ctx)
 	struct line_search *search = ctx;
 	struct target_place place = { .offset = found->offset, .name = search->spec->func };
 
-	return found->offset == UINT64_MAX ? 0 : target_add_place(search->target, &place);
+	return found->offset == UINT64_MAX ? 0 : target_places_add(search->target, &place);
 }
 
-int target_resolve_inlined(const struct spec *spec, unsigned int flags, struct target *target,
-			   struct diag *diag)
+int target_scope_resolve_inlined(const struct spec *spec, unsigned int flags, struct target *target,
+				 struct diag *diag)
 {
 	struct line_search search = { spec, target };
 	int found;
@@ -183,11 +183,11 @@ static int add_scope(const struct spec *spec, struct target *target,
 	place->context = target->context_count;
 	if (err == -ENOENT) {
 		*shared = target->context_count + 1;
-		return target_add_context(target, plain);
+		return target_places_add_context(target, plain);
 	}
 	if (!err)
 		err = describe(spec, scope, &context);
-	return err ? err : target_add_context(target, &context);
+	return err ? err : target_places_add_context(target, &context);
 }
 
 static int add_scopes(const struct spec *spec, struct target *target,
@@ -211,27 +211,27 @@ static int add_scopes(const struct spec *spec, struct target *target,
 	return err;
 }
 
-int target_add_contexts(const struct spec *spec, const struct target_opts *opts,
-			struct target *target, const struct probe_context *plain)
+int target_scope_add_contexts(const struct spec *spec, const struct target_opts *opts,
+			      struct target *target, const struct probe_context *plain)
 {
 	struct probe_context context = *plain;
 	int err;
 
 	if (!opts->wants_types && !target->is_inlined && !spec_wants(spec))
-		return target_add_context(target, plain);
+		return target_places_add_context(target, plain);
 	if ((target->ret_sites ? target->entry_count : target->place_count) > MAX_TYPED_PLACES) {
 		/* Who didn't ask for a name misses nothing. */
 		(spec->has_format || spec->predicate ? log_warn : log_info)(
 			"'%s': of more than %d functions the parameters and types aren't looked at; a closer pattern can use them",
 			spec->text, MAX_TYPED_PLACES);
-		return target_add_context(target, plain);
+		return target_places_add_context(target, plain);
 	}
-	target_load_debug(opts, target);
+	target_scope_load_debug(opts, target);
 	err = debuginfo_types_new(target->elf, &target->dwarf);
 	if (err == -ENODATA) {
 		log_info("%s: %s has no DWARF: names and types are not known", spec->text,
 			 target->file.display);
-		return target_add_context(target, plain);
+		return target_places_add_context(target, plain);
 	}
 	context.is_relocatable = bsl_elf_type(target->elf) != BSL_ELF_EXEC;
 	return err ? err : add_scopes(spec, target, &context);

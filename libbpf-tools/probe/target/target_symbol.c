@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Functions of a program or library, by its symbols.
+ */
+#include <blazesym-lite.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "types/arena.h"
+#include "probe/target/target_private.h"
+
+struct symbol_search {
+	struct target *target;
+	const struct spec *spec;
+	struct diag *diag;
+	unsigned int ifuncs;
+};
+
+/* The return instructions of one function. */
+struct ret_search {
+	struct target *target;
+	const char *name;
+};
+
+static int add_ret_site(uint64_t offset, void *ctx)
+{
+	struct ret_search *search = ctx;
+	struct target_place place = { .offset = offset, .name = search->name };
+
+	return target_places_add(search->target, &place);
+}
+
+/*
+ * A return probe rewrites the return address on the stack, which Go cannot bear when it moves that
+ * stack: probes on each RET see the same result in the same register.
+ */
+static int add_ret_sites(struct symbol_search *search, const struct bsl_symbol *sym,
+			 const char *name)
+{
+	const struct target_place entry = { .offset = sym->offset, .name = name };
+	struct target *target = search->target;
+	struct ret_search ret = { target, name };
+	int found = bsl_elf_ret_sites(target->elf, sym->addr, sym->size, add_ret_site, &ret);
+
+	if (found > 0)
+		return target_places_add_entry(target, &entry);
+	if (search->spec->is_pattern)
+		return 0;
+	if (found == 0)
+		return diag_error(
+			search->diag, search->spec->func_pos,
+			"%s has no return instruction: it ends in other functions, or never", name);
+	return diag_error(
+		search->diag, search->spec->func_pos,
+		"the return instructions of %s cannot be found (%s), and a return probe would crash the program",
+		name, strerror(-found));
+}
+
+/* What the compiler split off a function is never entered as that function. */
+static bool is_fragment(const struct bsl_symbol *sym)
+{
+	return sym->clone && (!strncmp(sym->clone, ".cold", 5) || !strncmp(sym->clone, ".part", 5));
+}
+
+/* app::add, of _ZN3app3addEii; NULL: it isn't mangled. */
+static const char *demangled(struct arena *arena, const char *name)
+{
+	char *plain = bsl_demangle(name, BSL_DEMANGLE_NO_PARAMS), *copy;
+
+	copy = plain ? arena_strndup(arena, plain, strlen(plain)) : NULL;
+	free(plain);
+	return copy;
+}
+
+/* Functions that may end in another one, which returns for them. */
+struct tail_search {
+	const struct bsl_elf *elf;
+	bool any;	/* is there any function at all? */
+	char name[256]; /* of the first that may; "" if none may */
+};
+
+static int note_tail_jumps(const struct bsl_symbol *sym, void *ctx)
+{
+	struct tail_search *search = ctx;
+
+	if (sym->type == BSL_SYM_IFUNC || sym->offset == UINT64_MAX || is_fragment(sym))
+		return 0;
+	search->any = true;
+	if (!bsl_elf_tail_jumps(search->elf, sym->addr, sym->size))
+		return 0;
+	snprintf(search->name, sizeof(search->name), "%s", sym->name);
+	return 1;
+}
+
+/*
+ * A return probe ends the program when an exception passes through the function. Probes on its RET instructions
+ * don't, but see only calls that end there: where a function may end in another one, what users expect of r: is
+ * kept, and the danger told.
+ */
+static bool wants_ret_sites(const struct spec *spec, unsigned int flags, struct bsl_elf *elf)
+{
+	struct tail_search search = { .elf = elf };
+
+	if (spec->kind != SPEC_RETURN || spec->has_addr || spec->file)
+		return false;
+	if (bsl_elf_is_go(elf))
+		return true;
+	if (!bsl_elf_has_exceptions(elf))
+		return false;
+	bsl_elf_find_symbols(elf, spec->func, flags, note_tail_jumps, &search);
+	if (search.name[0])
+		log_warn(
+			"'%s': an exception that is thrown through %s while its return is probed ends the program; return instructions can't be probed instead, as it may end in another function",
+			spec->text, search.name);
+	return search.any && !search.name[0];
+}
+
+static int add_symbol(const struct bsl_symbol *sym, void *ctx)
+{
+	struct symbol_search *search = ctx;
+	struct target_place place = { .offset = sym->offset };
+	const struct spec *spec = search->spec;
+
+	if (sym->type == BSL_SYM_IFUNC) {
+		search->ifuncs++;
+		return 0;
+	}
+	if (sym->offset == UINT64_MAX || (spec->is_pattern && is_fragment(sym)))
+		return 0;
+	if (spec->offset && sym->size && spec->offset >= sym->size)
+		return diag_error(search->diag, spec->func_pos,
+				  "%s has only %llu bytes: +0x%llx is outside of it", sym->name,
+				  (unsigned long long)sym->size, (unsigned long long)spec->offset);
+	place.offset += spec->offset;
+	place.name = arena_strndup(spec->arena, sym->name, strlen(sym->name));
+	if (!place.name)
+		return -ENOMEM;
+	place.title = demangled(spec->arena, sym->name);
+	if (search->target->ret_sites)
+		return add_ret_sites(search, sym, place.name);
+	if (!spec->offset)
+		place.skip =
+			(unsigned int)bsl_elf_entry_skip(search->target->elf, sym->addr, sym->size);
+	return target_places_add(search->target, &place);
+}
+
+static int no_function(const struct spec *spec, struct target *target, unsigned int ifuncs,
+		       int found, struct diag *diag)
+{
+	char *near[SUGGEST_MAX], text[400];
+	int count = 0;
+
+	if (found == -ENODATA)
+		return diag_error(diag, spec->func_pos,
+				  "%s has no symbols at all (stripped): use an address, p:%s:0x...",
+				  target->file.display, spec->lib);
+	if (ifuncs)
+		return diag_error(
+			diag, spec->func_pos,
+			"%s in %s is an indirect function: each program chooses its own version of it when it starts, under another name; list them with: trace -l 'p:%s:*%s*'",
+			spec->func, target->file.display, spec->lib, spec->func);
+	snprintf(text, sizeof(text),
+		 spec->is_pattern ? "no function of %s matches '%s'" : "%s has no function '%s'",
+		 target->file.display, spec->func);
+	if (!spec->is_pattern)
+		count = bsl_elf_suggest(target->elf, spec->func, 0, near, SUGGEST_MAX);
+	suggest_append(text, sizeof(text), near, count);
+	return diag_error(diag, spec->func_pos, "%s", text);
+}
+
+static int resolve_address(const struct spec *spec, struct target *target, struct diag *diag)
+{
+	struct target_place place = {};
+	char name[32];
+
+	if (bsl_elf_addr_to_offset(target->elf, spec->addr + spec->offset, &place.offset))
+		return diag_error(diag, spec->func_pos, "%s has nothing at address 0x%llx",
+				  target->file.display,
+				  (unsigned long long)(spec->addr + spec->offset));
+	snprintf(name, sizeof(name), "0x%llx", (unsigned long long)spec->addr);
+	place.name = arena_strndup(spec->arena, name, strlen(name));
+	return place.name ? target_places_add(target, &place) : -ENOMEM;
+}
+
+static int resolve_functions(const struct spec *spec, const struct target_opts *opts,
+			     struct target *target, struct diag *diag)
+{
+	struct symbol_search search = { target, spec, diag, 0 };
+	unsigned int flags = spec->is_pattern ? BSL_FIND_GLOB : 0;
+	int found;
+
+	/* Only names that cannot be a linker's are looked for among the demangled ones, which costs time. */
+	if (strstr(spec->func, "::"))
+		flags |= BSL_FIND_DEMANGLED;
+	target->ret_sites = wants_ret_sites(spec, flags, target->elf);
+	if (spec->file) {
+		target_scope_load_debug(opts, target);
+		return target_scope_resolve_line(spec, target, diag);
+	}
+	if (spec->has_addr)
+		return resolve_address(spec, target, diag);
+	found = bsl_elf_find_symbols(target->elf, spec->func, flags, add_symbol, &search);
+	/* Static functions of a stripped program are known to its debug file only. */
+	if (found == 0 || found == -ENODATA) {
+		target_scope_load_debug(opts, target);
+		found = bsl_elf_find_symbols(target->elf, spec->func, flags, add_symbol, &search);
+	}
+	if (diag->text[0])
+		return -EINVAL;
+	if (found < 0 && found != -ENODATA)
+		return found;
+	if (!target->place_count && !search.ifuncs)
+		found = target_scope_resolve_inlined(spec, flags, target, diag);
+	if (found < 0 && found != -ENODATA)
+		return found;
+	if (!target->place_count)
+		return no_function(spec, target, search.ifuncs, found, diag);
+	target_places_drop_aliases(target);
+	return 0;
+}
+
+int target_symbol_resolve(const struct spec *spec, const struct target_opts *opts,
+			  struct target *target, struct diag *diag)
+{
+	struct probe_context context = { .kind = spec->kind,
+					 .machine = bsl_elf_machine(target->elf),
+					 .is_go = bsl_elf_is_go(target->elf),
+					 .types = opts->types,
+					 .string_size = opts->string_size };
+	int err = resolve_functions(spec, opts, target, diag);
+
+	return err ? err : target_scope_add_contexts(spec, opts, target, &context);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * Tracepoints of the kernel, by tracefs.
+ */
+#include <blazesym-lite.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/tracefs.h"
+#include "types/arena.h"
+#include "types/type_tracepoint.h"
+#include "probe/target/target_private.h"
+
+static int add_tracepoint(const struct spec *spec, int tracefs, const char *category,
+			  const char *event, const struct target_opts *opts, struct target *target)
+{
+	struct probe_context context = {
+		.kind = SPEC_TRACEPOINT,
+		.machine = bsl_host_machine(),
+		.is_kernel = true,
+		.pointers_are_user = !strcmp(category, "syscalls"),
+		.types = opts->types,
+		.string_size = opts->string_size,
+	};
+	struct target_place place = { .context = target->context_count };
+	struct tracefs_format format;
+	int err = tracefs_format_read(tracefs, category, event, &format);
+
+	if (err)
+		return err;
+	place.tracepoint_id = format.id;
+	place.name = arena_strndup(spec->arena, event, strlen(event));
+	place.provider = arena_strndup(spec->arena, category, strlen(category));
+	context.record = type_tracepoint(spec->arena, &format, context.pointers_are_user);
+	tracefs_format_free(&format);
+	if (!context.record || !place.name || !place.provider)
+		return -ENOMEM;
+	err = target_places_add_context(target, &context);
+	return err ? err : target_places_add(target, &place);
+}
+
+/*
+ * The entries of a tracefs directory that match a pattern, sorted; a NULL-terminated list to be freed with its
+ * names. near: if nothing matches, those that are near to it instead.
+ */
+static int list_directory(int tracefs, const char *path, const char *pattern, char ***names,
+			  bool near)
+{
+	int fd = openat(tracefs, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), count = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	char **list = calloc(1, sizeof(*list));
+	unsigned int limit = 1 + (unsigned int)strlen(pattern) / 6;
+
+	if (!dir || !list) {
+		if (fd >= 0 && !dir)
+			close(fd);
+		if (dir)
+			closedir(dir);
+		free(list);
+		return -ENOENT;
+	}
+	while ((entry = readdir(dir))) {
+		char **grown;
+
+		if (entry->d_name[0] == '.' || entry->d_type != DT_DIR)
+			continue;
+		if (near ? bsl_edit_distance(pattern, entry->d_name, limit) > limit
+			 : !target_places_match(pattern, entry->d_name))
+			continue;
+		grown = realloc(list, (count + 2) * sizeof(*list));
+		if (!grown)
+			break;
+		list = grown;
+		list[count] = strdup(entry->d_name);
+		if (!list[count])
+			break;
+		list[++count] = NULL;
+	}
+	closedir(dir);
+	*names = list;
+	return count;
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void free_names(char **names)
+{
+	for (int i = 0; names[i]; i++)
+		free(names[i]);
+	free(names);
+}
+
+static void no_tracepoint(const struct spec *spec, int tracefs, struct diag *diag)
+{
+	char path[300], text[400], *near[SUGGEST_MAX], **names;
+	const char *wrong = spec->func;
+	int count, pos = spec->func_pos, n = 0;
+
+	snprintf(path, sizeof(path), "events/%s", spec->category);
+	if (bsl_glob_is_pattern(spec->category) || faccessat(tracefs, path, F_OK, 0)) {
+		snprintf(text, sizeof(text), "the kernel has no tracepoint category '%s'",
+			 spec->category);
+		snprintf(path, sizeof(path), "events");
+		wrong = spec->category;
+		pos = spec->lib_pos;
+	} else {
+		snprintf(text, sizeof(text), "the kernel has no tracepoint '%s:%s'", spec->category,
+			 spec->func);
+	}
+	count = list_directory(tracefs, path, wrong, &names, true);
+	if (count > 0)
+		qsort(names, count, sizeof(*names), compare_strings);
+	for (; n < SUGGEST_MAX && n < count; n++)
+		near[n] = strdup(names[n]) ?: strdup("");
+	suggest_append(text, sizeof(text), near, n);
+	if (count >= 0)
+		free_names(names);
+	diag_error(diag, pos, "%s", text);
+}
+
+static int resolve_category(const struct spec *spec, int tracefs, const char *category,
+			    const struct target_opts *opts, struct target *target)
+{
+	char path[300], **events;
+	int count, err = 0;
+
+	snprintf(path, sizeof(path), "events/%s", category);
+	count = list_directory(tracefs, path, spec->func, &events, false);
+	if (count < 0)
+		return 0;
+	qsort(events, count, sizeof(*events), compare_strings);
+	for (int i = 0; i < count && !err; i++) {
+		err = add_tracepoint(spec, tracefs, category, events[i], opts, target);
+		/* Some directories are no events: ftrace's internal ones have no id to attach to. */
+		if (err == -ENOENT || err == -EINVAL)
+			err = 0;
+	}
+	free_names(events);
+	return err;
+}
+
+int target_tracepoint_resolve(const struct spec *spec, const struct target_opts *opts,
+			      struct target *target, struct diag *diag)
+{
+	int tracefs = tracefs_open(), count, err = 0;
+	char **categories;
+
+	if (tracefs < 0)
+		return diag_error(
+			diag, -1, "the kernel's tracing file system cannot be opened: %s%s",
+			strerror(-tracefs),
+			tracefs == -EPERM || tracefs == -EACCES ? "; tracepoints need root" : "");
+	if (!bsl_glob_is_pattern(spec->category) && !spec->is_pattern) {
+		err = add_tracepoint(spec, tracefs, spec->category, spec->func, opts, target);
+		if (err == -EPERM || err == -EACCES)
+			diag_error(diag, -1,
+				   "the format of %s:%s cannot be read: %s; tracepoints need root",
+				   spec->category, spec->func, strerror(-err));
+		else if (err && err != -ENOMEM)
+			no_tracepoint(spec, tracefs, diag);
+		close(tracefs);
+		return err;
+	}
+	count = list_directory(tracefs, "events", spec->category, &categories, false);
+	if (count >= 0) {
+		qsort(categories, count, sizeof(*categories), compare_strings);
+		for (int i = 0; i < count && !err; i++)
+			err = resolve_category(spec, tracefs, categories[i], opts, target);
+		free_names(categories);
+	}
+	if (!err && !target->place_count) {
+		no_tracepoint(spec, tracefs, diag);
+		err = -EINVAL;
+	}
+	close(tracefs);
+	return err;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * USDT probes, by the notes of a file or of the files that a process runs.
+ */
+#include <blazesym-lite.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "types/arena.h"
+#include "probe/target/target_private.h"
+
+struct usdt_search {
+	struct target *target;
+	const struct spec *spec;
+	const struct target_opts *opts;
+	unsigned int seen; /* sites of any name */
+	char *near[SUGGEST_MAX];
+	int near_count;
+};
+
+static bool usdt_is_same(const struct bsl_usdt *a, const struct bsl_usdt *b)
+{
+	if (strcmp(a->args_text, b->args_text))
+		return false;
+	/* Operands relative to the site differ with it. */
+	for (unsigned int i = 0; i < a->nargs && i < BSL_USDT_MAX_ARGS; i++)
+		if (a->args[i].kind == BSL_ARG_ADDR && a->addr != b->addr)
+			return false;
+	return true;
+}
+
+static int usdt_context(struct usdt_search *search, const struct bsl_usdt *usdt,
+			unsigned int *index)
+{
+	struct probe_context context = {
+		.kind = SPEC_USDT,
+		.machine = bsl_elf_machine(search->target->elf),
+		.types = search->opts->types,
+		.string_size = search->opts->string_size,
+	};
+	struct bsl_usdt *copy;
+
+	for (unsigned int i = 0; i < search->target->context_count; i++) {
+		if (usdt_is_same(search->target->contexts[i].usdt, usdt)) {
+			*index = i;
+			return 0;
+		}
+	}
+	copy = arena_alloc(search->spec->arena, sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	*copy = *usdt;
+	context.usdt = copy;
+	*index = search->target->context_count;
+	return target_places_add_context(search->target, &context);
+}
+
+static int add_usdt(const struct bsl_usdt *usdt, void *ctx)
+{
+	struct usdt_search *search = ctx;
+	struct target_place place = {
+		.name = usdt->name,
+		.provider = usdt->provider,
+		.offset = usdt->offset,
+		.ref_ctr_offset = usdt->sema_offset,
+	};
+	const struct spec *spec = search->spec;
+	int err;
+
+	search->seen++;
+	if (usdt->offset == UINT64_MAX || usdt->sema_offset == UINT64_MAX)
+		return 0;
+	if (!target_places_match(spec->category, usdt->provider))
+		return 0;
+	if (!target_places_match(spec->func, usdt->name)) {
+		if (search->near_count < SUGGEST_MAX &&
+		    bsl_edit_distance(spec->func, usdt->name, 2) <= 2) {
+			for (int i = 0; i < search->near_count; i++)
+				if (!strcmp(search->near[i], usdt->name))
+					return 0;
+			search->near[search->near_count] = strdup(usdt->name);
+			if (search->near[search->near_count])
+				search->near_count++;
+		}
+		return 0;
+	}
+	err = usdt_context(search, usdt, &place.context);
+	return err ? err : target_places_add(search->target, &place);
+}
+
+int target_usdt_resolve(const struct spec *spec, const struct target_opts *opts,
+			struct target *target, struct diag *diag)
+{
+	struct usdt_search search = { .target = target, .spec = spec, .opts = opts };
+	char text[400];
+	int found = bsl_elf_usdt_each(target->elf, add_usdt, &search);
+
+	if (found < 0) {
+		diag_error(diag, spec->lib_pos, "%s: its USDT notes cannot be read: %s",
+			   target->file.display, strerror(-found));
+	} else if (!search.seen) {
+		diag_error(diag, spec->lib_pos, "%s has no USDT probes", target->file.display);
+	} else if (!target->place_count) {
+		snprintf(text, sizeof(text), "%s has no USDT probe '%s%s%s'", target->file.display,
+			 spec->category, *spec->category ? ":" : "", spec->func);
+		suggest_append(text, sizeof(text), search.near, search.near_count);
+		search.near_count = 0;
+		diag_error(diag, spec->func_pos, "%s", text);
+	}
+	for (int i = 0; i < search.near_count; i++)
+		free(search.near[i]);
+	return diag->text[0] ? -EINVAL : 0;
+}
+
+/* Of the files that a process runs the one that has a USDT probe, and another one if there is. */
+struct usdt_owner {
+	const struct spec *spec;
+	struct bsl_file *file;
+	char other[PATH_MAX];
+	struct stat program;
+};
+
+static int usdt_owner_found(const struct bsl_process_usdt *site, void *ctx)
+{
+	struct usdt_owner *owner = ctx;
+	struct bsl_file *file = owner->file;
+	bool is_program, is_new;
+
+	if (!site->usdt || !target_places_match(owner->spec->category, site->usdt->provider) ||
+	    !target_places_match(owner->spec->func, site->usdt->name))
+		return 0;
+	is_program = bsl_elf_dev(site->elf) == owner->program.st_dev &&
+		     bsl_elf_ino(site->elf) == owner->program.st_ino;
+	is_new = !*file->path || file->dev != bsl_elf_dev(site->elf) ||
+		 file->ino != bsl_elf_ino(site->elf);
+	if (*file->path && is_new && !is_program) {
+		snprintf(owner->other, sizeof(owner->other), "%s", site->map->path);
+	} else if (is_new) {
+		snprintf(file->path, sizeof(file->path), "%s", site->path);
+		snprintf(file->display, sizeof(file->display), "%s", site->map->path);
+		file->dev = bsl_elf_dev(site->elf);
+		file->ino = bsl_elf_ino(site->elf);
+	}
+	if (is_program)
+		*owner->other = '\0';
+	return is_program;
+}
+
+int target_usdt_find_owner(const struct spec *spec, pid_t pid, struct target *target,
+			   struct diag *diag)
+{
+	struct usdt_owner owner = { .spec = spec, .file = &target->file };
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	stat(path, &owner.program);
+	bsl_process_usdt_each(pid, usdt_owner_found, &owner);
+	if (!*owner.other)
+		return 0;
+	return diag_error(diag, spec->func_pos,
+			  "both %s and %s have such a probe: name one of them",
+			  target->file.display, owner.other);
+}
