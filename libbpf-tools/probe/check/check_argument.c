@@ -6,6 +6,7 @@
  */
 #include <elf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "probe/check/checker.h"
@@ -372,4 +373,13 @@ struct expr *check_result(struct checker *c, const char *name, int pos)
 		c, pos,
 		"'%s' can't be read: where a %s is returned is not known, or not seen by probes",
 		name, scope->retval->name);
+}
+
+bool check_argument_number(const char *name, unsigned int *number)
+{
+	if (strncmp(name, "arg", 3) != 0 || !name[3] ||
+	    strspn(name + 3, "0123456789") != strlen(name + 3))
+		return false;
+	*number = strlen(name + 3) < 4 ? (unsigned int)atoi(name + 3) : 0;
+	return true;
 }

@@ -5,7 +5,6 @@
 #include <blazesym-lite.h>
 #include <elf.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "types/btf.h"
@@ -18,31 +17,6 @@
 #define MAX_ARGS 8
 
 #define COMM_SIZE 16 /* TASK_COMM_LEN of include/linux/sched.h */
-
-struct known_var {
-	struct known_var *next;
-	struct var var;
-};
-
-/*
- * Where a function finds its integer arguments: System V psABI for AMD64, 3.2.3; AAPCS64, 6.8.2; Go's
- * internal ABI since 1.17 (src/cmd/compile/abi-internal.md), whose strings and slices are two and
- * three arguments, and whose arguments on the stack depend on the types of all others. Registers
- * are numbered as bsl_reg_get() does.
- */
-static const struct convention {
-	int machine;
-	bool is_go;
-	int regs[16];
-	unsigned int reg_count;
-	int stack_offset; /* of the first one on the stack, at the function's entry; -1: not known */
-	int retval;
-} conventions[] = {
-	{ EM_X86_64, false, { 5, 4, 1, 2, 8, 9 }, 6, 8, 0 },
-	{ EM_AARCH64, false, { 0, 1, 2, 3, 4, 5, 6, 7 }, 8, 0, 0 },
-	{ EM_X86_64, true, { 0, 3, 2, 5, 4, 8, 9, 10, 11 }, 9, -1, 0 },
-	{ EM_AARCH64, true, { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }, 16, -1, 0 },
-};
 
 enum var_type { VAR_U32, VAR_U64, VAR_TEXT, VAR_POINTER };
 
@@ -59,114 +33,6 @@ static const struct {
 };
 
 static const struct type task_struct = { .kind = TYPE_STRUCT, .name = "struct task_struct" };
-
-/* ---- vars ----------------------------------------------------------------------------------- */
-
-static struct var *find_var(struct checker *c, const char *name)
-{
-	for (struct known_var *v = c->vars; v; v = v->next)
-		if (strcmp(v->var.name, name) == 0)
-			return &v->var;
-	return NULL;
-}
-
-static struct var *new_var(struct checker *c, const char *name, enum var_where where,
-			   const struct type *type)
-{
-	struct known_var *v = type ? arena_alloc(c->arena, sizeof(*v)) : NULL;
-
-	if (!v)
-		return NULL;
-	v->var = (struct var){ .name = name, .where = where, .type = type };
-	v->next = c->vars;
-	c->vars = v;
-	return &v->var;
-}
-
-static const struct convention *convention_of(struct checker *c, int pos)
-{
-	for (size_t i = 0; i < ROWS(conventions); i++)
-		if (conventions[i].machine == c->context->machine &&
-		    conventions[i].is_go == c->context->is_go)
-			return &conventions[i];
-	return check_fail(c, pos,
-			  "functions' arguments are not known on this machine (ELF machine %d)",
-			  c->context->machine);
-}
-
-/* A var in a register. */
-static struct var *register_var(struct checker *c, const char *name, int reg, int pos,
-				const struct type *type)
-{
-	const struct bsl_reg *row = bsl_reg_get(c->context->machine, reg);
-	struct var *var;
-
-	if (!row)
-		return check_fail(c, pos, "%s is in a register that is not known", name);
-	var = new_var(c, name, VAR_REG, type);
-	if (var)
-		var->offset = row->pt_regs_offset;
-	return var;
-}
-
-struct expr *check_register_value(struct checker *c, int reg, int pos)
-{
-	const struct bsl_reg *row = bsl_reg_get(c->context->machine, reg);
-	char name[64], *copy;
-	struct var *var;
-	struct expr *e;
-
-	snprintf(name, sizeof(name), "ctx->%s", row ? row->name : "?");
-	var = row ? find_var(c, name) : NULL;
-	if (!var) {
-		copy = arena_strndup(c->arena, name, strlen(name));
-		var = copy ? register_var(c, copy, reg, pos, type_unknown()) : NULL;
-	}
-	e = var ? check_new_expr(c, EXPR_NAME, pos, var->type, NULL, NULL) : NULL;
-	if (!e)
-		return NULL;
-	e->var = var;
-	e->text = var->name;
-	e->len = strlen(var->name);
-	return e;
-}
-
-/* The index-th integer argument (from 0) at a function's entry. */
-static struct var *argument_var(struct checker *c, const char *name, unsigned int index, int pos,
-				const struct type *type)
-{
-	const struct convention *convention = convention_of(c, pos);
-	struct var *var;
-
-	if (!convention)
-		return NULL;
-	if (index < convention->reg_count)
-		return register_var(c, name, convention->regs[index], pos, type);
-	if (convention->stack_offset < 0)
-		return check_fail(
-			c, pos,
-			"%s is not in a register: Go's arguments on the stack are not known", name);
-	if (c->spec->offset)
-		return check_fail(
-			c, pos,
-			"%s is on the stack, where it can be found only at the function's entry",
-			name);
-	var = new_var(c, name, VAR_STACK, type);
-	if (var)
-		var->offset = convention->stack_offset + 8 * (int)(index - convention->reg_count);
-	return var;
-}
-
-/* What is in an 8-byte slot of the context. */
-static struct var *slot_var(struct checker *c, const char *name, int32_t offset,
-			    const struct type *type)
-{
-	struct var *var = new_var(c, name, VAR_SLOT, type);
-
-	if (var)
-		var->offset = offset;
-	return var;
-}
 
 /*
  * The i-th parameter that the context knows. One passed by value in a structure takes a place of its own
@@ -193,8 +59,8 @@ static struct var *known_param_var(struct checker *c, const char *name, unsigned
 			"%s can't be read: parameters of type %s come in no register of ours", name,
 			type->name);
 	if (context->has_slots)
-		return slot_var(c, name, context->params[i].slot, type);
-	return argument_var(c, name, i, pos, type);
+		return check_slot_var(c, name, context->params[i].slot, type);
+	return check_argument_var(c, name, i, pos, type);
 }
 
 /* The i-th parameter of the signature. */
@@ -210,20 +76,11 @@ static struct var *param_var(struct checker *c, const char *name, unsigned int i
 	for (unsigned int j = 0; j < i; j++)
 		index += c->param_types[j]->kind != TYPE_FLOAT;
 	if (c->context->has_slots && index < c->context->param_count)
-		return slot_var(c, name, c->context->params[index].slot, c->param_types[i]);
-	return argument_var(c, name, index, pos, c->param_types[i]);
+		return check_slot_var(c, name, c->context->params[index].slot, c->param_types[i]);
+	return check_argument_var(c, name, index, pos, c->param_types[i]);
 }
 
 /* ---- argN ----------------------------------------------------------------------------------- */
-
-bool check_argument_number(const char *name, unsigned int *number)
-{
-	if (strncmp(name, "arg", 3) != 0 || !name[3] ||
-	    strspn(name + 3, "0123456789") != strlen(name + 3))
-		return false;
-	*number = strlen(name + 3) < 4 ? (unsigned int)atoi(name + 3) : 0;
-	return true;
-}
 
 static struct var *entry_argument(struct checker *c, const char *name, unsigned int number, int pos)
 {
@@ -244,7 +101,7 @@ static struct var *entry_argument(struct checker *c, const char *name, unsigned 
 				  c->context->param_count == 1 ? "" : "s");
 	for (unsigned int i = 0; i < count; i++)
 		floats += c->param_types[i]->kind == TYPE_FLOAT;
-	return argument_var(c, name, number - 1 - floats, pos, type_unknown());
+	return check_argument_var(c, name, number - 1 - floats, pos, type_unknown());
 }
 
 static struct var *usdt_argument(struct checker *c, const char *name, unsigned int number, int pos)
@@ -270,7 +127,7 @@ static struct var *usdt_argument(struct checker *c, const char *name, unsigned i
 	if (arg->is_float)
 		return check_fail(c, pos, "'%s' is a floating-point value, which can't be read",
 				  name);
-	var = new_var(c, name, VAR_USDT_ARG, type_int(arg->size, arg->is_signed));
+	var = check_new_var(c, name, VAR_USDT_ARG, type_int(arg->size, arg->is_signed));
 	if (var) {
 		var->usdt_arg = arg;
 		var->usdt_addr = usdt->addr;
@@ -308,7 +165,7 @@ static struct var *special_var(struct checker *c, const char *name, size_t row, 
 		type = type_pointer(c->arena, type ? type : &task_struct, SPACE_KERNEL);
 		break;
 	}
-	var = new_var(c, name, specials[row].where, type);
+	var = check_new_var(c, name, specials[row].where, type);
 	if (specials[row].where != VAR_LATENCY)
 		return var;
 	if (c->spec->kind != SPEC_RETURN)
@@ -319,7 +176,6 @@ static struct var *special_var(struct checker *c, const char *name, size_t row, 
 static struct var *retval_var(struct checker *c, const char *name, int pos)
 {
 	const struct type *type = c->context->has_params ? c->context->retval_type : NULL;
-	const struct convention *convention;
 
 	if (c->spec->kind != SPEC_RETURN)
 		return check_fail(c, pos, "'%s' is known at a function's return only (r:)", name);
@@ -329,13 +185,9 @@ static struct var *retval_var(struct checker *c, const char *name, int pos)
 		return check_fail(c, pos, "%s returns a whole %s, which can't be read",
 				  c->spec->func, type->name);
 	if (c->context->has_slots)
-		return slot_var(c, name, c->context->retval_slot, type ? type : type_unknown());
-	if (type) {
-		convention = convention_of(c, pos);
-		return convention ? register_var(c, name, convention->retval, pos, type) : NULL;
-	}
-	convention = convention_of(c, pos);
-	return convention ? register_var(c, name, convention->retval, pos, type_unknown()) : NULL;
+		return check_slot_var(c, name, c->context->retval_slot,
+				      type ? type : type_unknown());
+	return check_result_var(c, name, pos, type ? type : type_unknown());
 }
 
 static struct var *args_var(struct checker *c, const char *name, int pos)
@@ -348,8 +200,8 @@ static struct var *args_var(struct checker *c, const char *name, int pos)
 	if (!c->context->record)
 		return check_fail(c, pos, "the fields of %s:%s are not known", c->spec->category,
 				  c->spec->func);
-	return new_var(c, name, VAR_CTX_ADDR,
-		       type_pointer(c->arena, c->context->record, SPACE_CTX));
+	return check_new_var(c, name, VAR_CTX_ADDR,
+			     type_pointer(c->arena, c->context->record, SPACE_CTX));
 }
 
 /* The index of the parameter, or -1. */
@@ -499,7 +351,7 @@ static struct var *resolve_name(struct checker *c, const char *name, int pos)
 
 const struct var *check_name(struct checker *c, const struct expr *e)
 {
-	struct var *var = find_var(c, e->text);
+	struct var *var = check_find_var(c, e->text);
 
 	return var ? var : resolve_name(c, e->text, e->pos);
 }
@@ -519,8 +371,8 @@ const struct var *check_register(struct checker *c, const struct expr *e, bool *
 	if (reg < 0)
 		return check_fail(c, e->pos, "'%s' is not a register of this machine", e->text);
 	snprintf(name, sizeof(name), "ctx->%s", e->text);
-	if (find_var(c, name))
-		return find_var(c, name);
+	if (check_find_var(c, name))
+		return check_find_var(c, name);
 	copy = arena_strndup(c->arena, name, strlen(name));
-	return copy ? register_var(c, copy, reg, e->pos, type_unknown()) : NULL;
+	return copy ? check_register_var(c, copy, reg, e->pos, type_unknown()) : NULL;
 }

@@ -16,7 +16,7 @@ struct checker {
 	const struct spec *spec;
 	const struct probe_context *context;
 	const struct type **param_types; /* of spec->params */
-	struct known_var *vars;		 /* those used so far: one var a name */
+	struct known_var *vars;		 /* those used so far: one per name */
 	struct checked *checked;	 /* the result */
 	struct check_kept *kept;	 /* parameters kept for the return, see check_entry.c */
 };
@@ -24,27 +24,38 @@ struct checker {
 /* diag_error() for functions that return pointers. */
 #define check_fail(c, pos, ...) (diag_error((c)->diag, pos, __VA_ARGS__), (void *)0)
 
+/* ---- check_vars.c: a var per name ---- */
+
+/* The var of a name that was used already; NULL: it wasn't. */
+struct var *check_find_var(struct checker *c, const char *name);
+/* The name is borrowed. A type of NULL is an allocation that failed. */
+struct var *check_new_var(struct checker *c, const char *name, enum var_where where,
+			  const struct type *type);
+/* A var in a register by bsl_reg_get()'s number, and one in an 8-byte slot of the context. */
+struct var *check_register_var(struct checker *c, const char *name, int reg, int pos,
+			       const struct type *type);
+struct var *check_slot_var(struct checker *c, const char *name, int32_t offset,
+			   const struct type *type);
+/* The index-th integer argument (from 0) at a function's entry, and what it returns, by the calling convention. */
+struct var *check_argument_var(struct checker *c, const char *name, unsigned int index, int pos,
+			       const struct type *type);
+struct var *check_result_var(struct checker *c, const char *name, int pos, const struct type *type);
+/* The contents of a register by bsl_reg_get()'s number, of type_unknown(). */
+struct expr *check_register_value(struct checker *c, int reg, int pos);
+
 /* ---- check_names.c ---- */
 
 /* The var that an EXPR_NAME stands for. */
 const struct var *check_name(struct checker *c, const struct expr *e);
-/* arg1, arg2, ...: its number, 0 for "arg0" and all too large ones; false if the name is no such. */
-bool check_argument_number(const char *name, unsigned int *number);
 /* The enumerator that a name is where the kernel's types are known, as an integer; NULL and no error: none. */
 struct expr *check_constant(struct checker *c, const struct expr *e);
 /* The register of ctx->NAME; NULL and no error if e isn't of that form, see *is_register. */
 const struct var *check_register(struct checker *c, const struct expr *e, bool *is_register);
 
-/* The contents of a register by bsl_reg_get()'s number, of type_unknown(). */
-struct expr *check_register_value(struct checker *c, int reg, int pos);
-
 /* ---- check_scope.c: names by DWARF ---- */
 
 /* A name of the program, with its value as it is at the probed place; NULL and no error: it has none of that name. */
 struct expr *check_scope_name(struct checker *c, const struct expr *e);
-/* What has `size` bytes at an offset in pieces, as `type`. */
-struct expr *check_piece(struct checker *c, int pos, struct expr *pieces, uint32_t offset,
-			 const struct type *type);
 /* Put the program's names near to a wrong one. */
 void check_scope_suggest(struct checker *c, struct suggest *near);
 
@@ -64,9 +75,14 @@ struct debuginfo_variable;
 
 /* The value of a variable at the probed place. */
 struct expr *check_location(struct checker *c, const struct debuginfo_variable *variable, int pos);
+/* What has `size` bytes at an offset in pieces, as `type`. */
+struct expr *check_piece(struct checker *c, int pos, struct expr *pieces, uint32_t offset,
+			 const struct type *type);
 
 /* ---- check_argument.c ---- */
 
+/* arg1, arg2, ...: its number, 0 for "arg0" and all too large ones; false if the name is no such. */
+bool check_argument_number(const char *name, unsigned int *number);
 /* A parameter where the calling convention puts it, at the function's entry. */
 struct expr *check_argument(struct checker *c, const struct debuginfo_variable *variable, int pos);
 /* A structure that the function returns, at its return. */
