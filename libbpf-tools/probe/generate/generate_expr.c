@@ -26,20 +26,6 @@ int generate_sp_offset(const struct generator *g)
 	return context_reg(g, false);
 }
 
-void generate_extend(struct generator *g, int v, unsigned int size, bool is_signed)
-{
-	int shift = 64 - 8 * (int)size;
-
-	if (size == 0 || size >= 8)
-		return;
-	if (size == 4 && !is_signed) {
-		code_alu(g->code, BPF_MOV, false, v, v);
-		return;
-	}
-	code_alu_imm(g->code, BPF_LSH, true, v, shift);
-	code_alu_imm(g->code, is_signed ? BPF_ARSH : BPF_RSH, true, v, shift);
-}
-
 /* A constant as a register holds it. */
 static uint64_t int_value(const struct expr *e)
 {

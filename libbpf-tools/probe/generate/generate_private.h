@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * What generate.c (the program's frame), generate_expr.c (values), generate_stack.c and generate_aggregate.c share.
+ * What generate's files share.
  *
  * Invariant: a value in a virtual register is its C value extended to 64 bits, by its type's sign.
  */
@@ -44,8 +44,8 @@ void generate_recall(struct generator *g);
 void generate_branch(struct generator *g, const struct expr *expr, int if_false);
 /* The value of an expression, in a virtual register. */
 int generate_value(struct generator *g, const struct expr *expr);
-/* Extend the low `size` bytes of a virtual register to 64 bits. */
-void generate_extend(struct generator *g, int v, unsigned int size, bool is_signed);
+/* Where a context of registers keeps the stack pointer. */
+int generate_sp_offset(const struct generator *g);
 
 /* ---- generate_read.c ---- */
 
@@ -71,6 +71,8 @@ int generate_read_str_helper(enum type_space space);
 /* The 1, 2, 4 or 8 bytes at the address in `addr`, of a space other than SPACE_CTX, in a virtual register. */
 int generate_load(struct generator *g, int addr, unsigned int size, bool is_signed,
 		  enum type_space space);
+/* Extend the low `size` bytes of a virtual register to 64 bits. */
+void generate_extend(struct generator *g, int v, unsigned int size, bool is_signed);
 /* Leave the expression: `why` it has no value. */
 void generate_fault(struct generator *g, int why);
 /* Is this address the context plus a constant? */
@@ -101,18 +103,29 @@ int generate_measure(struct generator *g);
 /* The record is the key: add to its value, and give the scratch slot back. Goes on if the map was full, counted. */
 void generate_aggregate(struct generator *g, int measure);
 
-/* ---- generate.c ---- */
+/* ---- generate_scratch.c ---- */
 
 /* Where in scratch memory, from the record on, the value is that new keys start with. */
 uint32_t generate_key_room(const struct record *record);
-/* Hand the record to the consumer as it is; nobody cares if there is no room. */
-void generate_output_key(struct generator *g);
+/* Take a slot that no probe which this one interrupted is using, into g->scratch, and g->rec in it; else jump to g->lost. */
+void generate_lock(struct generator *g);
 /* Give the scratch slot back. */
 void generate_unlock(struct generator *g);
+
+/* ---- generate_output.c ---- */
+
+/* g->rec: ring buffer memory of the record's one size; jumps to g->lost if there is none. */
+void generate_reserve(struct generator *g);
+/* Hand the record over, and wake the consumer if it is asleep. Jumps to g->lost if there was no room. */
+void generate_submit(struct generator *g);
+/* Hand the record to the consumer as it is. A full ring is not counted as a loss. */
+void generate_output_key(struct generator *g);
 /* Add 1 to the probe's element of a per-CPU array. */
 void generate_count(struct generator *g, int map_fd);
 
-/* Where a context of registers keeps the stack pointer. */
-int generate_sp_offset(const struct generator *g);
+/* ---- generate_filter.c ---- */
 
-#endif /* GENERATE_GENERATE_PRIVATE_H */
+/* g->pid_tgid, and a jump to g->drop for what the options leave out. */
+void generate_filters(struct generator *g);
+
+#endif /* PROBE_GENERATE_GENERATE_PRIVATE_H */
