@@ -88,12 +88,12 @@ def kvm_works(kernel, initrd):
 
 
 class Guest:
-    """A bootable kernel, its initramfs, the host folder that becomes the guest's root, and the tree and
-    build folder to be seen in it."""
+    """A bootable kernel, its initramfs, the host folder that becomes the guest's root, the tree and
+    build folder to be seen in it, and more parameters for the kernel's command line."""
 
-    def __init__(self, arch, accel, kernel, initrd, root, tree, build):
+    def __init__(self, arch, accel, kernel, initrd, root, tree, build, parameters=()):
         self.arch, self.accel, self.kernel, self.initrd = arch, accel, kernel, initrd
-        self.root, self.tree, self.build = root, tree, build
+        self.root, self.tree, self.build, self.parameters = root, tree, build, parameters
 
     def _argv(self, socket, folder):
         variables = {"VM_ROOT": self.root, "VM_TREE": self.tree, "VM_BUILD": self.build, "VM_DIR": folder}
@@ -101,7 +101,7 @@ class Guest:
             if any(char in path for char in " \"',:\\"):
                 raise Error(f"{path}: a path in the guest's command line and overlay must be free of "
                             "blanks, quotes, commas and colons")
-        append = " ".join([APPEND[self.arch], QUIET, *(f"{k}={v}" for k, v in variables.items())])
+        append = " ".join([APPEND[self.arch], QUIET, *self.parameters, *(f"{k}={v}" for k, v in variables.items())])
         return MACHINES[self.arch] + [
             "-accel", self.accel, "-smp", "2", "-m", str(MEMORY), "-nodefaults", "-no-user-config",
             "-display", "none", "-no-reboot", "-kernel", self.kernel, "-initrd", self.initrd,

@@ -42,9 +42,20 @@ def elf_of_bzimage(data):
     return elf
 
 
+def vmlinuz(root):
+    """Path of the compressed kernel in an unpacked package."""
+    return one(["boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz"], root)
+
+
+def release(root):
+    """What uname -r will say, from where the kernel lies: boot/vmlinuz-RELEASE or modules/RELEASE/vmlinuz."""
+    folder, name = os.path.split(vmlinuz(root))
+    return name.partition("-")[2] or os.path.basename(folder)
+
+
 def kernel(root, out):
     """Write the bootable kernel of an unpacked package. arm64's is an Image, bootable as it is."""
-    with open(one(["boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz"], root), "rb") as file:
+    with open(vmlinuz(root), "rb") as file:
         data = file.read()
     if data[0x202:0x206] == b"HdrS":
         data = elf_of_bzimage(data)

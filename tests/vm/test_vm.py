@@ -89,6 +89,22 @@ def test_pinned_kernel_is_preferred_to_the_newest(have, taken):
     assert vm.Kernel(*KERNEL).available(mirror) == taken
 
 
+def test_kernel_is_known_in_its_own_mode_and_in_others():
+    full, = vm.choose(["6.1+full"])
+    plain, = vm.choose(["6.1"])
+    assert (full.mode, plain.mode) == ("full", "")
+    assert (full.release, full.packages, full.base) == (plain.release, plain.packages, "6.1")
+    with pytest.raises(vm.Error, match=r"unknown kernel 5\.10\+full"):
+        vm.choose(["5.10+full"])
+
+
+@pytest.mark.parametrize("path", ["boot/vmlinuz-7.2.1-cloud-amd64", "usr/lib/modules/7.2.1-cloud-amd64/vmlinuz"])
+def test_release_of_a_kernel_wherever_its_package_keeps_it(path, tmp_path):
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).touch()
+    assert image.release(str(tmp_path)) == "7.2.1-cloud-amd64"
+
+
 def test_kernel_that_nobody_has_is_an_error():
     with pytest.raises(vm.Error, match="no package like"):
         vm.Kernel(*KERNEL).available(Mirror())

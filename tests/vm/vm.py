@@ -52,30 +52,37 @@ BENCH = {"BENCH_ROUNDS": "1", "BENCH_PAUSE": "0.05", "BENCH_TIMEOUT": "600", "BE
 
 
 class Kernel:
-    """A line of kernels.conf."""
+    """A kernel of kernels.conf, in the preemption mode it comes with or, as NAME+MODE, in another one."""
 
-    def __init__(self, name, arch, suite, release, *packages):
-        self.name, self.arch, self.suite, self.release, self.packages = name, arch, suite, release, packages
+    def __init__(self, name, arch, suite, release, *packages, mode=""):
+        self.base, self.arch, self.suite, self.release, self.packages = name, arch, suite, release, packages
+        self.name, self.mode = f"{name}+{mode}" if mode else name, mode
 
     def available(self, repository):
         """The pinned release, or else the newest that the mirror has."""
         before, after = self.packages[0].split("%")
-        version = re.escape(self.name.split("-")[0]) + r"\.[^-]*(-[0-9]+)?"
+        version = re.escape(self.base.split("-")[0]) + r"\.[^-]*(-[0-9]+)?"
         names = repository.names(f"^{re.escape(before)}{version}{re.escape(after)}$")
         releases = [name[len(before):-len(after)] for name in names]
         if self.release in releases:
             return self.release
         if not releases:
-            raise Error(f"{self.suite} has no package like {self.packages[0]} for kernel {self.name}")
+            raise Error(f"{self.suite} has no package like {self.packages[0]} for kernel {self.base}")
         newest = max(releases, key=lambda text: [int(number) for number in re.findall(r"\d+", text)])
         say(f"{self.release} is gone from {self.suite}; taking {newest} (pin it in kernels.conf)")
         return newest
 
 
 def read_kernels():
+    """Each kernel of kernels.conf, and it again for each of its modes, by name."""
+    kernels = {}
     with open(os.path.join(HERE, "kernels.conf")) as file:
-        rows = [Kernel(*line.split()) for line in file if line.strip() and not line.startswith("#")]
-    return {row.name: row for row in rows}
+        rows = [line.split() for line in file if line.strip() and not line.startswith("#")]
+    for name, arch, suite, release, modes, *packages in rows:
+        for mode in ["", *(modes.split(",") if modes != "-" else [])]:
+            kernel = Kernel(name, arch, suite, release, *packages, mode=mode)
+            kernels[kernel.name] = kernel
+    return kernels
 
 
 def choose(names):
@@ -121,7 +128,7 @@ class Cache:
 
     def kernel_packages(self, kernel):
         """Folder with a kernel's unpacked packages. What the mirror offered is kept, so that it is asked once."""
-        chosen = self.path("packages", f"{kernel.name}-{kernel.release}")
+        chosen = self.path("packages", f"{kernel.base}-{kernel.release}")
         if not os.path.exists(chosen):
             release = kernel.available(self.repository([kernel.suite], kernel.arch))
             packages = [package.replace("%", release) for package in kernel.packages]
@@ -130,8 +137,7 @@ class Cache:
 
     def headers(self, kernel):
         """Shell command that puts a kernel's headers where BCC looks for them, fetched when missing."""
-        release, flavour = re.search(r"/vmlinuz-(.*)(-cloud-\w+)$", image.one(
-            ["boot/vmlinuz-*"], self.kernel_packages(kernel))).groups()
+        release, flavour = re.search(r"(.*)(-cloud-\w+)$", image.release(self.kernel_packages(kernel))).groups()
         root = self.packages("headers", [kernel.suite], kernel.arch,
                              [f"linux-headers-{release}{flavour}", f"linux-headers-{release}-common"])
         modules = f"/lib/modules/{release}{flavour}"
@@ -176,7 +182,7 @@ class Cache:
 
     def vmlinux(self, kernel):
         """Path of the unpacked kernel image."""
-        path = self.path("boot", kernel.name, "vmlinux")
+        path = self.path("boot", kernel.base, "vmlinux")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         image.kernel(self.kernel_packages(kernel), path)
         return path
@@ -187,7 +193,8 @@ class Cache:
         initrd = os.path.join(os.path.dirname(vmlinux), "initrd")
         image.initramfs(self.kernel_packages(kernel), self.busybox(kernel.arch), initrd)
         accel = self.accel(kernel.arch, vmlinux, initrd)
-        return Guest(kernel.arch, accel, vmlinux, initrd, self.root(kernel.arch), TREE, self.build)
+        parameters = [f"preempt={kernel.mode}"] if kernel.mode else []
+        return Guest(kernel.arch, accel, vmlinux, initrd, self.root(kernel.arch), TREE, self.build, parameters)
 
 
 def build_for(cache, arch):
@@ -358,8 +365,7 @@ def command_shell(options):
 def command_kernel(options):
     """Print the path of a kernel's image, fetched when missing, and the package that it is from."""
     cache, (kernel,) = Cache(options.build), choose([options.kernel])
-    path = image.one(["boot/vmlinuz-*"], cache.kernel_packages(kernel))
-    print(cache.vmlinux(kernel), os.path.basename(path).replace("vmlinuz", "linux-image"))
+    print(cache.vmlinux(kernel), f"linux-image-{image.release(cache.kernel_packages(kernel))}")
     return 0
 
 
@@ -386,7 +392,7 @@ def main():
     parser.add_argument("--build", default=os.path.join(TREE, "build"), help="the build folder")
     commands = parser.add_subparsers(required=True)
     run = commands.add_parser("run", help="run tests on the host and in guests")
-    run.add_argument("--kernels", default="6.1 6.12", help='names of kernels.conf, or "all"')
+    run.add_argument("--kernels", default="6.1 6.12", help='names of kernels.conf, NAME+MODE, or "all"')
     run.add_argument("--no-host", dest="host", action="store_false", help="guests only")
     run.add_argument("--boot-timeout", type=int, default=60, help="seconds until a boot counts as hung")
     run.add_argument("--timeout", type=int, default=1200, help="seconds for all tests of one guest")
