@@ -13,6 +13,7 @@
 #include "lib/stack.h"
 #include "lib/timestamp.h"
 #include "probe/record/aggregate.h"
+#include "probe/record/record_format.h"
 #include "probe/record/totals.h"
 
 struct print {
@@ -174,7 +175,7 @@ static bool print_stacks(struct print *print, const struct hit *hit)
 	bool any = false;
 
 	for (enum record_stack i = 0; i < RECORD_STACKS; i++) {
-		if (record_stack(&hit->view, i, addrs, &stack))
+		if (record_view_stack(&hit->view, i, addrs, &stack))
 			continue;
 		any = true;
 		stack.function = hit->place->name;
@@ -268,13 +269,13 @@ static int print_json(struct print *print, const struct hit *hit)
 static int open_hit(struct print *print, const void *data, size_t size, struct hit *hit)
 {
 	uint32_t number;
-	int err = record_place(data, size, &number);
+	int err = record_view_place(data, size, &number);
 
 	if (err || number >= print->place_count)
 		return -EBADMSG;
 	hit->probe = print->place_probe[number];
 	hit->place = place_of(hit->probe, number);
-	err = record_open(&hit->probe->records[hit->place->context], data, size, &hit->view);
+	err = record_view_open(&hit->probe->records[hit->place->context], data, size, &hit->view);
 	return err ? err : record_format(&hit->view, print->names, &print->message);
 }
 
@@ -291,7 +292,7 @@ static void note_stacks(struct print *print, const struct record_view *view)
 	uint64_t addrs[STACK_MAX_DEPTH + 1];
 	struct stack stack;
 
-	if (!record_stack(view, RECORD_USER_STACK, addrs, &stack))
+	if (!record_view_stack(view, RECORD_USER_STACK, addrs, &stack))
 		stack_note(print->names, &stack);
 }
 

@@ -15,6 +15,7 @@
 #include "types/arena.h"
 #include "probe/check/check.h"
 #include "probe/generate/generate.h"
+#include "probe/record/record_format.h"
 #include "probe/spec/parse.h"
 
 /* struct pt_regs of x86_64, as the probe finds them. */
@@ -123,7 +124,7 @@ static const char *leave(struct fixture *f, uint64_t sp, uint64_t retval)
 	run(f, &f->leave, &(struct regs){ .sp = sp + 8, .ax = retval, .di = 0xbad });
 	if (!f->vm.submitted)
 		return NULL;
-	assert_int_equal(record_open(&f->record, f->vm.record, f->vm.record_size, &view), 0);
+	assert_int_equal(record_view_open(&f->record, f->vm.record, f->vm.record_size, &view), 0);
 	assert_int_equal(record_format(&view, NULL, &f->text), 0);
 	return f->text.text;
 }

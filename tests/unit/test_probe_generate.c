@@ -17,6 +17,7 @@
 #include "lib/stack.h"
 #include "probe/check/check.h"
 #include "probe/record/aggregate.h"
+#include "probe/record/record_format.h"
 #include "types/arena.h"
 #include "probe/generate/generate.h"
 #include "probe/spec/parse.h"
@@ -117,7 +118,7 @@ static const char *message(struct fixture *f)
 	struct record_view view;
 
 	assert_int_equal(f->vm.submitted, 1);
-	assert_int_equal(record_open(&f->record, f->vm.record, f->vm.record_size, &view), 0);
+	assert_int_equal(record_view_open(&f->record, f->vm.record, f->vm.record_size, &view), 0);
 	assert_int_equal(view.place, 77);
 	assert_int_equal(view.tgid, 4711);
 	assert_int_equal(view.pid, 4712);
@@ -759,7 +760,7 @@ static void test_builtins_have_their_values(void **state)
 static void open_record(struct fixture *f, struct record_view *view)
 {
 	assert_int_equal(f->vm.submitted, 1);
-	assert_int_equal(record_open(&f->record, f->vm.record, f->vm.record_size, view), 0);
+	assert_int_equal(record_view_open(&f->record, f->vm.record, f->vm.record_size, view), 0);
 }
 
 static const struct record_opts with_stacks = { .string_size = 80,
@@ -782,13 +783,13 @@ static void test_stacks_follow_the_strings_as_long_as_they_are(void **state)
 	assert_string_equal(message(f), "text 0");
 	open_record(f, &view);
 	assert_int_equal(view.size, f->record.fixed_size + 5 + 24 + 16);
-	assert_int_equal(record_stack(&view, RECORD_KERNEL_STACK, addrs, &stack), 0);
+	assert_int_equal(record_view_stack(&view, RECORD_KERNEL_STACK, addrs, &stack), 0);
 	assert_int_equal(stack.tgid, 0);
 	assert_int_equal(stack.count, 3);
 	assert_int_equal(addrs[2], 0xa3);
 	assert_false(stack.is_cut);
 	/* The caller, which frame pointers don't tell at a function's entry. */
-	assert_int_equal(record_stack(&view, RECORD_USER_STACK, addrs, &stack), 0);
+	assert_int_equal(record_view_stack(&view, RECORD_USER_STACK, addrs, &stack), 0);
 	assert_int_equal(stack.tgid, 4711);
 	assert_int_equal(stack.count, 3);
 	assert_memory_equal(addrs, ((uint64_t[]){ 0x55, 0x66, 0x77 }), 24);
@@ -807,7 +808,7 @@ static void test_caller_that_the_kernel_found_is_not_doubled(void **state)
 	memcpy(f->vm.stack[1], (uint64_t[]){ 0x55, 0x66, 0x77, 0x88, 0x99, 0 }, 48);
 	run(f);
 	open_record(f, &view);
-	assert_int_equal(record_stack(&view, RECORD_USER_STACK, addrs, &stack), 0);
+	assert_int_equal(record_view_stack(&view, RECORD_USER_STACK, addrs, &stack), 0);
 	assert_memory_equal(addrs, ((uint64_t[]){ 0x55, 0x66, 0x77, 0x88 }), 32);
 	assert_int_equal(stack.count, 4);
 	assert_true(stack.is_cut);
@@ -825,7 +826,7 @@ static void test_stack_that_could_not_be_walked_says_why(void **state)
 	run(f);
 	open_record(f, &view);
 	for (enum record_stack i = 0; i < RECORD_STACKS; i++) {
-		assert_int_equal(record_stack(&view, i, addrs, &stack), 0);
+		assert_int_equal(record_view_stack(&view, i, addrs, &stack), 0);
 		assert_int_equal(stack.err, EFAULT);
 		assert_int_equal(stack.count, 0);
 		assert_false(stack.first_is_exact);
@@ -838,7 +839,7 @@ static const char *key_text(struct fixture *f, uint32_t i)
 	struct record_view view;
 
 	assert_in_range(i, 0, f->vm.key_count - 1);
-	assert_int_equal(record_open(&f->record, f->vm.keys[i], f->vm.key_size, &view), 0);
+	assert_int_equal(record_view_open(&f->record, f->vm.keys[i], f->vm.key_size, &view), 0);
 	assert_string_equal(view.comm, "");
 	assert_int_equal(record_format(&view, NULL, &f->text), 0);
 	return f->text.text;
@@ -947,7 +948,7 @@ static void test_new_key_with_a_user_stack_is_announced_once(void **state)
 	run(f);
 	open_record(f, &view);
 	assert_int_equal(view.tgid, 4711);
-	assert_int_equal(record_stack(&view, RECORD_USER_STACK, addrs, &stack), 0);
+	assert_int_equal(record_view_stack(&view, RECORD_USER_STACK, addrs, &stack), 0);
 	assert_int_equal(stack.count, 3);
 	run(f);
 	assert_int_equal(f->vm.submitted, 0);
@@ -977,10 +978,10 @@ static void test_any_bytes_are_taken_for_a_record_without_harm(void **state)
 		bytes = malloc(size + !size);
 		for (size_t i = 0; i < size; i++)
 			bytes[i] = rand() % 3 ? rand() : 0;
-		if (!record_open(&f->record, bytes, size, &view)) {
+		if (!record_view_open(&f->record, bytes, size, &view)) {
 			record_format(&view, NULL, &f->text);
-			record_stack(&view, RECORD_KERNEL_STACK, addrs, &stack);
-			record_stack(&view, RECORD_USER_STACK, addrs, &stack);
+			record_view_stack(&view, RECORD_KERNEL_STACK, addrs, &stack);
+			record_view_stack(&view, RECORD_USER_STACK, addrs, &stack);
 		}
 		free(bytes);
 	}

@@ -5,7 +5,14 @@
 #ifndef PROBE_RECORD_OBJECT_H
 #define PROBE_RECORD_OBJECT_H
 
-#include "probe/record/record.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "probe/record/record_text.h"
+#include "probe/spec/checked.h"
+
+struct output;
 
 /* What a pointer to char in the object points to. */
 struct object_string {
@@ -29,4 +36,4 @@ int object_format(const struct object *object, struct record_text *text);
 /* As the next element of a JSON array. */
 void object_json(const struct object *object, struct output *out);
 
-#endif /* RECORD_OBJECT_H */
+#endif /* PROBE_RECORD_OBJECT_H */

@@ -23,9 +23,6 @@
 
 #include "probe/spec/checked.h"
 
-struct output;
-struct stack_names;
-
 #define RECORD_PLACE 0
 #define RECORD_ERRORS 4
 #define RECORD_PID_TGID 8
@@ -88,49 +85,4 @@ int record_layout(const struct checked *checked, const struct record_opts *opts,
 /* Do both mean the same by the same bytes? */
 bool record_is_alike(const struct record *a, const struct record *b);
 
-/* One record as received. Valid as long as its data. */
-struct record_view {
-	const struct record *record;
-	uint32_t place, errors;
-	uint32_t tgid, pid;
-	char comm[RECORD_COMM_SIZE]; /* NUL-terminated */
-	uint64_t time;		     /* 0 if not recorded */
-	uint32_t cpu;
-	const unsigned char *data;
-	size_t size;
-};
-
-/* The place alone, by which the caller finds the record's description. -EBADMSG: too short. */
-int record_place(const void *data, size_t size, uint32_t *place);
-/* Check data's size against the description, and take the header apart. 0 or -EBADMSG. */
-int record_open(const struct record *record, const void *data, size_t size,
-		struct record_view *view);
-
-/* Growing text. */
-struct record_text {
-	char *text;
-	size_t len, size;
-};
-
-/*
- * The formatted message: format text and values, strings escaped as lib/output.h says, "?" for what
- * could not be read, "..." after a cut string. names: for %K and %U. 0 or -ENOMEM, -EBADMSG.
- */
-int record_format(const struct record_view *view, struct stack_names *names,
-		  struct record_text *text);
-void record_text_free(struct record_text *text);
-/* Append trusted text. 0 or -ENOMEM. */
-int record_text_put(struct record_text *text, const char *bytes, size_t len);
-
-/* The fields' values as elements of the JSON array "args" of the object being written. 0 or -EBADMSG. */
-int record_json(const struct record_view *view, struct stack_names *names, struct output *out);
-
-/*
- * One of the record's stacks. Its addresses go to addrs[], which has room for STACK_MAX_DEPTH + 1; the caller that a
- * kernel leaves out (see record.c) is added. 0, -ENOENT: not recorded, or -EBADMSG.
- */
-struct stack;
-int record_stack(const struct record_view *view, enum record_stack which, uint64_t *addrs,
-		 struct stack *stack);
-
-#endif /* RECORD_RECORD_H */
+#endif /* PROBE_RECORD_RECORD_H */
