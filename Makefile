@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 #
-# Everything is built out of tree, in $(BUILD). Targets: all static demo check check-unit check-tools
-# fuzz bench install vmlinux deb clean; check-vm, bench-guest and vm-shell come from tests/vm/vm.mk.
-# V=1 shows the commands, ARCH=arm64 cross-compiles, WERROR= lets warnings pass.
+# Everything is built out of tree, in $(BUILD). "make help" lists the targets, from the comments beside them.
 
 VERSION := 0.1.0
 HOST_ARCH := $(shell uname -m | sed -e 's/aarch64/arm64/')
@@ -86,8 +84,8 @@ SHARED   := $(BSL_SRC) $(LIB_SRC)
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(BINS:%=$(BUILD)/bin/%)
-static: $(BINS:%=$(BUILD)/static/bin/%)
+all: $(BINS:%=$(BUILD)/bin/%) ## the tools
+static: $(BINS:%=$(BUILD)/static/bin/%) ## the tools, each an executable without shared libraries
 
 # --- what must be there -------------------------------------------------------------------------
 
@@ -199,39 +197,39 @@ $(BUILD)/targets/%: tests/targets/%.c $(TARGET_SO)
 	$(Q)$(CC) $(CSTD) $(SYSINC) -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer -pthread $< -o $@ -L$(BUILD)/targets \
 		$(addprefix -l,$(shell sed -n 's/^.*LINK: *//p' $<)) -Wl,-rpath,'$$ORIGIN'
 -include tests/targets/targets.mk
-targets: $(TARGET_SO) $(TARGET_BIN) $(TARGET_EXTRA)
+targets: $(TARGET_SO) $(TARGET_BIN) $(TARGET_EXTRA) ## the programs that tests trace
 
-check: check-unit check-asan check-fuzz check-tools
+check: check-unit check-asan check-fuzz check-tools ## all tests on this machine, as root
 
-check-unit: $(UNIT:%=$(BUILD)/unit/%)
+check-unit: $(UNIT:%=$(BUILD)/unit/%) ## unit tests, the unprivileged ones unless root
 	$(Q)for t in $^; do echo "== $$t"; $$t || exit 1; done
-check-asan: $(UNIT:%=$(BUILD)/unit-asan/%)
+check-asan: $(UNIT:%=$(BUILD)/unit-asan/%) ## the same with sanitizers
 	$(Q)for t in $^; do echo "== $$t"; $$t || exit 1; done
 
 FUZZ_SECONDS ?= 3
-check-fuzz: $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+check-fuzz: $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%) ## each fuzzer for FUZZ_SECONDS
 	$(Q)for f in $^; do n=$${f##*/fuzz_}; mkdir -p $(BUILD)/corpus/$$n; echo "== $$f"; \
 		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -verbosity=0 -print_final_stats=0 \
 			-artifact_prefix=$(BUILD)/corpus/ $(BUILD)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
 
 # Debian 13's builds of language runtimes, which lack USDT. Where they can't be fetched their tests are skipped.
-debian13: $(BUILD)/debian13
+debian13: $(BUILD)/debian13 ## fetch language runtimes for their tests
 $(BUILD)/debian13:
 	$(say) UNPACK $@
 	$(Q)/usr/bin/python3 tests/targets/runtimes/debian13.py $@
 
 TESTS ?= tests/tools
-check-tools: all static targets
+check-tools: all static targets ## end-to-end tests, those in TESTS, as root
 	$(Q)BUILD=$(abspath $(BUILD)) $(PYTEST) -p no:cacheprovider -q -rs $(TESTS)
 
-demo: $(BUILD)/bin/trace
+demo: $(BUILD)/bin/trace ## trace a live Redis, as root
 	$(Q)BUILD=$(abspath $(BUILD)) sh tests/demo.sh
 
 $(BUILD)/bench/%: $(OBJ)/dynamic/tests/bench/%.o $(OBJ)/dynamic/libshared.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $^ $(LIBS) -o $@
 
-bench: all targets $(BUILD)/bench/floor $(BUILD)/bench/symbols
+bench: all targets $(BUILD)/bench/floor $(BUILD)/bench/symbols ## measure, on an idle machine, as root
 	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/bench.py
 	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/symbols.py
 	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/snoop.py
@@ -241,7 +239,7 @@ bench: all targets $(BUILD)/bench/floor $(BUILD)/bench/symbols
 
 # --- the rest -----------------------------------------------------------------------------------
 
-install: all
+install: all ## below PREFIX, in DESTDIR
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man3
 	install -m 755 $(BINS:%=$(BUILD)/bin/%) $(DESTDIR)$(SBINDIR)
 	install -m 644 $(wildcard man/*.8) $(DESTDIR)$(MANDIR)/man8
@@ -249,23 +247,24 @@ install: all
 		ln -sf $${l#*:}.8 $(DESTDIR)$(MANDIR)/man8/$${l%:*}.8 || exit 1; done
 	$(if $(wildcard man/*.3),install -m 644 $(wildcard man/*.3) $(DESTDIR)$(MANDIR)/man3)
 
-vmlinux:
+vmlinux: ## make the types of kernels anew
 	$(Q)$(MAKE) -C vmlinux BUILD=$(abspath $(BUILD))
 
-deb:
+deb: ## the Debian package
 	dpkg-buildpackage -us -uc -b
 
-clean:
+clean: ## remove all that was built
 	rm -rf $(BUILD)
 
 # Generated files keep the form that their generator gives them.
 FORMATTED = $(shell git ls-files '*.c' '*.h' '*.cc' ':!vmlinux/*/vmlinux.h')
-format:
+format: ## put all sources into their form
 	$(Q)$(CLANG_FORMAT) -i $(FORMATTED)
-check-format:
+check-format: ## fail if make format would change something
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED) || { echo 'make format' mends this; exit 1; }
 
-help:
-	@sed -n 's/^# \?//; 3,5p' Makefile
+help: ## this list
+	@sed -nE 's/^([a-z0-9-]+):.* ## (.*)/  \1\t\2/p' $(wildcard Makefile tests/vm/vm.mk) | expand -t 18
+	@echo 'V=1 shows the commands, ARCH=arm64 cross-compiles, WERROR= lets warnings pass.'
 
 -include $(shell find $(BUILD)/obj $(BUILD)/bpf -name '*.d' 2>/dev/null)

@@ -18,7 +18,7 @@ VM_ARM64 = $(if $(findstring arm64,$(KERNELS:all=arm64)),vm-arm64)
 
 .PHONY: check-vm bench-guest vm-shell vm-readme vm-arm64
 
-check-vm: all static targets $(VM_ARM64)
+check-vm: all static targets $(VM_ARM64) ## end-to-end tests on KERNELS, in virtual machines
 	$(Q)$(PYTEST) -p no:cacheprovider -q tests/vm/test_vm.py
 	$(Q)$(VM) run $(VMFLAGS) --kernels "$(KERNELS)" $(VM_TESTS)
 
@@ -27,11 +27,11 @@ vm-arm64:
 	$(Q)$(MAKE) static targets ARCH=arm64 BUILD=$(BUILD)/arm64 SYSROOT="$$($(VM) sysroot)"
 	$(Q)ln -sfn static/bin $(BUILD)/arm64/bin
 
-bench-guest: all targets
+bench-guest: all targets ## measure beside BCC and libbpf-tools, in a virtual machine
 	$(Q)$(VM) bench $(VMFLAGS) $(KERNEL) $(VM_BENCHES)
 
-vm-shell: $(if $(findstring arm64,$(KERNEL)),vm-arm64)
+vm-shell: $(if $(findstring arm64,$(KERNEL)),vm-arm64) ## a root shell on KERNEL
 	$(Q)$(VM) shell $(KERNEL)
 
-vm-readme:
+vm-readme: ## put the last results of check-vm into README.md
 	$(Q)$(VM) readme
