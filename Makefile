@@ -52,6 +52,7 @@ LIBBPF_MIN := 1.3
 ifeq ($(V),1)
 Q :=
 say = @:
+CFLAGS_ALL = $(CSTD) $(CPPFLAGS) $(CFLAGS) $(WARN) $(SECTIONS)
 else
 Q := @
 say = @printf '  %-8s %s\n'
@@ -79,8 +80,8 @@ OBJ      := $(BUILD)/obj
 objs      = $(patsubst %.c,$(1)/%.o,$(2))
 SHARED   := $(BSL_SRC) $(LIB_SRC)
 
-.PHONY: all static demo check check-unit check-asan check-fuzz check-tools targets debian13 fuzz bench \
-	install vmlinux deb clean help format check-format
+.PHONY: all static demo check check-unit check-asan check-fuzz check-tools targets debian13 bench \
+	install vmlinux deb clean help format check-format FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -104,7 +105,20 @@ BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wex
 	-Wno-unused-parameter -Ivmlinux/$(ARCH) -Ilibbpf-tools -Ilibbpf-tools/bpf \
 	-idirafter /usr/include/$(shell $(CC) -dumpmachine)
 
-$(BUILD)/bpf/$(ARCH)/%.bpf.o: libbpf-tools/%.bpf.c
+# --- changed flags rebuild ----------------------------------------------------------------------
+
+# A file that keeps a command; what depends on it is made again when the command is another one.
+define remember # file, command
+ifneq ($$(file <$(1)),$$(strip $(2)))
+$(1): FORCE
+endif
+$(1):
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$$(subst ','\'',$$(strip $(2)))' >$$@
+endef
+
+$(eval $(call remember,$(BUILD)/bpf/$(ARCH)/flags,$(CLANG) $(BPF_CFLAGS)))
+$(BUILD)/bpf/$(ARCH)/%.bpf.o: libbpf-tools/%.bpf.c $(BUILD)/bpf/$(ARCH)/flags
 	$(say) BPF $@
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@.tmp -MF $@.d -MT $@
@@ -115,20 +129,21 @@ $(BUILD)/skel/$(ARCH)/%.skel.h: $(BUILD)/bpf/$(ARCH)/%.bpf.o
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
 
-# The fuzzers are compiled by clang, which knows fewer warnings, and libFuzzer has no header.
 # --- user side: dynamic, static and sanitized builds of the same sources ------------------------
 
 define rules # variant directory, extra flags, compiler if another one
-$(1)/%.o: %.c
+$(call remember,$(1)/flags,$(or $(3),$(CC)) $(CFLAGS_ALL) $(2) $(LDFLAGS))
+$(1)/%.o: %.c $(1)/flags
 	$$(say) CC $$@
 	@mkdir -p $$(@D)
-	$$(Q)$(or $(3),$$(CC)) $$(CSTD) $$(CPPFLAGS) $$(CFLAGS) $$(WARN) $$(SECTIONS) $(2) -MMD -MP -c $$< -o $$@
+	$$(Q)$(or $(3),$$(CC)) $$(CFLAGS_ALL) $(2) -MMD -MP -c $$< -o $$@
 
 $(1)/libshared.a: $(call objs,$(1),$(SHARED))
 	$$(Q)rm -f $$@ && $$(CROSS)ar rcsP $$@ $$^
 endef
 $(eval $(call rules,$(OBJ)/dynamic,))
 $(eval $(call rules,$(OBJ)/asan,-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1))
+# The fuzzers are compiled by clang, which knows fewer warnings, and libFuzzer has no header.
 $(eval $(call rules,$(OBJ)/fuzz,-Wno-unknown-warning-option -Wno-missing-prototypes -fsanitize=fuzzer-no-link -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -O1,$(CLANG)))
 ifneq ($(ARCH),$(HOST_ARCH))
 $(eval $(call rules,$(OBJ)/$(ARCH),))
