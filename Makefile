@@ -80,7 +80,7 @@ OBJ      := $(BUILD)/obj
 objs      = $(patsubst %.c,$(1)/%.o,$(2))
 SHARED   := $(BSL_SRC) $(LIB_SRC)
 
-.PHONY: all static demo check check-unit check-asan check-fuzz check-tools targets debian13 bench \
+.PHONY: all static demo check check-paths check-unit check-asan check-fuzz check-tools targets debian13 bench \
 	install vmlinux deb clean help format check-format FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -116,6 +116,13 @@ $(1):
 	@mkdir -p $$(@D)
 	@printf '%s\n' '$$(subst ','\'',$$(strip $(2)))' >$$@
 endef
+
+# --- kernel side: TOOL.bpf.c -> TOOL.skel.h -----------------------------------------------------
+
+# The object holds the names of its sources: not where they were.
+BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra $(WERROR) \
+	-Wno-unused-parameter -Ivmlinux/$(ARCH) -Ilibbpf-tools -Ilibbpf-tools/bpf \
+	-idirafter /usr/include/$(shell $(CC) -dumpmachine) -ffile-prefix-map=$(CURDIR)=.
 
 $(eval $(call remember,$(BUILD)/bpf/$(ARCH)/flags,$(CLANG) $(BPF_CFLAGS)))
 $(BUILD)/bpf/$(ARCH)/%.bpf.o: libbpf-tools/%.bpf.c $(BUILD)/bpf/$(ARCH)/flags
@@ -214,7 +221,7 @@ $(BUILD)/targets/%: tests/targets/%.c $(TARGET_SO)
 -include tests/targets/targets.mk
 targets: $(TARGET_SO) $(TARGET_BIN) $(TARGET_EXTRA) ## the programs that tests trace
 
-check: check-unit check-asan check-fuzz check-tools ## all tests on this machine, as root
+check: check-format check-paths check-unit check-asan check-fuzz check-tools ## all tests on this machine, as root
 
 check-unit: $(UNIT:%=$(BUILD)/unit/%) ## unit tests, the unprivileged ones unless root
 	$(Q)for t in $^; do echo "== $$t"; $$t || exit 1; done
@@ -264,6 +271,10 @@ install: all ## below PREFIX, in DESTDIR
 
 vmlinux: ## make the types of kernels anew
 	$(Q)$(MAKE) -C vmlinux BUILD=$(abspath $(BUILD))
+
+# No folder's name in what is shipped: two builds of the same sources are equal, wherever they are made.
+check-paths: all static ## fail if an executable names the folder it was built in
+	$(Q)! grep -lF '$(CURDIR)' $(BUILD)/static/bin/* $(BUILD)/bpf/*/*.o
 
 deb: ## the Debian package
 	dpkg-buildpackage -us -uc -b
