@@ -14,8 +14,10 @@ MANDIR  ?= $(PREFIX)/share/man
 LIBDIR  ?= $(PREFIX)/lib
 INCDIR  ?= $(PREFIX)/include
 
+MULTIARCH := $(if $(filter arm64,$(ARCH)),aarch64,$(ARCH))-linux-gnu
+
 ifneq ($(ARCH),$(HOST_ARCH))
-CROSS     := $(if $(filter arm64,$(ARCH)),aarch64-linux-gnu-,$(ARCH)-linux-gnu-)
+CROSS     := $(MULTIARCH)-
 # The other architecture's libraries: Debian's, unpacked under the build folder. SYSROOT= takes the system's own.
 ifeq ($(origin SYSROOT),undefined)
 SYSROOT   := $(shell tests/vm/vm.py --build $(dir $(BUILD)) sysroot)
@@ -34,25 +36,29 @@ WERROR   ?= -Werror
 PYTEST   ?= /usr/bin/python3 -m pytest
 
 CFLAGS   ?= -O2 -g
+WARN_ALL := -Wall -Wextra -Wshadow -Wundef -Wvla -Wwrite-strings
+# clang doesn't know all of these, and takes any cast to a larger type for misaligned.
+WARN_CLANG := -Wno-unknown-warning-option -Wno-cast-align
 # Messages are cut to their buffers on purpose: no -Wformat-truncation.
-WARN     := -Wall -Wextra -Wno-format-truncation -Wmissing-prototypes -Wstrict-prototypes $(WERROR)
+WARN     := $(WARN_ALL) -Wmissing-prototypes -Wstrict-prototypes -Wcast-align -Wnull-dereference -Wlogical-op \
+	-Wduplicated-cond -Wno-format-truncation $(if $(findstring clang,$(CC)),$(WARN_CLANG)) $(WERROR)
 CPPFLAGS += -D_GNU_SOURCE -DTOOLS_VERSION='"$(VERSION)"' -Iblazesym-lite/include -Ilibbpf-tools -I$(BUILD)/skel/$(ARCH)
 ifneq ($(SYSROOT),)
-SYSINC   := -isystem $(SYSROOT)/usr/include -isystem $(SYSROOT)/usr/include/aarch64-linux-gnu
+SYSINC   := -isystem $(SYSROOT)/usr/include -isystem $(SYSROOT)/usr/include/$(MULTIARCH)
 CPPFLAGS += $(SYSINC)
-LDFLAGS  += -L$(SYSROOT)/usr/lib/aarch64-linux-gnu
+LDFLAGS  += -L$(SYSROOT)/usr/lib/$(MULTIARCH)
 endif
 CSTD     := -std=gnu11
 LIBS     := -lbpf -ldw -lelf -liberty -lz -llzma
 LIBS_STATIC := $(LIBS) -lbz2 -lzstd -lpthread
 SECTIONS := -ffunction-sections -fdata-sections
+CFLAGS_ALL = $(CSTD) $(CPPFLAGS) $(CFLAGS) $(WARN) $(SECTIONS)
 
 LIBBPF_MIN := 1.3
 
 ifeq ($(V),1)
 Q :=
 say = @:
-CFLAGS_ALL = $(CSTD) $(CPPFLAGS) $(CFLAGS) $(WARN) $(SECTIONS)
 else
 Q := @
 say = @printf '  %-8s %s\n'
@@ -120,9 +126,9 @@ endef
 # --- kernel side: TOOL.bpf.c -> TOOL.skel.h -----------------------------------------------------
 
 # The object holds the names of its sources: not where they were.
-BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra $(WERROR) \
+BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) $(WARN_ALL) $(WERROR) \
 	-Wno-unused-parameter -Ivmlinux/$(ARCH) -Ilibbpf-tools -Ilibbpf-tools/bpf \
-	-idirafter /usr/include/$(shell $(CC) -dumpmachine) -ffile-prefix-map=$(CURDIR)=.
+	-idirafter /usr/include/$(MULTIARCH) -ffile-prefix-map=$(CURDIR)=.
 
 $(eval $(call remember,$(BUILD)/bpf/$(ARCH)/flags,$(CLANG) $(BPF_CFLAGS)))
 $(BUILD)/bpf/$(ARCH)/%.bpf.o: libbpf-tools/%.bpf.c $(BUILD)/bpf/$(ARCH)/flags
@@ -150,8 +156,8 @@ $(1)/libshared.a: $(call objs,$(1),$(SHARED))
 endef
 $(eval $(call rules,$(OBJ)/dynamic,))
 $(eval $(call rules,$(OBJ)/asan,-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1))
-# The fuzzers are compiled by clang, which knows fewer warnings, and libFuzzer has no header.
-$(eval $(call rules,$(OBJ)/fuzz,-Wno-unknown-warning-option -Wno-missing-prototypes -fsanitize=fuzzer-no-link -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -O1,$(CLANG)))
+# libFuzzer has no header.
+$(eval $(call rules,$(OBJ)/fuzz,$(WARN_CLANG) -Wno-missing-prototypes -fsanitize=fuzzer-no-link -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -O1,$(CLANG)))
 ifneq ($(ARCH),$(HOST_ARCH))
 $(eval $(call rules,$(OBJ)/$(ARCH),))
 STATIC_OBJ := $(OBJ)/$(ARCH)

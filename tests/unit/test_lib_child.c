@@ -25,7 +25,7 @@
 #include "lib/follow.h"
 
 #define ARGV(...)                 \
-	(char *[])                \
+	(char **)(const char *[]) \
 	{                         \
 		__VA_ARGS__, NULL \
 	}

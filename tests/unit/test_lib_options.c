@@ -49,7 +49,7 @@ static const struct argp tool_argp = { .options = tool_options,
 				       .doc = "A tool for this test" };
 
 #define ARGV(...)                         \
-	(char *[])                        \
+	(char **)(const char *[])         \
 	{                                 \
 		"tool", __VA_ARGS__, NULL \
 	}

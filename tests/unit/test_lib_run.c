@@ -24,6 +24,12 @@
 
 #define MS 1000000ull
 
+#define ARGV(...)                 \
+	(char **)(const char *[]) \
+	{                         \
+		__VA_ARGS__, NULL \
+	}
+
 struct tool {
 	struct options options;
 	uint64_t interval_ns;
@@ -307,8 +313,7 @@ static void skip_without_follow(void)
 
 static void test_the_end_of_the_command_ends_the_run(void **state)
 {
-	struct tool tool = { .options = { .command = (char *[]){ "sh", "-c", "exit 3", NULL },
-					  .verbosity = 1 },
+	struct tool tool = { .options = { .command = ARGV("sh", "-c", "exit 3"), .verbosity = 1 },
 			     .interval_ns = 10000 * MS };
 	struct ended *ended;
 
@@ -323,8 +328,7 @@ static void test_the_end_of_the_command_ends_the_run(void **state)
 
 static void test_a_command_that_outlives_the_run_is_terminated(void **state)
 {
-	struct tool tool = { .options = { .command = (char *[]){ "sh", "-c",
-								 "echo $$; exec sleep 1000", NULL },
+	struct tool tool = { .options = { .command = ARGV("sh", "-c", "echo $$; exec sleep 1000"),
 					  .duration_ns = 200 * MS },
 			     .interval_ns = 10000 * MS };
 	struct ended *ended;
@@ -341,11 +345,9 @@ static void test_a_command_that_outlives_the_run_is_terminated(void **state)
 
 static void test_a_signal_is_passed_on_to_the_command(void **state)
 {
-	struct tool tool = { .options.command =
-				     (char *[]){ "sh", "-c",
-						 "trap 'echo caught >&2; exit' TERM; echo up;"
-						 "while :; do sleep 0.05; done",
-						 NULL },
+	struct tool tool = { .options.command = ARGV("sh", "-c",
+						     "trap 'echo caught >&2; exit' TERM; echo up;"
+						     "while :; do sleep 0.05; done"),
 			     .interval_ns = 10000 * MS };
 	struct ended *ended;
 
@@ -360,7 +362,7 @@ static void test_a_signal_is_passed_on_to_the_command(void **state)
 
 static void test_a_command_that_is_not_there_fails_the_run(void **state)
 {
-	struct tool tool = { .options.command = (char *[]){ "no-such-command", NULL } };
+	struct tool tool = { .options.command = ARGV("no-such-command") };
 	struct ended *ended = tool_run(&tool, 0);
 
 	(void)state;
@@ -373,7 +375,7 @@ static void test_a_command_that_is_not_there_fails_the_run(void **state)
 
 static void test_messages_cannot_drive_the_terminal(void **state)
 {
-	struct tool tool = { .options.command = (char *[]){ "no\x1b[2J-such", NULL } };
+	struct tool tool = { .options.command = ARGV("no\x1b[2J-such") };
 	struct ended *ended = tool_run(&tool, 0);
 
 	(void)state;
