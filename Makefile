@@ -8,7 +8,7 @@ ARCH    ?= $(HOST_ARCH)
 BUILD   ?= build$(if $(filter-out $(HOST_ARCH),$(ARCH)),/$(ARCH))
 # One spelling of it, however it is given: the header dependencies of an earlier run name their targets by it.
 override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
-PREFIX  ?= /usr
+PREFIX  ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
 LIBDIR  ?= $(PREFIX)/lib
@@ -86,7 +86,7 @@ OBJ      := $(BUILD)/obj
 objs      = $(patsubst %.c,$(1)/%.o,$(2))
 SHARED   := $(BSL_SRC) $(LIB_SRC)
 
-.PHONY: all static demo check check-paths check-unit check-asan check-fuzz check-tools targets debian13 bench \
+.PHONY: all static demo check check-control check-paths check-unit check-asan check-fuzz check-tools targets debian13 bench \
 	install vmlinux deb clean help format check-format FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -104,12 +104,6 @@ $(error libbpf $(LIBBPF_MIN) or newer is needed, found: $(or $(shell $(PKGCONF) 
 endif
 endif
 endif
-
-# --- kernel side: TOOL.bpf.c -> TOOL.skel.h -----------------------------------------------------
-
-BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra $(WERROR) \
-	-Wno-unused-parameter -Ivmlinux/$(ARCH) -Ilibbpf-tools -Ilibbpf-tools/bpf \
-	-idirafter /usr/include/$(shell $(CC) -dumpmachine)
 
 # --- changed flags rebuild ----------------------------------------------------------------------
 
@@ -227,7 +221,7 @@ $(BUILD)/targets/%: tests/targets/%.c $(TARGET_SO)
 -include tests/targets/targets.mk
 targets: $(TARGET_SO) $(TARGET_BIN) $(TARGET_EXTRA) ## the programs that tests trace
 
-check: check-format check-paths check-unit check-asan check-fuzz check-tools ## all tests on this machine, as root
+check: check-format check-control check-paths check-unit check-asan check-fuzz check-tools ## all tests on this machine, as root
 
 check-unit: $(UNIT:%=$(BUILD)/unit/%) ## unit tests, the unprivileged ones unless root
 	$(Q)for t in $^; do echo "== $$t"; $$t || exit 1; done
@@ -267,7 +261,7 @@ bench: all targets $(BUILD)/bench/floor $(BUILD)/bench/symbols ## measure, on an
 
 # --- the rest -----------------------------------------------------------------------------------
 
-install: all ## below PREFIX, in DESTDIR
+install: all ## below PREFIX (/usr/local), in DESTDIR
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man3
 	install -m 755 $(BINS:%=$(BUILD)/bin/%) $(DESTDIR)$(SBINDIR)
 	install -m 644 $(wildcard man/*.8) $(DESTDIR)$(MANDIR)/man8
@@ -278,11 +272,14 @@ install: all ## below PREFIX, in DESTDIR
 vmlinux: ## make the types of kernels anew
 	$(Q)$(MAKE) -C vmlinux BUILD=$(abspath $(BUILD))
 
+check-control: ## fail if debian/control, bootstrap and LIBBPF_MIN disagree
+	$(Q)tests/control.sh
+
 # No folder's name in what is shipped: two builds of the same sources are equal, wherever they are made.
 check-paths: all static ## fail if an executable names the folder it was built in
 	$(Q)! grep -lF '$(CURDIR)' $(BUILD)/static/bin/* $(BUILD)/bpf/*/*.o
 
-deb: ## the Debian package
+deb: check-control ## the Debian package
 	dpkg-buildpackage -us -uc -b
 
 clean: ## remove all that was built
