@@ -329,26 +329,32 @@ static void print_header(struct env *env)
 	output_end_line(out);
 }
 
+static int print_rows(struct env *env, const struct row *rows, size_t count)
+{
+	size_t first = env->top && count > env->top ? count - env->top : 0;
+	bool json = output_is_json(env->tool.output);
+	const uint64_t now = timestamp_now();
+	int err = 0;
+
+	if (!json)
+		print_header(env);
+	for (size_t i = first; i < count && !err; i++)
+		err = json ? print_json(env, &rows[i], now) : print_text(env, &rows[i]);
+	if (!json)
+		output_end_line(env->tool.output);
+	return err;
+}
+
 /* All that was counted since the last table. 0, or why it is time to end. */
 static int print_table(struct env *env)
 {
-	bool json = output_is_json(env->tool.output);
-	const uint64_t now = timestamp_now();
 	struct rows rows = {};
-	size_t first;
-	int err;
+	int err = take_methods(env, &rows) ?: take_syscalls(env, &rows);
 
-	err = take_methods(env, &rows) ?: take_syscalls(env, &rows);
 	if (rows.count)
 		qsort(rows.rows, rows.count, sizeof(*rows.rows),
 		      env->latency ? compare_times : compare_calls);
-	first = env->top && rows.count > env->top ? rows.count - env->top : 0;
-	if (!json)
-		print_header(env);
-	for (size_t i = first; i < rows.count && !err; i++)
-		err = json ? print_json(env, &rows.rows[i], now) : print_text(env, &rows.rows[i]);
-	if (!json)
-		output_end_line(env->tool.output);
+	err = err ?: print_rows(env, rows.rows, rows.count);
 	free(rows.rows);
 	return err;
 }

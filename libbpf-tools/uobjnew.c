@@ -166,23 +166,31 @@ static int print_row(struct env *env, const struct row *row)
 	return output_end(out);
 }
 
-static int print_table(struct env *env)
+static int print_rows(struct env *env, const struct row *rows, size_t count)
 {
 	uint64_t top = env->top_size ?: env->top_count;
-	struct row *rows = NULL;
-	ssize_t count = take_rows(env, &rows);
-	int err = count < 0 ? count : 0;
+	bool json = output_is_json(env->tool.output);
+	size_t first = top && count > top ? count - top : 0;
+	int err = 0;
 
-	if (!output_is_json(env->tool.output)) {
+	if (!json) {
 		output_printf(env->tool.output, "%-40s %10s %12s", "NAME/TYPE", "# ALLOCS",
 			      "# BYTES");
 		output_end_line(env->tool.output);
 	}
-	for (ssize_t i = top && (uint64_t)count > top ? count - (ssize_t)top : 0; i < count && !err;
-	     i++)
+	for (size_t i = first; i < count && !err; i++)
 		err = print_row(env, &rows[i]);
-	if (!output_is_json(env->tool.output))
+	if (!json)
 		output_end_line(env->tool.output);
+	return err;
+}
+
+static int print_table(struct env *env)
+{
+	struct row *rows = NULL;
+	ssize_t count = take_rows(env, &rows);
+	int err = count < 0 ? count : print_rows(env, rows, count);
+
 	free(rows);
 	return err;
 }

@@ -116,11 +116,10 @@ static int print_stat(const struct redis_tables_opts *opts, const struct redis_s
 	return output_end(out);
 }
 
-int redis_tables_print_stats(struct redis_stats *stats, const struct redis_tables_opts *opts)
+static int print_stats(const struct redis_tables_opts *opts, const struct redis_stat *list,
+		       size_t count)
 {
 	struct output *out = opts->output;
-	const struct redis_stat *list;
-	size_t count = redis_stats_take(stats, &list);
 	int err = 0;
 
 	begin_table(opts);
@@ -133,6 +132,14 @@ int redis_tables_print_stats(struct redis_stats *stats, const struct redis_table
 	for (size_t i = 0; i < count && i < opts->rows && !err; i++)
 		err = print_stat(opts, &list[i]);
 	return err ?: output_flush(out);
+}
+
+int redis_tables_print_stats(struct redis_stats *stats, const struct redis_tables_opts *opts)
+{
+	const struct redis_stat *list;
+	size_t count = redis_stats_take(stats, &list);
+
+	return print_stats(opts, list, count);
 }
 
 /* ---- keys ----------------------------------------------------------------------------------- */
@@ -185,28 +192,36 @@ static int print_top(const struct redis_tables_opts *opts, const struct redis_to
 	return output_end(out);
 }
 
-int redis_tables_print_top(int map_fd, const struct redis_tables_opts *opts)
+static int print_tops(const struct redis_tables_opts *opts, struct table *table)
 {
 	struct output *out = opts->output;
+	int err = 0;
+
+	begin_table(opts);
+	if (table->count && !output_is_json(out)) {
+		output_printf(out, "%-7s %-3s %10s %9s %10s %s", "PID", "DB", "CALLS/s", "MEAN(us)",
+			      "MAX(bytes)", "KEY");
+		output_end_line(out);
+	}
+	qsort(table->entries, table->count, table->size, opts->by_size ? by_max_bytes : by_calls);
+	for (size_t i = 0; i < table->count && i < opts->rows && !err; i++) {
+		const char *entry = table->entries + i * table->size;
+
+		err = print_top(opts, (const void *)entry, (const void *)(entry + KEY_ROOM));
+	}
+	return err ?: output_flush(out);
+}
+
+int redis_tables_print_top(int map_fd, const struct redis_tables_opts *opts)
+{
 	struct table table;
 	int err = table_take(&table, map_fd, sizeof(struct redis_top), TOP_MAX);
 
 	if (err)
 		return err;
-	begin_table(opts);
-	if (table.count && !output_is_json(out)) {
-		output_printf(out, "%-7s %-3s %10s %9s %10s %s", "PID", "DB", "CALLS/s", "MEAN(us)",
-			      "MAX(bytes)", "KEY");
-		output_end_line(out);
-	}
-	qsort(table.entries, table.count, table.size, opts->by_size ? by_max_bytes : by_calls);
-	for (size_t i = 0; i < table.count && i < opts->rows && !err; i++) {
-		const char *entry = table.entries + i * table.size;
-
-		err = print_top(opts, (const void *)entry, (const void *)(entry + KEY_ROOM));
-	}
+	err = print_tops(opts, &table);
 	free(table.entries);
-	return err ?: output_flush(out);
+	return err;
 }
 
 /* ---- the slowest ---------------------------------------------------------------------------- */
