@@ -167,12 +167,17 @@ $(foreach t,$(filter-out $(PLAIN),$(TOOLS)),$(eval $(call tool_rules,$(t))))
 # So does the part of a front end that has a file of its own.
 $(foreach v,dynamic asan fuzz $(ARCH),$(OBJ)/$(v)/libbpf-tools/redis/redis_probes.o): $(BUILD)/skel/$(ARCH)/redis-cmd.skel.h
 
+# And the tests of rows, which include one.
+$(foreach v,dynamic asan,$(foreach t,$(patsubst tests/unit/test_row_%.c,%,$(wildcard tests/unit/test_row_*.c)),$(if \
+	$(filter-out $(PLAIN),$(t)),$(eval $(OBJ)/$(v)/tests/unit/test_row_$(t).o: $(BUILD)/skel/$(ARCH)/$(t).skel.h))))
+
 # System calls by number, of the machine that is compiled for.
 $(BUILD)/skel/%/syscall_names.h:
 	@mkdir -p $(@D)
 	$(Q)echo '#include <asm/unistd.h>' | $(CC) $(CPPFLAGS) -dM -E - | \
 		sed -nE '/_(syscalls|arch_specific_syscall) /d; s/^#define __NR_([a-z0-9_]+) .*/\t[__NR_\1] = "\1",/p' | LC_ALL=C sort > $@
-$(OBJ)/dynamic/libbpf-tools/ucalls.o $(OBJ)/$(ARCH)/libbpf-tools/ucalls.o: $(BUILD)/skel/$(ARCH)/syscall_names.h
+$(OBJ)/dynamic/libbpf-tools/ucalls.o $(OBJ)/$(ARCH)/libbpf-tools/ucalls.o \
+	$(OBJ)/dynamic/tests/unit/test_row_ucalls.o $(OBJ)/asan/tests/unit/test_row_ucalls.o: $(BUILD)/skel/$(ARCH)/syscall_names.h
 
 main_obj = $(1)/$(if $(filter blazesym-lite,$(2)),blazesym-lite/cli,libbpf-tools/$(2)).o
 
