@@ -28,6 +28,23 @@ struct probe_program {
 	bool is_trial;	 /* there is another way: a refusal is no news, its last line is enough */
 };
 
+/* Places that one program is for. */
+struct probe_group {
+	unsigned int context;
+	bool is_entry;			   /* the program that keeps values for the returns */
+	const struct target_place *places; /* of which it is for those with these indices */
+	const size_t *indices;
+	size_t count;
+};
+
+/* What differs from `common` in the program of a group. */
+struct generate_opts probe_group_opts(const struct probe *probe, const struct generate_opts *common,
+				      const struct attach_features *features,
+				      const struct probe_group *group);
+/* The indices of the places that have this context, and how many there are. */
+size_t probe_group_find(const struct target_place *places, size_t place_count, unsigned int context,
+			size_t *indices);
+
 /* Generate and load a program, owned by the probe. Its descriptor, or negative errno with diag. */
 int probe_load(struct probe *probe, const struct record *record,
 	       const struct generate_opts *generate, const struct probe_program *kind,
