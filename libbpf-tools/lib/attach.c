@@ -8,13 +8,8 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* include/uapi/linux/bpf.h, 89ae89f53d20 */
@@ -99,90 +94,6 @@ uint64_t attach_prog_skipped(int prog_fd)
 	uint32_t len = sizeof(info);
 
 	return bpf_prog_get_info_by_fd(prog_fd, &info, &len) ? 0 : info.recursion_misses;
-}
-
-int attach_set_add(struct attach_set *set, int fd)
-{
-	if (set->count == set->size) {
-		size_t size = set->size ? 2 * set->size : 8;
-		int *grown = realloc(set->fds, size * sizeof(*grown));
-
-		if (!grown) {
-			close(fd);
-			return -ENOMEM;
-		}
-		set->fds = grown;
-		set->size = size;
-	}
-	set->fds[set->count++] = fd;
-	return 0;
-}
-
-int attach_open_perf_event(struct perf_event_attr *attr, pid_t pid)
-{
-	int fd;
-
-	attr->size = sizeof(*attr);
-	fd = (int)syscall(SYS_perf_event_open, attr, pid > 0 ? pid : -1, pid > 0 ? -1 : 0, -1,
-			  PERF_FLAG_FD_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-int attach_perf_event(struct attach_set *set, int prog_fd, int event_fd, bool use_cookie,
-		      uint64_t cookie)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = use_cookie ? cookie : 0);
-	int err = attach_set_add(set, event_fd), link_fd;
-
-	if (err)
-		return err;
-	link_fd = bpf_link_create(prog_fd, event_fd, BPF_PERF_EVENT, &opts);
-	if (link_fd >= 0)
-		err = attach_set_add(set, link_fd);
-	else if (use_cookie)
-		err = link_fd;
-	else if (ioctl(event_fd, PERF_EVENT_IOC_SET_BPF, prog_fd))
-		err = -errno;
-	if (!err && ioctl(event_fd, PERF_EVENT_IOC_ENABLE, 0))
-		err = -errno;
-	return err;
-}
-
-int attach_read_sysfs(const char *path, const char *format, int *number)
-{
-	FILE *file = fopen(path, "re");
-	int err = 0;
-
-	if (!file)
-		return -errno;
-	if (fscanf(file, format, number) != 1)
-		err = -EINVAL;
-	fclose(file);
-	return err;
-}
-
-/* The uprobe PMU (4.17, e12f03d7031a): config bit for returns, semaphore in the upper 32 bits of config. */
-int attach_open_uprobe(const struct attach_uprobe_opts *opts, const struct attach_place *place)
-{
-	struct perf_event_attr attr = {
-		.uprobe_path = (uintptr_t)opts->path,
-		.probe_offset = place->offset,
-		.config = place->ref_ctr_offset << 32,
-	};
-	int type, bit = 0, err;
-
-	if (place->ref_ctr_offset > UINT32_MAX)
-		return -ERANGE;
-	err = attach_read_sysfs("/sys/bus/event_source/devices/uprobe/type", "%d", &type);
-	if (!err && opts->is_return)
-		err = attach_read_sysfs("/sys/bus/event_source/devices/uprobe/format/retprobe",
-					"config:%d", &bit);
-	if (err)
-		return err;
-	attr.type = type;
-	if (opts->is_return)
-		attr.config |= 1ull << bit;
-	return attach_open_perf_event(&attr, opts->pid);
 }
 
 static int attach_uprobe_perf(struct attach_set *set, int prog_fd,
@@ -275,44 +186,4 @@ int attach_raw_tracepoint(struct attach_set *set, int prog_fd, const char *name)
 	int fd = bpf_raw_tracepoint_open(name, prog_fd);
 
 	return fd < 0 ? fd : attach_set_add(set, fd);
-}
-
-/* Threads that close at the same time; each close waits for the kernel's readers (RCU), some 30 ms. */
-#define CLOSERS_MAX 32
-
-struct closers {
-	struct attach_set *set;
-	atomic_size_t left;
-};
-
-static void *close_some(void *ctx)
-{
-	struct closers *closers = ctx;
-	size_t left = atomic_load(&closers->left);
-
-	while (left) {
-		if (atomic_compare_exchange_weak(&closers->left, &left, left - 1)) {
-			close(closers->set->fds[left - 1]);
-			left = atomic_load(&closers->left);
-		}
-	}
-	return NULL;
-}
-
-void attach_set_close(struct attach_set *set)
-{
-	struct closers closers = { .set = set };
-	pthread_t threads[CLOSERS_MAX];
-	size_t count = 0;
-
-	atomic_init(&closers.left, set->count);
-	/* Waiting together instead of in turn; without threads, in turn. */
-	while (count + 1 < set->count && count < CLOSERS_MAX &&
-	       !pthread_create(&threads[count], NULL, close_some, &closers))
-		count++;
-	close_some(&closers);
-	while (count)
-		pthread_join(threads[--count], NULL);
-	free(set->fds);
-	*set = (struct attach_set){};
 }

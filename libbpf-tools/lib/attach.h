@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/attach_set.h"
+
 /* What this kernel can do. */
 struct attach_features {
 	/* bpf_get_attach_cookie(): one program for many places. Linux 5.15, 7adfc6c9b315. */
@@ -27,13 +29,6 @@ void attach_probe_features(struct attach_features *features);
 
 /* The value of BPF_TRACE_UPROBE_MULTI (include/uapi/linux/bpf.h), for bpf_prog_load()'s expected_attach_type. */
 #define ATTACH_TYPE_UPROBE_MULTI 48
-
-/* The links of a run. */
-struct attach_set {
-	int *fds;
-	size_t count, size;
-	bool is_warm; /* attach_warm_up() was called */
-};
 
 struct attach_place {
 	uint64_t offset;	 /* in the file */
@@ -100,12 +95,6 @@ int attach_kprobes(struct attach_set *set, int prog_fd, const struct attach_kpro
  */
 bool attach_is_ambiguous(const char *name);
 
-/*
- * Hits that links [first, end) of the set have missed: more calls open at a time than a kprobe's return probes are kept for, or a
- * kprobe hit within another. Kernels tell it from 6.7 on; 0 before.
- */
-uint64_t attach_set_missed(const struct attach_set *set, size_t first, size_t end);
-
 /* Runs of a program that the kernel left out, as one was running on that CPU already (counted from 5.12 on, 9ed9e9ba2337). */
 uint64_t attach_prog_skipped(int prog_fd);
 
@@ -117,8 +106,5 @@ int attach_tracing(struct attach_set *set, int prog_fd);
  * probed", ... Returns a constant text, never NULL.
  */
 const char *attach_explain_function(const char *name, int err);
-
-/* Detach everything. */
-void attach_set_close(struct attach_set *set);
 
 #endif /* LIB_ATTACH_H */

@@ -145,55 +145,6 @@ bool attach_is_ambiguous(const char *name)
 	return fd == -EADDRNOTAVAIL;
 }
 
-/* What of struct bpf_link_info (include/uapi/linux/bpf.h) counts, whose headers may be older. */
-struct link_info {
-	uint32_t type, id, prog_id, pad;
-	union {
-		struct {
-			uint64_t addrs;
-			uint32_t count, flags;
-			uint64_t missed;
-		} kprobe_multi;
-		struct {
-			uint32_t type, pad;
-			uint64_t func_name;
-			uint32_t name_len, offset;
-			uint64_t addr, missed;
-		} perf_event;
-		unsigned char room[64];
-	};
-};
-
-#define LINK_TYPE_PERF_EVENT 7
-#define LINK_TYPE_KPROBE_MULTI 8
-#define PERF_EVENT_KPROBE 3
-#define PERF_EVENT_KRETPROBE 4
-
-static uint64_t link_missed(int fd)
-{
-	struct link_info info = {};
-	uint32_t len = sizeof(info);
-
-	/* Perf events are in the set, too, and have none. */
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return 0;
-	if (info.type == LINK_TYPE_KPROBE_MULTI)
-		return info.kprobe_multi.missed;
-	if (info.type == LINK_TYPE_PERF_EVENT && (info.perf_event.type == PERF_EVENT_KPROBE ||
-						  info.perf_event.type == PERF_EVENT_KRETPROBE))
-		return info.perf_event.missed;
-	return 0;
-}
-
-uint64_t attach_set_missed(const struct attach_set *set, size_t first, size_t end)
-{
-	uint64_t missed = 0;
-
-	for (size_t i = first; i < end && i < set->count; i++)
-		missed += link_missed(set->fds[i]);
-	return missed;
-}
-
 int attach_tracing(struct attach_set *set, int prog_fd)
 {
 	int fd = bpf_raw_tracepoint_open(NULL, prog_fd);

@@ -9,8 +9,6 @@
 
 struct perf_event_attr;
 
-/* Takes the descriptor over, or closes it. */
-int attach_set_add(struct attach_set *set, int fd);
 /* pid 0: everything, on whichever CPU. A descriptor, or negative errno. */
 int attach_open_perf_event(struct perf_event_attr *attr, pid_t pid);
 /* Joins a program and a perf event, by a link where there is one (5.15), which carries the cookie. */
