@@ -125,7 +125,7 @@ static void test_strings_that_members_point_to(void **state)
 	pointer.target = type_char();
 	rows[0] = (struct type_member){ .name = "a", .type = &pointer };
 	rows[1] = (struct type_member){ .name = "b", .type = &pointer, .offset = 8 };
-	expect(&object, "{.a=\"a\"b\"..., .b=0x20}");
+	expect(&object, "{.a=\"a\\\"b\"..., .b=0x20}");
 }
 
 static void test_long_and_deep_types_end(void **state)

@@ -353,10 +353,10 @@ static void test_without_a_format_values_are_printed_by_type(void **state)
 	static const struct {
 		const char *spec, *format;
 	} rows[] = {
-		{ "p::visit", "node=%x, why=\"%s\", pid=%d" },
-		{ "r::visit", "(node=%x, why=\"%s\", pid=%d) = %d <%T>" },
-		{ "r::visit()", "= %d <%T>" },
-		{ "p::visit(int a, unsigned long b) (a > b)", "a=%d, b=%u" },
+		{ "p::visit", "node=%O, why=%s, pid=%O" },
+		{ "r::visit", "(node=%O, why=%s, pid=%O) = %O <%T>" },
+		{ "r::visit()", "= %O <%T>" },
+		{ "p::visit(int a, unsigned long b) (a > b)", "a=%O, b=%O" },
 	};
 
 	assert_int_equal(btf_types_function(f->types, "visit", &function), 0);

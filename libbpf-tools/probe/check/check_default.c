@@ -13,6 +13,7 @@
 #include "types/debuginfo.h"
 
 #define MAX_FIELDS 16
+#define MAX_MISSING 32
 #define MAX_TEXT 512
 
 struct draft {
@@ -24,19 +25,14 @@ struct draft {
 /* The conversion of a type; 0: it isn't printed. */
 static char conversion_of(const struct type *type)
 {
+	const struct type *value = type->is_reference ? type->target : type;
 	struct type_text text;
 
-	if (type_find_text(type->is_reference ? type->target : type, &text))
+	if (type_find_text(value, &text) || (type_is_string(value) && value->kind == TYPE_POINTER))
 		return 's';
-	if (type->is_reference || type->kind == TYPE_STRUCT || type->kind == TYPE_ENUM)
-		return 'O';
-	if (type_is_string(type) && type->kind == TYPE_POINTER)
-		return 's';
-	if (type->kind == TYPE_POINTER)
+	if (type->is_unknown)
 		return 'x';
-	if (!check_is_integer(type))
-		return 0;
-	return type->is_signed ? 'd' : 'u';
+	return type->is_reference || type->kind == TYPE_STRUCT || type_is_scalar(type) ? 'O' : 0;
 }
 
 static size_t draft_room(const struct draft *draft)
@@ -58,11 +54,9 @@ static int draft_value(struct draft *draft, const char *name, const struct type 
 	struct spec_format *format = &draft->spec->format;
 	struct field *field = &format->fields[format->field_count++];
 	struct expr *arg = arena_alloc(draft->c->arena, sizeof(*arg));
-	const char *quote = conv == 's' ? "\"" : "";
 
 	if (!arg)
 		return -ENOMEM;
-	draft_text(draft, quote);
 	*field = (struct field){
 		.kind = conv == 's'   ? FIELD_STR
 			: conv == 'O' ? FIELD_OBJECT
@@ -70,14 +64,15 @@ static int draft_value(struct draft *draft, const char *name, const struct type 
 		.fmt_start = format->len,
 		.fmt_end = format->len + 2,
 		.conv = conv,
-		.int_size = type->size < 4 ? 4 : type->size,
-		.is_signed = conv == 'd',
+		.int_size = type->size,
 		.alt = conv == 'x',
+		.name = name,
+		.is_quoted = conv == 's',
+		.is_shallow = conv == 'O',
 		.width = -1,
 		.precision = -1,
 	};
 	draft_text(draft, (const char[]){ '%', conv, '\0' });
-	draft_text(draft, quote);
 	*arg = (struct expr){ .kind = EXPR_NAME, .text = name, .len = strlen(name) };
 	draft->spec->args[draft->spec->arg_count++] = arg;
 	return 0;
@@ -98,15 +93,31 @@ static void draft_comma(struct draft *draft)
 		draft_text(draft, ", ");
 }
 
-/* What can't be read here is named all the same. */
-static void draft_missing(struct draft *draft, const char *name, const char *why)
+/* What can't be read is remembered with the reason. 0 or -ENOMEM. */
+static int note_missing(struct draft *draft, const char *name, const char *why)
 {
+	struct spec_format *format = &draft->spec->format;
+	struct missing *missing = &format->missing[format->missing_count];
+
 	log_info("%s: %s", draft->spec->text, why);
-	if (!draft_fits(draft, name))
-		return;
+	if (format->missing_count == MAX_MISSING)
+		return 0;
+	*missing = (struct missing){ name, arena_strndup(draft->c->arena, why, strlen(why)) };
+	format->missing_count += missing->why != NULL;
+	return missing->why ? 0 : -ENOMEM;
+}
+
+/* A parameter that can't be read here is named all the same. */
+static int draft_missing(struct draft *draft, const char *name, const char *why)
+{
+	int err = note_missing(draft, name, why);
+
+	if (err || !draft_fits(draft, name))
+		return err;
 	draft_comma(draft);
 	draft_text(draft, name);
 	draft_text(draft, strstr(why, "optimised out") ? "=<optimised out>" : "=?");
+	return 0;
 }
 
 /* Can it be read here? If not, *why says so. */
@@ -136,10 +147,8 @@ static int draft_param(struct draft *draft, unsigned int i, const char *name,
 		name = arena_strndup(draft->c->arena, number, strlen(number));
 	if (!name)
 		return -ENOMEM;
-	if (!is_readable(draft, name, &why)) {
-		draft_missing(draft, name, why.text);
-		return 0;
-	}
+	if (!is_readable(draft, name, &why))
+		return draft_missing(draft, name, why.text);
 	if (!conv && draft->c->context->scope &&
 	    (type->kind == TYPE_FLOAT || type->kind == TYPE_ARRAY))
 		conv = type_is_string(type) ? 's' : 'O';
@@ -195,8 +204,8 @@ static int draft_return(struct draft *draft)
 {
 	const struct probe_context *context = draft->c->context;
 	const struct type *type = context->has_params ? context->retval_type : type_unknown();
-	char conv = !type ? 0 : type->is_unknown ? 'x' : conversion_of(type);
-	struct diag why;
+	char conv = type ? conversion_of(type) : 0;
+	struct diag why = {};
 	int err;
 
 	draft_text(draft, "(");
@@ -207,8 +216,13 @@ static int draft_return(struct draft *draft)
 		draft_text(draft, ") ");
 	else
 		draft->spec->format.len = 0;
-	if (conv && !is_readable(draft, "retval", &why)) {
-		log_info("%s: %s", draft->spec->text, why.text);
+	if (type && type->size && !conv)
+		snprintf(why.text, sizeof(why.text), "where a %s is returned is not seen by probes",
+			 type->name);
+	else if (conv)
+		is_readable(draft, "retval", &why);
+	if (why.text[0]) {
+		err = note_missing(draft, "retval", why.text);
 		draft_text(draft, "= ? ");
 	} else if (conv) {
 		draft_text(draft, "= ");
@@ -232,10 +246,12 @@ int check_default_format(struct checker *c)
 		return -ENOMEM;
 	*draft.spec = *c->spec;
 	draft.spec->format = (struct spec_format){
-		.fields = arena_alloc(c->arena, (MAX_FIELDS + 1) * sizeof(struct field))
+		.fields = arena_alloc(c->arena, (MAX_FIELDS + 1) * sizeof(struct field)),
+		.missing = arena_alloc(c->arena, MAX_MISSING * sizeof(struct missing)),
+		.is_default = true,
 	};
 	draft.spec->args = arena_alloc(c->arena, MAX_FIELDS * sizeof(struct expr *));
-	if (!draft.spec->format.fields || !draft.spec->args)
+	if (!draft.spec->format.fields || !draft.spec->args || !draft.spec->format.missing)
 		return -ENOMEM;
 	if (c->spec->kind == SPEC_RETURN)
 		err = draft_return(&draft);

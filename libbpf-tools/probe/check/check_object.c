@@ -157,7 +157,7 @@ int check_object_field(struct checker *c, struct field *field, const struct expr
 
 	if (e && (e->type->is_data_loc || (e->kind == EXPR_NAME && e->var->where == VAR_COMM)))
 		e = check_string(c, arg, "%O");
-	else if (e && e->type->kind == TYPE_POINTER)
+	else if (e && e->type->kind == TYPE_POINTER && !field->is_shallow)
 		e = follow(c, e);
 	if (e && e->type->kind == TYPE_POINTER && e->type->space == SPACE_CTX)
 		e = check_value(c, arg); /* which says what is wrong */

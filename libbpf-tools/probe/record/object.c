@@ -15,7 +15,6 @@
 #define MAX_DEPTH 8
 #define MAX_ELEMENTS 64
 #define MAX_VALUES 2000
-#define MAX_KEY 64
 
 struct writer {
 	const struct object *object;
@@ -59,6 +58,22 @@ static void write_rest(struct writer *w, const char *key)
 		put(w, "...");
 }
 
+/* In quotes; those that the text has are escaped, as all of it can't be told from what is behind it otherwise. */
+static void put_quoted(struct writer *w, const char *text, size_t len)
+{
+	const char *quote;
+
+	put(w, "\"");
+	while ((quote = memchr(text, '"', len))) {
+		put_escaped(w, text, quote - text);
+		put(w, "\\\"");
+		len -= quote + 1 - text;
+		text = quote + 1;
+	}
+	put_escaped(w, text, len);
+	put(w, "\"");
+}
+
 static void write_string(struct writer *w, const char *key, const char *text, size_t len,
 			 bool is_cut)
 {
@@ -66,9 +81,9 @@ static void write_string(struct writer *w, const char *key, const char *text, si
 		output_json_str(w->out, key, text, len);
 		return;
 	}
-	put(w, "\"");
-	put_escaped(w, text, len);
-	put(w, is_cut ? "\"..." : "\"");
+	put_quoted(w, text, len);
+	if (is_cut)
+		put(w, "...");
 }
 
 static void write_number(struct writer *w, const char *key, const struct type *type, uint64_t value)
@@ -221,12 +236,11 @@ static void end(struct writer *w, bool is_array)
 		output_json_object_end(w->out);
 }
 
-/* Names come from the traced program's file: as a key only what needs no escaping. */
-static const char *member_key(const char *name, char buf[MAX_KEY])
+const char *object_key(const char *name, char buf[OBJECT_MAX_KEY])
 {
 	size_t len = 0;
 
-	for (; name[len] && len < MAX_KEY - 1; len++)
+	for (; name[len] && len < OBJECT_MAX_KEY - 1; len++)
 		buf[len] = isalnum((unsigned char)name[len]) || strchr("_$.", name[len]) ? name[len]
 											 : '_';
 	buf[len] = '\0';
@@ -239,7 +253,7 @@ static bool write_members(struct writer *w, const struct type *type, uint64_t of
 {
 	uint32_t count;
 	const struct type_member *members = type_members(type, &count);
-	char key[MAX_KEY];
+	char key[OBJECT_MAX_KEY];
 
 	for (uint32_t i = 0; i < count && !w->err; i++) {
 		const struct type_member *member = &members[i];
@@ -259,7 +273,7 @@ static bool write_members(struct writer *w, const struct type *type, uint64_t of
 			put_escaped(w, member->name, strlen(member->name));
 			put(w, "=");
 		}
-		write_value(w, member_key(member->name, key), member->type, offset + member->offset,
+		write_value(w, object_key(member->name, key), member->type, offset + member->offset,
 			    member->bit_size ? member : NULL, depth + 1);
 		has_some = true;
 	}
@@ -358,9 +372,17 @@ int object_format(const struct object *object, struct record_text *text)
 	return w.err;
 }
 
-void object_json(const struct object *object, struct output *out)
+int object_format_string(const char *bytes, size_t len, bool is_cut, struct record_text *text)
+{
+	struct writer w = { .text = text };
+
+	write_string(&w, NULL, bytes, len, is_cut);
+	return w.err;
+}
+
+void object_json(const struct object *object, const char *key, struct output *out)
 {
 	struct writer w = { .object = object, .out = out, .left = MAX_VALUES };
 
-	write_value(&w, NULL, object->type, 0, NULL, 0);
+	write_value(&w, key, object->type, 0, NULL, 0);
 }

@@ -33,7 +33,14 @@ struct object {
 /* Appended to text. 0 or -ENOMEM. */
 int object_format(const struct object *object, struct record_text *text);
 
-/* As the next element of a JSON array. */
-void object_json(const struct object *object, struct output *out);
+/* Text in quotes, with "..." behind it if it was cut. 0 or -ENOMEM. */
+int object_format_string(const char *bytes, size_t len, bool is_cut, struct record_text *text);
+
+/* As the next element of a JSON array (key: NULL) or object. */
+void object_json(const struct object *object, const char *key, struct output *out);
+
+/* Names come from the traced program's file: as a key only what needs no escaping. Returns buf. */
+#define OBJECT_MAX_KEY 64
+const char *object_key(const char *name, char buf[OBJECT_MAX_KEY]);
 
 #endif /* PROBE_RECORD_OBJECT_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * Records as text by the spec's format, and as JSON.
+ * Records as text by the spec's format.
  */
 #include "probe/record/record_format.h"
 
@@ -140,38 +140,37 @@ static int format_duration(struct record_text *text, const struct field *field, 
 			     &(struct record_string){ .text = buf, .len = (size_t)len });
 }
 
-#define MAX_SYMBOL 1024
+bool record_is_symbol(const struct record_field *field)
+{
+	return field->field->kind == FIELD_KSYM || field->field->kind == FIELD_USYM;
+}
 
-/* "symbol+0xoff [module]" of an address that is a value. */
-static struct record_string name_address(const struct record_view *view, struct stack_names *names,
-					 const struct record_field *field, uint64_t addr, char *buf)
+void record_symbol(const struct record_view *view, struct stack_names *names,
+		   const struct record_field *field, uint64_t addr, char buf[RECORD_MAX_SYMBOL])
 {
 	pid_t tgid = field->field->kind == FIELD_USYM ? (pid_t)view->tgid : 0;
 
-	stack_symbol(names, tgid, addr, buf, MAX_SYMBOL);
-	return (struct record_string){ .text = buf, .len = strlen(buf) };
-}
-
-static bool is_symbol(const struct record_field *field)
-{
-	return field->field->kind == FIELD_KSYM || field->field->kind == FIELD_USYM;
+	stack_symbol(names, tgid, addr, buf, RECORD_MAX_SYMBOL);
 }
 
 static int format_value(const struct record_view *view, struct stack_names *names,
 			struct record_text *text, const struct record_field *field,
 			const struct record_value *value)
 {
-	char buf[MAX_SYMBOL];
-	struct record_string symbol;
+	char buf[RECORD_MAX_SYMBOL];
 	static const struct record_string unreadable = { .text = "?", .len = 1 };
 
 	if (value->err)
 		return format_string(text, field->field, &unreadable);
+	if (field->field->is_quoted)
+		return object_format_string(value->string.text, value->string.len,
+					    value->string.cut, text);
 	if (field->mode != RECORD_VALUE)
 		return format_string(text, field->field, &value->string);
-	if (is_symbol(field)) {
-		symbol = name_address(view, names, field, value->number, buf);
-		return format_string(text, field->field, &symbol);
+	if (record_is_symbol(field)) {
+		record_symbol(view, names, field, value->number, buf);
+		return format_string(text, field->field,
+				     &(struct record_string){ .text = buf, .len = strlen(buf) });
 	}
 	if (field->field->conv == 'c')
 		return format_char(text, field->field, value->number);
@@ -227,61 +226,5 @@ int record_format(const struct record_view *view, struct stack_names *names,
 	}
 	if (!err)
 		err = format_literal(text, format->text + done, format->text + format->len);
-	return err;
-}
-
-static const char *error_reason(int err)
-{
-	switch (err) {
-	case EFAULT:
-		return "EFAULT: bad address, or a page that is not in memory";
-	case EDOM:
-		return "EDOM: division by zero";
-	case ENODATA:
-		return "ENODATA: the entry of this call was not seen";
-	default:
-		return strerrorname_np(err) ? strerrorname_np(err) : "unknown error";
-	}
-}
-
-int record_json(const struct record_view *view, struct stack_names *names, struct output *out)
-{
-	size_t at = view->record->fixed_size;
-	struct record_value value;
-	struct record_string symbol;
-	struct object object;
-	char buf[MAX_SYMBOL];
-	unsigned int next;
-	int err = 0;
-
-	output_json_array_begin(out, "args");
-	for (unsigned int i = 0; i < view->record->field_count && !err; i = next) {
-		const struct record_field *field = &view->record->fields[i];
-
-		next = i + 1;
-		err = record_view_value(view, i, &at, &value);
-		if (!err && is_object(field))
-			err = record_view_object(view, i, &at, &value, &object, &next);
-		if (err)
-			break;
-		if (value.err) {
-			output_json_object_begin(out, NULL);
-			output_json_str(out, "error", error_reason(value.err),
-					strlen(error_reason(value.err)));
-			output_json_object_end(out);
-		} else if (is_object(field)) {
-			object_json(&object, out);
-		} else if (field->mode != RECORD_VALUE) {
-			output_json_str(out, NULL, value.string.text, value.string.len);
-		} else if (is_symbol(field)) {
-			symbol = name_address(view, names, field, value.number, buf);
-			output_json_str(out, NULL, symbol.text, symbol.len);
-		} else if (field->is_signed) {
-			output_json_s64(out, NULL, (int64_t)value.number);
-		} else {
-			output_json_u64(out, NULL, value.number);
-		}
-	}
-	output_json_array_end(out);
 	return err;
 }

@@ -17,7 +17,17 @@ struct stack_names;
  */
 int record_format(const struct record_view *view, struct stack_names *names,
 		  struct record_text *text);
-/* The fields' values as elements of the JSON array "args" of the object being written. 0 or -EBADMSG. */
+/*
+ * The fields' values into the object being written: the array "args", or without a written format the object "values",
+ * "retval", "latency_ns", and "unknown", which says why values are null. 0 or -EBADMSG.
+ */
 int record_json(const struct record_view *view, struct stack_names *names, struct output *out);
+
+/* Is the field's value an address whose symbol is shown (%K, %U)? */
+bool record_is_symbol(const struct record_field *field);
+/* "symbol+0xoff [module]" of such an address. */
+#define RECORD_MAX_SYMBOL 1024
+void record_symbol(const struct record_view *view, struct stack_names *names,
+		   const struct record_field *field, uint64_t addr, char buf[RECORD_MAX_SYMBOL]);
 
 #endif /* PROBE_RECORD_RECORD_FORMAT_H */

@@ -121,6 +121,14 @@ struct field {
 	/* After check: not of the format, but the string that a member of the FIELD_OBJECT before points to. */
 	bool is_inner;
 	uint32_t inner_offset; /* of the member, in bytes */
+	const char *name; /* of a format that nobody wrote: what the value is called, else NULL */
+	bool is_quoted;	  /* FIELD_STR: "text", and only ? where it can't be read */
+	bool is_shallow;  /* FIELD_OBJECT: a pointer is an address, whatever it points to */
+};
+
+/* A value that a format would have if it could be read. */
+struct missing {
+	const char *name, *why;
 };
 
 struct spec_format {
@@ -130,6 +138,10 @@ struct spec_format {
 	int pos;
 	struct field *fields;
 	unsigned int field_count;
+	/* Without a written format: the fields have names, and these have none. */
+	bool is_default;
+	struct missing *missing;
+	unsigned int missing_count;
 };
 
 enum spec_kind {

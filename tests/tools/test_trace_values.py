@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+"""What trace prints of small programs, against the lines that these print of themselves.
+
+A program prints "right: FUNC VALUES" for each of its calls, in trace's own words."""
+import subprocess
+
+import pytest
+
+from tracing import PATIENCE, json_lines, need, tool_path
+
+C_LEVELS = pytest.mark.parametrize("build", [f"{c} {o}" for c in ("gcc", "clang") for o in ("-O0", "-O1", "-O2")])
+HEAD = "#include <stdio.h>\n#include <stdbool.h>\n#define NOINLINE __attribute__((noinline))\n"
+
+
+def compiled(folder, source, command, name="program.c"):
+    """A program of a source, compiled with debug information; the source's text is its right values' only place."""
+    need(command.split()[0])
+    (folder / name).write_text(source)
+    done = subprocess.run([*command.split(), "-g", name, "-o", "program"], cwd=folder, capture_output=True, text=True,
+                          timeout=20 * PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def watched(folder, *specs, options=()):
+    """Run the program under trace: (what it says is right, what trace wrote, what it warned of)."""
+    done = subprocess.run([tool_path("trace"), *options, *specs, "--", "./program"], cwd=folder, capture_output=True,
+                          text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    right = [line.split(" ", 1)[1].strip() for line in lines if line.startswith("right: ")]
+    assert right, "the program says nothing of itself"
+    return right, [line for line in lines if not line.startswith("right: ")], done.stderr
+
+
+def messages(lines):
+    """FUNC and message of trace's rows."""
+    return [" ".join(line.split(None, 4)[3:]).rstrip() for line in lines if line.split()[:1] != ["PID"]]
+
+
+def test_text_and_what_is_no_text_can_be_told_apart(tmp_path):
+    compiled(tmp_path, HEAD + r'''
+NOINLINE void f(const char *s, int n, bool b) { printf("right: f s=%s, n=%d, b=%s\n", n == 3 ? "?" : n == 2 ? "\"?\"" :
+	"\"a\\\", n=4\"", n, b ? "true" : "false"); }
+int main(void) { f("a\", n=4", 1, true); f("?", 2, false); f((char *)8, 3, true); return 0; }
+''', "gcc -O0")
+    right, lines, _ = watched(tmp_path, "p:./program:f")
+    assert messages(lines) == right
+
+
+def test_json_has_values_by_name_and_why_they_are_unknown(tmp_path):
+    compiled(tmp_path, HEAD + r'''
+NOINLINE double f(const char *s, double d, int n) { printf("right: f\n"); return d + n; }
+int main(void) { f("x", 2, 3); f((char *)8, 2, 4); return 0; }
+''', "gcc -O0")
+    _, lines, _ = watched(tmp_path, "r:./program:f", 'p:./program:f "%d", n', options=["--json"])
+    rows, lost = json_lines("\n".join(lines))
+    assert lost == 0
+    assert [row["args"] for row in rows if row["spec"].startswith("p:")] == [[3], [4]]
+    good, bad = [row for row in rows if row["spec"].startswith("r:")]
+    assert good["values"] == {"s": "x", "d": None, "n": 3} and bad["values"] == {"s": None, "d": None, "n": 4}
+    assert good["retval"] is None and good["latency_ns"] > 0
+    assert "floating point" in good["unknown"]["d"] and "double" in good["unknown"]["retval"]
+    assert set(good["unknown"]) == {"d", "retval"} and "EFAULT" in bad["unknown"]["s"]
