@@ -86,8 +86,8 @@ OBJ      := $(BUILD)/obj
 objs      = $(patsubst %.c,$(1)/%.o,$(2))
 SHARED   := $(BSL_SRC) $(LIB_SRC)
 
-.PHONY: all static demo check check-control check-paths check-unit check-asan check-fuzz check-tools targets debian13 bench \
-	install vmlinux deb clean help format check-format FORCE
+.PHONY: all static demo check check-control check-paths check-unit check-asan check-fuzz check-tools check-truth targets \
+	debian13 bench install vmlinux deb clean help format check-format FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -248,6 +248,12 @@ $(BUILD)/debian13:
 TESTS ?= tests/tools
 check-tools: all static targets ## end-to-end tests, those in TESTS, as root
 	$(Q)BUILD=$(abspath $(BUILD)) $(PYTEST) -p no:cacheprovider -q -rs $(TESTS)
+
+# Random programs that log their own calls, against what trace prints of them: tests/truth/README.md.
+SEED     ?= 1
+PROGRAMS ?= 5
+check-truth: $(BUILD)/bin/trace ## random programs against what trace prints of them, as root
+	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/truth/truth.py --seed $(SEED) --programs $(PROGRAMS) $(TRUTH)
 
 demo: $(BUILD)/bin/trace ## trace a live Redis, as root
 	$(Q)BUILD=$(abspath $(BUILD)) sh tests/demo.sh
