@@ -66,7 +66,7 @@ const char *bsl_reason_text(enum bsl_reason reason)
 {
 	static const char *const texts[] = {
 		[BSL_FOUND] = "found",
-		[BSL_NO_PROCESS] = "the process has ended",
+		[BSL_NO_PROCESS] = "the process has ended, or is of another PID namespace",
 		[BSL_NO_PERMISSION] = "no permission to read the process's maps or file",
 		[BSL_NOT_MAPPED] = "nothing is mapped there",
 		[BSL_NO_FILE] = "code made at run time, and no perf map that tells its name",

@@ -64,13 +64,13 @@ static __always_inline void fill(void *ctx, struct capable_event *event, __s32 c
 {
 	const __u64 header = offsetof(struct capable_event, addresses);
 	const long stack_size = CAPABLE_STACK_MAX * sizeof(__u64);
-	__u64 size = header;
+	__u64 size = header, ids = pidns_current_ids();
 	long len;
 
 	event->ktime = bpf_ktime_get_ns();
 	event->cgroup_id = bpf_get_current_cgroup_id();
-	event->pid = bpf_get_current_pid_tgid() >> 32;
-	event->tid = bpf_get_current_pid_tgid();
+	event->pid = ids >> 32;
+	event->tid = ids;
 	event->uid = bpf_get_current_uid_gid();
 	event->cap = cap;
 	event->options = options;

@@ -157,7 +157,7 @@ static void print_stacks(struct env *env, const struct capable_event *event)
 		print_stack(env, &stack, event->kernel_size);
 	if (event->kernel_size > 0)
 		stack.addrs += event->kernel_size / sizeof(*stack.addrs);
-	stack.tgid = event->pid;
+	stack.tgid = (pid_t)event->pid ?: STACK_UNKNOWN_PROCESS;
 	if (env->user_stack)
 		print_stack(env, &stack, event->user_size);
 }
@@ -268,7 +268,8 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	if (!skel)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, skel);
-	TOOL_USES_EVENTS_AND_FILTER(&env->tool, skel);
+	TOOL_USES_EVENTS(&env->tool, skel);
+	TOOL_USES_FILTER(&env->tool, skel);
 	env->tool.scratch_slots = &skel->rodata->events_scratch_slots;
 	/* BCC's meaning of -v. */
 	skel->rodata->with_unaudited = env->tool.options.verbosity > 0;

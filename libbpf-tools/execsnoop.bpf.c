@@ -86,6 +86,21 @@ static __always_inline __u64 advance(__u64 offset, long len, __u64 mask)
 #define ARGS_END (CWD_END + EXECSNOOP_ARGS_SIZE)
 #define ARGS_MASK 0xffff
 
+/* A thread that executes takes over its leader's id: the one it had is known by the initial namespace's number only. */
+static __always_inline void set_ids(struct execsnoop_event *event, struct task_struct *task,
+				    __u32 tid)
+{
+	__u64 ids = pidns_current_ids();
+
+	event->pid = ids >> 32;
+	event->tid = tid;
+	event->ppid = BPF_CORE_READ(task, real_parent, tgid);
+	if (!pidns_config.ns)
+		return;
+	event->tid = tid == (__u32)bpf_get_current_pid_tgid() ? ids : 0;
+	event->ppid = pidns_task_ids((__u64)BPF_CORE_READ(task, real_parent)) >> 32;
+}
+
 static __always_inline struct scratch *begin(struct task_struct *task, __u32 tid,
 					     const struct pending *pending)
 {
@@ -101,9 +116,7 @@ static __always_inline struct scratch *begin(struct task_struct *task, __u32 tid
 	event = &scratch->event;
 	event->ktime = bpf_ktime_get_ns();
 	event->cgroup_id = bpf_get_current_cgroup_id();
-	event->pid = bpf_get_current_pid_tgid() >> 32;
-	event->tid = tid;
-	event->ppid = BPF_CORE_READ(task, real_parent, tgid);
+	set_ids(event, task, tid);
 	event->uid = bpf_get_current_uid_gid();
 	event->flags = 0;
 	event->argc = 0;

@@ -188,7 +188,8 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	if (!skel)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, skel);
-	TOOL_USES_EVENTS_AND_FILTER(&env->tool, skel);
+	TOOL_USES_EVENTS(&env->tool, skel);
+	TOOL_USES_FILTER(&env->tool, skel);
 	env->tool.has_registers = &skel->rodata->returning_has_registers;
 	env->tool.scratch_slots = &skel->rodata->events_scratch_slots;
 	env->tool.waker = skel->progs.exec_wakes;

@@ -88,19 +88,20 @@ int enter_openat2(struct enter_context *ctx)
  * The path is read on return: the kernel has just read it too, so that it is in memory, which it
  * need not have been on entry.
  */
-static __always_inline int record(struct exit_context *ctx, __u32 tid, struct pending *pending)
+static __always_inline int record(struct exit_context *ctx, struct pending *pending)
 {
 	struct opensnoop_event *event = events_scratch(0);
-	__u64 size = offsetof(struct opensnoop_event, path);
+	__u64 size = offsetof(struct opensnoop_event, path), ids;
 	long len;
 
 	if (!event)
 		return 0;
+	ids = pidns_current_ids();
 	event->ktime = bpf_ktime_get_ns();
 	event->flags = pending->flags;
 	event->flags_error = pending->flags_error;
-	event->pid = bpf_get_current_pid_tgid() >> 32;
-	event->tid = tid;
+	event->pid = ids >> 32;
+	event->tid = ids;
 	event->uid = bpf_get_current_uid_gid();
 	event->result = ctx->result;
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
@@ -123,7 +124,7 @@ int leave_call(struct exit_context *ctx)
 	if (!pending)
 		return 0;
 	if ((!failed_only || ctx->result < 0) && returning_has(pending->place, pending->path))
-		record(ctx, tid, pending);
+		record(ctx, pending);
 	bpf_map_delete_elem(&pendings, &tid);
 	return 0;
 }

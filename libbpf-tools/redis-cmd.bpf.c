@@ -14,6 +14,7 @@
 #include "redis-cmd.h"
 
 #include "bpf/events.bpf.h"
+#include "bpf/pidns.bpf.h"
 #include "bpf/task_stack.bpf.h"
 #include "redis/redis_read.bpf.h"
 
@@ -85,7 +86,7 @@ struct {
 
 static __always_inline int process_tell(void *ctx, __u8 kind, __s32 exe)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = pidns_current_ids();
 	struct redis_event event = { .kind = kind, .pid = id >> 32, .tid = id, .fd = exe };
 
 	events_send(ctx, &event, sizeof(event), 0);
@@ -117,11 +118,12 @@ static __always_inline int server_adopt(__u32 pid, __u32 exe)
 
 static __noinline int stranger_take(void *ctx)
 {
-	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	__u32 pid = pidns_current_ids() >> 32;
 	__s32 exe = config.has_cookie ? bpf_get_attach_cookie(ctx) : -1;
 	__u8 one = 1;
 
-	if (bpf_map_lookup_elem(&strangers, &pid))
+	/* Nobody in this PID namespace can look at one that isn't in it. */
+	if (!pid || bpf_map_lookup_elem(&strangers, &pid))
 		return 0;
 	bpf_map_update_elem(&strangers, &pid, &one, 0);
 	if (server_adopt(pid, exe))
@@ -131,9 +133,12 @@ static __noinline int stranger_take(void *ctx)
 
 static __always_inline struct redis_state *server_get(void)
 {
-	__u32 pid = bpf_get_current_pid_tgid() >> 32, *slot = &recent_slots[pid % 16];
+	__u32 pid = pidns_current_ids() >> 32, *slot = &recent_slots[pid % 16];
 	struct redis_state *server = bpf_map_lookup_elem(&servers, slot);
 
+	/* A free slot has the id 0, too. */
+	if (!pid)
+		return NULL;
 	if (server && server->pid == pid)
 		return server;
 	slot = bpf_map_lookup_elem(&slots, &pid);
@@ -179,7 +184,7 @@ static __always_inline struct redis_frame *frame_enter(struct redis_state *serve
 	*parent = frame_current(server);
 	/* A call whose return was not seen: the stack has been unwound below it. */
 	if (*parent &&
-	    (sp >= (*parent)->sp || (*parent)->event.tid != (__u32)bpf_get_current_pid_tgid())) {
+	    (sp >= (*parent)->sp || (*parent)->event.tid != (__u32)pidns_current_ids())) {
 		server->depth = server->too_deep = 0;
 		*parent = NULL;
 	}
@@ -306,7 +311,7 @@ static __always_inline void args_record(struct redis_state *server, struct redis
 static __always_inline struct redis_event *event_begin(struct redis_frame *frame, void *client)
 {
 	struct redis_event *event = &frame->event;
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = pidns_current_ids();
 
 	event->client = (__u64)client;
 	event->pid = id >> 32;
@@ -512,7 +517,7 @@ int block_client(struct pt_regs *ctx)
 
 static __always_inline void client_event_prepare(struct redis_frame *frame, __u8 kind, __u64 client)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = pidns_current_ids();
 
 	__builtin_memset(&frame->event, 0, sizeof(frame->event));
 	frame->event.kind = kind;

@@ -489,8 +489,8 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	if (!env->skel || !env->row_queue || !env->slow)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, env->skel);
-	env->tool.use_perf = &env->skel->rodata->events_use_perf;
-	env->tool.ctl = &env->skel->bss->events_ctl;
+	TOOL_USES_EVENTS(&env->tool, env->skel);
+	env->tool.pidns = &env->skel->rodata->pidns_config;
 	env->tool.buffer_bytes = BUFFER_BYTES;
 	env->tool.interval_ns = TICK_NS;
 	env->print.output = env->tool.output;

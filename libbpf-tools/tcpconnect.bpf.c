@@ -86,11 +86,11 @@ static __always_inline bool is_wanted(const struct tcpconnect_event *event)
 /* Who connects: the current process. */
 static __always_inline void set_process(struct tcpconnect_event *event, const struct sock *sk)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u64 ids = pidns_current_ids();
 
 	event->cgroup_id = bpf_get_current_cgroup_id();
-	event->pid = pid_tgid >> 32;
-	event->tid = pid_tgid;
+	event->pid = ids >> 32;
+	event->tid = ids;
 	event->uid = bpf_get_current_uid_gid();
 	event->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	bpf_get_current_comm(event->comm, sizeof(event->comm));

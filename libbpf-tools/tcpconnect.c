@@ -527,7 +527,8 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	if (!skel)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, skel);
-	TOOL_USES_EVENTS_AND_FILTER(&env->tool, skel);
+	TOOL_USES_EVENTS(&env->tool, skel);
+	TOOL_USES_FILTER(&env->tool, skel);
 	env->tool.has_registers = &skel->rodata->returning_has_registers;
 	env->tool.interval_ns = env->names ? NAMES_INTERVAL_NS : env->interval_ns;
 	skel->rodata->with_early = env->early;

@@ -494,7 +494,7 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	if (!skel || !env->shown || !env->shown_syscalls)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, skel);
-	env->tool.filter = &skel->rodata->filter_config;
+	TOOL_USES_FILTER(&env->tool, skel);
 	env->tool.interval_ns = env->interval_ns ?: TICK_NS;
 	env->session.found_image = found_image;
 	env->session.found_process = found_process;

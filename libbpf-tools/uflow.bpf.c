@@ -35,13 +35,13 @@ struct calls_own {
 
 static __always_inline void begin(struct uflow_event *event, struct calls_thread *thread, __u8 kind)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u64 ids = pidns_current_ids();
 
 	event->time = bpf_ktime_get_ns();
 	event->frame = 0;
 	event->number = thread->number;
-	event->pid = pid_tgid >> 32;
-	event->tid = pid_tgid;
+	event->pid = ids >> 32;
+	event->tid = ids;
 	event->cpu = bpf_get_smp_processor_id();
 	event->depth = thread->depth;
 	event->line = 0;
@@ -252,7 +252,7 @@ int method(struct pt_regs *ctx)
 	__u32 level;
 
 	TASK_STACK(ctx);
-	if (!spec || (config.pid && config.pid != bpf_get_current_pid_tgid() >> 32))
+	if (!spec || (config.pid && config.pid != pidns_current_ids() >> 32))
 		return 0;
 	thread = calls_thread_get();
 	if (!thread) {

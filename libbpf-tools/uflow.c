@@ -566,8 +566,8 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	if (!env->skel)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, env->skel);
-	env->tool.use_perf = &env->skel->rodata->events_use_perf;
-	env->tool.ctl = &env->skel->bss->events_ctl;
+	TOOL_USES_EVENTS(&env->tool, env->skel);
+	env->tool.pidns = &env->skel->rodata->pidns_config;
 	env->tool.scratch_slots = &env->skel->rodata->events_scratch_slots;
 	env->tool.buffer_bytes = BUFFER_BYTES;
 	env->tool.interval_ns = TICK_NS;

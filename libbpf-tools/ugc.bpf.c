@@ -25,12 +25,10 @@ struct {
 
 static __always_inline int begin(struct pt_regs *ctx)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u64 ids = pidns_current_ids();
 	const struct runtime_place_spec *place;
-	struct ugc_event event = { .pid = pid_tgid >> 32,
-				   .tid = pid_tgid,
-				   .place = usdt_place_number(ctx) };
-	__u32 tid = pid_tgid;
+	struct ugc_event event = { .pid = ids >> 32, .tid = ids, .place = usdt_place_number(ctx) };
+	__u32 tid = bpf_get_current_pid_tgid();
 
 	if (!filter_allows_current())
 		return 0;

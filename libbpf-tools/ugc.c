@@ -142,7 +142,8 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	if (!skel)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, skel);
-	TOOL_USES_EVENTS_AND_FILTER(&env->tool, skel);
+	TOOL_USES_EVENTS(&env->tool, skel);
+	TOOL_USES_FILTER(&env->tool, skel);
 	env->tool.interval_ns = 1000000000;
 	skel->rodata->min_ns = env->min_ns;
 	RUNTIME_SESSION_USES_ARGS(&env->session, skel);

@@ -224,7 +224,7 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	if (!skel)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, skel);
-	env->tool.filter = &skel->rodata->filter_config;
+	TOOL_USES_FILTER(&env->tool, skel);
 	env->tool.interval_ns = env->interval_ns ?: 1000000000;
 	RUNTIME_SESSION_USES_ARGS(&env->session, skel);
 	return runtime_session_open(&env->session, skel->obj);

@@ -48,15 +48,21 @@ struct {
 
 static __always_inline struct ustat_key current_key(void)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	struct ustat_key key = { .pid = pid_tgid >> 32, .tid = per_thread ? (__u32)pid_tgid : 0 };
+	__u64 ids = pidns_current_ids();
+	struct ustat_key key = { .pid = ids >> 32, .tid = per_thread ? (__u32)ids : 0 };
 
 	return key;
 }
 
+/* Is the current process to be counted? One of another PID namespace could not be named. */
+static __always_inline bool is_counted(void)
+{
+	return filter_allows_current() && (!pidns_config.ns || pidns_current_ids());
+}
+
 static __always_inline void send_process(void *ctx)
 {
-	struct ustat_process event = { .pid = bpf_get_current_pid_tgid() >> 32 };
+	struct ustat_process event = { .pid = pidns_current_ids() >> 32 };
 
 	events_send(ctx, &event, sizeof(event), 0);
 }
@@ -79,7 +85,7 @@ static __always_inline int count(void *ctx, enum ustat_field field)
 {
 	struct ustat_counts *found;
 
-	if (!filter_allows_current())
+	if (!is_counted())
 		return 0;
 	found = current_counts(ctx);
 	if (found)
@@ -136,7 +142,7 @@ SEC("uprobe")
 int gc_begin(void *ctx)
 {
 	TASK_STACK(ctx);
-	if (!filter_allows_current())
+	if (!is_counted())
 		return 0;
 	note_collection();
 	return count(ctx, USTAT_GC);
@@ -152,7 +158,7 @@ int gc_resume(void *ctx)
 	TASK_STACK(ctx);
 	if (begun)
 		begun->parts++;
-	else if (filter_allows_current())
+	else if (is_counted())
 		note_collection();
 	return 0;
 }
@@ -209,7 +215,7 @@ int task_created(struct bpf_raw_tracepoint_args *ctx)
 SEC("raw_tp/sched_process_exec")
 int program_executed(void *ctx)
 {
-	if (filter_allows_current())
+	if (is_counted())
 		send_process(ctx);
 	return 0;
 }

@@ -611,7 +611,8 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	if (!env->skel)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, env->skel);
-	TOOL_USES_EVENTS_AND_FILTER(&env->tool, env->skel);
+	TOOL_USES_EVENTS(&env->tool, env->skel);
+	TOOL_USES_FILTER(&env->tool, env->skel);
 	env->tool.buffer_bytes = 4096;
 	env->tool.interval_ns = env->interval_ns;
 	env->skel->rodata->per_thread = env->per_thread;

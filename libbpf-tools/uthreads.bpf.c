@@ -47,10 +47,8 @@ static __always_inline void read_name(struct pt_regs *ctx, const struct runtime_
 SEC("uprobe")
 int thread_event(struct pt_regs *ctx)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	struct uthreads_event event = { .ktime = bpf_ktime_get_ns(),
-					.pid = pid_tgid >> 32,
-					.tid = pid_tgid };
+	__u64 ids = pidns_current_ids();
+	struct uthreads_event event = { .ktime = bpf_ktime_get_ns(), .pid = ids >> 32, .tid = ids };
 	const struct runtime_place_spec *place;
 
 	TASK_STACK(ctx);
@@ -70,14 +68,14 @@ SEC("raw_tp/task_newtask")
 int task_created(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct uthreads_event event = { .ktime = bpf_ktime_get_ns(),
-					.pid = bpf_get_current_pid_tgid() >> 32,
+					.pid = pidns_current_ids() >> 32,
 					.place = UTHREADS_BY_KERNEL };
 	struct task_struct *task = (void *)ctx->args[0];
 
 	if (!(ctx->args[1] & CLONE_THREAD) || !filter_allows_current() ||
 	    !bpf_map_lookup_elem(&kernel_told, &event.pid))
 		return 0;
-	event.tid = BPF_CORE_READ(task, pid);
+	event.tid = pidns_config.ns ? pidns_tid((__u64)task) : BPF_CORE_READ(task, pid);
 	events_send(ctx, &event, sizeof(event), 0);
 	return 0;
 }

@@ -133,7 +133,8 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	if (!skel)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, skel);
-	TOOL_USES_EVENTS_AND_FILTER(&env->tool, skel);
+	TOOL_USES_EVENTS(&env->tool, skel);
+	TOOL_USES_FILTER(&env->tool, skel);
 	/* A runtime's threads start soon after its library is there. */
 	env->tool.interval_ns = 200000000;
 	env->session.found_process = found_process;

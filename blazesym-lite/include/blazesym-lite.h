@@ -491,7 +491,7 @@ int bsl_perf_map_symbol_at(const struct bsl_perf_map *map, uint64_t addr,
 /* Why an address has no name. */
 enum bsl_reason {
 	BSL_FOUND,
-	BSL_NO_PROCESS,	   /* it has ended, and was not seen before */
+	BSL_NO_PROCESS,	   /* it has ended and was not seen before, or has no such id here */
 	BSL_NO_PERMISSION, /* its maps or its file may not be read by us */
 	BSL_NOT_MAPPED,	   /* the process has nothing at that address */
 	BSL_NO_FILE,	   /* generated code, and no perf map says what it is */

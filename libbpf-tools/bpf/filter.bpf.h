@@ -8,6 +8,7 @@
 #define BPF_FILTER_BPF_H
 
 #include "bpf/filter_config.h"
+#include "bpf/pidns.bpf.h"
 
 const volatile struct filter_config filter_config = { .uid = FILTER_ANY_UID };
 
@@ -72,14 +73,14 @@ static __always_inline bool filter_allows_mntns(void)
 /* Is the current task one of those to be traced? */
 static __always_inline bool filter_allows_current(void)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	__u32 tid = pid_tgid;
+	__u64 pid_tgid = pidns_current_ids();
+	__u32 tid = bpf_get_current_pid_tgid();
 
 	if (filter_config.self && filter_config.self == pid_tgid >> 32)
 		return false;
 	if (filter_config.pid && filter_config.pid != pid_tgid >> 32)
 		return false;
-	if (filter_config.tid && filter_config.tid != tid)
+	if (filter_config.tid && filter_config.tid != (__u32)pid_tgid)
 		return false;
 	if (filter_config.uid != FILTER_ANY_UID &&
 	    filter_config.uid != (__u32)bpf_get_current_uid_gid())

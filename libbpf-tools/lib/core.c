@@ -23,6 +23,7 @@
 #define CORE_BYTES_MAX (256u << 20)
 /* Structures within structures; the kernel's deepest are a dozen. */
 #define CORE_DEPTH_MAX 32
+#define CORE_COMPOSITES (1u << BTF_KIND_STRUCT | 1u << BTF_KIND_UNION)
 /* A few names may each be that of two or three types. */
 #define CORE_WANTED_MAX 64
 
@@ -43,6 +44,7 @@ struct core_copy {
 	uint32_t types_len, strings_len;
 	uint32_t *offsets; /* in types, of every CORE_STRIDE-th type from the first on */
 	uint32_t count;	   /* of types; 0 is void */
+	uint32_t kinds;	   /* 1 << BTF_KIND_..., ...: of which the wanted types are */
 	uint32_t wanted[CORE_WANTED_MAX]; /* ids of the types to be copied */
 	uint32_t wanted_count;
 	int *copies; /* ids in made, by type id; 0: none yet */
@@ -165,7 +167,7 @@ static bool core_is_wanted(const struct core_copy *copy, const struct btf_type *
 	const char *name;
 	size_t i;
 
-	if (!btf_is_composite(type) || !type->name_off)
+	if (!(copy->kinds & 1u << btf_kind(type)) || !type->name_off)
 		return false;
 	name = core_name(copy, type->name_off);
 	for (i = 0; i < count && (*name != *names[i] || strcmp(name, names[i])); i++)
@@ -344,7 +346,7 @@ struct core *core_new(const char *const names[], size_t count)
 {
 	struct core *core = calloc(1, sizeof(*core));
 	uint64_t start = timestamp_now();
-	struct core_copy copy = {};
+	struct core_copy copy = { .kinds = CORE_COMPOSITES };
 	int err;
 
 	if (!core)
@@ -381,18 +383,50 @@ static int core_find_member(const struct core_copy *copy, const struct btf_type 
 	return -ENOENT;
 }
 
-int core_member_offset(const char *structure, const char *member)
+/* A name may be that of several structures: the first that has the member. */
+static int core_find_offset(const struct core_copy *copy, const struct core_member *member)
 {
-	struct core_copy copy = {};
-	int err = core_read(&copy), offset = -ENOENT;
+	const struct btf_type *type;
+	int offset = -ENOENT;
 	uint32_t i;
 
+	for (i = 0; i < copy->wanted_count && offset < 0; i++) {
+		type = core_type(copy, copy->wanted[i]);
+		if (type && !strcmp(core_name(copy, type->name_off), member->structure))
+			offset = core_find_member(copy, type, member->member);
+	}
+	return offset;
+}
+
+int core_find_members(struct core_member *members, size_t count)
+{
+	struct core_copy copy = { .kinds = CORE_COMPOSITES };
+	const char **names = calloc(count, sizeof(*names));
+	int err = names ? core_read(&copy) : -ENOMEM;
+	size_t i;
+
+	for (i = 0; !err && i < count; i++)
+		names[i] = members[i].structure;
 	err = err ?: core_open_sections(&copy);
-	err = err ?: core_index(&copy, &structure, 1);
-	for (i = 0; !err && i < copy.wanted_count && offset < 0; i++)
-		offset = core_find_member(&copy, core_type(&copy, copy.wanted[i]), member);
+	err = err ?: core_index(&copy, names, count);
+	for (i = 0; i < count; i++)
+		members[i].offset = err ?: core_find_offset(&copy, &members[i]);
+	for (i = 0; !err && i < count; i++)
+		err = members[i].offset < 0 ? members[i].offset : 0;
 	core_copy_close(&copy);
-	return err ?: offset;
+	free(names);
+	return err;
+}
+
+int core_find_function(const char *name)
+{
+	struct core_copy copy = { .kinds = 1u << BTF_KIND_FUNC };
+	int err = core_read(&copy);
+
+	err = err ?: core_open_sections(&copy);
+	err = err ?: core_index(&copy, &name, 1);
+	core_copy_close(&copy);
+	return err ?: copy.wanted_count ? (int)copy.wanted[0] : -ENOENT;
 }
 
 void core_free(struct core *core)

@@ -24,10 +24,19 @@ void core_free(struct core *core);
 /* NULL for a NULL core. */
 const char *core_path(const struct core *core);
 
+/* Where a structure of the kernel has a member. */
+struct core_member {
+	const char *structure, *member;
+	int offset; /* in bytes; negative errno: -ENOENT, there is none; -EINVAL, a bit field */
+};
+
 /*
- * Where a structure of the kernel has a member, in bytes: for programs that are written without CO-RE.
- * Negative errno: -ENOENT, this kernel has no BTF, or its structure no such member; -EINVAL.
+ * Find them all, for programs that are written without CO-RE. 0; or negative errno: that of the first that wasn't found, or
+ * of all of them: -ENOENT, this kernel has no BTF; -EINVAL, it isn't understood.
  */
-int core_member_offset(const char *structure, const char *member);
+int core_find_members(struct core_member *members, size_t count);
+
+/* The number in the kernel's BTF of a function that programs attach to. Negative errno: -ENOENT; as above. */
+int core_find_function(const char *name);
 
 #endif /* LIB_CORE_H */

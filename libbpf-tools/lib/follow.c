@@ -13,18 +13,16 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/attach.h"
 #include "lib/core.h"
 #include "lib/log.h"
+#include "lib/pidns.h"
 #include "lib/tracefs.h"
 
 #define FOLLOW_TASKS_DEFAULT 16384
 #define FOLLOW_INSNS_MAX 48
-/* The inode of the initial PID namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
-#define FOLLOW_INIT_PID_NS 0xeffffffcu
 
 /* Where the programs keep the keys and the value on their stack. */
 #define FOLLOW_KEY (-4)
@@ -282,42 +280,35 @@ static int follow_create_maps(struct follow *follow, uint32_t max_tasks)
 	return follow->missed_fd < 0 ? follow->missed_fd : 0;
 }
 
-/* The programs see the ids of the initial namespace; ours are the same only there. */
-static int follow_check_namespace(void)
-{
-	struct stat st;
-
-	if (stat("/proc/self/ns/pid", &st))
-		return -errno;
-	if (st.st_ino == FOLLOW_INIT_PID_NS)
-		return 0;
-	log_error("following a command needs the host's process ids, but this is another PID "
-		  "namespace (docker: --pid=host)");
-	return -EOPNOTSUPP;
-}
-
 static int follow_start(struct follow *follow, pid_t pid, uint32_t max_tasks)
 {
-	uint32_t key = pid;
+	struct core_member task = { "task_struct", "pid", 0 };
+	struct pidns_ids *ids;
 	uint8_t value = 1;
+	uint32_t key;
 	int err;
 
-	err = follow_check_namespace();
-	if (err)
-		return err;
 	err = follow_create_maps(follow, max_tasks);
 	if (err)
 		return err;
-	follow->pid_offset = core_member_offset("task_struct", "pid");
+	core_find_members(&task, 1);
+	follow->pid_offset = task.offset;
 	err = follow_attach(follow);
 	if (err && follow->pid_offset >= 0) {
 		attach_set_close(&follow->attached);
 		follow->pid_offset = -1;
 		err = follow_attach(follow);
 	}
-	if (!err && bpf_map_update_elem(follow->map_fd, &key, &value, BPF_ANY))
-		err = -errno;
-	return err;
+	if (err)
+		return err;
+	ids = pidns_ids_new();
+	if (!ids)
+		return -errno;
+	key = pidns_ids_host(ids, pid);
+	pidns_ids_free(ids);
+	if (!key)
+		return -ESRCH;
+	return bpf_map_update_elem(follow->map_fd, &key, &value, BPF_ANY) ? -errno : 0;
 }
 
 struct follow *follow_new(pid_t pid, uint32_t max_tasks)

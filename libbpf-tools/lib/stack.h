@@ -39,9 +39,12 @@ void stack_names_watch(struct stack_names *names);
 /* Take what was seen: now and then, every 100 ms or so. */
 void stack_names_update(struct stack_names *names);
 
+/* A process that has no id in the tool's PID namespace (bpf/pidns.bpf.h): nothing of it can be named. */
+#define STACK_UNKNOWN_PROCESS (-1)
+
 /* One recorded stack, innermost frame first. */
 struct stack {
-	pid_t tgid; /* whose addresses they are; 0: the kernel's */
+	pid_t tgid; /* whose addresses they are; 0: the kernel's; STACK_UNKNOWN_PROCESS */
 	const uint64_t *addrs;
 	size_t count;
 	bool is_cut; /* there may be more frames than were recorded */

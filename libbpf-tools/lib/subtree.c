@@ -14,12 +14,20 @@
 #include <string.h>
 
 #include "lib/follow.h"
+#include "lib/pidns.h"
 
-static bool subtree_has(int map_fd, uint32_t tid)
+/* One look at the processes there are. */
+struct subtree_scan {
+	int map_fd; /* of the known tasks */
+	const struct pidns_ids *ids;
+};
+
+static bool subtree_has(const struct subtree_scan *scan, pid_t tid)
 {
+	uint32_t key = pidns_ids_host(scan->ids, tid);
 	uint8_t value;
 
-	return !bpf_map_lookup_elem(map_fd, &tid, &value);
+	return key && !bpf_map_lookup_elem(scan->map_fd, &key, &value);
 }
 
 /*
@@ -43,7 +51,7 @@ static pid_t subtree_parent(pid_t pid)
 }
 
 /* Adds a process's threads; how many were new, or a negative errno. */
-static int subtree_add_threads(int map_fd, pid_t pid)
+static int subtree_add_threads(const struct subtree_scan *scan, pid_t pid)
 {
 	const uint8_t value = 1;
 	struct dirent *entry;
@@ -57,10 +65,10 @@ static int subtree_add_threads(int map_fd, pid_t pid)
 	if (!dir)
 		return -ESRCH;
 	while (added >= 0 && (entry = readdir(dir))) {
-		tid = atoi(entry->d_name);
-		if (!tid || subtree_has(map_fd, tid))
+		tid = pidns_ids_host(scan->ids, atoi(entry->d_name));
+		if (!tid || subtree_has(scan, atoi(entry->d_name)))
 			continue;
-		if (bpf_map_update_elem(map_fd, &tid, &value, BPF_ANY))
+		if (bpf_map_update_elem(scan->map_fd, &tid, &value, BPF_ANY))
 			added = -errno;
 		else
 			added++;
@@ -69,28 +77,22 @@ static int subtree_add_threads(int map_fd, pid_t pid)
 	return added;
 }
 
-/*
- * One look at all processes: adds the children of those that are known. How many tasks were new, or
- * a negative errno.
- */
-static int subtree_scan(int map_fd, pid_t root)
+/* Adds the children of those that are known. How many tasks were new, or a negative errno. */
+static int subtree_add_children(const struct subtree_scan *scan)
 {
-	int added = subtree_add_threads(map_fd, root), more = 0;
 	struct dirent *entry;
 	pid_t pid, parent;
-	DIR *dir;
+	int added = 0, more = 0;
+	DIR *dir = opendir("/proc");
 
-	if (added < 0)
-		return added;
-	dir = opendir("/proc");
 	if (!dir)
 		return -errno;
 	while (more >= 0 && (entry = readdir(dir))) {
 		pid = atoi(entry->d_name);
 		parent = pid ? subtree_parent(pid) : 0;
-		if (!parent || !subtree_has(map_fd, parent))
+		if (!parent || !subtree_has(scan, parent))
 			continue;
-		more = subtree_add_threads(map_fd, pid);
+		more = subtree_add_threads(scan, pid);
 		/* One that has ended meanwhile isn't missed. */
 		if (more == -ESRCH)
 			more = 0;
@@ -98,6 +100,21 @@ static int subtree_scan(int map_fd, pid_t root)
 	}
 	closedir(dir);
 	return more < 0 ? more : added;
+}
+
+/* One look at all processes. How many tasks were new, or a negative errno. */
+static int subtree_scan(int map_fd, pid_t root)
+{
+	struct pidns_ids *ids = pidns_ids_new();
+	const struct subtree_scan scan = { .map_fd = map_fd, .ids = ids };
+	int added, more;
+
+	if (!ids)
+		return -errno;
+	added = subtree_add_threads(&scan, root);
+	more = added < 0 ? added : subtree_add_children(&scan);
+	pidns_ids_free(ids);
+	return more < 0 ? more : added + more;
 }
 
 struct follow *subtree_follow(pid_t pid)

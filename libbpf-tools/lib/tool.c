@@ -12,6 +12,7 @@
 #include "lib/core.h"
 #include "lib/filter.h"
 #include "lib/log.h"
+#include "lib/pidns.h"
 #include "lib/tracefs.h"
 
 int tool_fail_open(void)
@@ -72,9 +73,9 @@ static int tool_load(struct tool *tool)
 {
 	const struct options *options = &tool->options;
 	size_t bytes = (size_t)options->buffer_pages * getpagesize();
-	int err = 0;
+	int err = tool->pidns ? pidns_find(tool->pidns) : 0;
 
-	if (tool->filter)
+	if (!err && tool->filter)
 		err = filter_prepare_object(tool->object, tool->filter, options,
 					    tool->follow_map_fd);
 	if (err)

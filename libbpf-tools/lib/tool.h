@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "bpf/filter_config.h"
+#include "bpf/pidns_config.h"
 #include "lib/attach.h"
 #include "lib/events.h"
 #include "lib/options.h"
@@ -45,6 +46,7 @@ struct tool {
 	struct bpf_object *object;	      /* skel->obj */
 	struct bpf_object_skeleton *skeleton; /* skel->skeleton */
 	struct filter_config *filter; /* with bpf/filter.bpf.h: &skel->rodata->filter_config */
+	struct pidns_config *pidns;   /* with bpf/pidns.bpf.h: &skel->rodata->pidns_config */
 	int follow_map_fd;	      /* other than COMMAND's: lib/subtree.h */
 	bool *use_perf;		      /* with bpf/events.bpf.h: &skel->rodata->events_use_perf */
 	struct events_ctl *ctl;	      /* and &skel->bss->events_ctl */
@@ -91,12 +93,18 @@ struct tool_spec {
 		(tool)->skeleton = (skel)->skeleton; \
 	} while (0)
 
-/* What most tools include: bpf/events.bpf.h and bpf/filter.bpf.h. */
-#define TOOL_USES_EVENTS_AND_FILTER(tool, skel)                      \
+/* With bpf/filter.bpf.h, which includes bpf/pidns.bpf.h. */
+#define TOOL_USES_FILTER(tool, skel)                             \
+	do {                                                     \
+		(tool)->filter = &(skel)->rodata->filter_config; \
+		(tool)->pidns = &(skel)->rodata->pidns_config;   \
+	} while (0)
+
+/* With bpf/events.bpf.h. */
+#define TOOL_USES_EVENTS(tool, skel)                                 \
 	do {                                                         \
 		(tool)->use_perf = &(skel)->rodata->events_use_perf; \
 		(tool)->ctl = &(skel)->bss->events_ctl;              \
-		(tool)->filter = &(skel)->rodata->filter_config;     \
 	} while (0)
 
 /* Tell that the skeleton could not be opened; returns -errno. */

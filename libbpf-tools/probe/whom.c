@@ -10,8 +10,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lib/cgroup.h"
@@ -19,11 +17,9 @@
 #include "lib/follow.h"
 #include "lib/log.h"
 #include "lib/options.h"
+#include "lib/pidns.h"
 #include "lib/subtree.h"
 #include "types/btf.h"
-
-/* The inode of /proc/PID/ns/pid in the initial PID namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h). */
-#define INITIAL_PIDNS 0xEFFFFFFCu
 
 enum { KEY_UID = 0x2000, KEY_PPID, KEY_FOLLOW, KEY_CONTAINER };
 
@@ -102,11 +98,6 @@ const struct argp whom_argp = { .options = options, .parser = parse_option };
 
 /* ---- what can be said in the language ------------------------------------------------------- */
 
-static bool in_initial_pidns(struct stat *st)
-{
-	return stat("/proc/self/ns/pid", st) || st->st_ino == INITIAL_PIDNS;
-}
-
 /* "a && b" */
 static void add_test(struct whom_state *state, const char *test)
 {
@@ -119,9 +110,8 @@ static void add_test(struct whom_state *state, const char *test)
 static int test_parent(struct whom_state *state)
 {
 	char test[64];
-	struct stat st;
 
-	if (!in_initial_pidns(&st)) {
+	if (!pidns_is_initial()) {
 		log_error("--ppid needs the host's process ids, but this is another PID namespace "
 			  "(docker: --pid=host)");
 		return -EOPNOTSUPP;
@@ -238,8 +228,10 @@ int whom_open(struct whom_state *state, const struct whom *whom, struct btf_type
 int whom_start(struct whom_state *state)
 {
 	uint32_t zero = 0;
-	int err = 0;
+	int err = pidns_find(&state->pidns);
 
+	if (err)
+		return err;
 	if (state->cgroup_fd >= 0) {
 		state->cgroup_map_fd =
 			bpf_map_create(BPF_MAP_TYPE_CGROUP_ARRAY, "trace_cgroup", 4, 4, 1, NULL);
@@ -279,7 +271,6 @@ pid_t whom_pid(const struct whom *whom)
 void whom_fill(const struct whom_state *state, struct generate_opts *opts)
 {
 	const struct whom *whom = state->whom;
-	struct stat st;
 
 	if (state->follow)
 		opts->follow_fd = follow_map_fd(state->follow);
@@ -290,11 +281,7 @@ void whom_fill(const struct whom_state *state, struct generate_opts *opts)
 	opts->uid = whom->uid;
 	opts->name = whom->name;
 	opts->not_tgid = whom->include_self ? 0 : getpid();
-	if (!in_initial_pidns(&st)) {
-		/* The kernel's own encoding of a device number: MKDEV(), include/linux/kdev_t.h. */
-		opts->pidns_dev = (uint64_t)major(st.st_dev) << 20 | minor(st.st_dev);
-		opts->pidns_ino = st.st_ino;
-	}
+	opts->pidns = state->pidns;
 }
 
 void whom_tell(const struct whom_state *state)

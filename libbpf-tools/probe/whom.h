@@ -38,6 +38,7 @@ extern const struct argp whom_argp;
 struct whom_state {
 	const struct whom *whom;
 	struct follow *follow;
+	struct pidns_config pidns;
 	int cgroup_fd, cgroup_map_fd;
 	char predicate[512]; /* what can be said in the probes' own language; "" if nothing */
 };

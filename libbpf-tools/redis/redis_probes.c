@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/events_ctl.h"
+#include "bpf/pidns_config.h"
 #include "redis-cmd.skel.h"
 
 /* When a program is needed. */

@@ -7,6 +7,7 @@
 #ifndef RUNTIME_USDT_ARGS_BPF_H
 #define RUNTIME_USDT_ARGS_BPF_H
 
+#include "bpf/pidns.bpf.h"
 #include "runtime/runtime_place.h"
 
 /* Set by user space: attach_features.cookie. */
@@ -35,7 +36,7 @@ __u64 usdt_unknown = 0;
 /* Which place it is: its cookie; -1: none of those known. */
 static __always_inline __u32 usdt_place_number(struct pt_regs *ctx)
 {
-	struct usdt_ip key = { .ip = PT_REGS_IP(ctx), .tgid = bpf_get_current_pid_tgid() >> 32 };
+	struct usdt_ip key = { .ip = PT_REGS_IP(ctx), .tgid = pidns_current_ids() >> 32 };
 	__u32 *found;
 
 	if (usdt_use_cookie)

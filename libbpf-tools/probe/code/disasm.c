@@ -38,7 +38,6 @@ static const struct {
 	{ BPF_FUNC_probe_read_kernel, "probe_read_kernel" },
 	{ BPF_FUNC_probe_read_user_str, "probe_read_user_str" },
 	{ BPF_FUNC_probe_read_kernel_str, "probe_read_kernel_str" },
-	{ BPF_FUNC_get_ns_current_pid_tgid, "get_ns_current_pid_tgid" },
 	{ BPF_FUNC_ringbuf_output, "ringbuf_output" },
 	{ BPF_FUNC_ringbuf_reserve, "ringbuf_reserve" },
 	{ BPF_FUNC_ringbuf_submit, "ringbuf_submit" },

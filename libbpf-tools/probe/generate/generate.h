@@ -5,8 +5,10 @@
 #ifndef PROBE_GENERATE_GENERATE_H
 #define PROBE_GENERATE_GENERATE_H
 
+#include <linux/types.h>
 #include <sys/types.h>
 
+#include "bpf/pidns_config.h"
 #include "probe/code/code.h"
 #include "probe/record/record.h"
 #include "probe/spec/diag.h"
@@ -54,8 +56,7 @@ struct generate_opts {
 	pid_t tid;	  /* only this thread; 0: all */
 	pid_t not_tgid;	  /* not this process (ourselves); 0: none */
 	int64_t uid;	  /* only this user; -1: all */
-	/* When not in the initial PID namespace: whose numbers to use (bpf_get_ns_current_pid_tgid()). */
-	uint64_t pidns_dev, pidns_ino; /* ino 0: initial */
+	struct pidns_config pidns; /* the namespace whose ids are filtered by and recorded */
 };
 
 #define GENERATE_ENTRY_KEY_SIZE 24

@@ -6,28 +6,66 @@
 
 #include "probe/generate/generate_private.h"
 
-/* pid_tgid: ours to show, in the PID namespace of the tool. */
+/* r0 = bpf_probe_read_kernel(buffer on the stack, size, base + offset) */
+static void gen_read_kernel(struct generator *g, int buffer, int size, int base, uint32_t offset)
+{
+	struct code *c = g->code;
+
+	code_mov(c, BPF_REG_3, base);
+	code_alu_imm(c, BPF_ADD, true, BPF_REG_3, (int32_t)offset);
+	code_mov(c, BPF_REG_1, BPF_REG_10);
+	code_alu_imm(c, BPF_ADD, true, BPF_REG_1, buffer);
+	code_mov_imm(c, BPF_REG_2, size);
+	code_call(c, BPF_FUNC_probe_read_kernel, 3);
+}
+
+/* v = the id of the task at an address in the tool's PID namespace, 0 if it has none: pidns_tid() of bpf/pidns.bpf.h */
+static void gen_tid(struct generator *g, int v, int task)
+{
+	const struct pidns_config *pidns = &g->opts->pidns;
+	struct code *c = g->code;
+	int upid = code_new_buffer(c, 16), pid = code_new_vreg(c), value = code_new_vreg(c);
+	int ns = code_new_vreg(c), none = code_new_label(c);
+
+	code_mov_imm(c, v, 0);
+	gen_read_kernel(g, upid, 8, task, pidns->task_pid);
+	code_load(c, 8, pid, BPF_REG_10, (int16_t)upid);
+	gen_read_kernel(g, upid, 4, pid, pidns->pid_level);
+	code_load(c, 4, value, BPF_REG_10, (int16_t)upid);
+	code_jump_if_imm(c, BPF_JLT, value, (int32_t)pidns->level, none);
+	gen_read_kernel(g, upid, 16, pid, pidns->pid_number);
+	code_load(c, 8, value, BPF_REG_10, (int16_t)(upid + 8));
+	code_mov_imm(c, ns, pidns->ns);
+	code_jump_if(c, BPF_JNE, value, ns, none);
+	code_load(c, 4, v, BPF_REG_10, (int16_t)upid);
+	code_label(c, none);
+}
+
+/* pid_tgid: as bpf_get_current_pid_tgid(), but in the tool's PID namespace. */
 static void gen_identity(struct generator *g)
 {
 	struct code *c = g->code;
-	int buf;
+	int task, leader, tid, buffer;
 
 	g->pid_tgid = code_new_vreg(c);
-	if (!g->opts->pidns_ino) {
+	if (!g->opts->pidns.ns) {
 		code_call(c, BPF_FUNC_get_current_pid_tgid, 0);
 		code_mov(c, g->pid_tgid, BPF_REG_0);
 		return;
 	}
-	buf = code_new_buffer(c, 8);
-	code_comment(c, "in our PID namespace; 0 if it isn't visible there");
-	code_store_imm(c, 8, BPF_REG_10, buf, 0);
-	code_mov_imm(c, BPF_REG_1, g->opts->pidns_dev);
-	code_mov_imm(c, BPF_REG_2, g->opts->pidns_ino);
-	code_mov(c, BPF_REG_3, BPF_REG_10);
-	code_alu_imm(c, BPF_ADD, true, BPF_REG_3, buf);
-	code_mov_imm(c, BPF_REG_4, 8);
-	code_call(c, BPF_FUNC_get_ns_current_pid_tgid, 4);
-	code_load(c, 8, g->pid_tgid, BPF_REG_10, buf);
+	task = code_new_vreg(c);
+	leader = code_new_vreg(c);
+	tid = code_new_vreg(c);
+	buffer = code_new_buffer(c, 8);
+	code_comment(c, "process and thread in our PID namespace; 0 if they aren't in it");
+	code_call(c, BPF_FUNC_get_current_task, 0);
+	code_mov(c, task, BPF_REG_0);
+	gen_read_kernel(g, buffer, 8, task, g->opts->pidns.task_leader);
+	code_load(c, 8, leader, BPF_REG_10, (int16_t)buffer);
+	gen_tid(g, g->pid_tgid, leader);
+	gen_tid(g, tid, task);
+	code_alu_imm(c, BPF_LSH, true, g->pid_tgid, 32);
+	code_alu(c, BPF_OR, true, g->pid_tgid, tid);
 }
 
 static void gen_filter_ids(struct generator *g)

@@ -148,7 +148,7 @@ bool record_is_symbol(const struct record_field *field)
 void record_symbol(const struct record_view *view, struct stack_names *names,
 		   const struct record_field *field, uint64_t addr, char buf[RECORD_MAX_SYMBOL])
 {
-	pid_t tgid = field->field->kind == FIELD_USYM ? (pid_t)view->tgid : 0;
+	pid_t tgid = field->field->kind == FIELD_USYM ? record_view_process(view) : 0;
 
 	stack_symbol(names, tgid, addr, buf, RECORD_MAX_SYMBOL);
 }

@@ -156,6 +156,11 @@ static int64_t stack_bytes(const struct record_view *view, enum record_stack whi
 	return stored;
 }
 
+pid_t record_view_process(const struct record_view *view)
+{
+	return view->tgid ? (pid_t)view->tgid : STACK_UNKNOWN_PROCESS;
+}
+
 int record_view_stack(const struct record_view *view, enum record_stack which, uint64_t *addrs,
 		      struct stack *stack)
 {
@@ -180,7 +185,7 @@ int record_view_stack(const struct record_view *view, enum record_stack which, u
 	if (bytes == -EBADMSG)
 		return -EBADMSG;
 	*stack = (struct stack){
-		.tgid = which == RECORD_USER_STACK ? (pid_t)view->tgid : 0,
+		.tgid = which == RECORD_USER_STACK ? record_view_process(view) : 0,
 		.addrs = addrs,
 		.count = bytes > 0 ? bytes / 8 : 0,
 		.is_cut = bytes == record->stack_size,

@@ -5,6 +5,8 @@
 #ifndef PROBE_RECORD_RECORD_VIEW_H
 #define PROBE_RECORD_RECORD_VIEW_H
 
+#include <sys/types.h>
+
 #include "probe/record/record.h"
 
 struct object;
@@ -54,6 +56,8 @@ int record_view_value(const struct record_view *view, unsigned int i, size_t *at
 int record_view_object(const struct record_view *view, unsigned int i, size_t *at,
 		       const struct record_value *value, struct object *object, unsigned int *next);
 
+/* Whose addresses its user addresses are, for lib/stack.h. */
+pid_t record_view_process(const struct record_view *view);
 /*
  * One of the record's stacks. Its addresses go to addrs[], which has room for STACK_MAX_DEPTH + 1; the caller that a
  * kernel leaves out (see record.c) is added. 0, -ENOENT: not recorded, or -EBADMSG.
