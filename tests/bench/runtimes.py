@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """What the tools on language runtimes cost the programs that they look at: each does one thing many times, alone and looked at.
-Prints the table of README.md's section "Language runtimes". Counted is the processor time of the program, all its threads,
+Prints the table of docs/performance.md, "What looking at a language runtime costs". Counted is the processor time of the program, all its threads,
 as the scheduler has it, so that a busy machine matters little; the least of a few runs."""
 import os
 import shutil

@@ -82,12 +82,12 @@ def table(columns):
     return "\n".join(lines) + "\n"
 
 
-def into_readme(text, readme):
+def into_page(text, page):
     """Replace what stands between the marks in a file."""
-    with open(readme) as file:
+    with open(page) as file:
         old = file.read()
     start, end = (old.find(mark) for mark in MARKS)
     if start < 0 or end < start:
-        raise ValueError(f"{readme}: no {MARKS[0]} ... {MARKS[1]}")
-    with open(readme, "w") as file:
+        raise ValueError(f"{page}: no {MARKS[0]} ... {MARKS[1]}")
+    with open(page, "w") as file:
         file.write(f"{old[:start]}{MARKS[0]}\n{text}{old[end:]}")

@@ -48,18 +48,18 @@ def test_run_without_tests_is_not_good():
 
 
 def test_readme_keeps_what_is_outside_the_marks(tmp_path):
-    readme = tmp_path / "README.md"
-    readme.write_text("before\n<!-- matrix -->\nold\n<!-- /matrix -->\nafter\n")
-    report.into_readme("new\n", readme)
-    report.into_readme("newer\n", readme)
-    assert readme.read_text() == "before\n<!-- matrix -->\nnewer\n<!-- /matrix -->\nafter\n"
+    page = tmp_path / "README.md"
+    page.write_text("before\n<!-- matrix -->\nold\n<!-- /matrix -->\nafter\n")
+    report.into_page("new\n", page)
+    report.into_page("newer\n", page)
+    assert page.read_text() == "before\n<!-- matrix -->\nnewer\n<!-- /matrix -->\nafter\n"
 
 
 def test_readme_without_marks_is_refused(tmp_path):
-    readme = tmp_path / "README.md"
-    readme.write_text("text\n")
+    page = tmp_path / "README.md"
+    page.write_text("text\n")
     with pytest.raises(ValueError, match="matrix"):
-        report.into_readme("new\n", readme)
+        report.into_page("new\n", page)
 
 
 def test_archive_is_read_by_cpio(tmp_path):

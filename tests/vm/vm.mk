@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 #
 # The kernel matrix: make check-vm KERNELS="5.10 6.1" (or all), make vm-shell KERNEL=6.1; VM_TESTS are the
-# tests to run, VMFLAGS go to "vm.py run". vm-readme puts the last report into README.md.
+# tests to run, VMFLAGS go to "vm.py run". vm-docs puts the last report into docs/kernels.md.
 # make bench-guest KERNEL=6.1: VM_BENCHES in a guest with kernel headers, beside BCC's and libbpf-tools' own.
 
 KERNELS ?= 6.1 6.12
@@ -16,7 +16,7 @@ VM_BENCHES ?= tests/bench/snoop.py tests/bench/languages.py
 VM      := tests/vm/vm.py --build $(BUILD)
 VM_ARM64 = $(if $(findstring arm64,$(KERNELS:all=arm64)),vm-arm64)
 
-.PHONY: check-vm bench-guest vm-shell vm-readme vm-arm64
+.PHONY: check-vm bench-guest vm-shell vm-docs vm-arm64
 
 check-vm: all static targets $(VM_ARM64) ## end-to-end tests on KERNELS, in virtual machines
 	$(Q)$(PYTEST) -p no:cacheprovider -q tests/vm/test_vm.py
@@ -33,5 +33,5 @@ bench-guest: all targets ## measure beside BCC and libbpf-tools, in a virtual ma
 vm-shell: $(if $(findstring arm64,$(KERNEL)),vm-arm64) ## a root shell on KERNEL
 	$(Q)$(VM) shell $(KERNEL)
 
-vm-readme: ## put the last results of check-vm into README.md
-	$(Q)$(VM) readme
+vm-docs: ## put the last results of check-vm into docs/kernels.md
+	$(Q)$(VM) docs

@@ -375,9 +375,9 @@ def command_sysroot(options):
     return 0
 
 
-def command_readme(options):
+def command_docs(options):
     with open(Cache(options.build).path("report.md")) as file:
-        report.into_readme(file.read(), os.path.join(TREE, "README.md"))
+        report.into_page(file.read(), os.path.join(TREE, "docs", "kernels.md"))
     return 0
 
 
@@ -412,7 +412,7 @@ def main():
     kernel.add_argument("kernel")
     kernel.set_defaults(command=command_kernel)
     commands.add_parser("sysroot", help=command_sysroot.__doc__).set_defaults(command=command_sysroot)
-    commands.add_parser("readme", help="put the last report into README.md").set_defaults(command=command_readme)
+    commands.add_parser("docs", help="put the last report into docs/kernels.md").set_defaults(command=command_docs)
     options = parser.parse_args()
     for number in signal.SIGTERM, signal.SIGHUP:
         signal.signal(number, on_signal)
