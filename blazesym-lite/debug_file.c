@@ -12,7 +12,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "debug_file.h"
 #include "elf_file.h"
+#include "gopclntab.h"
 #include "io.h"
 
 #define DEBUG_DIR "/usr/lib/debug"
@@ -77,7 +79,7 @@ static void mini_read(struct bsl_elf *elf)
 	elf->symtab = elf->mini->symtab;
 }
 
-void elf_tables_prepare(struct bsl_elf *elf)
+void debug_file_prepare(struct bsl_elf *elf)
 {
 	if (elf->tables_ready)
 		return;
@@ -214,8 +216,7 @@ int bsl_elf_load_debug(struct bsl_elf *elf, const char *root, const char *path)
 		return err;
 	if (elf->debug->symtab.nr && (!elf->symtab.nr || elf->made_symtab || elf->mini)) {
 		elf->symtab = elf->debug->symtab;
-		symbol_index_free(elf->index);
-		elf->index = NULL;
+		elf_index_close(elf);
 	}
 	elf_dwarf_close(elf);
 	return 0;

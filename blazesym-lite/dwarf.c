@@ -14,6 +14,7 @@
 
 #include "elf_file.h"
 #include "io.h"
+#include "symbols.h"
 
 /* Compilers nest scopes a few dozen deep; files made to harm may not exhaust our stack. */
 #define MAX_DEPTH 256
@@ -583,8 +584,8 @@ static int inlined_consider(struct inline_search *search, Dwarf_Die *die, const 
 	struct bsl_dwarf_place place = { .name = function_name(die) };
 
 	if (!place.name ||
-	    (!symbol_name_match(search->wanted, search->flags, place.name) &&
-	     !(plain && symbol_name_match(search->wanted, search->flags, plain))) ||
+	    (!symbols_match_name(search->wanted, search->flags, place.name) &&
+	     !(plain && symbols_match_name(search->wanted, search->flags, plain))) ||
 	    !entry_get(die, &place.addr))
 		return 0;
 	call_site_get(&search->unit, die, &place.line);

@@ -357,6 +357,20 @@ int bsl_elf_open(const char *path, struct bsl_elf **out)
 	return err;
 }
 
+void elf_index_close(struct bsl_elf *elf)
+{
+	if (elf->index)
+		elf->index_free(elf->index);
+	elf->index = NULL;
+}
+
+void elf_plt_close(struct bsl_elf *elf)
+{
+	free((void *)elf->plt.data);
+	free((void *)elf->plt.strings.data);
+	elf->plt = (struct elf_symtab){ 0 };
+}
+
 void elf_dwarf_close(struct bsl_elf *elf)
 {
 	if (elf->dwarf)
@@ -368,8 +382,8 @@ void bsl_elf_close(struct bsl_elf *elf)
 {
 	if (!elf)
 		return;
-	symbol_index_free(elf->index);
-	plt_free(elf);
+	elf_index_close(elf);
+	elf_plt_close(elf);
 	elf_dwarf_close(elf);
 	bsl_elf_close(elf->debug);
 	bsl_elf_close(elf->mini);

@@ -57,7 +57,8 @@ struct bsl_elf {
 	struct bsl_elf *mini;	    /* ... and opened */
 	struct bsl_elf *debug;	    /* the separate debug file */
 	struct dwarf_state *dwarf;  /* NULL until a line is asked for */
-	/* frees dwarf; called through here so that who asks for no lines needs no libdw */
+	/* Their owners' functions; so who asks for no lines needs no libdw. */
+	void (*index_free)(struct symbol_index *index);
 	void (*dwarf_free)(struct dwarf_state *dwarf);
 };
 
@@ -106,26 +107,9 @@ const char *elf_dynsym_version(const struct bsl_elf *elf, size_t i);
 int elf_note_next(const uint8_t *data, size_t size, size_t align, size_t *pos,
 		  struct elf_note *note);
 
-/* Frees elf->index; in symbols.c. */
-void symbol_index_free(struct symbol_index *index);
-
-/* True if a name is what bsl_elf_find_symbols() would take for `wanted` with these flags. */
-bool symbol_name_match(const char *wanted, unsigned int flags, const char *name);
-
-/* Forgets what was read of DWARF. */
+/* Forget what was made on the first question about symbols, PLT stubs and lines. */
+void elf_index_close(struct bsl_elf *elf);
+void elf_plt_close(struct bsl_elf *elf);
 void elf_dwarf_close(struct bsl_elf *elf);
-
-/* For want of a .symtab, looks for other tables in the file; in debug_file.c. Never fails. */
-void elf_tables_prepare(struct bsl_elf *elf);
-
-/*
- * Makes elf->symtab from .gopclntab, if there is one whose text base can be trusted; in
- * gopclntab.c. -ENOENT if not, -EBADMSG, -ENOMEM.
- */
-int gopclntab_read(struct bsl_elf *elf);
-
-/* Makes elf->plt, which stays empty if there is no stub; in plt.c. -ENOMEM. */
-int plt_read(struct bsl_elf *elf);
-void plt_free(struct bsl_elf *elf);
 
 #endif /* BSL_ELF_FILE_H */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "elf_file.h"
+#include "gopclntab.h"
 
 /* One layout. Header fields are numbered in words behind the 8 bytes that all have in common. */
 struct layout {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "elf_file.h"
+#include "plt.h"
 
 struct slot {
 	uint64_t addr;
@@ -196,11 +197,4 @@ int plt_read(struct bsl_elf *elf)
 		.strings = { stubs.strings, stubs.strings_len },
 	};
 	return 0;
-}
-
-void plt_free(struct bsl_elf *elf)
-{
-	free((void *)elf->plt.data);
-	free((void *)elf->plt.strings.data);
-	elf->plt = (struct elf_symtab){ 0 };
 }

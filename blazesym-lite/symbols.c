@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "debug_file.h"
 #include "elf_file.h"
+#include "plt.h"
+#include "symbols.h"
 
 /* One table entry that is a defined symbol of a wanted type. */
 struct entry {
@@ -238,7 +241,7 @@ static bool demangled_match(const char *wanted, unsigned int flags, const char *
 	return match;
 }
 
-bool symbol_name_match(const char *wanted, unsigned int flags, const char *name)
+bool symbols_match_name(const char *wanted, unsigned int flags, const char *name)
 {
 	return plain_match(wanted, flags, name) ||
 	       ((flags & BSL_FIND_DEMANGLED) && demangled_match(wanted, flags, name));
@@ -363,7 +366,7 @@ int bsl_elf_find_symbols(struct bsl_elf *elf, const char *name, unsigned int fla
 	char *plain = NULL;
 	int err;
 
-	elf_tables_prepare(elf);
+	debug_file_prepare(elf);
 	if (!elf->symtab.nr && !elf->dynsym.nr)
 		return -ENODATA;
 	version_split(name, &search.name_len, &search.version);
@@ -478,7 +481,7 @@ struct symbol_index {
 	size_t nr_versioned;
 };
 
-void symbol_index_free(struct symbol_index *index)
+static void index_free(struct symbol_index *index)
 {
 	if (!index)
 		return;
@@ -567,7 +570,7 @@ static int index_build(struct bsl_elf *elf)
 
 	if (!index)
 		return -ENOMEM;
-	plt_free(elf);
+	elf_plt_close(elf);
 	err = plt_read(elf);
 	if (err)
 		goto cleanup;
@@ -591,9 +594,10 @@ static int index_build(struct bsl_elf *elf)
 		if (index->entries[i].max_end < index->entries[i - 1].max_end)
 			index->entries[i].max_end = index->entries[i - 1].max_end;
 	elf->index = index;
+	elf->index_free = index_free;
 	return 0;
 cleanup:
-	symbol_index_free(index);
+	index_free(index);
 	return err;
 }
 
@@ -670,7 +674,7 @@ int bsl_elf_symbol_at(struct bsl_elf *elf, uint64_t addr, struct bsl_symbol *sym
 	struct entry entry;
 	int err;
 
-	elf_tables_prepare(elf);
+	debug_file_prepare(elf);
 	if (!elf->symtab.nr && !elf->dynsym.nr)
 		return -ENODATA;
 	err = elf->index ? 0 : index_build(elf);
