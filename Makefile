@@ -86,8 +86,8 @@ OBJ      := $(BUILD)/obj
 objs      = $(patsubst %.c,$(1)/%.o,$(2))
 SHARED   := $(BSL_SRC) $(LIB_SRC)
 
-.PHONY: all static demo check check-control check-paths check-unit check-asan check-fuzz check-tools check-truth targets \
-	debian13 bench install vmlinux deb clean help format check-format FORCE
+.PHONY: all static demo check check-control check-layers check-paths check-unit check-asan check-fuzz check-tools check-truth \
+	targets debian13 bench install vmlinux deb clean help format check-format FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -226,7 +226,7 @@ $(BUILD)/targets/%: tests/targets/%.c $(TARGET_SO)
 -include tests/targets/targets.mk
 targets: $(TARGET_SO) $(TARGET_BIN) $(TARGET_EXTRA) ## the programs that tests trace
 
-check: check-format check-control check-paths check-unit check-asan check-fuzz check-tools ## all tests on this machine, as root
+check: check-format check-control check-layers check-paths check-unit check-asan check-fuzz check-tools ## all tests on this machine, as root
 
 check-unit: $(UNIT:%=$(BUILD)/unit/%) ## unit tests, the unprivileged ones unless root
 	$(Q)for t in $^; do echo "== $$t"; $$t || exit 1; done
@@ -285,6 +285,9 @@ vmlinux: ## make the types of kernels anew
 
 check-control: ## fail if debian/control, bootstrap and LIBBPF_MIN disagree
 	$(Q)tests/control.sh
+
+check-layers: all ## fail if a folder uses one that is not below it, or files call each other in a circle
+	$(Q)/usr/bin/python3 tests/check_layers.py $(OBJ)/dynamic
 
 # No folder's name in what is shipped: two builds of the same sources are equal, wherever they are made.
 check-paths: all static ## fail if an executable names the folder it was built in

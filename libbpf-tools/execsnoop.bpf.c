@@ -13,7 +13,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "execsnoop.h"
+#include "exec/exec_event.h"
 
 /*
  * Where a record is made. What the steps of a walk share is there, too: a step is a global function,

@@ -11,7 +11,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "redis-cmd.h"
+#include "redis/redis_event.h"
 
 #include "bpf/events.bpf.h"
 #include "bpf/pidns.bpf.h"

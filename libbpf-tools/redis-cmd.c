@@ -14,6 +14,7 @@
 #include "lib/log.h"
 #include "lib/tool.h"
 #include "redis/redis_command.h"
+#include "redis/redis_event.h"
 #include "redis/redis_filter.h"
 #include "redis/redis_print.h"
 #include "redis/redis_probes.h"
@@ -22,7 +23,6 @@
 #include "redis/redis_slots.h"
 #include "redis/redis_stats.h"
 #include "redis/redis_tables.h"
-#include "redis-cmd.h"
 #include "redis-cmd.skel.h"
 
 #define TICK_NS 100000000ull

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * What is in a record of execsnoop's kernel side (execsnoop.h), which is checked before it is used.
+ * What is in a record of execsnoop's kernel side (exec_event.h), which is checked before it is used.
  */
 #ifndef EXEC_RECORD_H
 #define EXEC_RECORD_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "execsnoop.h"
+#include "exec/exec_event.h"
 
 /* An event and the parts of its text, which lie in it. Lengths are in the event. */
 struct exec_record {

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "redis-cmd.h"
+#include "redis/redis_event.h"
 
 struct redis_arg {
 	const char *data; /* borrowed from the record, or from number */

@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-#include "redis-cmd.h"
+#include "redis/redis_event.h"
 
 /*
  * Fill in those members of the layout that are REDIS_NO_FIELD, as far as they are found in the DWARF

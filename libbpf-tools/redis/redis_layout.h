@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "redis-cmd.h"
+#include "redis/redis_event.h"
 
 struct bsl_elf;
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "redis-cmd.h"
+#include "redis/redis_event.h"
 
 /* The maps, by their names in redis-cmd.bpf.c; borrowed. */
 struct redis_slots {

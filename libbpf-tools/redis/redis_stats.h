@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "redis-cmd.h"
+#include "redis/redis_event.h"
 
 struct redis_stats;
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "redis-cmd.h"
+#include "redis/redis_event.h"
 #include "redis/redis_rows.h"
 #include "redis/redis_stats.h"
 

@@ -2,8 +2,8 @@
 /*
  * What both halves of redis-cmd share. Include <linux/types.h> or vmlinux.h first.
  */
-#ifndef REDIS_CMD_H
-#define REDIS_CMD_H
+#ifndef REDIS_REDIS_EVENT_H
+#define REDIS_REDIS_EVENT_H
 
 #define REDIS_ARGS_MAX 128     /* recorded arguments of a command, at most */
 #define REDIS_CLIENT_SPAN 1024 /* offsets into struct client lie below */
@@ -168,4 +168,4 @@ struct redis_frame {
 	struct redis_event event;
 };
 
-#endif /* REDIS_CMD_H */
+#endif /* REDIS_REDIS_EVENT_H */

@@ -2,8 +2,8 @@
 /*
  * The record that both halves of execsnoop share.
  */
-#ifndef EXECSNOOP_H
-#define EXECSNOOP_H
+#ifndef EXEC_EXEC_EVENT_H
+#define EXEC_EXEC_EVENT_H
 
 #define EXECSNOOP_PATH_SIZE 4096  /* PATH_MAX: the kernel takes no longer one */
 #define EXECSNOOP_NAME_SIZE 256	  /* NAME_MAX and a NUL: a directory or control group */
@@ -45,4 +45,4 @@ struct execsnoop_event {
 	char text[4 * EXECSNOOP_PATH_SIZE + EXECSNOOP_ARGS_SIZE + EXECSNOOP_PIECE_SIZE];
 };
 
-#endif /* EXECSNOOP_H */
+#endif /* EXEC_EXEC_EVENT_H */
