@@ -8,7 +8,7 @@
 #include <errno.h>
 
 #include "types/arena.h"
-#include "types/debuginfo.h"
+#include "types/debuginfo_scope.h"
 #include "probe/spec/parse.h"
 
 static void list_members(const struct type *record, FILE *file)
@@ -30,12 +30,10 @@ static void list_params(const struct spec *spec, const struct probe_context *con
 		fprintf(file, "    %s\n",
 			type_declare(context->params[i].type, context->params[i].name, text,
 				     sizeof(text)));
-	for (unsigned int i = 0;
-	     spec->file && context->scope && (local = debuginfo_scope_local(context->scope, i));
-	     i++)
-		fprintf(file, "    %s\n",
-			type_declare(debuginfo_variable_type(local), debuginfo_variable_name(local),
-				     text, sizeof(text)));
+	if (spec->file && context->scope)
+		for (local = context->scope->locals; local; local = local->next)
+			fprintf(file, "    %s\n",
+				type_declare(local->type, local->name, text, sizeof(text)));
 	if (context->retval_type && !spec->file)
 		fprintf(file, "    %s\n",
 			type_declare(context->retval_type, "retval", text, sizeof(text)));

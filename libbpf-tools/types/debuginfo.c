@@ -74,11 +74,6 @@ bool debuginfo_language_is_c(int language)
 	       language == DW_LANG_C11 || language == 0x2c /* DW_LANG_C17 */;
 }
 
-bool debuginfo_language_is_rust(int language)
-{
-	return language == DW_LANG_Rust;
-}
-
 static int search_children(Dwarf_Die *parent, debuginfo_entry_fn fn, void *ctx, unsigned int depth)
 {
 	struct debuginfo_walk walk;
@@ -99,13 +94,13 @@ static int search_children(Dwarf_Die *parent, debuginfo_entry_fn fn, void *ctx, 
 int debuginfo_search(struct debuginfo_types *types, Dwarf_Die *first, debuginfo_entry_fn fn,
 		     void *ctx)
 {
-	int err = search_children(first, fn, ctx, 0);
+	int err = first ? search_children(first, fn, ctx, 0) : 0;
 	Dwarf_CU *at = NULL;
 	Dwarf_Die unit;
 
 	while (!err && !dwarf_get_units(types->dwarf, at, &at, NULL, NULL, &unit, NULL)) {
 		bsl_elf_split_unit(types->elf, &unit);
-		if (unit.addr != first->addr)
+		if (!first || unit.addr != first->addr)
 			err = search_children(&unit, fn, ctx, 0);
 	}
 	return err;
@@ -632,9 +627,20 @@ static int take_type(Dwarf_Die *die, void *ctx)
 	return 1;
 }
 
-const struct type *debuginfo_scope_type(struct debuginfo_scope *scope, const char *name, size_t len)
+static Dwarf_Die *unit_of(const struct debuginfo_scope *scope, Dwarf_Die *unit)
 {
-	struct type_search search = { .types = scope->types };
+	if (!scope)
+		return NULL;
+	*unit = scope->unit;
+	return unit;
+}
+
+const struct type *debuginfo_types_find(struct debuginfo_types *types,
+					const struct debuginfo_scope *scope, const char *name,
+					size_t len)
+{
+	struct type_search search = { .types = types };
+	Dwarf_Die unit;
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
 		size_t prefix = strlen(prefixes[i].prefix);
@@ -644,9 +650,9 @@ const struct type *debuginfo_scope_type(struct debuginfo_scope *scope, const cha
 		search.name = name + prefix;
 		search.len = len - prefix;
 		search.mask = prefixes[i].mask;
-		if (debuginfo_search(scope->types, &scope->unit, take_type, &search) != 1)
+		if (debuginfo_search(types, unit_of(scope, &unit), take_type, &search) != 1)
 			return NULL;
-		return debuginfo_type_make(scope->types, &search.found, 0);
+		return debuginfo_type_make(types, &search.found, 0);
 	}
 	return NULL;
 }
@@ -677,12 +683,14 @@ static int take_constant(Dwarf_Die *die, void *ctx)
 	return 0;
 }
 
-const struct type *debuginfo_scope_constant(struct debuginfo_scope *scope, const char *name,
+const struct type *debuginfo_types_constant(struct debuginfo_types *types,
+					    const struct debuginfo_scope *scope, const char *name,
 					    uint64_t *value)
 {
-	struct constant_search search = { .types = scope->types, .name = name };
+	struct constant_search search = { .types = types, .name = name };
+	Dwarf_Die unit;
 
-	if (debuginfo_search(scope->types, &scope->unit, take_constant, &search) != 1)
+	if (debuginfo_search(types, unit_of(scope, &unit), take_constant, &search) != 1)
 		return NULL;
 	*value = search.value;
 	return search.type;

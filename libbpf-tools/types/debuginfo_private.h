@@ -5,11 +5,9 @@
 #ifndef TYPES_DEBUGINFO_PRIVATE_H
 #define TYPES_DEBUGINFO_PRIVATE_H
 
-#include <dwarf.h>
-#include <elfutils/libdw.h>
-
 #include "types/arena.h"
 #include "types/debuginfo.h"
+#include "types/debuginfo_scope.h"
 
 /* Scopes, modifiers and typedefs are nested a few levels deep; files made to harm would go on. */
 #define DWARF_MAX_DEPTH 64
@@ -26,28 +24,6 @@ struct debuginfo_types {
 		const struct type *type;
 	} * known;
 	size_t known_count, known_room;
-};
-
-struct debuginfo_variable {
-	const char *name;
-	const struct type *type;
-	Dwarf_Die die;
-	bool is_param;
-	bool is_global;
-	unsigned int index; /* of a parameter */
-	struct debuginfo_variable *next;
-};
-
-struct debuginfo_scope {
-	struct debuginfo_types *types;
-	uint64_t addr;
-	Dwarf_Die unit;
-	Dwarf_Die function; /* whose names these are: a subprogram, or one inlined */
-	Dwarf_Die frame;    /* the subprogram whose code it is in */
-	bool is_entry;	    /* nothing of the function has run yet */
-	int language;	    /* DW_LANG_... of the unit, or 0 */
-	const struct type *retval;
-	struct debuginfo_variable *params, *locals, *globals;
 };
 
 /* The type that an entry's DW_AT_type names; void if it names none. NULL when out of memory. */
@@ -69,8 +45,8 @@ bool debuginfo_walk_first(struct debuginfo_walk *walk, Dwarf_Die *parent);
 bool debuginfo_walk_next(struct debuginfo_walk *walk);
 
 /*
- * The first of an unit's entries, those in its namespaces included, that fn takes; in `first`, then in all
- * the others. fn: < 0 an error, 0 go on, 1 taken.
+ * The first of an unit's entries, those in its namespaces included, that fn takes; in `first` (NULL: none), then
+ * in all the others. fn: < 0 an error, 0 go on, 1 taken.
  */
 typedef int (*debuginfo_entry_fn)(Dwarf_Die *die, void *ctx);
 int debuginfo_search(struct debuginfo_types *types, Dwarf_Die *first, debuginfo_entry_fn fn,
@@ -83,6 +59,5 @@ bool debuginfo_flag(Dwarf_Die *die, unsigned int attribute);
 /* DW_LANG_... of the unit that an entry is in. */
 int debuginfo_language(Dwarf_Die *die);
 bool debuginfo_language_is_c(int language);
-bool debuginfo_language_is_rust(int language);
 
 #endif /* TYPES_DEBUGINFO_PRIVATE_H */

@@ -275,37 +275,40 @@ bool debuginfo_scope_is_inlined(const struct debuginfo_scope *scope)
 	return scope->function.addr != scope->frame.addr;
 }
 
-static const struct debuginfo_variable *nth(const struct debuginfo_variable *variable,
-					    unsigned int i)
+bool debuginfo_scope_is_rust(const struct debuginfo_scope *scope)
 {
-	while (variable && i--)
-		variable = variable->next;
-	return variable;
+	return scope->language == DW_LANG_Rust;
 }
 
-const struct debuginfo_variable *debuginfo_scope_param(const struct debuginfo_scope *scope,
-						       unsigned int i)
+int debuginfo_scope_cfa(const struct debuginfo_scope *scope, Dwarf_Frame **frame, Dwarf_Op **ops,
+			size_t *count)
 {
-	return nth(scope->params, i);
+	Dwarf_CFI *tables[] = { scope->types->frames, dwarf_getcfi(scope->types->dwarf) };
+
+	for (int i = 0; i < 2; i++) {
+		*frame = NULL;
+		if (!tables[i] || dwarf_cfi_addrframe(tables[i], scope->addr, frame))
+			continue;
+		if (!dwarf_frame_cfa(*frame, ops, count) && *count)
+			return 0;
+		free(*frame);
+	}
+	return -ENOENT;
 }
 
-const struct debuginfo_variable *debuginfo_scope_local(const struct debuginfo_scope *scope,
-						       unsigned int i)
+bool debuginfo_is_by_reference(const Dwarf_Die *of)
 {
-	return nth(scope->locals, i);
-}
+	Dwarf_Die die = *of, type;
+	Dwarf_Attribute attr;
 
-const char *debuginfo_variable_name(const struct debuginfo_variable *variable)
-{
-	return variable->name;
-}
-
-const struct type *debuginfo_variable_type(const struct debuginfo_variable *variable)
-{
-	return variable->type;
-}
-
-const struct type *debuginfo_scope_retval(const struct debuginfo_scope *scope)
-{
-	return scope->retval;
+	for (unsigned int i = 0; i < 8; i++) {
+		if (!dwarf_formref_die(dwarf_attr_integrate(&die, DW_AT_type, &attr), &type))
+			return false;
+		if (debuginfo_number(&type, DW_AT_calling_convention, 0) == DW_CC_pass_by_reference)
+			return true;
+		if (dwarf_tag(&type) != DW_TAG_typedef && dwarf_tag(&type) != DW_TAG_const_type)
+			return false;
+		die = type;
+	}
+	return false;
 }

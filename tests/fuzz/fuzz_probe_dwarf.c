@@ -11,7 +11,7 @@
 
 #include "types/arena.h"
 #include "probe/check/check.h"
-#include "types/debuginfo.h"
+#include "types/debuginfo_scope.h"
 #include "probe/generate/generate.h"
 #include "probe/record/object.h"
 #include "probe/spec/parse.h"
@@ -58,7 +58,7 @@ static void check(const struct input *input, const char *expression)
 					       .scope = input->scope,
 					       .is_relocatable = true,
 					       .has_params = true,
-					       .retval_type = debuginfo_scope_retval(input->scope),
+					       .retval_type = input->scope->retval,
 					       .string_size = 80 };
 	struct arena *arena = arena_new();
 	struct checked *checked;
@@ -77,10 +77,10 @@ static void ask(const struct input *input, const struct debuginfo_variable *vari
 	static const char *const forms[] = { "%s",	  "*%s",   "%s->len",
 					     "%s.len",	  "%s[1]", "%s->next->path",
 					     "sizeof(%s)" };
-	const char *name = debuginfo_variable_name(variable);
+	const char *name = variable->name;
 	char text[200];
 
-	print_as(input, debuginfo_variable_type(variable));
+	print_as(input, variable->type);
 	for (size_t i = 0; strlen(name) < 32 && i < sizeof(forms) / sizeof(forms[0]); i++) {
 		snprintf(text, sizeof(text), forms[i], name);
 		check(input, text);
@@ -103,12 +103,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (uint64_t addr = 0x250; addr < 0x310; addr += 8) {
 		if (debuginfo_scope_new(types, addr, addr & 8 ? "" : NULL, &input.scope))
 			continue;
-		print_as(&input, debuginfo_scope_retval(input.scope));
-		for (unsigned int i = 0;
-		     i < 16 && (variable = debuginfo_scope_param(input.scope, i)); i++)
+		print_as(&input, input.scope->retval);
+		variable = input.scope->params;
+		for (unsigned int i = 0; i < 16 && variable; i++, variable = variable->next)
 			ask(&input, variable);
-		for (unsigned int i = 0;
-		     i < 16 && (variable = debuginfo_scope_local(input.scope, i)); i++)
+		variable = input.scope->locals;
+		for (unsigned int i = 0; i < 16 && variable; i++, variable = variable->next)
 			ask(&input, variable);
 		for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 			check(&input, others[i]);

@@ -16,7 +16,7 @@
 
 #include "types/arena.h"
 #include "probe/check/check.h"
-#include "types/debuginfo.h"
+#include "types/debuginfo_scope.h"
 #include "probe/spec/parse.h"
 
 enum sample_state { SAMPLE_OPEN = 3, SAMPLE_SHUT = -2 };
@@ -89,7 +89,7 @@ static const struct type *member(const char *name, uint32_t *offset,
 				 const struct type_member **found)
 {
 	const struct type *sample =
-		debuginfo_scope_type(scope, "struct sample", strlen("struct sample"));
+		debuginfo_types_find(types, scope, "struct sample", strlen("struct sample"));
 
 	*found = type_find_member(sample, name, strlen(name), offset);
 	assert_non_null(*found);
@@ -100,20 +100,18 @@ static void test_function_and_its_parameters(void **state)
 {
 	static const char *const wanted[] = { "struct sample *sample", "sample_point at",
 					      "uint8_t small" };
+	const struct debuginfo_variable *param = scope->params;
 	char text[80];
 
 	(void)state;
 	assert_string_equal(debuginfo_scope_name(scope), "sample_function");
-	for (unsigned int i = 0; i < 3; i++) {
-		const struct debuginfo_variable *param = debuginfo_scope_param(scope, i);
-
+	for (unsigned int i = 0; i < 3; i++, param = param->next) {
 		assert_non_null(param);
-		type_declare(debuginfo_variable_type(param), debuginfo_variable_name(param), text,
-			     sizeof(text));
+		type_declare(param->type, param->name, text, sizeof(text));
 		assert_string_equal(text, wanted[i]);
 	}
-	assert_null(debuginfo_scope_param(scope, 3));
-	assert_string_equal(debuginfo_scope_retval(scope)->name, "int");
+	assert_null(param);
+	assert_string_equal(scope->retval->name, "int");
 	assert_non_null(debuginfo_scope_find(scope, "local"));
 	assert_non_null(debuginfo_scope_find(scope, "sample_global"));
 	assert_null(debuginfo_scope_find(scope, "nothing_of_that_name"));
@@ -156,27 +154,31 @@ static void test_enumerations(void **state)
 	uint64_t value;
 
 	(void)state;
-	type = debuginfo_scope_constant(scope, "SAMPLE_SHUT", &value);
+	type = debuginfo_types_constant(types, scope, "SAMPLE_SHUT", &value);
 	assert_non_null(type);
 	assert_true(type->is_signed && value == (uint64_t)-2);
 	assert_string_equal(type_enumerators(type, &count)[0].name, "SAMPLE_OPEN");
 	assert_int_equal(count, 2);
-	assert_null(debuginfo_scope_constant(scope, "SAMPLE_NONE", &value));
+	assert_null(debuginfo_types_constant(types, scope, "SAMPLE_NONE", &value));
 }
 
 static void test_types_by_name(void **state)
 {
 	(void)state;
-	assert_int_equal(debuginfo_scope_type(scope, "sample_point", 12)->size, 4);
-	assert_int_equal(debuginfo_scope_type(scope, "enum sample_state", 17)->kind, TYPE_ENUM);
+	assert_int_equal(debuginfo_types_find(types, scope, "sample_point", 12)->size, 4);
+	assert_int_equal(debuginfo_types_find(types, scope, "enum sample_state", 17)->kind,
+			 TYPE_ENUM);
 	/* A tag isn't a type's name in C, and one of another kind isn't it. */
-	assert_null(debuginfo_scope_type(scope, "sample", 6));
-	assert_null(debuginfo_scope_type(scope, "union sample", 12));
-	assert_null(debuginfo_scope_type(scope, "struct sample_incomplete", 24));
-	assert_null(debuginfo_scope_type(scope, "struct ", 7));
+	assert_null(debuginfo_types_find(types, scope, "sample", 6));
+	assert_null(debuginfo_types_find(types, scope, "union sample", 12));
+	assert_null(debuginfo_types_find(types, scope, "struct sample_incomplete", 24));
+	assert_null(debuginfo_types_find(types, scope, "struct ", 7));
+	assert_ptr_equal(debuginfo_types_find(types, NULL, "struct sample", 13),
+			 debuginfo_types_find(types, scope, "struct sample", 13));
+	assert_null(debuginfo_types_find(types, NULL, "struct sample_none", 18));
 	/* Twice the same one. */
-	assert_ptr_equal(debuginfo_scope_type(scope, "struct sample", 13),
-			 debuginfo_scope_type(scope, "struct sample", 13));
+	assert_ptr_equal(debuginfo_types_find(types, scope, "struct sample", 13),
+			 debuginfo_types_find(types, scope, "struct sample", 13));
 }
 
 /* "" or the error of printing an expression at the function's entry. */
@@ -188,7 +190,7 @@ static void check(const char *expression, char *text, size_t size)
 		.scope = scope,
 		.is_relocatable = bsl_elf_type(elf) != BSL_ELF_EXEC,
 		.has_params = true,
-		.retval_type = debuginfo_scope_retval(scope),
+		.retval_type = scope->retval,
 		.string_size = 80,
 	};
 	struct arena *arena = arena_new();

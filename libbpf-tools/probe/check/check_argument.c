@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "probe/check/checker.h"
-#include "types/debuginfo_private.h"
+#include "types/debuginfo_scope.h"
 
 /* A type's parts that are no structures. */
 #define MAX_PARTS 16
@@ -111,24 +111,6 @@ static void words_of(const struct parts *parts, uint32_t size, struct parts *wor
 	}
 }
 
-/* C++: what has a destructor or copies itself is passed by address (Itanium C++ ABI, 3.1.2.3). */
-static bool is_by_reference(const Dwarf_Die *of)
-{
-	Dwarf_Die die = *of, type;
-	Dwarf_Attribute attr;
-
-	for (unsigned int i = 0; i < 8; i++) {
-		if (!dwarf_formref_die(dwarf_attr_integrate(&die, DW_AT_type, &attr), &type))
-			return false;
-		if (debuginfo_number(&type, DW_AT_calling_convention, 0) == DW_CC_pass_by_reference)
-			return true;
-		if (dwarf_tag(&type) != DW_TAG_typedef && dwarf_tag(&type) != DW_TAG_const_type)
-			return false;
-		die = type;
-	}
-	return false;
-}
-
 /* ---- one parameter after the other ---------------------------------------------------------- */
 
 static struct argument on_stack(struct passing *p, uint32_t size)
@@ -223,7 +205,7 @@ static struct argument pass_go(struct passing *p, const struct type *type)
 static bool has_hidden_first(const struct passing *p, const struct debuginfo_scope *scope)
 {
 	return p->machine == EM_X86_64 && !p->is_go && scope->retval->kind == TYPE_STRUCT &&
-	       (scope->retval->size > 16 || is_by_reference(&scope->function));
+	       (scope->retval->size > 16 || debuginfo_is_by_reference(&scope->function));
 }
 
 /*
@@ -325,7 +307,7 @@ static struct passing passing_of(const struct checker *c, bool is_result)
 	return (struct passing){
 		.machine = c->context->machine,
 		.is_go = c->context->is_go,
-		.is_rust = debuginfo_language_is_rust(c->context->scope->language),
+		.is_rust = debuginfo_scope_is_rust(c->context->scope),
 		.is_result = is_result,
 	};
 }
@@ -340,7 +322,7 @@ struct expr *check_argument(struct checker *c, const struct debuginfo_variable *
 	for (const struct debuginfo_variable *v = scope->params; v && v->index <= variable->index;
 	     v = v->next) {
 		argument = p.is_go ? pass_go(&p, v->type)
-				   : pass_c(&p, v->type, is_by_reference(&v->die));
+				   : pass_c(&p, v->type, debuginfo_is_by_reference(&v->die));
 		if (argument.where == ARGUMENT_UNKNOWN)
 			return check_fail(
 				c, pos,
@@ -365,7 +347,7 @@ struct expr *check_result(struct checker *c, const char *name, int pos)
 	const struct debuginfo_scope *scope = c->context->scope;
 	struct passing p = passing_of(c, true);
 	struct argument argument =
-		pass_result(&p, scope->retval, is_by_reference(&scope->function));
+		pass_result(&p, scope->retval, debuginfo_is_by_reference(&scope->function));
 
 	if (argument.where == ARGUMENT_REGISTERS)
 		return register_argument(c, &p, &argument, scope->retval, pos);

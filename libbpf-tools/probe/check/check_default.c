@@ -10,7 +10,7 @@
 
 #include "lib/log.h"
 #include "probe/check/checker.h"
-#include "types/debuginfo.h"
+#include "types/debuginfo_scope.h"
 
 #define MAX_FIELDS 16
 #define MAX_MISSING 32
@@ -164,15 +164,12 @@ static int draft_param(struct draft *draft, unsigned int i, const char *name,
 static int draft_locals(struct draft *draft)
 {
 	struct debuginfo_scope *scope = draft->c->context->scope;
-	const struct debuginfo_variable *local;
+	unsigned int i = 0;
 	int err = 0;
 
-	for (unsigned int i = 0; !err && (local = debuginfo_scope_local(scope, i)); i++) {
-		const char *name = debuginfo_variable_name(local);
-
-		if (*name && debuginfo_scope_find(scope, name) == local)
-			err = draft_param(draft, i, name, debuginfo_variable_type(local));
-	}
+	for (const struct debuginfo_variable *v = scope->locals; v && !err; v = v->next, i++)
+		if (*v->name && debuginfo_scope_find(scope, v->name) == v)
+			err = draft_param(draft, i, v->name, v->type);
 	return err;
 }
 

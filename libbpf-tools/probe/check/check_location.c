@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "probe/check/checker.h"
-#include "types/debuginfo_private.h"
+#include "types/debuginfo_scope.h"
 
 #define STACK_SIZE 32
 /* Operations of one expression, and nodes of what it makes: "dup plus" doubles these each time. */
@@ -197,32 +197,24 @@ static int swap(struct machine *m)
 static int push_cfa(struct machine *m)
 {
 	const struct debuginfo_scope *scope = m->c->context->scope;
-	Dwarf_CFI *tables[] = { scope->types->frames, NULL };
-	int err = -ENOENT;
+	Dwarf_Frame *frame;
+	Dwarf_Op *ops;
+	size_t count;
+	int err;
 
 	if (scope->is_entry && m->c->context->machine == EM_X86_64)
 		return push_register(m, 7, 8);
 	if (scope->is_entry)
 		return push_register(m, 31, 0);
-	tables[1] = dwarf_getcfi(scope->types->dwarf);
-	for (int i = 0; i < 2 && err == -ENOENT; i++) {
-		Dwarf_Frame *frame = NULL;
-		Dwarf_Op *ops;
-		size_t count;
-
-		if (!tables[i] || dwarf_cfi_addrframe(tables[i], scope->addr, &frame))
-			continue;
-		if (!dwarf_frame_cfa(frame, &ops, &count) && count) {
-			m->nested++;
-			err = m->nested > MAX_NESTED ? refuse(m, "its location is too complicated")
-						     : run(m, ops, count);
-			m->nested--;
-		}
-		free(frame);
-	}
-	return err == -ENOENT
-		       ? refuse(m, "there are no unwinding tables to find its stack frame by")
-		       : err;
+	if (m->nested >= MAX_NESTED)
+		return refuse(m, "its location is too complicated");
+	if (debuginfo_scope_cfa(scope, &frame, &ops, &count))
+		return refuse(m, "there are no unwinding tables to find its stack frame by");
+	m->nested++;
+	err = run(m, ops, count);
+	m->nested--;
+	free(frame);
+	return err;
 }
 
 static int push_frame_base(struct machine *m, int64_t offset)

@@ -9,7 +9,7 @@
 
 #include "types/btf.h"
 #include "probe/check/checker.h"
-#include "types/debuginfo.h"
+#include "types/debuginfo_scope.h"
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "probe/check/checker.h"
-#include "types/debuginfo_private.h"
+#include "types/debuginfo_scope.h"
 
 /* At a return the function's own variables are gone; its parameters can have been kept. */
 static struct expr *variable_value(struct checker *c, const struct debuginfo_variable *variable,
@@ -32,8 +32,7 @@ struct expr *check_scope_name(struct checker *c, const struct expr *e)
 	if (!scope || c->spec->has_signature)
 		return NULL;
 	if (!strcmp(e->text, "retval") || !strcmp(e->text, "$retval"))
-		return c->spec->kind == SPEC_RETURN &&
-				       debuginfo_scope_retval(scope)->kind == TYPE_STRUCT
+		return c->spec->kind == SPEC_RETURN && scope->retval->kind == TYPE_STRUCT
 			       ? check_result(c, e->text, e->pos)
 			       : NULL;
 	if (check_argument_number(e->text, &number) && debuginfo_scope_is_inlined(scope) &&
@@ -48,7 +47,7 @@ struct expr *check_scope_name(struct checker *c, const struct expr *e)
 	variable = debuginfo_scope_find(scope, e->text);
 	if (variable)
 		return variable_value(c, variable, e->pos);
-	type = debuginfo_scope_constant(scope, e->text, &value);
+	type = debuginfo_types_constant(scope->types, scope, e->text, &value);
 	return type ? check_new_int(c, e->pos, type_int(type->size, type->is_signed), value) : NULL;
 }
 

@@ -7,7 +7,7 @@
 
 #include "types/btf.h"
 #include "probe/check/checker.h"
-#include "types/debuginfo.h"
+#include "types/debuginfo_scope.h"
 
 enum type_space check_default_space(const struct probe_context *context)
 {
@@ -101,7 +101,8 @@ const struct type *check_type_name(struct checker *c, const struct type_name *na
 	enum type_space inner = space == SPACE_CTX ? check_default_space(c->context) : space;
 
 	if (!type && c->context->scope)
-		type = debuginfo_scope_type(c->context->scope, name->base, name->len);
+		type = debuginfo_types_find(c->context->scope->types, c->context->scope, name->base,
+					    name->len);
 	if (!type && may_be_kernel_type(c, space))
 		type = find_kernel_type(c->context->types, name->base, name->len);
 	if (!type)
@@ -118,7 +119,8 @@ const struct type *check_known_struct(struct checker *c, const struct type *type
 	const struct type *known = NULL;
 
 	if (type->kind == TYPE_STRUCT && !type->size && !type->count && c->context->scope)
-		known = debuginfo_scope_type(c->context->scope, type->name, strlen(type->name));
+		known = debuginfo_types_find(c->context->scope->types, c->context->scope,
+					     type->name, strlen(type->name));
 	if (known)
 		return known;
 	if (type->kind == TYPE_STRUCT && !type->size && !type->count && c->context->types &&

@@ -10,7 +10,7 @@
 
 #include "lib/log.h"
 #include "types/arena.h"
-#include "types/debuginfo.h"
+#include "types/debuginfo_scope.h"
 
 /* Each place has its own types, and a program that prints by them: not for all functions of a library. */
 #define MAX_TYPED_PLACES 64
@@ -134,22 +134,18 @@ static int describe(const struct spec *spec, struct debuginfo_scope *scope,
 	struct context_param *params;
 	unsigned int count = 0;
 
-	while (debuginfo_scope_param(scope, count))
+	for (const struct debuginfo_variable *v = scope->params; v; v = v->next)
 		count++;
 	params = arena_alloc(spec->arena, (count + 1) * sizeof(*params));
 	if (!params)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < count; i++) {
-		const struct debuginfo_variable *variable = debuginfo_scope_param(scope, i);
-
-		params[i] = (struct context_param){ .name = debuginfo_variable_name(variable),
-						    .type = debuginfo_variable_type(variable) };
-	}
+	for (const struct debuginfo_variable *v = scope->params; v; v = v->next)
+		params[v->index] = (struct context_param){ .name = v->name, .type = v->type };
 	context->scope = scope;
 	context->has_params = true;
 	context->params = params;
 	context->param_count = count;
-	context->retval_type = debuginfo_scope_retval(scope);
+	context->retval_type = scope->retval;
 	return 0;
 }
 
