@@ -33,6 +33,7 @@
 struct options_state {
 	const struct options_spec *spec;
 	struct options *options;
+	const char *columns; /* --columns, or NULL */
 };
 
 static const struct {
@@ -69,6 +70,9 @@ static const struct {
 	[OPTIONS_MNTNSMAP] = { .name = "mntnsmap",
 			       .arg = "PATH",
 			       .doc = "Trace only mount namespaces whose inodes are in the BPF map pinned at PATH" },
+	[OPTIONS_COLUMNS] = { .name = "columns",
+			      .arg = "LIST",
+			      .doc = "Print these columns in this order, a,b,c; +a adds one to the usual ones, -a leaves one out. Their names are below" },
 };
 
 bool options_switch_on(const struct options_switch *switches, size_t count, int key)
@@ -253,8 +257,10 @@ static int options_key(const struct options_spec *spec, enum options_common opti
 }
 
 static error_t options_apply(enum options_common option, char *arg, struct argp_state *state,
-			     struct options *options)
+			     struct options_state *common)
 {
+	struct options *options = common->options;
+
 	switch (option) {
 	case OPTIONS_JSON:
 		options->json = true;
@@ -293,14 +299,24 @@ static error_t options_apply(enum options_common option, char *arg, struct argp_
 	case OPTIONS_MNTNSMAP:
 		options->mntnsmap = arg;
 		return 0;
+	case OPTIONS_COLUMNS:
+		common->columns = arg;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
+/* Is this one of the tool's? Columns can be chosen where they are described. */
+static bool options_has(const struct options_spec *spec, enum options_common option)
+{
+	return options_table[option].name &&
+	       (spec->common & OPTIONS_BIT(option) || (option == OPTIONS_COLUMNS && spec->rows));
+}
+
 static error_t options_parse_common(int key, char *arg, struct argp_state *state)
 {
-	const struct options_state *common = state->input;
+	struct options_state *common = state->input;
 	int option;
 
 	if (key == 'h')
@@ -309,11 +325,49 @@ static error_t options_parse_common(int key, char *arg, struct argp_state *state
 	if (key == ARGP_KEY_ARG)
 		argp_error(state, "unexpected argument '%s'", arg);
 	for (option = 0; option < OPTIONS_COMMON_COUNT; option++) {
-		if ((common->spec->common & OPTIONS_BIT(option)) && options_table[option].name &&
-		    key == options_key(common->spec, option))
-			return options_apply(option, arg, state, common->options);
+		if (options_has(common->spec, option) && key == options_key(common->spec, option))
+			return options_apply(option, arg, state, common);
 	}
 	return ARGP_ERR_UNKNOWN;
+}
+
+static void options_choose_rows(const struct options_state *common, const struct argp_state *state)
+{
+	struct options *options = common->options;
+	char why[512];
+
+	if (!common->spec->rows)
+		return;
+	if (common->columns && options->json)
+		argp_error(state, "--columns is for text: JSON has all fields");
+	if (row_choose(&options->rows, common->spec->rows, common->columns, why, sizeof(why)))
+		argp_error(state, "%s", why);
+}
+
+/* The tool's parser, which need not know of options that only show columns. */
+static error_t options_parse_tool(int key, char *arg, struct argp_state *state)
+{
+	struct options_state *common = state->input;
+	const struct options_spec *spec = common->spec;
+	bool is_known = row_note_option(&common->options->rows, spec->rows, key);
+	error_t err;
+
+	if (key == ARGP_KEY_END)
+		options_choose_rows(common, state);
+	state->input = spec->input;
+	err = spec->argp->parser(key, arg, state);
+	state->input = common;
+	return err == ARGP_ERR_UNKNOWN && is_known ? 0 : err;
+}
+
+/* What ends --help. */
+static char *options_filter_help(int key, const char *text, void *input)
+{
+	const struct options_state *common = input;
+
+	if (key != ARGP_KEY_HELP_EXTRA || !common || !common->spec->rows)
+		return (char *)text;
+	return row_help(common->spec->rows, common->spec->argp->options);
 }
 
 /* The root's parser: gives its children their inputs, and takes what follows "--". */
@@ -326,7 +380,7 @@ static error_t options_parse_root(int key, char *arg, struct argp_state *state)
 	(void)arg;
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = common->spec->input;
+		state->child_inputs[0] = state->input;
 		state->child_inputs[1] = state->input;
 		return 0;
 	case ARGP_KEY_ARG:
@@ -361,7 +415,7 @@ void options_parse(const struct options_spec *spec, struct options *options, int
 	struct argp root = { .parser = options_parse_root,
 			     .args_doc = tool.args_doc,
 			     .doc = tool.doc,
-			     .help_filter = tool.help_filter,
+			     .help_filter = options_filter_help,
 			     .children = children };
 	size_t count = 0;
 	int option;
@@ -372,7 +426,7 @@ void options_parse(const struct options_spec *spec, struct options *options, int
 	program_invocation_name = program_invocation_short_name;
 	argv[0] = program_invocation_short_name;
 	for (option = 0; option < OPTIONS_COMMON_COUNT; option++) {
-		if (!(spec->common & OPTIONS_BIT(option)) || !options_table[option].name)
+		if (!options_has(spec, option))
 			continue;
 		table[count++] = (struct argp_option){
 			.name = options_table[option].name,
@@ -383,6 +437,7 @@ void options_parse(const struct options_spec *spec, struct options *options, int
 		};
 	}
 	table[count] = (struct argp_option){ .key = 'h', .flags = OPTION_HIDDEN };
+	tool.parser = options_parse_tool;
 	tool.args_doc = NULL;
 	tool.doc = NULL;
 	argp_err_exit_status = OPTIONS_EXIT_USAGE;

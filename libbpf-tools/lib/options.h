@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/row.h"
+
 /* The exit status of a wrong command line. */
 #define OPTIONS_EXIT_USAGE 2
 
@@ -32,6 +34,7 @@ enum options_common {
 	OPTIONS_CGROUP,	      /* --cgroup PATH */
 	OPTIONS_CGROUPMAP,    /* --cgroupmap PATH */
 	OPTIONS_MNTNSMAP,     /* --mntnsmap PATH */
+	OPTIONS_COLUMNS,      /* --columns LIST, if there are rows */
 	OPTIONS_COMMON_COUNT,
 };
 
@@ -75,6 +78,7 @@ struct options {
 	enum options_transport transport;
 	uint64_t start_ns; /* CLOCK_MONOTONIC when options_parse() was called: "armed ... ms" */
 	char **command;	   /* NULL or a NULL-terminated argv, borrowed from main's argv */
+	struct row_choice rows; /* which rows are printed, and which of their columns */
 };
 
 /* How a tool combines its own command line with the common one. */
@@ -83,6 +87,8 @@ struct options_spec {
 	const struct argp *argp;
 	void *input;	     /* state->input for the tool's parser */
 	unsigned int common; /* mask of OPTIONS_BIT(): which common options it takes */
+	/* The kinds of rows that it prints, the last one zeroed; NULL: none are described so. */
+	const struct row_table *rows;
 	/* Short letters given to common options: [OPTIONS_PID] = 'p'. 0: none. */
 	char letters[OPTIONS_COMMON_COUNT];
 };

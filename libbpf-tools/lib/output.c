@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,6 +70,13 @@ void output_free(struct output *out)
 bool output_is_json(const struct output *out)
 {
 	return out->opts.json;
+}
+
+int output_terminal_width(const struct output *out)
+{
+	struct winsize size;
+
+	return ioctl(out->opts.fd, TIOCGWINSZ, &size) ? 0 : size.ws_col;
 }
 
 uint64_t output_records(const struct output *out)

@@ -44,6 +44,8 @@ struct output *output_new(const struct output_opts *opts);
 void output_free(struct output *out);
 
 bool output_is_json(const struct output *out);
+/* Columns of the terminal that it goes to, as wide as that is now; 0: it goes elsewhere. */
+int output_terminal_width(const struct output *out);
 
 /* Write what has been collected. 0 or the sticky error, a negative errno (-EPIPE, -ENOSPC, ...). */
 int output_flush(struct output *out);

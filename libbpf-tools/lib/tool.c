@@ -118,6 +118,7 @@ static int tool_start(struct tool *tool)
 
 	tool->follow_map_fd = run_follow_map_fd(tool->run);
 	tool->output = run_output(tool->run);
+	row_printer_init(&tool->rows, &tool->options.rows, tool->output, &tool->start);
 	err = spec->open(tool->env, &opts);
 	err = err ?: tool_load(tool);
 	core_free(core);
@@ -169,6 +170,8 @@ static int tool_run(struct tool *tool)
 	timestamp_start(&tool->start);
 	if (tool->spec->header)
 		tool->spec->header(tool->env);
+	else if (tool->spec->options.rows)
+		row_print_header(&tool->rows);
 	return run_loop(tool->run, &loop);
 }
 

@@ -12,7 +12,7 @@
  *	command line [options], signals, output, a stopped child for -- COMMAND
  *	[open]: the skeleton; its constants, what isn't loaded, sizes of maps
  *	filters and event buffer as the options say; load
- *	[attach], [header]
+ *	[attach], [header]: if there is none, that of the rows described in options
  *	consume events [handle], every interval_ns [tick]
  *	detach, consume the rest, [finish], tell what was lost
  *	[close]: whatever happened before, also if [open] wasn't reached
@@ -39,6 +39,7 @@ struct tool {
 	struct options options; /* from the command line on */
 	struct run *run;	/* from here on set in open() */
 	struct output *output;
+	struct row_printer rows;    /* of options.rows */
 	struct attach_set attached; /* attach() adds to it */
 	struct timestamp start;	    /* from header() on */
 

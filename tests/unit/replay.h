@@ -30,9 +30,12 @@ static int replay_main(const struct tool_spec *spec, struct tool *tool, void *en
 	tool->output = output_new(&output);
 	assert_non_null(tool->output);
 	timestamp_start(&tool->start);
+	row_printer_init(&tool->rows, &tool->options.rows, tool->output, &tool->start);
 	replay_open(tool, env);
 	if (spec->header)
 		spec->header(env);
+	else if (spec->options.rows)
+		row_print_header(&tool->rows);
 	replay_events(tool, env);
 	assert_int_equal(output_flush(tool->output), 0);
 	output_free(tool->output);
