@@ -39,12 +39,57 @@ static const struct flag {
 
 struct env {
 	struct tool tool;
-	bool timestamp, print_uid, failed_only, extended;
+	bool failed_only;
 	pid_t tid;
 	const char *name;
 	const struct flag *flag_filters[FLAG_FILTERS_MAX];
 	size_t flag_filter_count;
 	struct opensnoop_bpf *skel;
+};
+
+static void get_flags(const void *row, struct row_value *value)
+{
+	const struct opensnoop_event *event = row;
+
+	value->number = event->flags;
+	if (event->flags_error)
+		row_set_unknown(value, row_error_name(-event->flags_error));
+}
+
+static void get_path(const void *row, struct row_value *value)
+{
+	const struct opensnoop_event *event = row;
+
+	if (event->path_len < 0)
+		row_set_text(value, NULL, event->path_len);
+	else
+		row_set_text(value, event->path, strnlen(event->path, event->path_len));
+	value->is_cut = event->path_len == OPENSNOOP_PATH_SIZE;
+}
+
+#define AT(member) ROW_AT(struct opensnoop_event, member)
+
+static const struct row_column columns[] = {
+	{ "TIME", "time", ROW_CLOCK, -8, AT(ktime), .when = { ROW_CHOSEN },
+	  .help = "when the call returned" },
+	{ "TIME(s)", NULL, ROW_ELAPSED, -13, AT(ktime), .decimals = 9, .when = { 'T' },
+	  .help = "the same, in seconds since the start" },
+	{ "UID", "uid", ROW_UNSIGNED, -5, AT(uid), .when = { 'U' }, .help = "the user's number" },
+	{ "PID", "pid", ROW_UNSIGNED, -6, AT(pid), .when = { -'t' }, .help = "the process" },
+	{ "TID", "tid", ROW_UNSIGNED, -6, AT(tid), .when = { 't' }, .help = "the thread" },
+	{ "COMM", "comm", ROW_CHARS, -16, AT(comm), .help = "its name" },
+	{ "FD", "fd", ROW_FD, 4, AT(result), .help = "the new file descriptor" },
+	{ "ERR", "errno", ROW_ERRNO, 3, AT(result), .help = "the error's number, or 0" },
+	{ "ERROR", "error", ROW_ERROR, -12, AT(result), .when = { ROW_CHOSEN },
+	  .help = "the error's name" },
+	{ "FLAGS", "flags", ROW_OCTAL, -8, .get = get_flags, .when = { 'e' },
+	  .help = "flags of open(2), in octal" },
+	{ "PATH", "path", .kind = ROW_CHARS, .get = get_path, .help = "as the program gave it" },
+};
+
+static const struct row_table rows[] = {
+	{ .columns = columns, .count = sizeof(columns) / sizeof(columns[0]) },
+	{},
 };
 
 static const struct argp_option arguments[] = {
@@ -77,14 +122,11 @@ static void add_flag_filter(struct env *env, const char *name, const struct argp
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
-	const struct options_switch switches[] = { { 'T', &env->timestamp },
-						   { 'U', &env->print_uid },
-						   { 'x', &env->failed_only },
-						   { 'e', &env->extended } };
 
-	if (options_switch_on(switches, sizeof(switches) / sizeof(switches[0]), key))
-		return 0;
 	switch (key) {
+	case 'x':
+		env->failed_only = true;
+		return 0;
 	case 't':
 		env->tid = options_pid(state, "--tid", arg);
 		return 0;
@@ -113,78 +155,6 @@ static bool is_wanted(const struct env *env, const struct opensnoop_event *event
 	return !env->flag_filter_count;
 }
 
-static void print_header(void *ctx)
-{
-	const struct env *env = ctx;
-	struct output *out = env->tool.output;
-
-	if (output_is_json(out))
-		return;
-	if (env->timestamp)
-		output_printf(out, "%-14s", "TIME(s)");
-	if (env->print_uid)
-		output_printf(out, "%-6s", "UID");
-	output_printf(out, "%-6s %-16s %4s %3s ", env->tid ? "TID" : "PID", "COMM", "FD", "ERR");
-	if (env->extended)
-		output_printf(out, "%-9s", "FLAGS");
-	output_puts(out, "PATH");
-	output_end_line(out);
-}
-
-static int print_text(struct env *env, const struct opensnoop_event *event)
-{
-	bool failed = event->result < 0;
-	struct output *out = env->tool.output;
-
-	if (env->timestamp)
-		output_printf(out, "%-14.9f", timestamp_offset(&env->tool.start, event->ktime));
-	if (env->print_uid)
-		output_put_u64(out, event->uid, -6);
-	output_put_u64(out, env->tid ? event->tid : event->pid, -6);
-	output_puts(out, " ");
-	output_put_cstr(out, event->comm, sizeof(event->comm), -16);
-	output_printf(out, " %4d %3d ", failed ? -1 : event->result, failed ? -event->result : 0);
-	if (env->extended && event->flags_error)
-		output_printf(out, "%-8s ", "?");
-	else if (env->extended)
-		output_printf(out, "%08llo ", (unsigned long long)event->flags);
-	if (event->path_len < 0)
-		output_puts(out, "?");
-	else
-		output_put_cstr(out, event->path, event->path_len, 0);
-	if (event->path_len == OPENSNOOP_PATH_SIZE)
-		output_puts(out, "...");
-	return output_end(out);
-}
-
-static int print_json(struct env *env, const struct opensnoop_event *event)
-{
-	struct output *out = env->tool.output;
-
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(&env->tool.start, event->ktime));
-	output_json_u64(out, "uid", event->uid);
-	output_json_u64(out, "pid", event->pid);
-	output_json_u64(out, "tid", event->tid);
-	output_json_cstr(out, "comm", event->comm, sizeof(event->comm));
-	if (event->result < 0)
-		output_json_error(out, "fd", strerrorname_np(-event->result) ?: "unknown error");
-	else
-		output_json_s64(out, "fd", event->result);
-	output_json_s64(out, "errno", event->result < 0 ? -event->result : 0);
-	if (event->flags_error)
-		output_json_error(out, "flags", strerrorname_np(-event->flags_error));
-	else
-		output_json_u64(out, "flags", event->flags);
-	if (event->path_len < 0)
-		output_json_error(out, "path", strerrorname_np(-event->path_len));
-	else
-		output_json_cstr(out, "path", event->path, event->path_len);
-	if (event->path_len == OPENSNOOP_PATH_SIZE)
-		output_json_bool(out, "path_truncated", true);
-	return output_end(out);
-}
-
 static int handle_event(void *ctx, const void *data, size_t size)
 {
 	const struct opensnoop_event *event = data;
@@ -193,9 +163,7 @@ static int handle_event(void *ctx, const void *data, size_t size)
 
 	if (size < header || (event->path_len > 0 && size - header < (size_t)event->path_len))
 		return -EINVAL;
-	if (!is_wanted(env, event))
-		return 0;
-	return output_is_json(env->tool.output) ? print_json(env, event) : print_text(env, event);
+	return is_wanted(env, event) ? row_print(&env->tool.rows, event) : 0;
 }
 
 /* A call without tracepoints isn't there: arm64 has no open and creat, and openat2 came with 5.6. */
@@ -252,6 +220,7 @@ int main(int argc, char **argv)
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS | OPTIONS_FILTER,
+			     .rows = rows,
 			     .letters = { [OPTIONS_PID] = 'p',
 					  [OPTIONS_UID] = 'u',
 					  [OPTIONS_CGROUP] = 'c',
@@ -259,7 +228,6 @@ int main(int argc, char **argv)
 					  [OPTIONS_BUFFER_PAGES] = 'b' } },
 		.open = open_object,
 		.attach = attach_calls,
-		.header = print_header,
 		.handle = handle_event,
 		.close = close_object,
 	};

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+"""What each tool's --help says of its fields, against FIELDS in its man page: both come from one table.
+UPDATE_FIELDS=1 writes the man pages' sections."""
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tracing import run_tool
+
+MAN = Path(__file__).resolve().parents[2] / "man"
+TOOLS = ["opensnoop"]
+FIELD = re.compile(r"  (?P<column>\S.*?) {2,}(?P<key>\S+) {2,}(?P<help>\S.*?)(?P<shown> \(-\S+\))?$")
+INTRODUCTION = r"""Columns of text and, behind the comma, keys of JSON objects; in brackets the option that shows a column.
+.B \-\-columns
+chooses and orders columns, by either name: letters and digits matter, not their case.
+"""
+
+
+def help_sections(tool):
+    """[(title or None, [(column or None, key or None, help, shown by or "")])], as --help has them."""
+    status, out, _ = run_tool(tool, "--help")
+    assert status == 0
+    _, separator, text = out.partition("Fields: column, key in JSON, meaning (what shows the column)\n")
+    assert separator, f"{tool} --help lists no fields"
+    sections = []
+    for line in text.splitlines():
+        field = FIELD.fullmatch(line)
+        if line.endswith(":") and not field:
+            sections.append((line[:-1], []))
+        elif line:
+            assert field, f"not a field: {line!r}"
+            assert len(line) <= 79, f"too long for a terminal: {line!r}"
+            sections = sections or [(None, [])]
+            column, key = (None if field[name] == "-" else field[name] for name in ("column", "key"))
+            assert column or key
+            sections[-1][1].append((column, key, field["help"], field["shown"] or ""))
+    assert all(fields for _, fields in sections)
+    return sections
+
+
+def roff(text):
+    text = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
+    return "\\&" + text if text[0] in ".'" else text
+
+
+def man_section(tool):
+    """FIELDS as it should be."""
+    lines = [INTRODUCTION.rstrip("\n")]
+    for title, fields in help_sections(tool):
+        if title:
+            lines.append(f'.SS "{roff(title)}"')
+        for column, key, meaning, shown in fields:
+            shown = f' "{roff(shown)}"' if shown else ""
+            if not column:
+                name = f'.RB "in JSON: " "{key}"'
+            elif not key:
+                name = f'.BR "{roff(column)}"{shown}'
+            else:
+                name = f'.BR "{roff(column)}" ", " "{key}"{shown}'
+            lines += [".TP", name, roff(meaning)]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_man_page_has_the_fields_of_the_table(tool):
+    page = MAN / f"{tool}.8"
+    text = page.read_text()
+    before, heading, rest = text.partition(".SH FIELDS\n")
+    assert heading, f"{page.name} has no FIELDS"
+    _, after = rest.split(".SH ", 1)
+    expected = before + heading + man_section(tool) + ".SH " + after
+    if os.environ.get("UPDATE_FIELDS"):
+        page.write_text(expected)
+    assert page.read_text() == expected
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_each_name_in_the_list_is_one_for_columns(tool):
+    """A wrong name is answered by the right ones, which are those that the list has."""
+    _, fields = help_sections(tool)[0]
+    names = [key or column for column, key, _, _ in fields if column]
+    status, out, err = run_tool(tool, "--columns", "nosuch", *(["1"] if tool in PROCESS else []))
+    assert (status, out) == (2, "")
+    said = re.search(r"no column 'nosuch' for --columns: there are (.*)", err)[1]
+    assert sorted(said.split(", ")) == sorted(names)
+
+
+def test_json_has_all_fields_whatever_the_columns():
+    status, out, err = run_tool("opensnoop", "--json", "--columns", "pid")
+    assert (status, out) == (2, "") and "JSON has all fields" in err
+
+
+# Tools that want to know of which process.
+PROCESS = ("ucalls", "uflow")
