@@ -42,13 +42,18 @@ def runtime_object():
     return folder / "truth.o"
 
 
+def filled(word):
+    if "{runtime_object}" in word:
+        return word.format(runtime_object=runtime_object())
+    return word.format(runtime=RUNTIME) if "{runtime}" in word else word
+
+
 def make(build, language, source, folder):
     """The program as folder/program. BuildError where the compiler doesn't take it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / language.source).write_text(source)
     for step in build.steps:
-        names = {"runtime": RUNTIME, "runtime_object": runtime_object() if "{runtime_object}" in step.argv else ""}
-        run([word.format(**names) if "{runtime" in word else word for word in step.argv], folder)
+        run([filled(word) for word in step.argv], folder)
     if build.strip:
         run(["objcopy", "--only-keep-debug", "program", "program.debug"], folder)
         run(["strip", "--strip-all", "program"], folder)

@@ -227,14 +227,18 @@ class C:
         result = f.result.name if f.result else "void"
         return f"{' '.join(attrs + [result])}{'' if result.endswith('*') else ' '}{f.name}({params})"
 
-    def log_call(self, name, tail):
-        return f'unsigned long n = truth_begin("{name}", {int(tail)});'
+    def log_this(self, f):
+        return []
+
+    def declare_value(self, type_, name):
+        return self.declared(type_, name)
 
     def call(self, caller, c):
         f, lines = c.callee, []
         for i, ((name, kind), value) in enumerate(zip(f.params, c.args)):
-            lines.append(f"{self.declared(kind, f'v{i}')} = {self.value(kind, value)};")
-        lines.append(self.log_call(f.name, c.tail))
+            lines.append(f"{self.declare_value(kind, f'v{i}')} = {self.value(kind, value)};")
+        lines.append(f'unsigned long n = truth_begin("{f.name}", {int(c.tail)});')
+        lines += self.log_this(f)
         for i, (name, kind) in enumerate(f.params):
             lines.append(self.log_copy(kind, name, f"v{i}", i))
         lines.append("truth_call(n);")
@@ -261,7 +265,7 @@ class C:
         return f"\t{test}{{\n" + "".join(f"\t\t{line}\n" for line in lines) + "\t}\n"
 
     def log_copy(self, kind, name, e, i):
-        if kind.kind in ("struct", "union"):
+        if kind.kind in ("struct", "union") and "class" not in kind.extra:
             return f"{{ {self.declared(kind, f'copy{i}')} = {e}; {self.log(kind, name, f'copy{i}')} }}"
         return self.log(kind, name, e)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """What trace printed against what the program logged: values right, unknown or wrong; calls seen, reported as not
 seen, missed or double; the program's own run the same or harmed."""
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -102,6 +103,10 @@ def judge_values(call, event, is_return):
     if is_return and call.result and "result" in call.result:
         found += compare("result", call.result["result"], row.get("retval"))
     for verdict, path, expected, got in found:
+        if verdict == "unknown":
+            why = row.get("unknown", {}).get("retval" if path.startswith("result") else re.split(r"[.[]", path)[0])
+            yield Finding(verdict, call.func, why or "it isn't named at all")
+            continue
         yield Finding(verdict, call.func, f"{event.spec}: call {call.number}, {path}: {got!r}, right: {expected!r}")
 
 

@@ -7,6 +7,7 @@
 import argparse
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -21,6 +22,7 @@ import watch
 from build import BuildError, make
 from languages import LANGUAGES
 
+QUOTED = re.compile(r"(?<= )'[^']*'|[pr]:\S*|\b[a-z]+[0-9]+\b|\b0x[0-9a-f]+|column [0-9]+|^'[^']*'")
 TOOL = Path(os.environ.get("BUILD", "build")).resolve() / "bin/trace"
 
 
@@ -110,6 +112,7 @@ def parse_options():
     parser.add_argument("--seconds", type=float, default=0, help="stop after so many")
     parser.add_argument("--shrink", type=float, default=0, metavar="SECONDS", help="make faulty programs smaller")
     parser.add_argument("--faults", type=int, default=10, help="show so many (default %(default)s)")
+    parser.add_argument("--reasons", type=int, default=0, help="show so many reasons why something is unknown")
     parser.add_argument("--folder", type=Path, help="where the programs are kept")
     return parser.parse_args()
 
@@ -132,7 +135,7 @@ def trials(options, folder):
 def main():
     options = parse_options()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="truth-"))
-    table, shown, broken = defaultdict(Counter), 0, 0
+    table, reasons, shown, broken = defaultdict(Counter), Counter(), 0, 0
     end = time.monotonic() + (options.seconds or 1e9)
     print(f"truth: seed {options.seed}, {options.programs} programs of {options.languages}", flush=True)
     for trial in trials(options, folder):
@@ -142,10 +145,12 @@ def main():
             findings = trial.run()
         except (BuildError, watch.RunError) as error:
             broken += 1
-            print(f"{trial.language.name} seed {trial.program.seed}, {trial.build.label}: {error}", flush=True)
+            print(f"{trial.language.name} seed {trial.program.seed}, {trial.build.label}: {str(error)[:1000]}", flush=True)
             continue
         counts = Counter(f.verdict for f in findings)
         table[f"{trial.language.name} {trial.build.level}"].update(counts)
+        reasons.update((trial.language.name, f.verdict, QUOTED.sub("'...'", f.text)) for f in findings
+                       if f.verdict in ("unknown", "reported"))
         kinds = set()
         for finding in findings:
             if finding.verdict in judge.FAULTS and shown < options.faults and (finding.verdict, finding.func) not in kinds:
@@ -155,6 +160,8 @@ def main():
         if not any(counts[v] for v in judge.FAULTS) and not options.folder:
             shutil.rmtree(trial.folder, ignore_errors=True)
     print_table(table)
+    for (language, verdict, text), count in reasons.most_common(options.reasons):
+        print(f"{count:8} {language:5} {verdict:8} {text[:150]}")
     failures = list(over(table))
     if not any(counts["right"] for counts in table.values()):
         failures.append("no value was compared")

@@ -51,8 +51,10 @@ static void open_with(const char *name, char first, char last)
 	open_now[depth].used = 0;
 }
 
-static void end_log(void)
+__attribute__((destructor)) static void end_log(void)
 {
+	if (!file)
+		return;
 	fputs("end\n", file);
 	fclose(file);
 }
@@ -65,7 +67,6 @@ unsigned long truth_begin(const char *func, int is_tail)
 		file = fopen(path ? path : "/dev/null", "w");
 		if (!file)
 			abort();
-		atexit(end_log);
 	}
 	fprintf(file, "call %lu %s %d ", ++count, func, is_tail);
 	depth = 0;
@@ -163,11 +164,22 @@ void truth_pointer(const char *name, const void *value)
 	fprintf(file, "{\"pointer\":%lu}", (unsigned long)value);
 }
 
+void truth_any_value(const char *name)
+{
+	element(name);
+	fputs("{\"any\":0}", file);
+}
+
 void truth_wide(const char *name, unsigned __int128 value, int is_signed)
 {
 	element(name);
 	fprintf(file, "{\"wide\":[%llu,%llu,%d]}", (unsigned long long)(value >> 64),
 		(unsigned long long)value, is_signed);
+}
+
+void truth_wide2(const char *name, unsigned long high, unsigned long low, int is_signed)
+{
+	truth_wide(name, (unsigned __int128)high << 64 | low, is_signed);
 }
 
 void truth_struct(const char *name)

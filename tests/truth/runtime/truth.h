@@ -35,7 +35,9 @@ void truth_float(const char *name, double value);
 void truth_string(const char *name, const char *value);
 void truth_bytes(const char *name, const char *value, unsigned long size);
 void truth_pointer(const char *name, const void *value);
+void truth_any_value(const char *name); /* one that is not compared */
 void truth_wide(const char *name, unsigned __int128 value, int is_signed);
+void truth_wide2(const char *name, unsigned long high, unsigned long low, int is_signed);
 /* A structure's members, an array's elements (whose names are NULL), up to truth_close(). */
 void truth_struct(const char *name);
 void truth_array(const char *name);
