@@ -4,6 +4,7 @@
  * "Debugging Information in Separate Files"), and .gnu_debugdata, an xz-compressed ELF file inside
  * of the file ("MiniDebugInfo").
  */
+#include <array_size.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lzma.h>
@@ -192,7 +193,7 @@ static int by_debuglink(struct candidate *candidate, const char *path)
 
 	if (!name || path[0] != '/')
 		return -ENOENT;
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		if (io_format(file, sizeof(file), "%s%.*s%s%s", places[i].before,
 			      (int)(slash - path), path, places[i].between, name) &&
 		    !candidate_open(candidate, file))

@@ -3,6 +3,7 @@
  * Opens ELF files and reads their headers, segments, sections and notes. Layouts: the System V
  * gABI, chapters 4 and 5, as written down in <elf.h>.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -524,7 +525,7 @@ bool bsl_elf_is_go(const struct bsl_elf *elf)
 		".note.go.buildid",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (elf_section_by_name(elf, names[i]))
 			return true;
 	return false;
@@ -550,7 +551,7 @@ bool bsl_elf_has_exceptions(const struct bsl_elf *elf)
 
 	if (!elf_section_by_name(elf, ".gcc_except_table"))
 		return false;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (section_has_string(elf, ".dynstr", names[i]) ||
 		    section_has_string(elf, ".strtab", names[i]))
 			return true;

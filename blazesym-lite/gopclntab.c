@@ -4,6 +4,7 @@
  * src/debug/gosym/pclntab.go and src/runtime/symtab.go (pcHeader, moduledata). "text base" is what
  * function entries are counted from since Go 1.18.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,7 @@ static bool table_find(struct bsl_elf *elf, struct table *table)
 	table->addr = shdr->sh_addr;
 	if (!table->data || table->size < 8)
 		return false;
-	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++)
 		if (layouts[i].magic == number_get(table->data, 4))
 			table->layout = &layouts[i];
 	table->word = table->data[7];

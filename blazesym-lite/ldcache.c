@@ -3,6 +3,7 @@
  * /etc/ld.so.cache: library names and their paths, as ldconfig leaves them. Layouts: glibc's
  * sysdeps/generic/dl-cache.h; the _DL_CACHE_DEFAULT_ID of each machine: sysdeps/.../dl-cache.h.
  */
+#include <array_size.h>
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
@@ -131,7 +132,7 @@ int bsl_ldcache_find(const void *data, size_t size, const char *name, int machin
 
 	if (!new_open(data, size, &cache) && !old_open(data, size, &cache))
 		return -EBADMSG;
-	for (size_t i = 0; i < sizeof(machine_flags) / sizeof(machine_flags[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(machine_flags); i++)
 		if (machine_flags[i].machine == machine)
 			flags = machine_flags[i].flags;
 	for (size_t i = 0; i < cache.nr; i++) {

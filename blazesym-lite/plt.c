@@ -4,6 +4,7 @@
  * jumps through a slot of the global offset table that a relocation fills with foo. So every
  * linker's layout will do (.plt, .plt.sec, .plt.got; with and without endbr64 or bti).
  */
+#include <array_size.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,7 +180,7 @@ int plt_read(struct bsl_elf *elf)
 	    (elf->ehdr.e_machine != EM_X86_64 && elf->ehdr.e_machine != EM_AARCH64))
 		return 0;
 	err = slots_read(&stubs);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !err; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names) && !err; i++) {
 		const Elf64_Shdr *shdr = elf_section_by_name(elf, names[i]);
 
 		err = shdr ? section_scan(&stubs, shdr) : 0;

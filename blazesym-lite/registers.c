@@ -4,6 +4,7 @@
  * 4.1) and places in struct pt_regs (arch/x86/include/asm/ptrace.h) or user_pt_regs
  * (arch/arm64/include/uapi/asm/ptrace.h). One block a machine.
  */
+#include <array_size.h>
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
@@ -49,8 +50,6 @@ static const struct bsl_reg arm64_rows[] = {
 	ARM64_X(30), { "sp", 248 }, { "pc", 256 },
 };
 
-#define ROWS(array) (sizeof(array) / sizeof((array)[0]))
-
 static bool name_is(const char *name, size_t len, const char *row)
 {
 	return row && strlen(row) == len && !memcmp(row, name, len);
@@ -69,7 +68,7 @@ static bool name_numbered(const char *name, size_t len, const char *letters)
 
 static bool x86_find(const char *name, size_t len, struct register_name *out)
 {
-	for (size_t i = 0; i < ROWS(x86_rows); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(x86_rows); i++) {
 		const struct x86_row *row = &x86_rows[i];
 		const struct {
 			const char *name;
@@ -79,7 +78,7 @@ static bool x86_find(const char *name, size_t len, struct register_name *out)
 			{ row->byte, 1, 0 },	 { row->high, 1, 8 },
 		};
 
-		for (size_t j = 0; j < ROWS(names); j++) {
+		for (size_t j = 0; j < ARRAY_SIZE(names); j++) {
 			if (!name_is(name, len, names[j].name))
 				continue;
 			*out = (struct register_name){ i, names[j].size, names[j].shift, false };
@@ -105,7 +104,7 @@ static bool arm64_find(const char *name, size_t len, struct register_name *out)
 {
 	char x[4] = "x";
 
-	for (size_t i = 0; i < ROWS(arm64_rows); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(arm64_rows); i++) {
 		if (!name_is(name, len, arm64_rows[i].name))
 			continue;
 		*out = (struct register_name){ .reg = i, .size = 8 };
@@ -151,9 +150,9 @@ const struct bsl_reg *bsl_reg_get(int machine, int reg)
 	if (reg < 0)
 		return NULL;
 	/* a 32-bit process is seen through the 64-bit kernel's registers */
-	if ((machine == EM_X86_64 || machine == EM_386) && (size_t)reg < ROWS(x86_rows))
+	if ((machine == EM_X86_64 || machine == EM_386) && (size_t)reg < ARRAY_SIZE(x86_rows))
 		return &x86_rows[reg].reg;
-	if (machine == EM_AARCH64 && (size_t)reg < ROWS(arm64_rows))
+	if (machine == EM_AARCH64 && (size_t)reg < ARRAY_SIZE(arm64_rows))
 		return &arm64_rows[reg];
 	return NULL;
 }

@@ -3,6 +3,7 @@
  * From what a user writes (a path, `c`, `redis-server`) to the file to open, in the world of the
  * process that is traced: its mappings first, then its root directory.
  */
+#include <array_size.h>
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
@@ -292,7 +293,7 @@ static int library_in_dir(struct lookup *lookup, const char *dir)
 /* Reads whole directories, milliseconds: only when there is no cache, or nothing else had it. */
 static int library_in_dirs(struct lookup *lookup)
 {
-	for (size_t i = 0; i < sizeof(library_dirs) / sizeof(library_dirs[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(library_dirs); i++)
 		if (!library_in_dir(lookup, library_dirs[i]))
 			return 0;
 	return -ENOENT;

@@ -4,6 +4,7 @@
  * the next address. Strings handed out stay until the next call: what is replaced or evicted in
  * between goes to the garbage and is freed when that call begins.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -78,7 +79,7 @@ const char *bsl_reason_text(enum bsl_reason reason)
 		[BSL_NO_MEMORY] = "out of memory",
 	};
 
-	return (size_t)reason < sizeof(texts) / sizeof(texts[0]) ? texts[reason] : "unknown reason";
+	return (size_t)reason < ARRAY_SIZE(texts) ? texts[reason] : "unknown reason";
 }
 
 /* ---- garbage ---- */

@@ -3,6 +3,7 @@
  * Names <-> addresses in one ELF file. Names are searched by walking the tables as they lie in the
  * file; addresses through a sorted index that the first such question builds.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ static const char *clone_suffix(const char *name)
 	};
 
 	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
-		for (size_t i = 0; dot > name && i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+		for (size_t i = 0; dot > name && i < ARRAY_SIZE(suffixes); i++)
 			if (!strncmp(dot, suffixes[i], strlen(suffixes[i])))
 				return dot;
 	return NULL;

@@ -2,6 +2,7 @@
 /*
  * capable: the kernel's checks of capabilities, and who needed which. See man/capable.8.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,7 +84,7 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 						   { 'U', &env->user_stack },
 						   { 'x', &env->extra } };
 
-	if (options_switch_on(switches, sizeof(switches) / sizeof(switches[0]), key))
+	if (options_switch_on(switches, ARRAY_SIZE(switches), key))
 		return 0;
 	switch (key) {
 	case KEY_UNIQUE:
@@ -101,7 +102,7 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 
 static const char *cap_name(int32_t cap)
 {
-	const int32_t count = sizeof(cap_names) / sizeof(cap_names[0]);
+	const int32_t count = ARRAY_SIZE(cap_names);
 
 	return cap >= 0 && cap < count ? cap_names[cap] : "?";
 }
@@ -310,7 +311,7 @@ int main(int argc, char **argv)
 					  [OPTIONS_CGROUP] = 'c',
 					  [OPTIONS_DURATION] = 'd' } },
 		.types = types,
-		.type_count = sizeof(types) / sizeof(types[0]),
+		.type_count = ARRAY_SIZE(types),
 		.open = open_object,
 		.attach = attach,
 		.header = print_header,

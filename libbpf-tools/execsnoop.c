@@ -2,6 +2,7 @@
 /*
  * execsnoop: programs being executed. See man/execsnoop.8.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <regex.h>
 #include <string.h>
@@ -77,7 +78,7 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		{ KEY_COUNT, &env->count },
 	};
 
-	if (options_switch_on(switches, sizeof(switches) / sizeof(switches[0]), key))
+	if (options_switch_on(switches, ARRAY_SIZE(switches), key))
 		return 0;
 	switch (key) {
 	case 'n':
@@ -149,7 +150,7 @@ static int attach(void *ctx)
 		{ skel->progs.enter_execveat, "syscalls", "sys_enter_execveat", false },
 	};
 
-	return tool_attach_tracepoints(&env->tool, points, sizeof(points) / sizeof(points[0]));
+	return tool_attach_tracepoints(&env->tool, points, ARRAY_SIZE(points));
 }
 
 static void finish(void *ctx)
@@ -237,7 +238,7 @@ int main(int argc, char **argv)
 					  [OPTIONS_CGROUP] = 'c',
 					  [OPTIONS_DURATION] = 'd' } },
 		.types = types,
-		.type_count = sizeof(types) / sizeof(types[0]),
+		.type_count = ARRAY_SIZE(types),
 		.open = open_object,
 		.attach = attach,
 		.header = print_header,

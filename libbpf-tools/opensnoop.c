@@ -2,6 +2,7 @@
 /*
  * opensnoop: files being opened, with their result. See man/opensnoop.8.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -88,7 +89,7 @@ static const struct row_column columns[] = {
 };
 
 static const struct row_table rows[] = {
-	{ .columns = columns, .count = sizeof(columns) / sizeof(columns[0]) },
+	{ .columns = columns, .count = ARRAY_SIZE(columns) },
 	{},
 };
 
@@ -107,9 +108,9 @@ static void add_flag_filter(struct env *env, const char *name, const struct argp
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(flags) / sizeof(flags[0]) && strcmp(flags[i].name, name); i++)
+	for (i = 0; i < ARRAY_SIZE(flags) && strcmp(flags[i].name, name); i++)
 		;
-	if (i == sizeof(flags) / sizeof(flags[0]))
+	if (i == ARRAY_SIZE(flags))
 		argp_error(state,
 			   "invalid --flag_filter '%s': expected one of open(2), such as O_CREAT",
 			   name);
@@ -182,7 +183,7 @@ static int attach_calls(void *ctx)
 		{ skel->progs.enter_openat2, "syscalls", "sys_enter_openat2", true },
 	};
 
-	return tool_attach_tracepoints(&env->tool, calls, sizeof(calls) / sizeof(calls[0]));
+	return tool_attach_tracepoints(&env->tool, calls, ARRAY_SIZE(calls));
 }
 
 static int open_object(void *ctx, const struct bpf_object_open_opts *opts)

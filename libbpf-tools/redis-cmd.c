@@ -2,6 +2,7 @@
 /*
  * redis-cmd: the commands that Redis-like servers execute, with their cost. See man/redis-cmd.8.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -580,8 +581,8 @@ static int learn_executables(struct env *env)
 	char path[PATH_MAX];
 	int err = 0;
 
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		for (size_t j = 0; j < sizeof(names) / sizeof(names[0]) && !err; j++) {
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(names) && !err; j++) {
 			snprintf(path, sizeof(path), "%s/%s", folders[i], names[j]);
 			err = redis_servers_learn(&env->servers, path, &env->scan);
 		}

@@ -3,6 +3,7 @@
  * tcpconnect: TCP connections being attempted, and what became of them. See man/tcpconnect.8.
  */
 #include <arpa/inet.h>
+#include <array_size.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -173,7 +174,7 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		{ 'c', &env->count },
 	};
 
-	if (options_switch_on(switches, sizeof(switches) / sizeof(switches[0]), key))
+	if (options_switch_on(switches, ARRAY_SIZE(switches), key))
 		return 0;
 	switch (key) {
 	case '4':
@@ -515,7 +516,7 @@ static int attach(void *ctx)
 		{ skel->progs.attempt_begins, NULL, "inet_sock_set_state", false },
 	};
 
-	return tool_attach_tracepoints(&env->tool, points, sizeof(points) / sizeof(points[0]));
+	return tool_attach_tracepoints(&env->tool, points, ARRAY_SIZE(points));
 }
 
 static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
@@ -572,7 +573,7 @@ int main(int argc, char **argv)
 			     .common = OPTIONS_EVENTS | OPTIONS_CORE_FILTER,
 			     .letters = { [OPTIONS_PID] = 'p', [OPTIONS_UID] = 'u' } },
 		.types = types,
-		.type_count = sizeof(types) / sizeof(types[0]),
+		.type_count = ARRAY_SIZE(types),
 		.open = open_object,
 		.attach = attach,
 		.header = print_header,

@@ -2,6 +2,7 @@
 /*
  * ucalls: how often methods and system calls are called, and how long they take. See man/ucalls.8.
  */
+#include <array_size.h>
 #include <asm/unistd.h>
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -79,7 +80,7 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		{ KEY_C_METHODS, &env->c_methods },
 	};
 
-	if (options_switch_on(switches, sizeof(switches) / sizeof(switches[0]), key))
+	if (options_switch_on(switches, ARRAY_SIZE(switches), key))
 		return 0;
 	switch (key) {
 	case 'T':
@@ -159,9 +160,7 @@ static int take_methods(struct env *env, struct rows *rows)
 
 static void name_syscall(struct ucalls_key *key, uint32_t number)
 {
-	const char *name = number < sizeof(syscall_names) / sizeof(syscall_names[0])
-				   ? syscall_names[number]
-				   : NULL;
+	const char *name = number < ARRAY_SIZE(syscall_names) ? syscall_names[number] : NULL;
 
 	if (number == UCALLS_SYSCALL_OTHER)
 		name = "32-bit";
@@ -411,7 +410,7 @@ static int prepare_programs(struct env *env)
 		{ skel->progs.syscall_left, env->syscalls && env->latency },
 	};
 
-	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
 		bpf_program__set_autoload(programs[i].prog, programs[i].is_wanted);
 	skel->rodata->is_timed = env->latency;
 	skel->rodata->is_sleepable = env->session.attach.features.sleepable;
@@ -534,8 +533,7 @@ static int attach(void *ctx)
 	int err = 0;
 
 	if (env->latency || env->syscalls)
-		err = tool_attach_tracepoints(&env->tool, points,
-					      sizeof(points) / sizeof(points[0]));
+		err = tool_attach_tracepoints(&env->tool, points, ARRAY_SIZE(points));
 	return err || env->no_methods ? err : attach_methods(env);
 }
 

@@ -2,6 +2,7 @@
 /*
  * ugc: garbage collections of language runtimes, each with its duration. See man/ugc.8.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <linux/types.h>
 #include <stdlib.h>
@@ -189,7 +190,7 @@ static const struct tool_spec spec = {
 		     .common = OPTIONS_EVENTS | OPTIONS_PROCESS,
 		     .letters = { [OPTIONS_PID] = 'p' } },
 	.types = types,
-	.type_count = sizeof(types) / sizeof(types[0]),
+	.type_count = ARRAY_SIZE(types),
 	.open = open_skeleton,
 	.attach = attach,
 	.header = print_header,

@@ -2,6 +2,7 @@
 /*
  * uobjnew: objects that language runtimes make, by class. See man/uobjnew.8.
  */
+#include <array_size.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/types.h>
@@ -291,7 +292,7 @@ static const struct tool_spec spec = {
 		     .common = OPTIONS_BASIC | OPTIONS_PROCESS,
 		     .letters = { [OPTIONS_PID] = 'p' } },
 	.types = types,
-	.type_count = sizeof(types) / sizeof(types[0]),
+	.type_count = ARRAY_SIZE(types),
 	.open = open_skeleton,
 	.attach = attach,
 	.tick = tick,

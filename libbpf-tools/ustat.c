@@ -2,6 +2,7 @@
 /*
  * ustat: what language runtimes do, a row a process. See man/ustat.8.
  */
+#include <array_size.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/types.h>
@@ -630,7 +631,7 @@ static int attach(void *ctx)
 		{ .prog = env->skel->progs.task_created, .name = "task_newtask" },
 		{ .prog = env->skel->progs.program_executed, .name = "sched_process_exec" },
 	};
-	int err = tool_attach_tracepoints(&env->tool, points, sizeof(points) / sizeof(points[0]));
+	int err = tool_attach_tracepoints(&env->tool, points, ARRAY_SIZE(points));
 
 	if (err)
 		return err;

@@ -2,6 +2,7 @@
 /*
  * uthreads: threads that language runtimes start and end. See man/uthreads.8.
  */
+#include <array_size.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/types.h>
@@ -185,7 +186,7 @@ static const struct tool_spec spec = {
 		     .common = OPTIONS_EVENTS | OPTIONS_PROCESS,
 		     .letters = { [OPTIONS_PID] = 'p' } },
 	.types = types,
-	.type_count = sizeof(types) / sizeof(types[0]),
+	.type_count = ARRAY_SIZE(types),
 	.open = open_skeleton,
 	.attach = attach,
 	.header = print_header,

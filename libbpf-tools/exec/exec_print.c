@@ -4,6 +4,7 @@
  */
 #include "exec/exec_print.h"
 
+#include <array_size.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ static const char *error_name(int number)
 	const char *name = strerrorname_np(number);
 	size_t i;
 
-	for (i = 0; !name && i < sizeof(kernel_errors) / sizeof(kernel_errors[0]); i++) {
+	for (i = 0; !name && i < ARRAY_SIZE(kernel_errors); i++) {
 		if (kernel_errors[i].number == number)
 			name = kernel_errors[i].name;
 	}

@@ -4,6 +4,7 @@
  */
 #include "exec/exec_record.h"
 
+#include <array_size.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,7 @@ bool exec_record_open(struct exec_record *record, const void *data, size_t size)
 	};
 
 	record->event = event;
-	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
 		if (parts[i].len > parts[i].max)
 			return false;
 		*parts[i].part = event->text + at;

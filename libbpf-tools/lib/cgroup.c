@@ -4,6 +4,7 @@
  */
 #include "lib/cgroup.h"
 
+#include <array_size.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -104,7 +105,7 @@ static int cgroup_choose_controller(const char *options, char controller[32])
 		{ "misc", "misc" },
 	};
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		if (cgroup_lists(options, known[i][0], strlen(known[i][0]))) {
 			snprintf(controller, 32, "%s", known[i][1]);
 			return 0;

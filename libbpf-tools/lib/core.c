@@ -4,6 +4,7 @@
  */
 #include "lib/core.h"
 
+#include <array_size.h>
 #include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -137,7 +138,7 @@ static uint64_t core_type_size(const struct btf_type *type)
 {
 	uint32_t kind = btf_kind(type);
 
-	if (!kind || kind >= sizeof(core_kinds) / sizeof(core_kinds[0]))
+	if (!kind || kind >= ARRAY_SIZE(core_kinds))
 		return 0;
 	return sizeof(*type) + core_kinds[kind].fixed +
 	       (uint64_t)core_kinds[kind].each * btf_vlen(type);

@@ -5,6 +5,7 @@
  */
 #include "lib/output.h"
 
+#include <array_size.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -354,7 +355,7 @@ size_t output_utf8_char(const char *text, size_t len, uint32_t *code)
 	*code = s[0];
 	if (s[0] < 0x80)
 		return 1;
-	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(forms); i++) {
 		if (s[0] < forms[i].first_min || s[0] > forms[i].first_max)
 			continue;
 		if (len < forms[i].len || s[1] < forms[i].second_min || s[1] > forms[i].second_max)

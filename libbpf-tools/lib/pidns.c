@@ -4,6 +4,7 @@
  */
 #include "lib/pidns.h"
 
+#include <array_size.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -78,7 +79,7 @@ static int pidns_find_offsets(struct pidns_config *config)
 		{ "pid", "level", 0 },
 		{ "pid", "numbers", 0 },
 	};
-	int err = core_find_members(members, sizeof(members) / sizeof(members[0]));
+	int err = core_find_members(members, ARRAY_SIZE(members));
 
 	config->task_pid = members[0].offset;
 	config->task_leader = members[1].offset;
@@ -119,7 +120,7 @@ static int pidns_load_self(const struct pidns_config *config, int map_fd)
 	};
 
 	return bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "pidns", "Dual BSD/GPL", insns,
-			     sizeof(insns) / sizeof(insns[0]), NULL);
+			     ARRAY_SIZE(insns), NULL);
 }
 
 /* Run it once, in this very process: raw tracepoints' programs can be since 5.10 (1b4d60ec162f). */
@@ -209,7 +210,7 @@ static int pidns_load_iterator(const struct pidns_config *config, uint32_t task_
 		return id;
 	opts.attach_btf_id = id;
 	return bpf_prog_load(BPF_PROG_TYPE_TRACING, "pidns_tasks", "Dual BSD/GPL", insns,
-			     sizeof(insns) / sizeof(insns[0]), &opts);
+			     ARRAY_SIZE(insns), &opts);
 }
 
 /* A descriptor to read all tasks of our namespace from. */
@@ -247,8 +248,7 @@ static int pidns_read_tasks(const struct pidns_config *config, int fd, struct pi
 	ssize_t size;
 
 	while ((size = read(fd, tasks, sizeof(tasks))) > 0) {
-		grown = reallocarray(ids->ids, ids->count + sizeof(tasks) / sizeof(*tasks),
-				     sizeof(*grown));
+		grown = reallocarray(ids->ids, ids->count + ARRAY_SIZE(tasks), sizeof(*grown));
 		if (!grown)
 			return -ENOMEM;
 		ids->ids = grown;

@@ -4,6 +4,7 @@
  */
 #include "lib/row.h"
 
+#include <array_size.h>
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
@@ -35,7 +36,7 @@ const char *row_error_name(int number)
 	const char *name = strerrorname_np(number);
 	size_t i;
 
-	for (i = 0; !name && i < sizeof(row_kernel_errors) / sizeof(row_kernel_errors[0]); i++) {
+	for (i = 0; !name && i < ARRAY_SIZE(row_kernel_errors); i++) {
 		if (row_kernel_errors[i].number == number)
 			name = row_kernel_errors[i].name;
 	}

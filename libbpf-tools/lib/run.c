@@ -4,6 +4,7 @@
  */
 #include "lib/run.h"
 
+#include <array_size.h>
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -77,7 +78,7 @@ static void run_catch_signals(struct run *run)
 	size_t i;
 
 	run_signal = 0;
-	for (i = 0; i < sizeof(run_signals) / sizeof(run_signals[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(run_signals); i++) {
 		sigaction(run_signals[i], run_signals[i] == SIGPIPE ? &ignore : &catch,
 			  &run->old_actions[i]);
 		/* nohup(1) */
@@ -143,7 +144,7 @@ void run_free(struct run *run)
 	follow_free(run->follow);
 	child_free(run->child);
 	output_free(run->output);
-	for (i = 0; i < sizeof(run_signals) / sizeof(run_signals[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(run_signals); i++)
 		sigaction(run_signals[i], &run->old_actions[i], NULL);
 	free(run);
 }

@@ -4,6 +4,7 @@
  */
 #include "redis/redis_command.h"
 
+#include <array_size.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -149,7 +150,7 @@ static bool is_secret_setting(const struct redis_arg *name)
 
 	memcpy(text, name->data, len);
 	text[len] = 0;
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		if (strcasestr(text, parts[i]))
 			return true;
 	}
@@ -203,7 +204,7 @@ void redis_command_mark_secrets(struct redis_command *command)
 		{ "sentinel", mark_sentinel }, { "migrate", mark_migrate },
 	};
 
-	for (size_t i = 0; command->count && i < sizeof(rules) / sizeof(rules[0]); i++) {
+	for (size_t i = 0; command->count && i < ARRAY_SIZE(rules); i++) {
 		if (redis_arg_is(&command->args[0], rules[i].name))
 			rules[i].mark(command);
 	}
@@ -330,7 +331,7 @@ const struct redis_key_spec redis_key_specs[] = {
 	{ "blmpop", 3, 0, 1, 2 },
 	{ "bzmpop", 3, 0, 1, 2 },
 };
-const size_t redis_key_spec_count = sizeof(redis_key_specs) / sizeof(redis_key_specs[0]);
+const size_t redis_key_spec_count = ARRAY_SIZE(redis_key_specs);
 
 static const struct redis_key_spec *find_spec(const struct redis_arg *name)
 {

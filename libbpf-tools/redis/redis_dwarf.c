@@ -4,6 +4,7 @@
  */
 #include "redis/redis_dwarf.h"
 
+#include <array_size.h>
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <errno.h>
@@ -81,7 +82,7 @@ static void read_row(Dwarf_Die *client, const struct row *row, struct redis_layo
 
 static bool is_complete(struct redis_layout *layout)
 {
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (*field_at(layout, rows[i].field) == REDIS_NO_FIELD ||
 		    (rows[i].inner && *field_at(layout, rows[i].inner_field) == REDIS_NO_FIELD))
 			return false;
@@ -102,7 +103,7 @@ static void read_unit(Dwarf_Die *unit, struct redis_layout *layout)
 
 		if (!name || strcmp(name, "client") || !dwarf_haschildren(&die))
 			continue;
-		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 			read_row(&die, &rows[i], layout);
 		return;
 	} while (!dwarf_siblingof(&die, &die));

@@ -5,6 +5,7 @@
  */
 #include "redis/redis_layout.h"
 
+#include <array_size.h>
 #include <elf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -97,7 +98,7 @@ static void x86_decode_opcode(const uint8_t *code, uint8_t rex, struct redis_acc
 		}
 		return;
 	}
-	for (size_t i = 0; i < sizeof(x86_writers) / sizeof(x86_writers[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(x86_writers); i++) {
 		const struct x86_writer *writer = &x86_writers[i];
 
 		if (opcode < writer->first || opcode > writer->last)
@@ -272,7 +273,7 @@ static uint16_t apply_rule(int machine, const struct rule *rule, const uint8_t *
 
 static uint16_t find_field(struct bsl_elf *elf, const struct rule *rule)
 {
-	size_t most = sizeof(rule->functions) / sizeof(rule->functions[0]);
+	size_t most = ARRAY_SIZE(rule->functions);
 	uint16_t field = REDIS_NO_FIELD;
 	struct function function;
 	const uint8_t *code;
@@ -333,7 +334,7 @@ static uint16_t *field_at(struct redis_layout *layout, size_t field)
 static void set_span(struct redis_layout *layout)
 {
 	layout->span = 8;
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
 		uint16_t at = *field_at(layout, fields[i].field);
 
 		if (fields[i].in_client && at != REDIS_NO_FIELD && at + 8 > layout->span)
@@ -397,11 +398,11 @@ int redis_layout_decode(struct bsl_elf *elf, const char *path, struct redis_layo
 		return -ENOENT;
 	}
 	*layout = (struct redis_layout){};
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		*field_at(layout, fields[i].field) = find_field(elf, &fields[i].rule);
 	if (path && !has_arguments(layout)) {
 		/* If some instructions aren't as we know them, we don't know the others either. */
-		for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 			*field_at(layout, fields[i].field) = REDIS_NO_FIELD;
 		redis_dwarf_complete(path, layout);
 		places->by_dwarf = true;

@@ -5,6 +5,7 @@
 #include "redis/redis_server.h"
 
 #include <arpa/inet.h>
+#include <array_size.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -69,7 +70,7 @@ static bool is_likely_server(pid_t pid)
 		return false; /* a kernel thread */
 	path[len] = 0;
 	base = strrchr(path, '/') ?: path;
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		if (strstr(comm, parts[i]) || strstr(base, parts[i]))
 			return true;
 	}

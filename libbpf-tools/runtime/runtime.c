@@ -2,14 +2,13 @@
 /*
  * From the rows of the table to the places in one file. Which files a process has: runtime_find.c.
  */
+#include <array_size.h>
 #include <blazesym-lite.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/runtime_private.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const event_names[RUNTIME_EVENTS] = {
 	[RUNTIME_METHOD_ENTRY] = "method",
@@ -67,7 +66,7 @@ static uint16_t register_named(int machine, const char *name)
 
 static void value_from_argument(struct usdt_arg *arg, unsigned int number, int machine)
 {
-	if (number > LENGTH(argument_registers[0]))
+	if (number > ARRAY_SIZE(argument_registers[0]))
 		return;
 	arg->reg = register_named(machine, argument_registers[machine == EM_AARCH64][number - 1]);
 	arg->size = 8;

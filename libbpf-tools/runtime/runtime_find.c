@@ -2,6 +2,7 @@
 /*
  * The runtimes of processes and of this system: which files hold one, each looked at once.
  */
+#include <array_size.h>
 #include <blazesym-lite.h>
 #include <errno.h>
 #include <glob.h>
@@ -232,7 +233,7 @@ int runtime_images_find_installed(struct runtime_images *images,
 
 	for (int lang = 0; lang < RUNTIME_LANGS; lang++) {
 		desc = &runtime_descs[lang];
-		for (size_t i = 0; i < sizeof(desc->installed) / sizeof(desc->installed[0]); i++)
+		for (size_t i = 0; i < ARRAY_SIZE(desc->installed); i++)
 			if (!err && images->langs & 1u << lang && desc->installed[i])
 				err = find_installed(images, desc->installed[i], fn, ctx);
 	}

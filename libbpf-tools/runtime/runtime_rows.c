@@ -5,6 +5,8 @@
  */
 #include "runtime/runtime_rows.h"
 
+#include <array_size.h>
+
 /* clang-format off: initializers, which it takes for blocks of code. */
 #define OP(n)                  \
 	{                      \
@@ -26,7 +28,6 @@
 #define FILE_NAME [RUNTIME_FILE_NAME]
 #define LINE [RUNTIME_LINE]
 #define NUMBER [RUNTIME_NUMBER]
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 /*
  * OpenJDK's src/hotspot/os/posix/dtrace/hotspot.d. Strings have lengths and no NUL. A native or slow-path exception
@@ -209,7 +210,7 @@ static const struct runtime_row tcl_rows[] = {
 #define BIT(event) (1u << (event))
 #define METHOD_BITS (BIT(RUNTIME_METHOD_ENTRY) | BIT(RUNTIME_METHOD_RETURN))
 
-#define ROWS(lang) .rows = lang##_rows, .count = COUNT(lang##_rows)
+#define ROWS(lang) .rows = lang##_rows, .count = ARRAY_SIZE(lang##_rows)
 #define NO_OBJECTS "it has no place that only the making of an object passes"
 
 const struct runtime_desc runtime_descs[RUNTIME_LANGS] = {

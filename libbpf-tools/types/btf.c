@@ -5,6 +5,7 @@
  */
 #include "types/btf.h"
 
+#include <array_size.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +25,6 @@
 #define MAX_BYTES (256u << 20)
 /* Modifiers and typedefs between a use and its type; the kernel's longest chains have six. */
 #define MAX_CHAIN 32
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
 /* Kinds newer than the oldest headers that this is built with. */
 #define KIND_DECL_TAG 17
@@ -180,7 +180,7 @@ static int file_index(struct btf_file *file)
 		if (file->types_len - offset < sizeof(*type))
 			return -EBADMSG;
 		kind = BTF_INFO_KIND(type->info);
-		if (!kind || kind >= ROWS(kinds))
+		if (!kind || kind >= ARRAY_SIZE(kinds))
 			return -EBADMSG; /* of unknown size: nothing behind it can be found */
 		size += kinds[kind].fixed + (uint64_t)kinds[kind].each * BTF_INFO_VLEN(type->info);
 		if (size > file->types_len - offset)
@@ -719,7 +719,7 @@ const struct type *btf_types_find(struct btf_types *types, const char *name, siz
 	const struct btf_file *file;
 	uint32_t id;
 
-	for (size_t i = 0; i < ROWS(tags); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
 		size_t prefix = strlen(tags[i].prefix);
 
 		if (len <= prefix || strncmp(name, tags[i].prefix, prefix))

@@ -5,6 +5,7 @@
  */
 #include "types/debuginfo_private.h"
 
+#include <array_size.h>
 #include <blazesym-lite.h>
 #include <errno.h>
 #include <stdio.h>
@@ -642,7 +643,7 @@ const struct type *debuginfo_types_find(struct debuginfo_types *types,
 	struct type_search search = { .types = types };
 	Dwarf_Die unit;
 
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
 		size_t prefix = strlen(prefixes[i].prefix);
 
 		if (len <= prefix || strncmp(name, prefixes[i].prefix, prefix))

@@ -4,13 +4,12 @@
  */
 #include "types/type.h"
 
+#include <array_size.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "types/arena.h"
-
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
 /* Types from BTF or DWARF may be nested badly on purpose. */
 #define MAX_NESTING 32
@@ -185,7 +184,7 @@ static bool same_text(const char *text, const char *word, size_t len)
 
 static const struct type *find_typedef(const char *name, size_t len)
 {
-	for (size_t i = 0; i < ROWS(typedefs); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(typedefs); i++)
 		if (same_text(typedefs[i].name, name, len))
 			return &typedefs[i];
 	return NULL;
@@ -194,7 +193,7 @@ static const struct type *find_typedef(const char *name, size_t len)
 /* Add a keyword to the counts; false if it isn't one or was there too often. */
 static bool count_keyword(uint32_t *counts, const char *word, size_t len)
 {
-	for (size_t i = 0; i < ROWS(keywords); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(keywords); i++) {
 		unsigned int shift = 2 * keywords[i].keyword;
 
 		if (!same_text(keywords[i].text, word, len))
@@ -241,7 +240,7 @@ const struct type *type_basic(const char *name, size_t len)
 	}
 	if (alias)
 		return alias;
-	for (size_t i = 0; i < ROWS(keyword_sets); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(keyword_sets); i++)
 		if (keyword_sets[i].counts == counts)
 			return &basics[keyword_sets[i].id];
 	return NULL;
@@ -249,10 +248,10 @@ const struct type *type_basic(const char *name, size_t len)
 
 const char *type_basic_name(size_t i)
 {
-	if (i < ROWS(typedefs))
+	if (i < ARRAY_SIZE(typedefs))
 		return typedefs[i].name;
-	i -= ROWS(typedefs);
-	return i < ROWS(keywords) ? keywords[i].text : NULL;
+	i -= ARRAY_SIZE(typedefs);
+	return i < ARRAY_SIZE(keywords) ? keywords[i].text : NULL;
 }
 
 const struct type *type_void(void)

@@ -3,6 +3,7 @@
  * Structures that are strings: what other languages and their libraries have for C's pointer to char, known by
  * their names and by members that lead to the bytes and to their number.
  */
+#include <array_size.h>
 #include <string.h>
 
 #include "types/type.h"
@@ -53,7 +54,7 @@ bool type_find_text(const struct type *type, struct type_text *text)
 {
 	if (type->kind != TYPE_STRUCT || !type->name)
 		return false;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (!has_name(type, rows[i].name))
 			continue;
 		text->data = follow(type, rows[i].data, &text->data_offset);

@@ -4,6 +4,7 @@
  */
 #include "types/type_tracepoint.h"
 
+#include <array_size.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ static bool is_noise(const char *word, size_t len)
 	static const char *const noise[] = { "const", "volatile",   "__user",	"__kernel",
 					     "__rcu", "__data_loc", "__rel_loc" };
 
-	for (size_t i = 0; i < sizeof(noise) / sizeof(noise[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(noise); i++)
 		if (strlen(noise[i]) == len && memcmp(noise[i], word, len) == 0)
 			return true;
 	return false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /* Any bytes as BTF, alone and as a module's on top of themselves: every type is made, every question asked. */
+#include <array_size.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@ static void ask(struct btf_types *types)
 	struct btf_function function;
 	uint64_t value;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const struct type *type = btf_types_find(types, names[i], strlen(names[i]));
 		uint32_t count = 0;
 		const struct type_member *members = type ? type_members(type, &count) : NULL;

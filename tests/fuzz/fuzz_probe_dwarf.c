@@ -3,6 +3,7 @@
  * Any bytes as a program with DWARF: every name seen at some of its places is checked, its value generated and
  * the file's own bytes printed by its type.
  */
+#include <array_size.h>
 #include <elf.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,7 +82,7 @@ static void ask(const struct input *input, const struct debuginfo_variable *vari
 	char text[200];
 
 	print_as(input, variable->type);
-	for (size_t i = 0; strlen(name) < 32 && i < sizeof(forms) / sizeof(forms[0]); i++) {
+	for (size_t i = 0; strlen(name) < 32 && i < ARRAY_SIZE(forms); i++) {
 		snprintf(text, sizeof(text), forms[i], name);
 		check(input, text);
 	}
@@ -110,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		variable = input.scope->locals;
 		for (unsigned int i = 0; i < 16 && variable; i++, variable = variable->next)
 			ask(&input, variable);
-		for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 			check(&input, others[i]);
 	}
 cleanup:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /* Any text as the argument description of a USDT note, for every machine. */
+#include <array_size.h>
 #include <elf.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	memcpy(text, data, size);
 	text[size] = '\0';
-	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(machines); i++) {
 		bsl_usdt_parse_args(text, machines[i], &usdt);
 		for (unsigned int j = 0; j < usdt.nargs && j < BSL_USDT_MAX_ARGS; j++)
 			arg_check(&usdt.args[j], machines[i]);

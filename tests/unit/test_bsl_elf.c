@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /* ELF files: opening, addresses and offsets, symbols by name and by address. */
+#include <array_size.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -241,7 +242,7 @@ static const struct image_symbol odd_symbols[] = {
 	{ "@@", IMAGE_BASE + 0x20, 4, STT_FUNC, STB_GLOBAL, SECTION_TEXT },
 };
 
-#define NR_ODD (sizeof(odd_symbols) / sizeof(odd_symbols[0]))
+#define NR_ODD (ARRAY_SIZE(odd_symbols))
 
 static void test_find_in_an_odd_symbol_table(void **state)
 {
@@ -307,7 +308,7 @@ static void test_find_takes_clones_when_asked(void **state)
 	struct bsl_elf *elf;
 
 	(void)state;
-	image_build(&image, symbols, sizeof(symbols) / sizeof(symbols[0]));
+	image_build(&image, symbols, ARRAY_SIZE(symbols));
 	elf = image_open(&image);
 	assert_int_equal(bsl_elf_find_symbols(elf, "work", 0, collect, &found), 1);
 	assert_null(found.first.clone);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /* Instruction lengths and return sites. */
+#include <array_size.h>
 #include <elf.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -55,7 +56,7 @@ static void test_x86_lengths(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const uint8_t *code = (const uint8_t *)rows[i].bytes;
 		int length = bsl_x86_insn_length(code, 16);
 
@@ -118,7 +119,7 @@ static void test_endbr64_is_skipped_unless_something_jumps_behind_it(void **stat
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (asked_of(bsl_elf_entry_skip, EM_X86_64, rows[i].bytes, rows[i].size) !=
 		    rows[i].skip)
 			fail_msg("row %zu", i);
@@ -154,7 +155,7 @@ static void test_tail_jumps_are_those_that_leave_for_good(void **state)
 			      call[] = { 0x94000010, 0xd63f0200, 0xd65f03c0 };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (asked_of(bsl_elf_tail_jumps, EM_X86_64, rows[i].bytes, rows[i].size) !=
 		    rows[i].nr)
 			fail_msg("row %zu", i);

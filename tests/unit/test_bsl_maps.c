@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /* /proc/PID/maps: its text, hostile text, and opening what is mapped. */
+#include <array_size.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -91,7 +92,7 @@ static void test_parse_refuses_what_is_not_a_maps_file(void **state)
 	struct bsl_maps *maps;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(broken); i++)
 		if (bsl_maps_parse(broken[i], strlen(broken[i]), &maps) != -EBADMSG)
 			fail_msg("taken: %s", broken[i]);
 	assert_int_equal(bsl_maps_parse("", 0, &maps), 0); /* a kernel thread */
@@ -133,7 +134,7 @@ static void test_files_are_each_given_once(void **state)
 
 	(void)state;
 	assert_int_equal(bsl_maps_parse(text, strlen(text), &maps), 0);
-	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
 		map = bsl_maps_next_file(maps, map);
 		assert_non_null(map);
 		assert_int_equal(map->start, starts[i]);

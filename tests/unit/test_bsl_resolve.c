@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /* Finding files by path, library name and command; the linker's cache. */
+#include <array_size.h>
 #include <elf.h>
 #include <errno.h>
 #include <sched.h>
@@ -251,7 +252,7 @@ static void cache_put_new(struct cache *cache)
 		{ 0x0303, S_BAR, P_BAR },	 { 0x0303, S_FOO2, S_REL },
 		{ 0x0303, S_FOO2, 4000000000u },
 	};
-	size_t nr = sizeof(entries) / sizeof(entries[0]), strings = 48 + nr * 24;
+	size_t nr = ARRAY_SIZE(entries), strings = 48 + nr * 24;
 
 	cache_put(cache, "glibc-ld.so.cache1.1", 20);
 	cache_put_u32(cache, nr);

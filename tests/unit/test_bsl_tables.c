@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /* Other sources of names: kallsyms, perf maps, Go's table, debug files, demanglers. */
+#include <array_size.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,7 +37,7 @@ static void test_demangle_makes_cpp_and_rust_readable(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char *full = bsl_demangle(rows[i].name, 0);
 		char *bare = bsl_demangle(rows[i].name, BSL_DEMANGLE_NO_PARAMS);
 
@@ -80,7 +81,7 @@ static void test_find_by_demangled_name(void **state)
 	struct bsl_elf *elf;
 
 	(void)state;
-	image_build(&image, symbols, sizeof(symbols) / sizeof(symbols[0]));
+	image_build(&image, symbols, ARRAY_SIZE(symbols));
 	assert_int_equal(bsl_elf_open_mem(image.data, image.size, &elf), 0);
 	assert_int_equal(find(elf, "app::add", BSL_FIND_DEMANGLED), 2);
 	assert_int_equal(find(elf, "app::add", 0), 0);
@@ -163,7 +164,7 @@ static void test_kallsyms_hidden_and_broken(void **state)
 
 	(void)state;
 	assert_int_equal(bsl_kernel_parse(hidden, sizeof(hidden) - 1, &kernel), -EPERM);
-	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(broken); i++)
 		if (bsl_kernel_parse(broken[i], strlen(broken[i]), &kernel) != -EBADMSG)
 			fail_msg("taken: %s", broken[i]);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /* Shell patterns and edit distances. */
+#include <array_size.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,8 +31,8 @@ static const char *const texts[] = {
 static void test_glob_agrees_with_fnmatch(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
-		for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++) {
+	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(texts); j++) {
 			/* a last backslash: glibc never matches it, here it stands for itself */
 			if (!strcmp(patterns[i], "\\"))
 				continue;
@@ -105,7 +106,7 @@ static void test_demangled_names_can_be_bare(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char *whole = bsl_demangle(rows[i].name, 0);
 		char *bare = bsl_demangle(rows[i].name, BSL_DEMANGLE_BARE);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /* USDT notes and the operands of their arguments. */
+#include <array_size.h>
 #include <elf.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -132,7 +133,7 @@ static void test_x86_64_operands(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (strcmp(describe(EM_X86_64, rows[i].text), rows[i].meaning))
 			fail_msg("'%s' is '%s', expected '%s'", rows[i].text, arg_text,
 				 rows[i].meaning);
@@ -171,7 +172,7 @@ static void test_arm64_operands(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (strcmp(describe(EM_AARCH64, rows[i].text), rows[i].meaning))
 			fail_msg("'%s' is '%s', expected '%s'", rows[i].text, arg_text,
 				 rows[i].meaning);

@@ -2,6 +2,7 @@
 /*
  * Records of execsnoop: their parts, whole, cut and inconsistent.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -100,7 +101,7 @@ static void test_paths_are_named_as_the_kernel_does(void **state)
 	size_t i, size;
 
 	(void)state;
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct parts parts = { .file = cases[i].file, .args = "" };
 		struct execsnoop_event *event = make(&parts, &size);
 		struct exec_record record;

@@ -2,6 +2,7 @@
 /*
  * Containers' ids in the names of control groups.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +29,7 @@ static void test_ids_are_found_as_the_runtimes_write_them(void **state)
 	const char *id;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		assert_int_equal(cgroup_container_id(names[i], strlen(names[i]), &id), 64);
 		assert_memory_equal(id, ID, 64);
 	}
@@ -51,7 +52,7 @@ static void test_other_groups_are_no_containers(void **state)
 	const char *id;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		assert_int_equal(cgroup_container_id(names[i], strlen(names[i]), &id), 0);
 	/* Not more than it is given. */
 	assert_int_equal(cgroup_container_id(ID, 63, &id), 0);

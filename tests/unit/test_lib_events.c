@@ -3,6 +3,7 @@
  * The consumer of events against a producer written in instructions that speaks the protocol of
  * lib/events.h, and run at will with BPF_PROG_TEST_RUN: nothing lost unnoticed, wake-ups batched.
  */
+#include <array_size.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
@@ -76,7 +77,7 @@ static int load_ring_producer(const struct events_maps *maps)
 	};
 
 	return bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "producer", "Dual BSD/GPL", insns,
-			     sizeof(insns) / sizeof(insns[0]), NULL);
+			     ARRAY_SIZE(insns), NULL);
 }
 
 static int load_perf_producer(const struct events_maps *maps)
@@ -98,7 +99,7 @@ static int load_perf_producer(const struct events_maps *maps)
 	};
 
 	return bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "producer", "Dual BSD/GPL", insns,
-			     sizeof(insns) / sizeof(insns[0]), NULL);
+			     ARRAY_SIZE(insns), NULL);
 }
 
 struct fixture {

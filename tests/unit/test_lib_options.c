@@ -3,6 +3,7 @@
  * Command lines: strict numbers, common options with a tool's letters, what follows "--", usage
  * errors.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -213,7 +214,7 @@ static void test_unsigned_numbers_are_strict(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(options_parse_u64(bad[i], 0, UINT64_MAX, &v), -EINVAL);
 	assert_int_equal(options_parse_u64("18446744073709551616", 0, UINT64_MAX, &v), -ERANGE);
 	assert_int_equal(options_parse_u64("4", 5, 6, &v), -ERANGE);
@@ -251,7 +252,7 @@ static void test_seconds(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(options_parse_seconds(bad[i], &ns), -EINVAL);
 	assert_int_equal(options_parse_seconds("0.0", &ns), -ERANGE);
 	assert_int_equal(options_parse_seconds("99999999999999999999", &ns), -ERANGE);

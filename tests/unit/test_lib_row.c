@@ -2,6 +2,7 @@
 /*
  * lib/row: kinds of values in text and JSON, the choice of columns, and the width of terminals.
  */
+#include <array_size.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +20,6 @@
 #include <cmocka.h>
 
 #include "lib/row.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 struct thing {
 	uint8_t byte;
@@ -126,13 +125,13 @@ static void test_kinds_of_values(void **state)
 			       (void *)&(uint32_t){ 7 } };
 
 	(void)state;
-	assert_string_equal(print(columns, LENGTH(columns), &thing, false),
+	assert_string_equal(print(columns, ARRAY_SIZE(columns), &thing, false),
 			    "  B H      W          LOW       US MS    S      RATE YES  IP         "
 			    "COMM      VIA NAME\n"
 			    "255 65535  00000755   -42   1234.6 1     0.000   0.5 yes  127.0.0.1  "
 			    "a\\nb        7 caf\xc3\xa9 \\xff\n");
 	assert_string_equal(
-		print(columns, LENGTH(columns), &thing, true),
+		print(columns, ARRAY_SIZE(columns), &thing, true),
 		"{\"byte\":255,\"half\":65535,\"word\":493,\"low\":-42,\"ns_us\":1234.567,"
 		"\"ns_ms\":1.234567,\"rate\":0.5,\"yes\":true,\"ip\":\"127.0.0.1\","
 		"\"comm\":\"a\\nb\",\"via\":7,\"name\":\"caf\xc3\xa9 \xef\xbf\xbd\","
@@ -155,15 +154,15 @@ static void test_what_is_missing_follows_one_rule(void **state)
 	struct thing thing = { .byte = 1, .half = 2, .result = -ENOENT };
 
 	(void)state;
-	assert_string_equal(print(columns, LENGTH(columns), &thing, false),
+	assert_string_equal(print(columns, ARRAY_SIZE(columns), &thing, false),
 			    " FD ERR ERROR    NONE UNKNOWN  NAME  BOTH\n"
 			    "  -   2 ENOENT      - ?        -     1+2\n");
 	assert_string_equal(
-		print(columns, LENGTH(columns), &thing, true),
+		print(columns, ARRAY_SIZE(columns), &thing, true),
 		"{\"fd\":null,\"fd_error\":\"ENOENT\",\"errno\":2,\"error\":\"ENOENT\","
 		"\"unknown\":null,\"unknown_error\":\"EFAULT\",\"first\":1,\"second\":2}\n");
 	thing.result = 5;
-	assert_string_equal(print(columns, LENGTH(columns), &thing, false),
+	assert_string_equal(print(columns, ARRAY_SIZE(columns), &thing, false),
 			    " FD ERR ERROR    NONE UNKNOWN  NAME  BOTH\n"
 			    "  5   0 -           - ?        -     1+2\n");
 }
@@ -187,7 +186,7 @@ static void test_times_are_rounded_and_never_overflow(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < LENGTH(cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct thing thing = { .ns = cases[i].ns };
 
 		assert_string_equal(print(&us, 1, &thing, false), cases[i].us);
@@ -224,7 +223,7 @@ static const struct row_column counts[] = { { "COUNT", "count", ROW_UNSIGNED, 0,
 					      .help = "" } };
 static const struct row_table tables[] = {
 	{ .columns = counts, .count = 1, .when = { 'c' } },
-	{ .columns = usual, .count = LENGTH(usual), .order = "x,time_s,pid,tid,ab,path" },
+	{ .columns = usual, .count = ARRAY_SIZE(usual), .order = "x,time_s,pid,tid,ab,path" },
 	{},
 };
 

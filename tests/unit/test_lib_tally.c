@@ -2,6 +2,7 @@
 /*
  * Rows of a summary.
  */
+#include <array_size.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +49,7 @@ static void test_rows_are_counted_and_sorted(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(seen); i++)
 		count(&tally, seen[i]);
 	assert_int_equal(tally.count, 4);
 	rows = (struct row **)tally_sort(&tally, compare_count);

@@ -2,6 +2,7 @@
 /*
  * Format files of tracepoints, as several kernels print them, and the times that people read.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,7 +89,7 @@ static void test_text_that_is_no_format_is_refused(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(tracefs_format_parse(bad[i], strlen(bad[i]), &format), -EINVAL);
 }
 

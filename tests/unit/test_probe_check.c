@@ -2,6 +2,7 @@
 /*
  * From names to meanings: the typed trees that C's rules give at each kind of probe, and every error.
  */
+#include <array_size.h>
 #include <blazesym-lite.h>
 #include <elf.h>
 #include <errno.h>
@@ -17,8 +18,6 @@
 #include "probe/check/check.h"
 #include "probe/spec/parse.h"
 #include "probe_print.h"
-
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
 /* The places that the specs below are checked at. */
 enum place {
@@ -320,7 +319,7 @@ static void test_conversions(void **state)
 	};
 
 	(void)state;
-	expect_rows(rows, ROWS(rows));
+	expect_rows(rows, ARRAY_SIZE(rows));
 }
 
 static void test_unknown_types_are_unsigned_words(void **state)
@@ -349,7 +348,7 @@ static void test_unknown_types_are_unsigned_words(void **state)
 	};
 
 	(void)state;
-	expect_rows(rows, ROWS(rows));
+	expect_rows(rows, ARRAY_SIZE(rows));
 }
 
 static void test_fields(void **state)
@@ -415,7 +414,7 @@ static void test_fields(void **state)
 	};
 
 	(void)state;
-	expect_rows(rows, ROWS(rows));
+	expect_rows(rows, ARRAY_SIZE(rows));
 }
 
 static void test_tracepoints(void **state)
@@ -458,7 +457,7 @@ static void test_tracepoints(void **state)
 	};
 
 	(void)state;
-	expect_rows(rows, ROWS(rows));
+	expect_rows(rows, ARRAY_SIZE(rows));
 }
 
 static void test_structures(void **state)
@@ -504,7 +503,7 @@ static void test_structures(void **state)
 	};
 
 	(void)state;
-	expect_rows(rows, ROWS(rows));
+	expect_rows(rows, ARRAY_SIZE(rows));
 }
 
 static void test_errors(void **state)
@@ -722,7 +721,7 @@ static void test_errors(void **state)
 	};
 
 	(void)state;
-	expect_rows(rows, ROWS(rows));
+	expect_rows(rows, ARRAY_SIZE(rows));
 }
 
 /* The var of the name in "p:c:f... (NAME)". */
@@ -778,7 +777,7 @@ static void test_where_arguments_are(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ROWS(rows); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct arena *arena = arena_new();
 		int machine = rows[i].place == ARM ? EM_AARCH64 : EM_X86_64;
 		const struct var *var = var_of(arena, rows[i].place, rows[i].spec, NULL);

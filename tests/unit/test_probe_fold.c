@@ -15,6 +15,7 @@
 #pragma GCC diagnostic ignored "-Wint-in-bool-context"
 #endif
 
+#include <array_size.h>
 #include <elf.h>
 #include <inttypes.h>
 #include <setjmp.h>
@@ -30,8 +31,6 @@
 #include "probe/check/check.h"
 #include "probe/check/fold.h"
 #include "probe/spec/parse.h"
-
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
 typedef uint8_t u8;
 typedef int8_t s8;
@@ -344,7 +343,7 @@ static void test_constants_are_what_the_compiler_says(void **state)
 	unsigned int failed = 0;
 
 	(void)state;
-	for (size_t i = 0; i < ROWS(rows); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct arena *arena = arena_new();
 		const struct expr *e = fold(arena, rows[i].text);
 		/* is_signed was asked of the promoted type. */
@@ -409,8 +408,8 @@ static const int64_t edges[] = {
 		const struct type *type = type_int(sizeof(ctype), (ctype)-1 < 0);               \
                                                                                                 \
 		(void)state;                                                                    \
-		for (size_t i = 0; i < ROWS(edges); i++) {                                      \
-			for (size_t j = 0; j < ROWS(edges); j++) {                              \
+		for (size_t i = 0; i < ARRAY_SIZE(edges); i++) {                                \
+			for (size_t j = 0; j < ARRAY_SIZE(edges); j++) {                        \
 				ctype a = (ctype)edges[i], b = (ctype)edges[j];                 \
 				unsigned int n = (unsigned int)b % (8 * sizeof(ctype));         \
 				uint64_t ra = (uint64_t)a, rb = (uint64_t)b;                    \

@@ -2,6 +2,7 @@
 /*
  * Generated programs, run by an interpreter: values against the C compiler's, records, errors.
  */
+#include <array_size.h>
 #include <elf.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -244,13 +245,13 @@ static void test_expressions_have_the_values_that_c_gives_them(void **state)
 	};
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(expressions); i++) {
 		char spec[2048];
 
 		snprintf(spec, sizeof(spec), "x:f" SIGNATURE "\"%%lld\", (long long)(%s)",
 			 expressions[i]);
 		compile(f, spec);
-		for (size_t n = 0; n < sizeof(samples) / sizeof(samples[0]); n++) {
+		for (size_t n = 0; n < ARRAY_SIZE(samples); n++) {
 			const struct sample *s = &samples[n];
 			char expected[32];
 
@@ -276,7 +277,7 @@ static void test_predicates_agree_with_c(void **state)
 	struct fixture *f = *state;
 	const struct sample s = { -3, 4000000000u, -77, 99, -5, 250 };
 
-	for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(expressions); i++) {
 		char spec[2048];
 
 		snprintf(spec, sizeof(spec), "x:f" SIGNATURE "(%s)", expressions[i]);
@@ -547,7 +548,7 @@ static void test_strcmp_is_exact(void **state)
 		      { "redis-servex", 0 },  { "Redis-server", 0 } };
 
 	compile(f, "x:f (STRCMP(\"redis-server\", arg1)) \"%s\", arg1");
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		f->regs.di = (u64)cases[i].text;
 		run(f);
 		assert_int_equal(f->vm.submitted, cases[i].equal);
@@ -604,7 +605,7 @@ static void test_binary_literals_compare_all_their_bytes(void **state)
 
 	f->is_binary = true;
 	compile(f, "x:f (STRCMP(\"{ 0x6C,0 , 0x00, -1}\", arg1))");
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char bytes[8];
 
 		memcpy(bytes, rows[i].bytes, rows[i].len);
@@ -620,7 +621,7 @@ static void test_binary_literal_that_is_none_is_refused(void **state)
 						"{-129}", "{1} 2", "{1 2}", "",	    "{x}" };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(literals) / sizeof(literals[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(literals); i++) {
 		struct arena *arena = arena_new();
 		struct diag diag = {};
 		struct spec *spec;
@@ -720,7 +721,7 @@ static void test_name_filter_finds_the_text_anywhere(void **state)
 					     "0123456789abcde", "aaaaaaaaaaaaaab" };
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		size_t len = strlen(names[i]);
 
 		f->vm.comm = names[i];

@@ -2,6 +2,7 @@
 /*
  * Bytes by their types as text: every kind of type, what is cut, and types made to harm.
  */
+#include <array_size.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,7 @@
 
 #include "probe/record/object.h"
 
-#define MEMBERS(rows) .members = rows, .count = sizeof(rows) / sizeof(rows[0])
+#define MEMBERS(rows) .members = rows, .count = ARRAY_SIZE(rows)
 
 static const struct type *number(unsigned int size, bool is_signed)
 {

@@ -2,6 +2,7 @@
 /*
  * From text to trees: targets, signatures, expressions, formats, and every error with its column.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +14,6 @@
 #include "types/arena.h"
 #include "probe/spec/parse.h"
 #include "probe_print.h"
-
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
 struct row {
 	const char *spec, *expected;
@@ -83,7 +82,7 @@ static void test_targets(void **state)
 	};
 
 	(void)state;
-	expect_specs(rows, ROWS(rows));
+	expect_specs(rows, ARRAY_SIZE(rows));
 }
 
 static void test_signatures(void **state)
@@ -121,7 +120,7 @@ static void test_signatures(void **state)
 	};
 
 	(void)state;
-	expect_specs(rows, ROWS(rows));
+	expect_specs(rows, ARRAY_SIZE(rows));
 }
 
 /* BCC's own examples (man page and trace_example.txt). */
@@ -166,7 +165,7 @@ static void test_bcc_examples(void **state)
 	};
 
 	(void)state;
-	expect_specs(rows, ROWS(rows));
+	expect_specs(rows, ARRAY_SIZE(rows));
 }
 
 static void expect_expr(const char *text, const char *expected)
@@ -255,7 +254,7 @@ static void test_expressions(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ROWS(rows); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		expect_expr(rows[i].spec, rows[i].expected);
 }
 
@@ -306,7 +305,7 @@ static void test_formats(void **state)
 	struct text t;
 
 	(void)state;
-	for (size_t i = 0; i < ROWS(rows); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct arena *arena = arena_new();
 		struct diag diag;
 		struct spec *spec;
@@ -473,7 +472,7 @@ static void test_errors(void **state)
 	unsigned int failed = 0;
 
 	(void)state;
-	for (size_t i = 0; i < ROWS(bad_specs); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(bad_specs); i++) {
 		const struct bad_row *row = &bad_specs[i];
 		struct arena *arena = arena_new();
 		struct diag diag;

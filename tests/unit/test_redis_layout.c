@@ -2,6 +2,7 @@
 /*
  * redis/redis_layout: instructions, as compilers wrote them into Redis, Redict and Valkey.
  */
+#include <array_size.h>
 #include <elf.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -54,7 +55,7 @@ static const struct expected instructions[] = {
 static void test_instructions(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(instructions) / sizeof(instructions[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(instructions); i++) {
 		const struct expected *row = &instructions[i];
 		struct redis_access access;
 

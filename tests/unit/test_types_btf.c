@@ -2,6 +2,7 @@
 /*
  * BTF made by libbpf, read by ours: types, bit-fields, enumerators, functions, a module's, and damage.
  */
+#include <array_size.h>
 #include <bpf/btf.h>
 #include <elf.h>
 #include <errno.h>
@@ -364,7 +365,7 @@ static void test_without_a_format_values_are_printed_by_type(void **state)
 		params[i] = (struct context_param){ function.params[i].name,
 						    function.params[i].type, -1 };
 	context.retval_type = function.retval;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct arena *arena = arena_new();
 		struct checked *checked;
 		struct diag diag;

@@ -2,6 +2,7 @@
 /*
  * DWARF as a provider of types and names: this program's own.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -233,11 +234,11 @@ static void test_expressions_with_the_names_of_the_program(void **state)
 	char text[256];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
 		check(good[i], text, sizeof(text));
 		assert_string_equal(text, "");
 	}
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		check(bad[i][0], text, sizeof(text));
 		assert_string_equal(text, bad[i][1]);
 	}

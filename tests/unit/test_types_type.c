@@ -2,6 +2,7 @@
 /*
  * Type names in all of C's spellings, declarations, members; and the arena that types live in.
  */
+#include <array_size.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +14,6 @@
 
 #include "types/arena.h"
 #include "types/type.h"
-
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
 /* The compiler tells the size and sign. */
 #define T(...)                                                                      \
@@ -99,7 +98,7 @@ static const struct {
 static void test_basic_types_are_the_compilers(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ROWS(basics); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(basics); i++) {
 		const struct type *type = type_basic(basics[i].name, strlen(basics[i].name));
 
 		if (!type || type->kind != TYPE_INT || type->size != basics[i].size ||
@@ -150,7 +149,7 @@ static void test_what_is_no_basic_type(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ROWS(names); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (type_basic(names[i], strlen(names[i])))
 			fail_msg("'%s'", names[i]);
 }
@@ -251,10 +250,10 @@ static void test_arena_gives_zeroed_aligned_separate_blocks(void **state)
 {
 	static const size_t sizes[] = { 0, 1, 7, 8, 100, 8191, 8192, 8193, 100000, 3 };
 	struct arena *arena = arena_new();
-	char *blocks[ROWS(sizes)];
+	char *blocks[ARRAY_SIZE(sizes)];
 
 	(void)state;
-	for (size_t i = 0; i < ROWS(sizes); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		blocks[i] = arena_alloc(arena, sizes[i]);
 		assert_non_null(blocks[i]);
 		assert_int_equal((uintptr_t)blocks[i] % _Alignof(max_align_t), 0);
@@ -262,7 +261,7 @@ static void test_arena_gives_zeroed_aligned_separate_blocks(void **state)
 			assert_int_equal(blocks[i][j], 0);
 		memset(blocks[i], (int)i + 1, sizes[i]);
 	}
-	for (size_t i = 0; i < ROWS(sizes); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
 		for (size_t j = 0; j < sizes[i]; j++)
 			assert_int_equal(blocks[i][j], i + 1);
 	assert_string_equal(arena_strndup(arena, "hello", 3), "hel");

@@ -6,6 +6,7 @@
 #ifndef TRANSCRIPT_H
 #define TRANSCRIPT_H
 
+#include <array_size.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -107,20 +108,20 @@ static inline void replay_all(const char *source, const char *tool, const char *
 }
 
 /* The test program, after the tool's source and #undef main. */
-#define REPLAY(tool, ...)                                                                     \
-	static void test_rows_are_those_of_the_transcript(void **state)                       \
-	{                                                                                     \
-		static const char *const commands[] = { __VA_ARGS__ };                        \
-                                                                                              \
-		(void)state;                                                                  \
-		replay_all(__FILE__, tool, commands, sizeof(commands) / sizeof(commands[0])); \
-	}                                                                                     \
-	int main(void)                                                                        \
-	{                                                                                     \
-		const struct CMUnitTest tests[] = { cmocka_unit_test(                         \
-			test_rows_are_those_of_the_transcript) };                             \
-                                                                                              \
-		return cmocka_run_group_tests(tests, NULL, NULL);                             \
+#define REPLAY(tool, ...)                                                   \
+	static void test_rows_are_those_of_the_transcript(void **state)     \
+	{                                                                   \
+		static const char *const commands[] = { __VA_ARGS__ };      \
+                                                                            \
+		(void)state;                                                \
+		replay_all(__FILE__, tool, commands, ARRAY_SIZE(commands)); \
+	}                                                                   \
+	int main(void)                                                      \
+	{                                                                   \
+		const struct CMUnitTest tests[] = { cmocka_unit_test(       \
+			test_rows_are_those_of_the_transcript) };           \
+                                                                            \
+		return cmocka_run_group_tests(tests, NULL, NULL);           \
 	}
 
 #endif /* TRANSCRIPT_H */

@@ -3,6 +3,7 @@
  * From a variable's DWARF location to an expression: its stack machine (DWARF 5, 2.5 and 2.6) is run
  * here with expressions for numbers, so that generate() needs to know nothing of it.
  */
+#include <array_size.h>
 #include <blazesym-lite.h>
 #include <elf.h>
 #include <errno.h>
@@ -137,7 +138,7 @@ static const struct {
 /* -ENOENT: it isn't one of these. */
 static int run_binary(struct machine *m, uint8_t atom)
 {
-	for (size_t i = 0; i < sizeof(binaries) / sizeof(binaries[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(binaries); i++) {
 		const struct type *type = type_int(8, binaries[i].is_signed);
 		struct expr *a, *b;
 

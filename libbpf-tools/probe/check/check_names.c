@@ -2,6 +2,7 @@
 /*
  * What a name means at a probe: parameters, argN, retval, args, ctx->register and the $names.
  */
+#include <array_size.h>
 #include <blazesym-lite.h>
 #include <elf.h>
 #include <stdio.h>
@@ -10,8 +11,6 @@
 #include "types/btf.h"
 #include "probe/check/checker.h"
 #include "types/debuginfo_scope.h"
-
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
 /* Without a signature that tells how many there are. */
 #define MAX_ARGS 8
@@ -266,9 +265,9 @@ static struct var *unknown_name(struct checker *c, const char *name, int pos)
 	if (near.best)
 		return check_fail(c, pos, "'%s' is not a parameter of %s%s", name, place(c),
 				  suggest_text(&near, buf, sizeof(buf)));
-	for (size_t i = 0; i < ROWS(specials); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(specials); i++)
 		suggest_add(&near, specials[i].name);
-	for (size_t i = 0; i < ROWS(others); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		suggest_add(&near, others[i]);
 	if (near.best)
 		return check_fail(c, pos, "'%s' is not known here%s", name,
@@ -327,7 +326,7 @@ static struct var *resolve_name(struct checker *c, const char *name, int pos)
 		return check_keep_var(c, var, VAR_ENTRY, pos);
 	if (var)
 		return var;
-	for (size_t i = 0; i < ROWS(specials); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(specials); i++)
 		if (strcmp(specials[i].name, name) == 0)
 			return special_var(c, name, i, pos);
 	if (strcmp(name, "retval") == 0 || strcmp(name, "$retval") == 0)

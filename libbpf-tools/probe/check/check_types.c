@@ -2,6 +2,7 @@
 /*
  * From written types to the type graph.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <string.h>
 
@@ -88,7 +89,7 @@ static const struct type *find_kernel_type(struct btf_types *types, const char *
 	};
 	const struct type *type = btf_types_find(types, name, len);
 
-	for (size_t i = 0; !type && i < sizeof(renamed) / sizeof(renamed[0]); i++)
+	for (size_t i = 0; !type && i < ARRAY_SIZE(renamed); i++)
 		if (strlen(renamed[i][0]) == len && !memcmp(name, renamed[i][0], len))
 			type = btf_types_find(types, renamed[i][1], strlen(renamed[i][1]));
 	return type;

@@ -2,6 +2,7 @@
 /*
  * The vars of a probe: one per name, and where each is found.
  */
+#include <array_size.h>
 #include <blazesym-lite.h>
 #include <elf.h>
 #include <stdio.h>
@@ -58,7 +59,7 @@ struct var *check_new_var(struct checker *c, const char *name, enum var_where wh
 
 static const struct convention *convention_of(struct checker *c, int pos)
 {
-	for (size_t i = 0; i < sizeof(conventions) / sizeof(conventions[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(conventions); i++)
 		if (conventions[i].machine == c->context->machine &&
 		    conventions[i].is_go == c->context->is_go)
 			return &conventions[i];

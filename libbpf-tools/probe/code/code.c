@@ -4,6 +4,7 @@
  */
 #include "probe/code/code.h"
 
+#include <array_size.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -280,7 +281,7 @@ int code_program_keep_task_stack(struct code_program *program)
 		{ .code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_0, .off = 1 },
 		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call },
 	};
-	const size_t more = sizeof(never) / sizeof(never[0]);
+	const size_t more = ARRAY_SIZE(never);
 	struct bpf_insn *insns;
 	char **comments;
 

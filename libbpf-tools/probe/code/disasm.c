@@ -2,6 +2,7 @@
 /*
  * BPF instructions as text, as the kernel's verifier prints them (kernel/bpf/disasm.c's notation).
  */
+#include <array_size.h>
 #include <string.h>
 
 #include "probe/code/code.h"
@@ -48,7 +49,7 @@ static const struct {
 
 const char *code_helper_name(int helper)
 {
-	for (size_t i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++)
 		if (helpers[i].helper == helper)
 			return helpers[i].name;
 	return NULL;

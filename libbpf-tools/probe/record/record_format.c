@@ -4,6 +4,7 @@
  */
 #include "probe/record/record_format.h"
 
+#include <array_size.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -129,7 +130,7 @@ static int format_duration(struct record_text *text, const struct field *field, 
 	char buf[48];
 	int len;
 
-	for (; value >= 1000 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++) {
+	for (; value >= 1000 && unit + 1 < ARRAY_SIZE(units); unit++) {
 		thousandths = value % 1000;
 		value /= 1000;
 	}

@@ -4,10 +4,9 @@
  */
 #include "probe/spec/lex.h"
 
+#include <array_size.h>
 #include <errno.h>
 #include <string.h>
-
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
 static bool is_blank(char c)
 {
@@ -84,7 +83,7 @@ static bool number_suffix(const char *text, size_t len, struct token *token)
 		{ "lu", true, true },  { "llu", true, true },
 	};
 
-	for (size_t i = 0; i < ROWS(suffixes); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		if (strlen(suffixes[i].text) != len ||
 		    strncasecmp(suffixes[i].text, text, len) != 0)
 			continue;
@@ -242,7 +241,7 @@ static size_t punctuation_length(const char *text)
 		"!=",  "&&",  "||",  "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=",
 	};
 
-	for (size_t i = 0; i < ROWS(long_ones); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(long_ones); i++)
 		if (strncmp(text, long_ones[i], strlen(long_ones[i])) == 0)
 			return strlen(long_ones[i]);
 	return 1;

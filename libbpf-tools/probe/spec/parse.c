@@ -5,6 +5,7 @@
  */
 #include "probe/spec/parse.h"
 
+#include <array_size.h>
 #include <blazesym-lite.h>
 #include <errno.h>
 #include <stdio.h>
@@ -319,7 +320,7 @@ static int read_target(struct spec *spec, size_t *end, struct diag *diag)
 				  "t:sched:sched_switch, u:pthread:pthread_create");
 	spec->category = "";
 	split_target(&t);
-	for (size_t i = 0; t.part_count > 1 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+	for (size_t i = 0; t.part_count > 1 && i < ARRAY_SIZE(kinds); i++) {
 		if (!part_is(&t.parts[0], kinds[i].text))
 			continue;
 		spec->kind = kinds[i].kind;
@@ -472,7 +473,7 @@ static bool at_operator(const struct parser *p)
 						 "||", "+",  "-",  "*",	 "/",  "%",  "&",
 						 "|",  "^",  "<<", ">>", "?" };
 
-	for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(operators); i++)
 		if (p->token.kind == TOKEN_PUNCTUATION && strlen(operators[i]) == p->token.len &&
 		    memcmp(operators[i], p->token.text, p->token.len) == 0)
 			return true;

@@ -2,6 +2,7 @@
 /*
  * Expressions and type names: recursive descent, binary operators by precedence climbing.
  */
+#include <array_size.h>
 #include <blazesym-lite.h>
 #include <errno.h>
 #include <stdio.h>
@@ -9,8 +10,6 @@
 
 #include "probe/spec/parse.h"
 #include "probe/spec/parse_private.h"
-
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
 #define MAX_STARS 8
 
@@ -176,7 +175,7 @@ static bool is_qualifier(const struct parser *p)
 	static const char *const words[] = { "const",  "volatile", "restrict", "__restrict",
 					     "__user", "__kernel", "__rcu" };
 
-	for (size_t i = 0; i < ROWS(words); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (parser_at_word(p, words[i]))
 			return true;
 	return false;
@@ -189,7 +188,7 @@ static bool is_type_keyword(const struct token *token)
 					     "long",  "signed", "__signed__", "unsigned",
 					     "float", "double", "_Bool" };
 
-	for (size_t i = 0; i < ROWS(words); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (token_is(token, words[i]))
 			return true;
 	return false;
@@ -204,7 +203,7 @@ bool parse_is_builtin(const char *text, size_t len)
 
 	if (text[0] == '$')
 		return true;
-	for (size_t i = 0; i < ROWS(words); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (strlen(words[i]) == len && memcmp(words[i], text, len) == 0)
 			return true;
 	if (len < 4 || memcmp(text, "arg", 3) != 0)
@@ -418,7 +417,7 @@ static struct expr *parse_call(struct parser *p, const struct token *name)
 	static const char *const functions[] = { "STRCMP", "STRNCMP" };
 	const char *near = NULL;
 
-	for (size_t i = 0; i < ROWS(functions); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(functions); i++)
 		if (token_is(name, functions[i]))
 			return parse_string_compare(p, i == 1, name->pos);
 	if (name->len < 16) {
@@ -426,7 +425,7 @@ static struct expr *parse_call(struct parser *p, const struct token *name)
 
 		for (size_t i = 0; i < name->len; i++)
 			upper[i] = (char)(name->text[i] & ~0x20);
-		for (size_t i = 0; i < ROWS(functions) && !near; i++)
+		for (size_t i = 0; i < ARRAY_SIZE(functions) && !near; i++)
 			if (bsl_edit_distance(upper, functions[i], 2) <= 2)
 				near = functions[i];
 	}
@@ -627,14 +626,14 @@ static struct expr *parse_unary(struct parser *p)
 		p->depth--;
 		return too_deep(p, p->token.pos);
 	}
-	for (row = 0; row < ROWS(unary_operators); row++)
+	for (row = 0; row < ARRAY_SIZE(unary_operators); row++)
 		if (parser_at(p, unary_operators[row].punct))
 			break;
 	if (parser_at(p, TOKEN2('+', '+')) || parser_at(p, TOKEN2('-', '-')))
 		e = no_increment(p);
 	else if (parser_at(p, TOKEN2('&', '&')))
 		diag_error(p->diag, p->token.pos, "expected a value, not '&&'");
-	else if (row < ROWS(unary_operators))
+	else if (row < ARRAY_SIZE(unary_operators))
 		e = parse_unary_operator(p, row);
 	else if (at_cast(p))
 		e = parse_cast(p);
@@ -674,7 +673,7 @@ static const struct binary_operator binary_operators[] = {
 
 static const struct binary_operator *at_binary_operator(const struct parser *p)
 {
-	for (size_t i = 0; i < ROWS(binary_operators); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(binary_operators); i++)
 		if (parser_at(p, binary_operators[i].punct))
 			return &binary_operators[i];
 	return NULL;

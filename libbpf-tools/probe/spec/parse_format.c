@@ -2,12 +2,11 @@
 /*
  * Formats: printf's conversions for integers and strings, and BCC's %K and %U for addresses' names.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <string.h>
 
 #include "probe/spec/parse_private.h"
-
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
 /* Wider output is of no use, and a typing error would fill the terminal. */
 #define MAX_WIDTH 1024
@@ -110,7 +109,7 @@ static int read_width_and_precision(struct format_reader *r, struct field *field
 
 static unsigned int read_modifier(struct format_reader *r)
 {
-	for (size_t i = 0; i < ROWS(modifiers); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(modifiers); i++) {
 		size_t len = strlen(modifiers[i].text);
 
 		if (r->len - r->at < len || memcmp(r->text + r->at, modifiers[i].text, len) != 0)
@@ -183,7 +182,7 @@ static int read_field(struct format_reader *r, struct field *field)
 	if (err)
 		return err;
 	modifier = read_modifier(r);
-	for (size_t i = 0; i < ROWS(conversions) && r->at < r->len; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(conversions) && r->at < r->len; i++)
 		if (conversions[i].conv == r->text[r->at])
 			conversion = &conversions[i];
 	if (!conversion)

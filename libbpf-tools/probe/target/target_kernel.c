@@ -3,6 +3,7 @@
  * Kernel functions to places: by BTF, which tells their parameters too, else by kallsyms. System calls by
  * their tracepoints: the functions are wrappers whose name and argument differ from machine to machine.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,6 @@
 #include "types/type_tracepoint.h"
 #include "types/btf.h"
 #include "probe/target/target_private.h"
-
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
 /* ---- contexts ------------------------------------------------------------------------------- */
 
@@ -79,7 +78,7 @@ static const char *syscall_name(const char *func)
 {
 	static const char *const prefixes[] = { "__x64_sys_", "__arm64_sys_", "SyS_", "sys_" };
 
-	for (size_t i = 0; i < ROWS(prefixes); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
 		if (!strncmp(func, prefixes[i], strlen(prefixes[i])))
 			return func + strlen(prefixes[i]);
 	return NULL;
