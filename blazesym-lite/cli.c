@@ -562,7 +562,7 @@ static int process_usdt_found(const struct bsl_process_usdt *site, void *ctx)
 	(void)ctx;
 	if (site->usdt)
 		return usdt_found(site->usdt, &scan);
-	fprintf(stderr, "blazesym-lite: %s: %s\n", site->map->path, strerror(-site->err));
+	fprintf(stderr, "blazesym-lite: %s: %s\n", site->map->path, bsl_error_text(site->err));
 	return 0;
 }
 
@@ -578,7 +578,7 @@ static int process_names_scan(const struct bsl_maps *maps, int *nr)
 		if (!err)
 			err = file_scan(path, map->path, nr);
 		if (err)
-			fprintf(stderr, "blazesym-lite: %s: %s\n", map->path, strerror(-err));
+			fprintf(stderr, "blazesym-lite: %s: %s\n", map->path, bsl_error_text(err));
 	}
 	return 0;
 }
@@ -620,6 +620,15 @@ static int kernel_scan(int *nr)
 	return err < 0 ? err : 0;
 }
 
+static int named_file_scan(const struct bsl_file *file, int *nr)
+{
+	int err = file_scan(file->path, file->display, nr);
+
+	if (err)
+		fprintf(stderr, "blazesym-lite: %s: %s\n", file->display, bsl_error_text(err));
+	return err;
+}
+
 static int scan(const struct bsl_file *file)
 {
 	int nr = 0, err;
@@ -627,7 +636,7 @@ static int scan(const struct bsl_file *file)
 	if (env.kernel)
 		err = kernel_scan(&nr);
 	else if (file)
-		err = file_scan(file->path, file->display, &nr);
+		err = named_file_scan(file, &nr);
 	else
 		err = process_scan(&nr);
 	if (err || nr)

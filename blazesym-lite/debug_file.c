@@ -77,6 +77,7 @@ static void mini_read(struct bsl_elf *elf)
 		return;
 	}
 	elf->mini_data = out;
+	elf_symtab_load(elf->mini, &elf->mini->symtab);
 	elf->symtab = elf->mini->symtab;
 }
 
@@ -85,6 +86,8 @@ void debug_file_prepare(struct bsl_elf *elf)
 	if (elf->tables_ready)
 		return;
 	elf->tables_ready = true;
+	elf_symtab_load(elf, &elf->symtab);
+	elf_symtab_load(elf, &elf->dynsym);
 	if (!elf->symtab.nr)
 		gopclntab_read(elf);
 	if (!elf->symtab.nr)
@@ -101,18 +104,19 @@ struct candidate {
 	uint32_t crc;
 };
 
+/* Of a whole file, whose bytes aren't wanted otherwise. */
 static bool crc_matches(const struct bsl_elf *debug, uint32_t wanted)
 {
 	uLong crc = crc32(0, NULL, 0);
+	uint8_t buf[65536];
 	size_t at = 0;
+	ssize_t got;
 
-	while (at < debug->size) {
-		size_t len = debug->size - at < (1u << 30) ? debug->size - at : 1u << 30;
-
-		crc = crc32(crc, debug->data + at, len);
-		at += len;
+	while ((got = pread(debug->fd, buf, sizeof(buf), at)) > 0) {
+		crc = crc32(crc, buf, got);
+		at += got;
 	}
-	return crc == wanted;
+	return !got && crc == wanted;
 }
 
 /* True if both have a build id and it is the same one. */
@@ -215,6 +219,7 @@ int bsl_elf_load_debug(struct bsl_elf *elf, const char *root, const char *path)
 		err = by_debuglink(&candidate, path);
 	if (err)
 		return err;
+	elf_symtab_load(elf->debug, &elf->debug->symtab);
 	if (elf->debug->symtab.nr && (!elf->symtab.nr || elf->made_symtab || elf->mini)) {
 		elf->symtab = elf->debug->symtab;
 		elf_index_close(elf);

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,11 +19,16 @@
 #define HOST_DATA ELFDATA2MSB
 #endif
 
+bool elf_holds(const struct bsl_elf *elf, uint64_t offset, uint64_t size)
+{
+	return offset <= elf->size && size <= elf->size - offset;
+}
+
 const uint8_t *elf_bytes(const struct bsl_elf *elf, uint64_t offset, uint64_t size)
 {
-	if (offset > elf->size || size > elf->size - offset)
+	if (!elf_holds(elf, offset, size))
 		return NULL;
-	return elf->data + offset;
+	return elf->view ? view_bytes(elf->view, offset, size) : elf->data + offset;
 }
 
 const char *elf_string(const struct elf_strings *strings, uint64_t offset)
@@ -41,17 +45,42 @@ static void strings_init(struct elf_strings *strings, const uint8_t *data, size_
 	strings->size = end ? (size_t)(end - data) + 1 : 0;
 }
 
-/* The file is mapped at its own offsets, hence nothing in it is sure to be aligned: memcpy(). */
-static void ehdr_get(struct bsl_elf *elf)
+int elf_error(const struct bsl_elf *elf, int ret)
+{
+	int err = elf->view ? view_error(elf->view) : 0;
+
+	if (!err && elf->debug)
+		return elf_error(elf->debug, ret);
+	return err ? err : ret;
+}
+
+const char *bsl_error_text(int err)
+{
+	switch (err) {
+	case -ENOEXEC:
+		return "not an ELF file";
+	case -EBADMSG:
+		return "a broken ELF file";
+	case -ENOTSUP:
+		return "an ELF file of the other byte order";
+	case -ESTALE:
+		return "the file changed while it was read";
+	default:
+		return strerrordesc_np(-err) ? strerrordesc_np(-err) : "unknown error";
+	}
+}
+
+/* The bytes lie at their offsets in the file, hence nothing in it is sure to be aligned: memcpy(). */
+static void ehdr_get(struct bsl_elf *elf, const uint8_t *data)
 {
 	Elf64_Ehdr *to = &elf->ehdr;
 	Elf32_Ehdr from;
 
 	if (elf->is64) {
-		memcpy(to, elf->data, sizeof(*to));
+		memcpy(to, data, sizeof(*to));
 		return;
 	}
-	memcpy(&from, elf->data, sizeof(from));
+	memcpy(&from, data, sizeof(from));
 	memcpy(to->e_ident, from.e_ident, EI_NIDENT);
 	to->e_type = from.e_type;
 	to->e_machine = from.e_machine;
@@ -141,6 +170,9 @@ static int section_zero_get(struct bsl_elf *elf, Elf64_Shdr *zero)
 	return 0;
 }
 
+/* What execve(2) takes: load_elf_phdrs() in the kernel's fs/binfmt_elf.c. Each address is looked for in all of them. */
+#define SEGMENTS_MAX 65536 /* bytes */
+
 static int segments_read(struct bsl_elf *elf, const Elf64_Shdr *zero)
 {
 	size_t entsize = elf->is64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
@@ -151,7 +183,8 @@ static int segments_read(struct bsl_elf *elf, const Elf64_Shdr *zero)
 		nr = zero->sh_info;
 	if (!elf->ehdr.e_phoff || !nr)
 		return 0;
-	data = elf_bytes(elf, elf->ehdr.e_phoff, (uint64_t)nr * entsize);
+	data = nr * entsize <= SEGMENTS_MAX ? elf_bytes(elf, elf->ehdr.e_phoff, nr * entsize)
+					    : NULL;
 	if (!data || elf->ehdr.e_phentsize != entsize)
 		return -EBADMSG;
 	elf->phdrs = calloc(nr, sizeof(*elf->phdrs));
@@ -161,6 +194,28 @@ static int segments_read(struct bsl_elf *elf, const Elf64_Shdr *zero)
 	for (size_t i = 0; i < nr; i++)
 		phdr_get(elf, data + i * entsize, &elf->phdrs[i]);
 	return 0;
+}
+
+/*
+ * Sections lie beside each other. If many were one and the same piece of the file, whoever goes through all of them would go
+ * through the file that often.
+ */
+static bool sections_credible(const struct bsl_elf *elf)
+{
+	uint64_t total = 0, size;
+
+	for (size_t i = 0; i < elf->nr_shdrs; i++) {
+		const Elf64_Shdr *shdr = &elf->shdrs[i];
+
+		size = shdr->sh_type != SHT_NULL && shdr->sh_type != SHT_NOBITS &&
+				       elf_holds(elf, shdr->sh_offset, shdr->sh_size)
+			       ? shdr->sh_size
+			       : 0;
+		total += size;
+		if (total > 2 * elf->size)
+			return false;
+	}
+	return true;
 }
 
 static int sections_read(struct bsl_elf *elf, const Elf64_Shdr *zero)
@@ -184,6 +239,8 @@ static int sections_read(struct bsl_elf *elf, const Elf64_Shdr *zero)
 	elf->nr_shdrs = nr;
 	for (size_t i = 0; i < nr; i++)
 		shdr_get(elf, data + i * entsize, &elf->shdrs[i]);
+	if (!sections_credible(elf))
+		return -EBADMSG;
 
 	if (names == SHN_XINDEX)
 		names = zero->sh_link;
@@ -194,29 +251,41 @@ static int sections_read(struct bsl_elf *elf, const Elf64_Shdr *zero)
 	return 0;
 }
 
-static void symtab_read(struct bsl_elf *elf, uint32_t type, struct elf_symtab *tab)
+static void symtab_find(struct bsl_elf *elf, uint32_t type, struct elf_symtab *tab)
 {
 	size_t entsize = elf->is64 ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
 
 	for (size_t i = 0; i < elf->nr_shdrs; i++) {
 		const Elf64_Shdr *shdr = &elf->shdrs[i];
-		const uint8_t *strings;
-		size_t size, strings_size;
 
-		if (shdr->sh_type != type || shdr->sh_link >= elf->nr_shdrs)
-			continue;
-		tab->data = elf_section_data(elf, shdr, &size);
-		strings = elf_section_data(elf, &elf->shdrs[shdr->sh_link], &strings_size);
-		if (!tab->data || !strings)
+		if (shdr->sh_type != type || shdr->sh_link >= elf->nr_shdrs ||
+		    !elf_holds(elf, shdr->sh_offset, shdr->sh_size))
 			continue;
 		/* 32-bit numbers in ELF, of which the index needs two bits for itself */
-		tab->nr = size / entsize < 1u << 30 ? size / entsize : 0;
-		strings_init(&tab->strings, strings, strings_size);
+		if (shdr->sh_size / entsize >= 1u << 30)
+			continue;
+		tab->section = shdr;
+		tab->nr = shdr->sh_size / entsize;
 		tab->is64 = elf->is64;
 		tab->shdrs = elf->shdrs;
 		tab->nr_shdrs = elf->nr_shdrs;
 		return;
 	}
+}
+
+void elf_symtab_load(const struct bsl_elf *elf, struct elf_symtab *tab)
+{
+	const uint8_t *strings;
+	size_t size, strings_size;
+
+	if (!tab->section)
+		return;
+	tab->data = elf_section_data(elf, tab->section, &size);
+	strings = elf_section_data(elf, &elf->shdrs[tab->section->sh_link], &strings_size);
+	if (!tab->data || !strings)
+		tab->nr = 0;
+	strings_init(&tab->strings, strings, strings_size);
+	tab->section = NULL;
 }
 
 static const Elf64_Shdr *section_by_type(const struct bsl_elf *elf, uint32_t type)
@@ -227,33 +296,36 @@ static const Elf64_Shdr *section_by_type(const struct bsl_elf *elf, uint32_t typ
 	return NULL;
 }
 
-/* The name of version number `wanted` in .gnu.version_d: the first Verdaux of that Verdef. */
-static const char *verdef_name(const struct bsl_elf *elf, unsigned int wanted)
+/* The numbers of versions have 15 bits: the top one is for "hidden", foo@V and not foo@@V. */
+#define MAX_VERSIONS 0x8000
+
+/*
+ * The names of .gnu.version_d: of each Verdef the first Verdaux. All at once, as the list may be as long as the symbols that
+ * ask for them. vd_next is only followed forwards: this ends.
+ */
+static void versions_read(struct bsl_elf *elf)
 {
-	const struct elf_strings *strings = &elf->dynsym.strings;
 	const uint8_t *data;
 	Elf64_Verdaux aux;
 	Elf64_Verdef def;
 	size_t size, pos = 0;
 
 	data = elf_section_data(elf, elf->verdef, &size);
-	/* vd_next is only followed forwards: this ends */
-	while (data && size - pos >= sizeof(def)) {
+	elf->versions = data ? calloc(MAX_VERSIONS, sizeof(*elf->versions)) : NULL;
+	while (elf->versions && size - pos >= sizeof(def)) {
 		memcpy(&def, data + pos, sizeof(def));
-		if (def.vd_ndx == wanted) {
-			if (def.vd_aux > size - pos || size - pos - def.vd_aux < sizeof(aux))
-				return NULL;
+		if (def.vd_ndx < MAX_VERSIONS && !elf->versions[def.vd_ndx] &&
+		    def.vd_aux <= size - pos && size - pos - def.vd_aux >= sizeof(aux)) {
 			memcpy(&aux, data + pos + def.vd_aux, sizeof(aux));
-			return elf_string(strings, aux.vda_name);
+			elf->versions[def.vd_ndx] = aux.vda_name;
 		}
 		if (!def.vd_next || def.vd_next > size - pos)
-			return NULL;
+			return;
 		pos += def.vd_next;
 	}
-	return NULL;
 }
 
-const char *elf_dynsym_version(const struct bsl_elf *elf, size_t i)
+const char *elf_dynsym_version(struct bsl_elf *elf, size_t i)
 {
 	const uint8_t *data;
 	uint16_t number;
@@ -261,12 +333,33 @@ const char *elf_dynsym_version(const struct bsl_elf *elf, size_t i)
 
 	if (!elf->versym || !elf->verdef)
 		return NULL;
+	if (!elf->versions)
+		versions_read(elf);
 	data = elf_section_data(elf, elf->versym, &size);
-	if (!data || i >= size / sizeof(number))
+	if (!data || !elf->versions || i >= size / sizeof(number))
 		return NULL;
 	memcpy(&number, data + i * sizeof(number), sizeof(number));
-	number &= 0x7fff; /* the top bit: hidden, written foo@V and not foo@@V */
-	return number > VER_NDX_GLOBAL ? verdef_name(elf, number) : NULL;
+	number %= MAX_VERSIONS;
+	return number > VER_NDX_GLOBAL && elf->versions[number]
+		       ? elf_string(&elf->dynsym.strings, elf->versions[number])
+		       : NULL;
+}
+
+static int header_read(struct bsl_elf *elf)
+{
+	const uint8_t *data = elf_bytes(elf, 0, sizeof(Elf32_Ehdr));
+
+	if (!data || memcmp(data, ELFMAG, SELFMAG))
+		return -ENOEXEC;
+	if (data[EI_CLASS] != ELFCLASS64 && data[EI_CLASS] != ELFCLASS32)
+		return -EBADMSG;
+	if (data[EI_DATA] != HOST_DATA)
+		return -ENOTSUP;
+	elf->is64 = data[EI_CLASS] == ELFCLASS64;
+	if (elf->is64 && !elf_bytes(elf, 0, sizeof(Elf64_Ehdr)))
+		return -EBADMSG;
+	ehdr_get(elf, data);
+	return 0;
 }
 
 static int headers_read(struct bsl_elf *elf)
@@ -274,26 +367,17 @@ static int headers_read(struct bsl_elf *elf)
 	Elf64_Shdr zero;
 	int err;
 
-	if (elf->size < sizeof(Elf32_Ehdr) || memcmp(elf->data, ELFMAG, SELFMAG))
-		return -ENOEXEC;
-	if (elf->data[EI_CLASS] != ELFCLASS64 && elf->data[EI_CLASS] != ELFCLASS32)
-		return -EBADMSG;
-	if (elf->data[EI_DATA] != HOST_DATA)
-		return -ENOTSUP;
-	elf->is64 = elf->data[EI_CLASS] == ELFCLASS64;
-	if (elf->is64 && elf->size < sizeof(Elf64_Ehdr))
-		return -EBADMSG;
-	ehdr_get(elf);
-
-	err = section_zero_get(elf, &zero);
+	err = header_read(elf);
+	if (!err)
+		err = section_zero_get(elf, &zero);
 	if (!err)
 		err = segments_read(elf, &zero);
 	if (!err)
 		err = sections_read(elf, &zero);
 	if (err)
 		return err;
-	symtab_read(elf, SHT_SYMTAB, &elf->symtab);
-	symtab_read(elf, SHT_DYNSYM, &elf->dynsym);
+	symtab_find(elf, SHT_SYMTAB, &elf->symtab);
+	symtab_find(elf, SHT_DYNSYM, &elf->dynsym);
 	elf->versym = section_by_type(elf, SHT_GNU_versym);
 	elf->verdef = section_by_type(elf, SHT_GNU_verdef);
 	return 0;
@@ -318,30 +402,42 @@ int bsl_elf_open_mem(const void *data, size_t size, struct bsl_elf **out)
 	return 0;
 }
 
-int bsl_elf_open_fd(int fd, struct bsl_elf **out)
+/* Takes the descriptor over. */
+static int file_open(struct bsl_elf *elf, int fd)
 {
 	struct stat st;
-	void *data;
 	int err;
 
-	if (fstat(fd, &st))
+	elf->fd = fd;
+	if (fd < 0 || fstat(fd, &st))
 		return -errno;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode) || st.st_size < SELFMAG)
 		return -ENOEXEC;
-	data = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (data == MAP_FAILED)
-		return -errno;
-	err = bsl_elf_open_mem(data, st.st_size, out);
+	elf->size = st.st_size;
+	elf->dev = st.st_dev;
+	elf->ino = st.st_ino;
+	err = view_open(fd, &st, &elf->view);
+	if (err)
+		return err;
+	elf->data = view_data(elf->view);
+	return elf_error(elf, headers_read(elf));
+}
+
+int bsl_elf_open_fd(int fd, struct bsl_elf **out)
+{
+	struct bsl_elf *elf = calloc(1, sizeof(*elf));
+	int err;
+
+	if (!elf)
+		return -ENOMEM;
+	err = file_open(elf, fcntl(fd, F_DUPFD_CLOEXEC, 3));
 	if (err) {
-		munmap(data, st.st_size);
+		bsl_elf_close(elf);
 		return err;
 	}
-	(*out)->mapped = true;
-	(*out)->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	(*out)->dev = st.st_dev;
-	(*out)->ino = st.st_ino;
+	*out = elf;
 	return 0;
 }
 
@@ -390,8 +486,8 @@ void bsl_elf_close(struct bsl_elf *elf)
 	bsl_elf_close(elf->mini);
 	free(elf->mini_data);
 	free(elf->made_symtab);
-	if (elf->mapped)
-		munmap((void *)elf->data, elf->size);
+	free(elf->versions);
+	view_close(elf->view);
 	if (elf->fd >= 0)
 		close(elf->fd);
 	free(elf->phdrs);
@@ -507,12 +603,16 @@ const Elf64_Shdr *elf_section_by_name(const struct bsl_elf *elf, const char *nam
 
 const uint8_t *elf_section_data(const struct bsl_elf *elf, const Elf64_Shdr *shdr, size_t *size)
 {
+	const uint8_t *data;
+
 	*size = 0;
 	if (shdr->sh_type == SHT_NOBITS || shdr->sh_type == SHT_NULL ||
-	    (shdr->sh_flags & SHF_COMPRESSED) || !elf_bytes(elf, shdr->sh_offset, shdr->sh_size))
+	    (shdr->sh_flags & SHF_COMPRESSED))
 		return NULL;
-	*size = shdr->sh_size;
-	return elf->data + shdr->sh_offset;
+	data = elf_bytes(elf, shdr->sh_offset, shdr->sh_size);
+	if (data)
+		*size = shdr->sh_size;
+	return data;
 }
 
 bool bsl_elf_is_go(const struct bsl_elf *elf)

@@ -9,6 +9,7 @@
 #include <elf.h>
 
 #include "blazesym-lite.h"
+#include "view.h"
 
 /* A string table: every offset below `size` starts a NUL-terminated string inside of it. */
 struct elf_strings {
@@ -21,6 +22,8 @@ struct elf_strings {
  * information) or have been made from other tables (Go's).
  */
 struct elf_symtab {
+	const Elf64_Shdr
+		*section; /* where it is to be read from by elf_symtab_load(); NULL once it was */
 	const uint8_t *data;
 	size_t nr;
 	bool is64;
@@ -34,8 +37,9 @@ struct symbol_index;
 struct bsl_elf {
 	const uint8_t *data;
 	size_t size;
-	bool mapped; /* data is ours to munmap(), from: */
-	int fd;	     /* -1 if the bytes are somebody's memory */
+	struct view *
+		view; /* what fills data: see elf_bytes(); NULL if the bytes are somebody's memory */
+	int fd;	      /* -1 then, too */
 	bool is64;
 	dev_t dev;
 	ino_t ino;
@@ -50,6 +54,7 @@ struct bsl_elf {
 	struct elf_symtab plt;	  /* the linker's stubs, when an address is asked for */
 	const Elf64_Shdr *versym; /* .gnu.version, parallel to .dynsym, and .gnu.version_d */
 	const Elf64_Shdr *verdef;
+	uint32_t *versions; /* by number: where its name is in .dynstr, 0: unknown; once asked for */
 	struct symbol_index *index; /* NULL until an address is asked for */
 	bool tables_ready;	    /* other places were looked in for want of a .symtab */
 	void *made_symtab;	    /* what symtab was made of; else it may be borrowed from: */
@@ -71,8 +76,14 @@ struct elf_note {
 	uint32_t type;
 };
 
-/* `size` bytes at a file offset, or NULL if the file ends before. */
+/*
+ * `size` bytes at a file offset, or NULL if the file ends before, or can't be read any more: elf_error(). Only what was asked
+ * for here may be looked at.
+ */
 const uint8_t *elf_bytes(const struct bsl_elf *elf, uint64_t offset, uint64_t size);
+
+/* What a question is answered: ret, unless the file, or its debug file, couldn't be read, or changed, meanwhile. */
+int elf_error(const struct bsl_elf *elf, int ret);
 
 /* The string at an offset, or NULL. */
 const char *elf_string(const struct elf_strings *strings, uint64_t offset);
@@ -83,6 +94,12 @@ const char *elf_section_name(const struct bsl_elf *elf, const Elf64_Shdr *shdr);
 
 /* A section's bytes in the file; NULL for .bss, compressed sections and broken headers. */
 const uint8_t *elf_section_data(const struct bsl_elf *elf, const Elf64_Shdr *shdr, size_t *size);
+
+/* Is a part of the file in the file? Reads nothing. */
+bool elf_holds(const struct bsl_elf *elf, uint64_t offset, uint64_t size);
+
+/* Reads a table's entries and strings, before any is looked at. tab->nr is 0 if that fails. */
+void elf_symtab_load(const struct bsl_elf *elf, struct elf_symtab *tab);
 
 /* Reads entry i < tab->nr in its 64-bit form. */
 void elf_symbol_get(const struct elf_symtab *tab, size_t i, Elf64_Sym *sym);
@@ -98,7 +115,7 @@ bool elf_relatives_each(const struct bsl_elf *elf,
 			bool (*fn)(uint64_t addr, uint64_t value, void *ctx), void *ctx);
 
 /* The version that entry i of .dynsym is defined with, or NULL. */
-const char *elf_dynsym_version(const struct bsl_elf *elf, size_t i);
+const char *elf_dynsym_version(struct bsl_elf *elf, size_t i);
 
 /*
  * Takes the note at *pos and moves *pos behind it. 1: there was one; 0: the end; -EBADMSG.

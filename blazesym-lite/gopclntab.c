@@ -36,7 +36,8 @@ struct table {
 	const struct layout *layout;
 	size_t word; /* 4 or 8 bytes */
 	uint64_t text_base;
-	const uint8_t *functab; /* what functions' offsets count from, too */
+	unsigned int candidates; /* for the place of moduledata, so far */
+	const uint8_t *functab;	 /* what functions' offsets count from, too */
 	size_t functab_size;
 	size_t nr;
 };
@@ -117,11 +118,15 @@ static bool moduledata_at(struct table *table, uint64_t addr)
 	return true;
 }
 
+/* Few words of a program are the table's address; each costs a walk through all relocations. */
+#define MAX_CANDIDATES 64
+
 static bool relative_is_moduledata(uint64_t addr, uint64_t value, void *ctx)
 {
 	struct table *table = ctx;
 
-	return value == table->addr && moduledata_at(table, addr);
+	return value == table->addr && table->candidates++ < MAX_CANDIDATES &&
+	       moduledata_at(table, addr);
 }
 
 /* moduledata starts with a pointer to the table: in the file, or by a relocation. */
@@ -140,6 +145,7 @@ static bool moduledata_find(struct table *table)
 		data = elf_section_data(elf, shdr, &size);
 		for (size_t at = 0; size - at >= 8; at += 8)
 			if (number_get(data + at, 8) == table->addr &&
+			    table->candidates++ < MAX_CANDIDATES &&
 			    moduledata_at(table, shdr->sh_addr + at))
 				return true;
 	}

@@ -5,11 +5,10 @@
  * chapter 2 and appendix A. Decoding a function from its start is what keeps a 0xc3 in the middle
  * of an instruction from being taken for a `ret`.
  */
-#include <elf.h>
 #include <errno.h>
 #include <string.h>
 
-#include "blazesym-lite.h"
+#include "elf_file.h"
 
 #define X86_MAX_LENGTH 15
 
@@ -446,7 +445,7 @@ int bsl_elf_ret_sites(const struct bsl_elf *elf, uint64_t addr, uint64_t size,
 	if (machine != EM_X86_64 && machine != EM_AARCH64)
 		return -ENOTSUP;
 	if (!code || !size || bsl_elf_addr_to_offset(elf, addr, &start))
-		return -ENOENT;
+		return elf_error(elf, -ENOENT);
 	/* once without telling: half an answer would leave returns unseen */
 	for (int tell = 0; tell < 2; tell++) {
 		for (uint64_t at = 0; at < size; at += len) {
@@ -532,7 +531,7 @@ int bsl_elf_tail_jumps(const struct bsl_elf *elf, uint64_t addr, uint64_t size)
 	if (machine != EM_X86_64 && machine != EM_AARCH64)
 		return -ENOTSUP;
 	if (!code || !size)
-		return -ENOENT;
+		return elf_error(elf, -ENOENT);
 	for (uint64_t at = 0; at < size; at += len) {
 		struct insn insn = { .code = code + at, .size = size - at };
 

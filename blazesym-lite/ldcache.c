@@ -6,6 +6,8 @@
 #include <array_size.h>
 #include <elf.h>
 #include <errno.h>
+#include <limits.h>
+#include <errno.h>
 #include <string.h>
 
 #include "ldcache.h"
@@ -97,11 +99,15 @@ static bool old_open(const uint8_t *data, size_t size, struct cache *cache)
 	return true;
 }
 
-/* NULL if the string does not start and end inside of the cache. */
+/* NULL if the string does not start and end inside of the cache, or is longer than a path may be. */
 static const char *cache_string(const struct cache *cache, uint32_t at)
 {
-	if (at >= cache->strings_size ||
-	    !memchr(cache->strings + at, '\0', cache->strings_size - at))
+	size_t left;
+
+	if (at >= cache->strings_size)
+		return NULL;
+	left = cache->strings_size - at;
+	if (!memchr(cache->strings + at, '\0', left < PATH_MAX ? left : PATH_MAX))
 		return NULL;
 	return (const char *)cache->strings + at;
 }

@@ -154,6 +154,41 @@ static void path_share(struct bsl_map *map, const struct bsl_map *prev, char **p
 	map->path = prev->path;
 }
 
+static int file_compare(const struct bsl_map *a, const struct bsl_map *b)
+{
+	if (a->ino != b->ino)
+		return a->ino < b->ino ? -1 : 1;
+	if (a->dev_major != b->dev_major)
+		return a->dev_major < b->dev_major ? -1 : 1;
+	return a->dev_minor < b->dev_minor ? -1 : a->dev_minor > b->dev_minor;
+}
+
+/* By file, and within one by address. */
+static int code_compare(const void *a, const void *b)
+{
+	const struct bsl_map *x = *(struct bsl_map *const *)a, *y = *(struct bsl_map *const *)b;
+	int order = file_compare(x, y);
+
+	return order ? order : x < y ? -1 : x > y;
+}
+
+static int first_code_mark(struct maps *maps)
+{
+	size_t total = maps->public.nr, nr = 0;
+	struct bsl_map **code = calloc(total ? total : 1, sizeof(*code));
+
+	if (!code)
+		return -ENOMEM;
+	for (size_t i = 0; i < total; i++)
+		if (maps->maps[i].kind == BSL_MAP_FILE && (maps->maps[i].perms & BSL_MAP_EXEC))
+			code[nr++] = &maps->maps[i];
+	qsort(code, nr, sizeof(*code), code_compare);
+	for (size_t i = 0; i < nr; i++)
+		code[i]->first_code = !i || file_compare(code[i - 1], code[i]);
+	free(code);
+	return 0;
+}
+
 static size_t lines_count(const char *text, size_t len)
 {
 	size_t nr = 0;
@@ -199,6 +234,9 @@ int bsl_maps_parse(const char *text, size_t len, struct bsl_maps **out)
 	}
 	maps->public.maps = maps->maps;
 	maps->public.nr = nr;
+	err = first_code_mark(maps);
+	if (err)
+		goto cleanup;
 	*out = &maps->public;
 	return 0;
 cleanup:
@@ -277,29 +315,13 @@ const struct bsl_map *bsl_maps_find(const struct bsl_maps *maps, uint64_t addr)
 	return &maps->maps[low];
 }
 
-static bool is_same_file(const struct bsl_map *a, const struct bsl_map *b)
-{
-	return a->ino == b->ino && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
-}
-
-static bool is_code_of_file(const struct bsl_map *map)
-{
-	return map->kind == BSL_MAP_FILE && (map->perms & BSL_MAP_EXEC);
-}
-
 const struct bsl_map *bsl_maps_next_file(const struct bsl_maps *maps, const struct bsl_map *last)
 {
-	const struct bsl_map *end = maps->maps + maps->nr, *before;
+	const struct bsl_map *end = maps->maps + maps->nr;
 
-	for (last = last ? last + 1 : maps->maps; last < end; last++) {
-		if (!is_code_of_file(last))
-			continue;
-		for (before = maps->maps; before < last; before++)
-			if (is_code_of_file(before) && is_same_file(before, last))
-				break;
-		if (before == last)
+	for (last = last ? last + 1 : maps->maps; last < end; last++)
+		if (last->first_code)
 			return last;
-	}
 	return NULL;
 }
 

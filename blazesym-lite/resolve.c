@@ -54,20 +54,6 @@ struct lookup {
 #define lookup_fail(lookup, error, ...) \
 	(io_format((lookup)->err, (lookup)->err_size, __VA_ARGS__), (error))
 
-static const char *reason(int err)
-{
-	switch (err) {
-	case -ENOEXEC:
-		return "not an ELF file";
-	case -EBADMSG:
-		return "a broken ELF file";
-	case -ENOTSUP:
-		return "an ELF file of the other byte order";
-	default:
-		return strerrordesc_np(-err) ? strerrordesc_np(-err) : "unknown error";
-	}
-}
-
 /* Takes the file if it is ELF, and, with any_machine false, one that the target can load. */
 static int file_take(struct lookup *lookup, const char *path, const char *display, bool any_machine)
 {
@@ -131,7 +117,8 @@ static int exe_take(struct lookup *lookup)
 	snprintf(link, sizeof(link), "/proc/%d/exe", lookup->pid);
 	len = readlink(link, text, sizeof(text) - 1);
 	if (len < 0)
-		return lookup_fail(lookup, -errno, "can't read %s: %s", link, reason(-errno));
+		return lookup_fail(lookup, -errno, "can't read %s: %s", link,
+				   bsl_error_text(-errno));
 	text[len] = '\0';
 	if (!io_format(path, sizeof(path), "%s%s", lookup->root, text))
 		return lookup_fail(lookup, -ENAMETOOLONG, "the path of %s is too long", link);
@@ -157,7 +144,7 @@ static int target_open(struct lookup *lookup)
 	if (lookup->root[0] && access(lookup->root, X_OK))
 		return lookup_fail(lookup, -errno,
 				   "can't look into the root directory of process %d: %s",
-				   lookup->pid, reason(-errno));
+				   lookup->pid, bsl_error_text(-errno));
 	lookup->maps_err = bsl_maps_read(lookup->pid, &lookup->maps);
 	snprintf(exe, sizeof(exe), "/proc/%d/exe", lookup->pid);
 	if (!bsl_elf_open(exe, &elf)) {
@@ -190,11 +177,11 @@ static int absolute_take(struct lookup *lookup)
 	err = map ? map_take(lookup, map, true) : path_take(lookup, lookup->name, true);
 	if (err && map)
 		return lookup_fail(lookup, err, "process %d maps %s, but it can't be opened: %s",
-				   lookup->pid, lookup->name, reason(err));
+				   lookup->pid, lookup->name, bsl_error_text(err));
 	if (err && lookup->root[0])
 		return lookup_fail(lookup, err, "%s in the root directory of process %d: %s",
-				   lookup->name, lookup->pid, reason(err));
-	return err ? lookup_fail(lookup, err, "%s: %s", lookup->name, reason(err)) : 0;
+				   lookup->name, lookup->pid, bsl_error_text(err));
+	return err ? lookup_fail(lookup, err, "%s: %s", lookup->name, bsl_error_text(err)) : 0;
 }
 
 static int relative_take(struct lookup *lookup)
@@ -203,9 +190,9 @@ static int relative_take(struct lookup *lookup)
 	int err;
 
 	if (!realpath(lookup->name, path))
-		return lookup_fail(lookup, -errno, "%s: %s", lookup->name, reason(-errno));
+		return lookup_fail(lookup, -errno, "%s: %s", lookup->name, bsl_error_text(-errno));
 	err = file_take(lookup, path, lookup->name, true);
-	return err ? lookup_fail(lookup, err, "%s: %s", lookup->name, reason(err)) : 0;
+	return err ? lookup_fail(lookup, err, "%s: %s", lookup->name, bsl_error_text(err)) : 0;
 }
 
 /* ---- name is a library ---- */
@@ -325,11 +312,11 @@ static int name_fail(struct lookup *lookup, bool library, const char *search)
 	if (lookup->why)
 		return lookup_fail(lookup, lookup->why,
 				   "'%s' was found as %s, which can't be used: %s", lookup->name,
-				   lookup->why_path, reason(lookup->why));
+				   lookup->why_path, bsl_error_text(lookup->why));
 	if (lookup->pid && lookup->maps_err)
 		return lookup_fail(lookup, lookup->maps_err,
 				   "'%s' was not found, and /proc/%d/maps can't be read: %s",
-				   lookup->name, lookup->pid, reason(lookup->maps_err));
+				   lookup->name, lookup->pid, bsl_error_text(lookup->maps_err));
 	if (lookup->pid)
 		io_format(process, sizeof(process), " by process %d:", lookup->pid);
 	if (library)

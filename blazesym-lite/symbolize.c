@@ -73,6 +73,7 @@ const char *bsl_reason_text(enum bsl_reason reason)
 		[BSL_NO_FILE] = "code made at run time, and no perf map that tells its name",
 		[BSL_FILE_GONE] = "the mapped file can't be reached any more",
 		[BSL_FILE_BROKEN] = "the file isn't ELF, or is broken",
+		[BSL_FILE_CHANGED] = "the file changed while it was read",
 		[BSL_NO_SYMBOLS] = "the file has no symbols, and no debug file was found",
 		[BSL_NO_SYMBOL] = "no symbol covers the address",
 		[BSL_KERNEL_HIDDEN] = "the kernel hides its addresses (kptr_restrict)",
@@ -148,12 +149,13 @@ static enum bsl_reason reason_of(int err)
 	switch (err) {
 	case -ENOENT:
 	case -ENOTDIR:
-	case -ESTALE:
 	case -ENXIO:
 		return BSL_FILE_GONE;
 	case -EACCES:
 	case -EPERM:
 		return BSL_NO_PERMISSION;
+	case -ESTALE:
+		return BSL_FILE_CHANGED;
 	case -ENOMEM:
 		return BSL_NO_MEMORY;
 	case -ESRCH:
@@ -439,7 +441,7 @@ static void elf_locate(struct bsl_symbolizer *symbolizer, const struct file *fil
 	if (err) {
 		location->reason = err == -ENODATA  ? BSL_NO_SYMBOLS
 				   : err == -ENOENT ? BSL_NO_SYMBOL
-						    : BSL_NO_MEMORY;
+						    : reason_of(err);
 	} else {
 		location->reason = BSL_FOUND;
 		location->name = name_finish(symbolizer, sym.name);

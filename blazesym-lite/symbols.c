@@ -369,7 +369,7 @@ int bsl_elf_find_symbols(struct bsl_elf *elf, const char *name, unsigned int fla
 
 	debug_file_prepare(elf);
 	if (!elf->symtab.nr && !elf->dynsym.nr)
-		return -ENODATA;
+		return elf_error(elf, -ENODATA);
 	version_split(name, &search.name_len, &search.version);
 	plain = strndup(name, search.name_len);
 	if (!plain)
@@ -382,7 +382,7 @@ int bsl_elf_find_symbols(struct bsl_elf *elf, const char *name, unsigned int fla
 	free(search.seen.slots);
 	free(search.copy);
 	free(plain);
-	return err ? err : search.nr;
+	return elf_error(elf, err ? err : search.nr);
 }
 
 /* ---- near names ---- */
@@ -668,7 +668,7 @@ static bool entry_section_holds(const struct bsl_elf *elf, const struct entry *e
 	return addr >= start && addr - start < shdr->sh_size;
 }
 
-int bsl_elf_symbol_at(struct bsl_elf *elf, uint64_t addr, struct bsl_symbol *sym)
+static int symbol_at(struct bsl_elf *elf, uint64_t addr, struct bsl_symbol *sym)
 {
 	const struct index_entry *sizeless = NULL;
 	bool nearest = true; /* nothing with a size starts between here and addr */
@@ -701,4 +701,9 @@ int bsl_elf_symbol_at(struct bsl_elf *elf, uint64_t addr, struct bsl_symbol *sym
 		return -ENOENT;
 	index_symbol_get(elf, sizeless->key, sym);
 	return 0;
+}
+
+int bsl_elf_symbol_at(struct bsl_elf *elf, uint64_t addr, struct bsl_symbol *sym)
+{
+	return elf_error(elf, symbol_at(elf, addr, sym));
 }

@@ -54,13 +54,21 @@ static int symbol_place_add(const struct bsl_symbol *sym, void *ctx)
 	return 0;
 }
 
-static void arg_resolve(struct bsl_elf *elf, struct bsl_usdt_arg *arg)
+/* Each lookup goes through all symbols, and only few operands name one: variables that are passed as they are. */
+#define MAX_LOOKUPS 1024
+
+static void arg_resolve(struct bsl_elf *elf, struct bsl_usdt_arg *arg, unsigned int *lookups)
 {
 	struct symbol_place place = { 0 };
 	char *name;
 
 	if (arg->kind != BSL_ARG_ADDR)
 		return;
+	if (++*lookups > MAX_LOOKUPS) {
+		arg->kind = BSL_ARG_UNSUPPORTED;
+		arg->why = "at a symbol, as too many others are";
+		return;
+	}
 	name = strndup(arg->sym, arg->sym_len);
 	if (name)
 		bsl_elf_find_symbols(elf, name, BSL_FIND_OBJECTS, symbol_place_add, &place);
@@ -75,7 +83,7 @@ static void arg_resolve(struct bsl_elf *elf, struct bsl_usdt_arg *arg)
 }
 
 static bool note_parse(struct bsl_elf *elf, const struct elf_note *note,
-		       const Elf64_Shdr *base_section, struct bsl_usdt *usdt)
+		       const Elf64_Shdr *base_section, struct bsl_usdt *usdt, unsigned int *lookups)
 {
 	const char *at = (const char *)note->desc, *end = at + note->desc_size, *args;
 	uint64_t base, moved;
@@ -101,7 +109,7 @@ static bool note_parse(struct bsl_elf *elf, const struct elf_note *note,
 	}
 	bsl_usdt_parse_args(args, bsl_elf_machine(elf), usdt);
 	for (size_t i = 0; i < usdt->nargs && i < BSL_USDT_MAX_ARGS; i++)
-		arg_resolve(elf, &usdt->args[i]);
+		arg_resolve(elf, &usdt->args[i], lookups);
 	return true;
 }
 
@@ -113,25 +121,26 @@ int bsl_elf_usdt_each(struct bsl_elf *elf, bsl_usdt_fn fn, void *ctx)
 	struct elf_note note;
 	struct bsl_usdt usdt;
 	size_t size, pos = 0;
+	unsigned int lookups = 0;
 	int nr = 0, ret;
 
 	if (!section || section->sh_type != SHT_NOTE)
 		return 0;
 	data = elf_section_data(elf, section, &size);
 	if (!data)
-		return -EBADMSG;
+		return elf_error(elf, -EBADMSG);
 	while ((ret = elf_note_next(data, size, 4, &pos, &note)) > 0) {
 		if (note.type != NOTE_TYPE || note.name_size != sizeof("stapsdt") ||
 		    memcmp(note.name, "stapsdt", sizeof("stapsdt")))
 			continue;
-		if (!note_parse(elf, &note, base, &usdt))
+		if (!note_parse(elf, &note, base, &usdt, &lookups))
 			return -EBADMSG;
 		nr++;
 		ret = fn(&usdt, ctx);
 		if (ret)
 			return ret < 0 ? ret : nr;
 	}
-	return ret < 0 ? ret : nr;
+	return elf_error(elf, ret < 0 ? ret : nr);
 }
 
 /* ---- of a process ---- */

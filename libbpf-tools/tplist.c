@@ -274,7 +274,7 @@ static int list_library(struct env *env)
 	}
 	err = list_file(env, file.path, file.display);
 	if (err)
-		log_error("cannot read the probes of %s: %s", file.display, strerror(-err));
+		log_error("cannot read the probes of %s: %s", file.display, bsl_error_text(err));
 	return err;
 }
 
@@ -300,7 +300,8 @@ static int list_process(struct env *env)
 		err = bsl_map_open_path(maps, map, path, sizeof(path));
 		err = err ?: list_file(env, path, map->path);
 		if (err)
-			log_warn("cannot read the probes of %s: %s", map->path, strerror(-err));
+			log_warn("cannot read the probes of %s: %s", map->path,
+				 bsl_error_text(err));
 	}
 	bsl_maps_free(maps);
 	return err == -ENOMEM ? err : output_error(env->output);

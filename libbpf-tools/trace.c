@@ -3,6 +3,7 @@
  * trace: print a line each time a function, return, system call, tracepoint or USDT probe is hit, if a predicate holds.
  * The probes are compiled to BPF instructions here (probe/), which is why there is no trace.bpf.c.
  */
+#include <blazesym-lite.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -268,7 +269,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static int report(const char *spec, const struct diag *diag, int err)
 {
 	if (!diag->text[0])
-		log_error("'%s': %s", spec, strerror(-err));
+		log_error("'%s': %s", spec, bsl_error_text(err));
 	else if (diag->column > 0)
 		log_error("'%s': column %d: %s", spec, diag->column, diag->text);
 	else

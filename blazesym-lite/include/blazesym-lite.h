@@ -30,9 +30,9 @@ extern "C" {
 /* ---- ELF files ------------------------------------------------------------------------------ */
 
 /*
- * An open ELF file, mapped read-only; it keeps a descriptor. Opening reads the file header and the
- * program and section headers only; symbols are looked at when asked for, and an index is built
- * only for questions that need one (address -> symbol).
+ * An open ELF file; it keeps a descriptor. Opening reads the file header and the program and section headers only; symbols are
+ * read when asked for, and an index is built only for questions that need one (address -> symbol). The file may shrink or be
+ * written to meanwhile: once that is noticed, all questions are answered with -ESTALE.
  */
 struct bsl_elf;
 
@@ -46,7 +46,7 @@ enum bsl_elf_type {
 
 /*
  * Opens `path` (which may be /proc/PID/exe, /proc/PID/map_files/..., /proc/PID/root/...).
- * Errors: those of open(2) and mmap(2); -EISDIR and -ENOEXEC when it isn't a regular ELF file;
+ * Errors: those of open(2) and pread(2); -EISDIR and -ENOEXEC when it isn't a regular ELF file;
  * -EBADMSG when its headers contradict themselves or point outside of the file; -ENOTSUP for the
  * other byte order.
  */
@@ -75,6 +75,9 @@ enum bsl_elf_type bsl_elf_type(const struct bsl_elf *elf);
 /* Device and inode numbers at the time of opening, as stat(2) gives them; 0 for _open_mem(). */
 dev_t bsl_elf_dev(const struct bsl_elf *elf);
 ino_t bsl_elf_ino(const struct bsl_elf *elf);
+
+/* What a negative errno of a function about ELF files means, for people: "not an ELF file" for -ENOEXEC. */
+const char *bsl_error_text(int err);
 
 /* The GNU build id's bytes and their number in *len, or NULL and 0. */
 const uint8_t *bsl_elf_build_id(const struct bsl_elf *elf, size_t *len);
@@ -347,6 +350,7 @@ struct bsl_map {
 	enum bsl_map_kind kind;
 	bool deleted;	  /* the kernel's " (deleted)" was there and was taken off `path` */
 	bool memfd;	  /* /memfd:NAME: openable only through map_files */
+	bool first_code;  /* the first of its file's executable mappings */
 	const char *path; /* as the process sees it, "" if none; \012 is a newline again */
 };
 
@@ -497,6 +501,7 @@ enum bsl_reason {
 	BSL_NO_FILE,	   /* generated code, and no perf map says what it is */
 	BSL_FILE_GONE,	   /* the mapped file can't be reached any more */
 	BSL_FILE_BROKEN,   /* it isn't ELF, or breaks its rules */
+	BSL_FILE_CHANGED,  /* it was written to while it was read */
 	BSL_NO_SYMBOLS,	   /* the file is stripped, and no debug file was found */
 	BSL_NO_SYMBOL,	   /* the file has symbols, but none there */
 	BSL_KERNEL_HIDDEN, /* the kernel does not show its addresses to us */

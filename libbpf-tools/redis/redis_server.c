@@ -166,7 +166,7 @@ static bool decode_exe(struct redis_exe *exe, const char *path,
 
 	err = bsl_elf_open(path, &elf);
 	if (err)
-		snprintf(why, sizeof(why), "%s", strerror(-err));
+		snprintf(why, sizeof(why), "%s", bsl_error_text(err));
 	else
 		err = redis_layout_decode(elf, path, &exe->layout, &exe->places, why, sizeof(why));
 	bsl_elf_close(elf);

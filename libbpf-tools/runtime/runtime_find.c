@@ -151,7 +151,7 @@ static int image_of_map(struct runtime_images *images, const struct bsl_maps *ma
 		return err;
 	if (err && err != -ENOENT)
 		log_info("can't look at %s of process %d: %s", map->path, maps->pid,
-			 strerror(-err));
+			 bsl_error_text(err));
 	grown = reallocarray(images->seen, images->seen_count + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;

@@ -112,7 +112,7 @@ static int read_labels(const struct bsl_elf *bsl, const char *path, uint64_t tab
 	if (fd < 0)
 		return -errno;
 	elf_version(EV_CURRENT);
-	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	elf = elf_begin(fd, ELF_C_READ, NULL);
 	while (elf && (section = elf_nextscn(elf, section))) {
 		apply_relocations(section, table, labels, count);
 		err = 0;

@@ -38,7 +38,7 @@ static int resolve_file(const struct spec *spec, pid_t pid, struct target *targe
 	err = bsl_elf_open(target->file.path, &target->elf);
 	if (err)
 		return diag_error(diag, spec->lib_pos, "%s: %s", target->file.display,
-				  strerror(-err));
+				  bsl_error_text(err));
 	if (bsl_elf_machine(target->elf) != bsl_host_machine())
 		return diag_error(
 			diag, spec->lib_pos,

@@ -101,7 +101,7 @@ int target_usdt_resolve(const struct spec *spec, const struct target_opts *opts,
 
 	if (found < 0) {
 		diag_error(diag, spec->lib_pos, "%s: its USDT notes cannot be read: %s",
-			   target->file.display, strerror(-found));
+			   target->file.display, bsl_error_text(found));
 	} else if (!search.seen) {
 		diag_error(diag, spec->lib_pos, "%s has no USDT probes", target->file.display);
 	} else if (!target->place_count) {
