@@ -4,7 +4,7 @@
  */
 #include <array_size.h>
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/log.h"
@@ -60,10 +60,67 @@ static const char *const cap_names[] = {
 
 struct env {
 	struct tool tool;
-	bool kernel_stack, user_stack, extra;
+	bool kernel_stack, user_stack;
 	enum capable_unique unique;
 	struct capable_bpf *skel;
 	struct stack_names *names;
+};
+
+static void get_name(const void *row, struct row_value *value)
+{
+	const struct capable_event *event = row;
+	size_t cap = event->cap;
+
+	if (cap < ARRAY_SIZE(cap_names))
+		row_set_text(value, cap_names[cap], strlen(cap_names[cap]));
+	else
+		row_set_unknown(value, "newer than this program");
+}
+
+static void get_allowed(const void *row, struct row_value *value)
+{
+	const struct capable_event *event = row;
+
+	value->number = !event->result;
+}
+
+/* arg: an option that the check has, or with a minus has not. */
+static void get_option(const void *row, struct row_value *value)
+{
+	const struct capable_event *event = row;
+
+	value->number = !!(event->options & abs(value->arg)) == (value->arg > 0);
+	if (event->options < 0)
+		row_set_unknown(value, "the kernel's tracepoint doesn't tell");
+}
+
+#define AT(member) ROW_AT(struct capable_event, member)
+
+static const struct row_column columns[] = {
+	{ "TIME", "time", ROW_CLOCK, -8, AT(ktime), .help = "when it was checked" },
+	{ "UID", "uid", ROW_UNSIGNED, -5, AT(uid), .help = "the user's number" },
+	{ "PID", "pid", ROW_UNSIGNED, -7, AT(pid), .help = "the process" },
+	{ "TID", "tid", ROW_UNSIGNED, -7, AT(tid), .when = { 'x' }, .help = "the thread" },
+	{ "COMM", "comm", ROW_CHARS, -16, AT(comm), .help = "its name" },
+	{ "CGROUP_ID", "cgroup_id", ROW_UNSIGNED, -9, AT(cgroup_id), .when = { ROW_CHOSEN },
+	  .help = "its control group's number" },
+	{ "CAP", "cap", ROW_SIGNED, -7, AT(cap), .help = "the capability's number" },
+	{ "NAME", "name", ROW_STRING, -20, .get = get_name, .help = "the capability's name" },
+	{ "VERDICT", "allowed", ROW_BOOL, -7, .get = get_allowed, .words = { "deny", "allow" },
+	  .help = "what the kernel decided" },
+	{ "AUDIT", "audit", ROW_BOOL, -7, .get = get_option, .arg = -CAPABLE_NOAUDIT,
+	  .help = "would a refusal be audited?" },
+	{ "INSETID", "insetid", ROW_BOOL, 0, .get = get_option, .arg = CAPABLE_INSETID,
+	  .when = { 'x' }, .help = "was it for setuid(2) or the like?" },
+	{ NULL, "kernel_stack", ROW_APART, .when = { 'K' }, .help = "frames, innermost first" },
+	{ NULL, "user_stack", ROW_APART, .when = { 'U' }, .help = "frames, innermost first" },
+};
+
+static const struct row_table rows[] = {
+	{ .columns = columns,
+	  .count = ARRAY_SIZE(columns),
+	  .order = "time,uid,pid,tid,comm,cgroup_id,cap,name,audit,allowed,insetid" },
+	{},
 };
 
 enum { KEY_UNIQUE = 256 };
@@ -81,8 +138,7 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
 	const struct options_switch switches[] = { { 'K', &env->kernel_stack },
-						   { 'U', &env->user_stack },
-						   { 'x', &env->extra } };
+						   { 'U', &env->user_stack } };
 
 	if (options_switch_on(switches, ARRAY_SIZE(switches), key))
 		return 0;
@@ -98,37 +154,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-static const char *cap_name(int32_t cap)
-{
-	const int32_t count = ARRAY_SIZE(cap_names);
-
-	return cap >= 0 && cap < count ? cap_names[cap] : "?";
-}
-
-/* "0", "1", or "?" where the tracepoint doesn't tell. */
-static const char *option_text(const struct capable_event *event, int option, bool wanted)
-{
-	if (event->options < 0)
-		return "?";
-	return !!(event->options & option) == wanted ? "1" : "0";
-}
-
-static void print_header(void *ctx)
-{
-	const struct env *env = ctx;
-	struct output *out = env->tool.output;
-
-	if (output_is_json(out))
-		return;
-	output_printf(out, "%-8s %-5s %-7s ", "TIME", "UID", "PID");
-	if (env->extra)
-		output_printf(out, "%-7s ", "TID");
-	output_printf(out, "%-16s %-7s %-20s %-7s %-7s", "COMM", "CAP", "NAME", "AUDIT", "VERDICT");
-	if (env->extra)
-		output_printf(out, " %s", "INSETID");
-	output_end_line(out);
 }
 
 /* size: of the stack in bytes, or why there is none. */
@@ -163,53 +188,18 @@ static void print_stacks(struct env *env, const struct capable_event *event)
 		print_stack(env, &stack, event->user_size);
 }
 
-static int print_text(struct env *env, const struct capable_event *event)
+static int print_event(struct env *env, const struct capable_event *event)
 {
-	struct output *out = env->tool.output;
-	char hms[9];
+	bool json = output_is_json(env->tool.output);
 	int err;
 
-	output_printf(out, "%-8s %-5u %-7u ", timestamp_hms(&env->tool.start, event->ktime, hms),
-		      event->uid, event->pid);
-	if (env->extra)
-		output_printf(out, "%-7u ", event->tid);
-	output_put_cstr(out, event->comm, sizeof(event->comm), -16);
-	output_printf(out, " %-7d %-20s %-7s %-7s", event->cap, cap_name(event->cap),
-		      option_text(event, CAPABLE_NOAUDIT, false), event->result ? "deny" : "allow");
-	if (env->extra)
-		output_printf(out, " %s", option_text(event, CAPABLE_INSETID, true));
-	err = output_end(out);
-	print_stacks(env, event);
+	row_put(&env->tool.rows, event);
+	if (json)
+		print_stacks(env, event);
+	err = output_end(env->tool.output);
+	if (!json)
+		print_stacks(env, event);
 	return err;
-}
-
-static void print_json_option(struct output *out, const char *key,
-			      const struct capable_event *event, int option, bool wanted)
-{
-	if (event->options < 0)
-		output_json_error(out, key, "the kernel's tracepoint doesn't tell");
-	else
-		output_json_bool(out, key, !!(event->options & option) == wanted);
-}
-
-static int print_json(struct env *env, const struct capable_event *event)
-{
-	struct output *out = env->tool.output;
-
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(&env->tool.start, event->ktime));
-	output_json_u64(out, "uid", event->uid);
-	output_json_u64(out, "pid", event->pid);
-	output_json_u64(out, "tid", event->tid);
-	output_json_cstr(out, "comm", event->comm, sizeof(event->comm));
-	output_json_u64(out, "cgroup_id", event->cgroup_id);
-	output_json_s64(out, "cap", event->cap);
-	output_json_cstr(out, "name", cap_name(event->cap), SIZE_MAX);
-	output_json_bool(out, "allowed", !event->result);
-	print_json_option(out, "audit", event, CAPABLE_NOAUDIT, false);
-	print_json_option(out, "insetid", event, CAPABLE_INSETID, true);
-	print_stacks(env, event);
-	return output_end(out);
 }
 
 static int handle_event(void *ctx, const void *data, size_t size)
@@ -223,7 +213,7 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	    (size_t)((event->kernel_size > 0 ? event->kernel_size : 0) +
 		     (event->user_size > 0 ? event->user_size : 0)) > size - header)
 		return -EINVAL;
-	return output_is_json(env->tool.output) ? print_json(env, event) : print_text(env, event);
+	return print_event(env, event);
 }
 
 /* Is the function there, and may it be probed? */
@@ -307,6 +297,7 @@ int main(int argc, char **argv)
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS | OPTIONS_FILTER,
+			     .rows = rows,
 			     .letters = { [OPTIONS_PID] = 'p',
 					  [OPTIONS_CGROUP] = 'c',
 					  [OPTIONS_DURATION] = 'd' } },
@@ -314,7 +305,6 @@ int main(int argc, char **argv)
 		.type_count = ARRAY_SIZE(types),
 		.open = open_object,
 		.attach = attach,
-		.header = print_header,
 		.handle = handle_event,
 		.close = close_object,
 	};

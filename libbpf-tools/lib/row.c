@@ -402,28 +402,16 @@ static void row_put_columns(const struct row_printer *printer, const void *row)
 	}
 }
 
-static bool row_has_column(const struct row_choice *choice, const struct row_column *column)
-{
-	size_t i;
-
-	for (i = 0; i < choice->count && choice->columns[i] != column; i++)
-		;
-	return i < choice->count;
-}
-
 static void row_put_members(const struct row_printer *printer, const void *row)
 {
-	const struct row_table *table = printer->choice->table;
+	const struct row_choice *choice = printer->choice;
 	struct row_value value;
 	struct row_cell cell = { .printer = printer, .value = &value };
 	size_t i;
 
 	output_json_begin(printer->out);
-	for (i = 0; i < table->count; i++) {
-		cell.column = &table->columns[i];
-		if (!cell.column->key ||
-		    (cell.column->is_extra && !row_has_column(printer->choice, cell.column)))
-			continue;
+	for (i = 0; i < choice->member_count; i++) {
+		cell.column = choice->members[i];
 		if (cell.column->put) {
 			cell.column->put(row, printer->out);
 			continue;
@@ -572,12 +560,12 @@ static void row_remove(struct row_choice *choice, const struct row_column *colum
 	choice->count = kept;
 }
 
-/* Where it is in all columns of text. */
-static size_t row_place(const struct row_choice *all, const struct row_column *column)
+/* Where it is in text; behind the last one: nowhere. */
+static size_t row_place(const struct row_choice *choice, const struct row_column *column)
 {
 	size_t i;
 
-	for (i = 0; i < all->count && all->columns[i] != column; i++)
+	for (i = 0; i < choice->count && choice->columns[i] != column; i++)
 		;
 	return i;
 }
@@ -642,6 +630,19 @@ static int row_apply(struct row_choice *choice, const struct row_choice *all, co
 	return 0;
 }
 
+static void row_choose_members(struct row_choice *choice)
+{
+	const struct row_table *table = choice->table;
+	const struct row_column *column;
+
+	choice->member_count = 0;
+	for (column = table->columns; column < table->columns + table->count; column++) {
+		if (column->key && column->kind != ROW_APART &&
+		    (!column->is_extra || row_holds(choice, column->when)))
+			choice->members[choice->member_count++] = column;
+	}
+}
+
 int row_choose(struct row_choice *choice, const struct row_table *tables, const char *list,
 	       char *why, size_t why_size)
 {
@@ -657,6 +658,7 @@ int row_choose(struct row_choice *choice, const struct row_table *tables, const 
 		if (row_holds(choice, all.columns[i]->when))
 			choice->columns[choice->count++] = all.columns[i];
 	}
+	row_choose_members(choice);
 	if (!list)
 		return 0;
 	if (*list != '+' && *list != '-')
@@ -675,7 +677,7 @@ bool row_shows(const struct row_choice *choice, const char *name)
 {
 	const struct row_column *column = row_find(choice->table, name, strlen(name));
 
-	return column && row_has_column(choice, column);
+	return column && row_place(choice, column) < choice->count;
 }
 
 /* ---- help ----------------------------------------------------------------------------------- */
@@ -714,8 +716,7 @@ static void row_help_table(FILE *file, const struct row_table *table,
 	for (column = table->columns; column < end; column++) {
 		fprintf(file, "  %-*s  %-*s  %s", titles, column->title ?: "-", keys,
 			column->key ?: "-", column->help);
-		if (column->title)
-			row_tell_when(file, column->when[0], options, " (", ")");
+		row_tell_when(file, column->when[0], options, " (", ")");
 		fprintf(file, "\n");
 	}
 }

@@ -52,6 +52,7 @@ enum row_kind {
 	ROW_FD,	   /* an int: a descriptor, or the negative errno of having none */
 	ROW_ERRNO, /* an int that is a negative errno on failure: the error's number, or 0 */
 	ROW_ERROR, /* the same: its name, or none */
+	ROW_APART, /* put by the tool itself after row_put(): only in the list of fields */
 	ROW_KINDS,
 };
 
@@ -147,6 +148,8 @@ struct row_choice {
 	const struct row_table *table;			   /* the rows that are printed */
 	const struct row_column *columns[ROW_COLUMNS_MAX]; /* of text, in this order */
 	size_t count;
+	const struct row_column *members[ROW_COLUMNS_MAX]; /* of JSON */
+	size_t member_count;
 	/* Private: the options that tables and columns depend on. */
 	int given[ROW_COLUMNS_MAX];
 	size_t given_count;
