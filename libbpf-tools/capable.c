@@ -116,11 +116,10 @@ static const struct row_column columns[] = {
 	{ NULL, "user_stack", ROW_APART, .when = { 'U' }, .help = "frames, innermost first" },
 };
 
-static const struct row_table rows[] = {
-	{ .columns = columns,
-	  .count = ARRAY_SIZE(columns),
-	  .order = "time,uid,pid,tid,comm,cgroup_id,cap,name,audit,allowed,insetid" },
-	{},
+static const struct row_table rows = {
+	.columns = columns,
+	.count = ARRAY_SIZE(columns),
+	.order = "time,uid,pid,tid,comm,cgroup_id,cap,name,audit,allowed,insetid"
 };
 
 enum { KEY_UNIQUE = 256 };
@@ -297,7 +296,7 @@ int main(int argc, char **argv)
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS | OPTIONS_FILTER,
-			     .rows = rows,
+			     .rows = { &rows },
 			     .letters = { [OPTIONS_PID] = 'p',
 					  [OPTIONS_CGROUP] = 'c',
 					  [OPTIONS_DURATION] = 'd' } },

@@ -88,10 +88,7 @@ static const struct row_column columns[] = {
 	{ "PATH", "path", .kind = ROW_CHARS, .get = get_path, .help = "as the program gave it" },
 };
 
-static const struct row_table rows[] = {
-	{ .columns = columns, .count = ARRAY_SIZE(columns) },
-	{},
-};
+static const struct row_table rows = { .columns = columns, .count = ARRAY_SIZE(columns) };
 
 static const struct argp_option arguments[] = {
 	{ "timestamp", 'T', NULL, 0, "Print the time since the start, in seconds", 0 },
@@ -221,7 +218,7 @@ int main(int argc, char **argv)
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS | OPTIONS_FILTER,
-			     .rows = rows,
+			     .rows = { &rows },
 			     .letters = { [OPTIONS_PID] = 'p',
 					  [OPTIONS_UID] = 'u',
 					  [OPTIONS_CGROUP] = 'c',

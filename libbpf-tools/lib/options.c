@@ -311,7 +311,7 @@ static error_t options_apply(enum options_common option, char *arg, struct argp_
 static bool options_has(const struct options_spec *spec, enum options_common option)
 {
 	return options_table[option].name &&
-	       (spec->common & OPTIONS_BIT(option) || (option == OPTIONS_COLUMNS && spec->rows));
+	       (spec->common & OPTIONS_BIT(option) || (option == OPTIONS_COLUMNS && spec->rows[0]));
 }
 
 static error_t options_parse_common(int key, char *arg, struct argp_state *state)
@@ -336,7 +336,7 @@ static void options_choose_rows(const struct options_state *common, const struct
 	struct options *options = common->options;
 	char why[512];
 
-	if (!common->spec->rows)
+	if (!common->spec->rows[0])
 		return;
 	if (common->columns && options->json)
 		argp_error(state, "--columns is for text: JSON has all fields");
@@ -365,7 +365,7 @@ static char *options_filter_help(int key, const char *text, void *input)
 {
 	const struct options_state *common = input;
 
-	if (key != ARGP_KEY_HELP_EXTRA || !common || !common->spec->rows)
+	if (key != ARGP_KEY_HELP_EXTRA || !common || !common->spec->rows[0])
 		return (char *)text;
 	return row_help(common->spec->rows, common->spec->argp->options);
 }

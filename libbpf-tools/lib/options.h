@@ -87,8 +87,8 @@ struct options_spec {
 	const struct argp *argp;
 	void *input;	     /* state->input for the tool's parser */
 	unsigned int common; /* mask of OPTIONS_BIT(): which common options it takes */
-	/* The kinds of rows that it prints, the last one zeroed; NULL: none are described so. */
-	const struct row_table *rows;
+	/* The kinds of rows that it prints, the usual one first. */
+	const struct row_table *rows[ROW_TABLES_MAX + 1];
 	/* Short letters given to common options: [OPTIONS_PID] = 'p'. 0: none. */
 	char letters[OPTIONS_COMMON_COUNT];
 };

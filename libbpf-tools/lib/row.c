@@ -488,15 +488,15 @@ static bool row_depends(const int when[2], int key)
 	return key && (abs(when[0]) == key || abs(when[1]) == key);
 }
 
-bool row_note_option(struct row_choice *choice, const struct row_table *tables, int key)
+bool row_note_option(struct row_choice *choice, const struct row_table *const *tables, int key)
 {
 	bool depends = false;
 	size_t i;
 
-	for (; tables && tables->columns; tables++) {
-		depends |= row_depends(tables->when, key);
-		for (i = 0; i < tables->count; i++)
-			depends |= row_depends(tables->columns[i].when, key);
+	for (; *tables; tables++) {
+		depends |= row_depends((*tables)->when, key);
+		for (i = 0; i < (*tables)->count; i++)
+			depends |= row_depends((*tables)->columns[i].when, key);
 	}
 	if (depends && choice->given_count < ROW_COLUMNS_MAX)
 		choice->given[choice->given_count++] = key;
@@ -643,15 +643,17 @@ static void row_choose_members(struct row_choice *choice)
 	}
 }
 
-int row_choose(struct row_choice *choice, const struct row_table *tables, const char *list,
+int row_choose(struct row_choice *choice, const struct row_table *const *tables, const char *list,
 	       char *why, size_t why_size)
 {
 	struct row_choice all = {};
 	size_t i, len;
 	int err = 0;
 
-	for (choice->table = tables; !row_holds(choice, choice->table->when);)
-		choice->table++;
+	for (; *tables; tables++) {
+		if (row_holds(choice, (*tables)->when))
+			choice->table = *tables;
+	}
 	row_list_all(&all, choice->table);
 	choice->count = 0;
 	for (i = 0; i < all.count; i++) {
@@ -721,7 +723,7 @@ static void row_help_table(FILE *file, const struct row_table *table,
 	}
 }
 
-char *row_help(const struct row_table *tables, const struct argp_option *options)
+char *row_help(const struct row_table *const *tables, const struct argp_option *options)
 {
 	char *text = NULL;
 	size_t size;
@@ -730,10 +732,10 @@ char *row_help(const struct row_table *tables, const struct argp_option *options
 	if (!file)
 		return NULL;
 	fprintf(file, "Fields: column, key in JSON, meaning (what shows the column)\n");
-	for (; tables->columns; tables++) {
-		if (tables->title)
-			fprintf(file, "\n%s:\n", tables->title);
-		row_help_table(file, tables, options);
+	for (; *tables; tables++) {
+		if ((*tables)->title)
+			fprintf(file, "\n%s:\n", (*tables)->title);
+		row_help_table(file, *tables, options);
 	}
 	fclose(file);
 	return text;

@@ -137,11 +137,12 @@ struct row_table {
 		*columns; /* in the order of JSON; NULL: no table, the end of a list */
 	size_t count;	  /* ROW_COLUMNS_MAX at most */
 	const char *order; /* of text where it is another one, as for --columns; NULL: the columns' */
-	int when[2]; /* which rows the tool prints: as in a column. The first table that holds */
-	const char *title; /* "Each open", for --help, where there are several; else NULL */
+	int when[2]; /* as in a column: the last table for which it holds is that of the rows */
+	const char *title; /* for --help, "With --count"; NULL: the usual rows */
 };
 
 #define ROW_COLUMNS_MAX 48
+#define ROW_TABLES_MAX 4 /* of a tool */
 
 /* What the command line says of rows: part of struct options. Zeroed at first. */
 struct row_choice {
@@ -155,18 +156,18 @@ struct row_choice {
 	size_t given_count;
 };
 
-/* An option was given. True: some table or column depends on it. tables ends with a zeroed one. */
-bool row_note_option(struct row_choice *choice, const struct row_table *tables, int key);
+/* An option was given. True: some table or column depends on it. NULL ends the tables. */
+bool row_note_option(struct row_choice *choice, const struct row_table *const *tables, int key);
 /*
  * Once all options are noted: decide on table and columns. list: of --columns, or NULL. 0, or
  * -EINVAL and why.
  */
-int row_choose(struct row_choice *choice, const struct row_table *tables, const char *list,
+int row_choose(struct row_choice *choice, const struct row_table *const *tables, const char *list,
 	       char *why, size_t why_size);
 /* Is this column, by its key or else its title, shown? For what is expensive to find out. */
 bool row_shows(const struct row_choice *choice, const char *name);
 /* The list of fields for --help: free() it. options: the tool's, by whose names conditions are told. */
-char *row_help(const struct row_table *tables, const struct argp_option *options);
+char *row_help(const struct row_table *const *tables, const struct argp_option *options);
 
 /* Prints the rows that were chosen. All that it points to is borrowed. */
 struct row_printer {

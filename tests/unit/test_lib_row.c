@@ -73,7 +73,8 @@ static void put_both(const void *row, struct output *out)
 static const char *print(const struct row_column *columns, size_t count, const struct thing *thing,
 			 bool json)
 {
-	const struct row_table tables[] = { { .columns = columns, .count = count }, {} };
+	const struct row_table table = { .columns = columns, .count = count };
+	const struct row_table *const tables[] = { &table, NULL };
 	struct output_opts opts = { .fd = memfd_create("row", MFD_CLOEXEC), .json = json };
 	struct output *out = output_new(&opts);
 	struct row_printer printer;
@@ -221,11 +222,11 @@ static const struct row_column usual[] = {
 };
 static const struct row_column counts[] = { { "COUNT", "count", ROW_UNSIGNED, 0, AT(word),
 					      .help = "" } };
-static const struct row_table tables[] = {
-	{ .columns = counts, .count = 1, .when = { 'c' } },
-	{ .columns = usual, .count = ARRAY_SIZE(usual), .order = "x,time_s,pid,tid,ab,path" },
-	{},
-};
+static const struct row_table count_table = { .columns = counts, .count = 1, .when = { 'c' } };
+static const struct row_table usual_table = { .columns = usual,
+					      .count = ARRAY_SIZE(usual),
+					      .order = "x,time_s,pid,tid,ab,path" };
+static const struct row_table *const tables[] = { &usual_table, &count_table, NULL };
 
 /* The titles with these options (letters) and --columns list, or why not. */
 static const char *choose(const char *options, const char *list)
@@ -333,8 +334,11 @@ static void test_help_lists_the_fields(void **state)
 /* ---- terminals ------------------------------------------------------------------------------ */
 
 /* The header on a terminal of so many columns. */
-static const char *header_on_terminal(const struct row_table *table, unsigned short width)
+static const char *header_on_terminal(const struct row_column *columns, size_t count,
+				      unsigned short width)
 {
+	const struct row_table table = { .columns = columns, .count = count };
+	const struct row_table *const only[] = { &table, NULL };
 	struct winsize size = { .ws_row = 24, .ws_col = width };
 	int pty = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	struct output_opts opts = {};
@@ -348,7 +352,7 @@ static const char *header_on_terminal(const struct row_table *table, unsigned sh
 	assert_int_equal(grantpt(pty) | unlockpt(pty), 0);
 	opts.fd = open(ptsname(pty), O_RDWR | O_NOCTTY | O_CLOEXEC);
 	assert_int_equal(ioctl(opts.fd, TIOCSWINSZ, &size), 0);
-	assert_int_equal(row_choose(&choice, table, NULL, NULL, 0), 0);
+	assert_int_equal(row_choose(&choice, only, NULL, NULL, 0), 0);
 	row_printer_init(&printer, &choice, output_new(&opts), &start);
 	row_print_header(&printer);
 	assert_int_equal(output_flush(printer.out), 0);
@@ -368,16 +372,12 @@ static void test_wide_terminals_give_the_last_wide_column_the_room(void **state)
 		{ "NAME", "name", ROW_STRING, -20, AT(name), .is_wide = true, .help = "" },
 		{ "COUNT", "count", ROW_UNSIGNED, 10, AT(word), .help = "" },
 	};
-	const struct row_table table[] = { { .columns = columns, .count = 2 }, {} };
-	const struct row_table ends_free[] = {
-		{ .columns = (struct row_column[]){ columns[0], usual[5] }, .count = 1 }, {}
-	};
 
 	(void)state;
-	assert_string_equal(header_on_terminal(table, 80), "NAME                      COUNT");
-	assert_string_equal(header_on_terminal(table, 40), "NAME                      COUNT");
-	assert_int_equal(strlen(header_on_terminal(table, 120)), 120);
-	assert_int_equal(strlen(header_on_terminal(ends_free, 100)), 100);
+	assert_string_equal(header_on_terminal(columns, 2, 80), "NAME                      COUNT");
+	assert_string_equal(header_on_terminal(columns, 2, 40), "NAME                      COUNT");
+	assert_int_equal(strlen(header_on_terminal(columns, 2, 120)), 120);
+	assert_int_equal(strlen(header_on_terminal(columns, 1, 100)), 100);
 }
 
 static void test_the_last_column_of_free_width_has_the_room_already(void **state)
@@ -386,10 +386,9 @@ static void test_the_last_column_of_free_width_has_the_room_already(void **state
 		{ "NAME", "name", ROW_STRING, -20, AT(name), .is_wide = true, .help = "" },
 		{ "PATH", "path", ROW_STRING, 0, AT(name), .help = "" },
 	};
-	const struct row_table table[] = { { .columns = columns, .count = 2 }, {} };
 
 	(void)state;
-	assert_string_equal(header_on_terminal(table, 200), "NAME                 PATH");
+	assert_string_equal(header_on_terminal(columns, 2, 200), "NAME                 PATH");
 }
 
 int main(void)
