@@ -17,7 +17,7 @@
 struct env {
 	struct tool tool;
 	struct exec_print print;
-	bool count;
+	bool fails, count;
 	pid_t ancestor;
 	regex_t name, line;
 	bool has_name, has_line;
@@ -26,7 +26,7 @@ struct env {
 	struct follow *subtree;
 };
 
-enum { KEY_CWD = 256, KEY_CGROUP_NAME, KEY_OLD_COMM, KEY_MAX_ARGS, KEY_COUNT };
+enum { KEY_MAX_ARGS = EXEC_KEY_OTHER };
 
 static const struct argp_option arguments[] = {
 	{ "time", 'T', NULL, 0, "Print the time of day", 0 },
@@ -38,12 +38,12 @@ static const struct argp_option arguments[] = {
 	{ "line", 'l', "REGEX", 0, "Only commands whose whole line matches REGEX", 0 },
 	{ "ppid", 'P', "PID", 0, "Only descendants of process PID, of any degree", 0 },
 	{ "max-args", KEY_MAX_ARGS, "N", 0, "Show at most N arguments (512)", 0 },
-	{ "cwd", KEY_CWD, NULL, 0, "Print the current directory", 0 },
-	{ "cgroup-name", KEY_CGROUP_NAME, NULL, 0,
+	{ "cwd", EXEC_KEY_CWD, NULL, 0, "Print the current directory", 0 },
+	{ "cgroup-name", EXEC_KEY_CGROUP_NAME, NULL, 0,
 	  "Print the control group's name (a container's id)", 0 },
-	{ "old-comm", KEY_OLD_COMM, NULL, 0, "Print the name that the process had before", 0 },
-	{ "count", KEY_COUNT, NULL, 0, "Print only how often each program was executed, at the end",
-	  0 },
+	{ "old-comm", EXEC_KEY_OLD_COMM, NULL, 0, "Print the name that the process had before", 0 },
+	{ "count", EXEC_KEY_COUNT, NULL, 0,
+	  "Print only how often each program was executed, at the end", 0 },
 	{},
 };
 
@@ -67,15 +67,9 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
 	const struct options_switch switches[] = {
-		{ 'T', &env->print.time },
-		{ 't', &env->print.timestamp },
-		{ 'U', &env->print.uid },
-		{ 'x', &env->print.fails },
+		{ 'x', &env->fails },
 		{ 'q', &env->print.quote },
-		{ KEY_CWD, &env->print.cwd },
-		{ KEY_CGROUP_NAME, &env->print.cgroup },
-		{ KEY_OLD_COMM, &env->print.old_comm },
-		{ KEY_COUNT, &env->count },
+		{ EXEC_KEY_COUNT, &env->count },
 	};
 
 	if (options_switch_on(switches, ARRAY_SIZE(switches), key))
@@ -130,10 +124,10 @@ static int handle_event(void *ctx, const void *data, size_t size)
 
 static void print_header(void *ctx)
 {
-	const struct env *env = ctx;
+	struct env *env = ctx;
 
 	if (!env->count)
-		exec_print_header(&env->print);
+		row_print_header(&env->tool.rows);
 }
 
 /* What ends a call before what begins one; only what the options need is loaded. */
@@ -157,7 +151,7 @@ static void finish(void *ctx)
 {
 	struct env *env = ctx;
 
-	if (env->count && exec_count_print(&env->programs, &env->print) == -ENOMEM)
+	if (env->count && exec_count_print(&env->programs, &env->tool.rows) == -ENOMEM)
 		log_error("cannot print the summary: out of memory");
 	if (env->subtree && follow_missed(env->subtree))
 		log_warn("%llu processes or threads were not followed: too many at a time",
@@ -182,9 +176,10 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
 	struct execsnoop_bpf *skel = env->skel = execsnoop_bpf__open_opts(opts);
+	const struct row_choice *shown = &env->tool.options.rows;
 	bool json = env->tool.options.json;
 	/* Successful calls are seen without the system calls' tracepoints. */
-	bool calls = env->print.fails || env->print.old_comm || (json && !env->count);
+	bool calls = env->fails || row_shows(shown, "old_comm") || (json && !env->count);
 
 	if (!skel)
 		return tool_fail_open();
@@ -194,14 +189,13 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	env->tool.has_registers = &skel->rodata->returning_has_registers;
 	env->tool.scratch_slots = &skel->rodata->events_scratch_slots;
 	env->tool.waker = skel->progs.exec_wakes;
-	skel->rodata->with_fails = env->print.fails;
-	skel->rodata->with_cwd = env->print.cwd;
-	skel->rodata->with_cgroup = env->print.cgroup || json;
+	skel->rodata->with_fails = env->fails;
+	skel->rodata->with_cwd = row_shows(shown, "cwd");
+	skel->rodata->with_cgroup = row_shows(shown, "cgroup") || json;
 	bpf_program__set_autoload(skel->progs.leave_exec, calls);
 	bpf_program__set_autoload(skel->progs.enter_execve, calls);
 	bpf_program__set_autoload(skel->progs.enter_execveat, calls);
-	env->print.output = env->tool.output;
-	env->print.start = &env->tool.start;
+	env->print.rows = &env->tool.rows;
 	return env->ancestor ? follow_ancestor(env) : 0;
 }
 
@@ -233,6 +227,7 @@ int main(int argc, char **argv)
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS | OPTIONS_CORE_FILTER,
+			     .rows = { &exec_print_rows, &exec_count_rows },
 			     .letters = { [OPTIONS_PID] = 'p',
 					  [OPTIONS_UID] = 'u',
 					  [OPTIONS_CGROUP] = 'c',

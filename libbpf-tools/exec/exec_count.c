@@ -4,6 +4,7 @@
  */
 #include "exec/exec_count.h"
 
+#include <array_size.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +12,22 @@
 struct program {
 	uint64_t succeeded, failed;
 	char comm[16];
+	int32_t error; /* why the path isn't known */
 	char path[];
+};
+
+/* A row. */
+struct count_row {
+	const struct program *program;
+	uint64_t now;
 };
 
 int exec_count_compare(const void *left, const void *right)
 {
 	const struct program *a = left, *b = right;
 
-	return memcmp(a->comm, b->comm, sizeof(a->comm)) ?: strcmp(a->path, b->path);
+	return memcmp(a->comm, b->comm, sizeof(a->comm)) ?: strcmp(a->path, b->path)
+			   ?: (a->error > b->error) - (a->error < b->error);
 }
 
 static int compare_frequency(const void *left, const void *right)
@@ -42,6 +51,7 @@ int exec_count_add(struct tally *count, const struct exec_record *record)
 		return -ENOMEM;
 	memcpy(program->comm, record->event->comm, sizeof(program->comm));
 	memcpy(program->path, path, size);
+	program->error = record->event->file_len < 0 ? record->event->file_len : 0;
 	program = tally_row(count, program);
 	if (!program)
 		return -ENOMEM;
@@ -50,47 +60,45 @@ int exec_count_add(struct tally *count, const struct exec_record *record)
 	return 0;
 }
 
-static int print_program(const struct exec_print *print, const struct program *program)
+static void get_file(const void *data, struct row_value *value)
 {
-	struct output *out = print->output;
+	const struct program *program = ((const struct count_row *)data)->program;
 
-	if (output_is_json(out)) {
-		output_json_begin(out);
-		output_json_u64(out, "count", program->succeeded);
-		output_json_u64(out, "failed", program->failed);
-		output_json_cstr(out, "comm", program->comm, sizeof(program->comm));
-		output_json_cstr(out, "file", program->path, SIZE_MAX);
-		return output_end(out);
-	}
-	output_put_u64(out, program->succeeded, 8);
-	output_puts(out, " ");
-	if (print->fails) {
-		output_put_u64(out, program->failed, 8);
-		output_puts(out, " ");
-	}
-	output_put_cstr(out, program->comm, sizeof(program->comm), -16);
-	output_puts(out, " ");
-	output_put_cstr(out, program->path, SIZE_MAX, 0);
-	return output_end(out);
+	row_set_text(value, program->path,
+		     program->error ? program->error : (int64_t)strlen(program->path));
 }
 
-int exec_count_print(const struct tally *count, const struct exec_print *print)
+#define AT(member) ROW_VIA(struct count_row, program, member)
+
+static const struct row_column columns[] = {
+	{ "TIME", "time", ROW_CLOCK, -8, ROW_AT(struct count_row, now), .when = { ROW_CHOSEN },
+	  .help = "when this was printed" },
+	{ "COUNT", "count", ROW_UNSIGNED, 8, AT(succeeded), .help = "how often it was executed" },
+	{ "FAILED", "failed", ROW_UNSIGNED, 8, AT(failed), .when = { 'x' },
+	  .help = "and how often not" },
+	{ "PCOMM", "comm", ROW_CHARS, -16, AT(comm), .help = "the process's name after the call" },
+	{ "FILE", "file", ROW_STRING, 0, .get = get_file,
+	  .help = "the program, as the caller named it" },
+};
+
+const struct row_table exec_count_rows = { .columns = columns,
+					   .count = ARRAY_SIZE(columns),
+					   .when = { EXEC_KEY_COUNT },
+					   .title = "With --count" };
+
+int exec_count_print(const struct tally *count, struct row_printer *printer)
 {
 	void **rows = tally_sort(count, compare_frequency), **row;
-	struct output *out = print->output;
+	struct count_row program = { .now = timestamp_now() };
 	int err = 0;
 
 	if (!rows)
 		return -ENOMEM;
-	if (!output_is_json(out)) {
-		output_printf(out, "%8s ", "COUNT");
-		if (print->fails)
-			output_printf(out, "%8s ", "FAILED");
-		output_printf(out, "%-16s %s", "PCOMM", "FILE");
-		output_end_line(out);
+	row_print_header(printer);
+	for (row = rows; *row && !err; row++) {
+		program.program = *row;
+		err = row_print(printer, &program);
 	}
-	for (row = rows; *row && !err; row++)
-		err = print_program(print, *row);
 	free(rows);
 	return err;
 }

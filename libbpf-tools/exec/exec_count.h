@@ -18,6 +18,8 @@ int exec_count_compare(const void *left, const void *right);
 /* 0 or -ENOMEM. */
 int exec_count_add(struct tally *count, const struct exec_record *record);
 /* Most frequent first. 0, a negative errno, or as output_end(). */
-int exec_count_print(const struct tally *count, const struct exec_print *print);
+int exec_count_print(const struct tally *count, struct row_printer *printer);
+
+extern const struct row_table exec_count_rows;
 
 #endif /* EXEC_COUNT_H */

@@ -8,32 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/*
- * Errors that the kernel keeps to itself: include/linux/errno.h. A call that was killed, or will
- * start over, has one.
- */
-static const struct {
-	int number;
-	const char *name;
-} kernel_errors[] = {
-	{ 512, "ERESTARTSYS" },
-	{ 513, "ERESTARTNOINTR" },
-	{ 514, "ERESTARTNOHAND" },
-	{ 516, "ERESTART_RESTARTBLOCK" },
-};
-
-static const char *error_name(int number)
-{
-	const char *name = strerrorname_np(number);
-	size_t i;
-
-	for (i = 0; !name && i < ARRAY_SIZE(kernel_errors); i++) {
-		if (kernel_errors[i].number == number)
-			name = kernel_errors[i].name;
-	}
-	return name ?: "unknown error";
-}
-
 /* In quotes that sh(1) undoes: '...', or $'...' (POSIX 2024) where something must be escaped. */
 static void put_quoted(struct output *out, const char *text, size_t len)
 {
@@ -55,118 +29,45 @@ static void put_quoted(struct output *out, const char *text, size_t len)
 	output_puts(out, "'");
 }
 
-static void put_arg(const struct exec_print *print, const char *text, size_t len)
+/* A row. */
+struct exec_row {
+	const struct exec_print *print;
+	const struct exec_record *record;
+	const struct execsnoop_event *event;
+	const char *cwd; /* if it is shown and known */
+};
+
+static void put_arg(const struct exec_row *row, struct output *out, const char *text, size_t len)
 {
-	if (print->quote)
-		put_quoted(print->output, text, len);
+	if (row->print->quote)
+		put_quoted(out, text, len);
 	else
-		output_put_escaped(print->output, text, len, 0);
+		output_put_escaped(out, text, len, 0);
 }
 
 /* The program instead of its argument 0, as the latter may be anything. */
-static void put_line(const struct exec_print *print, const struct exec_record *record)
+static void put_line(const struct exec_row *row, struct output *out)
 {
+	const struct execsnoop_event *event = row->event;
 	char program[EXEC_PROGRAM_SIZE];
 	struct exec_arg arg = {};
 	bool more;
 
-	exec_record_program(record, program);
-	put_arg(print, program, strlen(program));
-	exec_record_next_arg(record, &arg);
-	while ((more = exec_record_next_arg(record, &arg)) && arg.count <= print->max_args) {
-		output_puts(print->output, " ");
+	exec_record_program(row->record, program);
+	put_arg(row, out, program, strlen(program));
+	exec_record_next_arg(row->record, &arg);
+	while ((more = exec_record_next_arg(row->record, &arg)) &&
+	       arg.count <= row->print->max_args) {
+		output_puts(out, " ");
 		if (arg.text)
-			put_arg(print, arg.text, arg.len);
+			put_arg(row, out, arg.text, arg.len);
 		else
-			output_puts(print->output, "?");
+			output_puts(out, "?");
 	}
-	if (more || record->event->flags & EXECSNOOP_ARGS_CUT)
-		output_puts(print->output, "...");
-	if (record->event->args_error && !record->event->args_len)
-		output_puts(print->output, " ?");
-}
-
-void exec_print_header(const struct exec_print *print)
-{
-	struct output *out = print->output;
-
-	if (output_is_json(out))
-		return;
-	if (print->time)
-		output_printf(out, "%-8s ", "TIME");
-	if (print->timestamp)
-		output_printf(out, "%-8s ", "TIME(s)");
-	if (print->uid)
-		output_printf(out, "%-6s ", "UID");
-	if (print->cgroup)
-		output_printf(out, "%-16s ", "CGROUP");
-	if (print->old_comm)
-		output_printf(out, "%-16s ", "OLDCOMM");
-	output_printf(out, "%-16s %-6s %-6s %3s ", "PCOMM", "PID", "PPID", "RET");
-	if (print->fails)
-		output_printf(out, "%-8s ", "ERROR");
-	if (print->cwd)
-		output_printf(out, "%-24s ", "CWD");
-	output_puts(out, "ARGS");
-	output_end_line(out);
-}
-
-/* The columns that are there only when asked for, before the usual ones. */
-static void put_optional(const struct exec_print *print, const struct exec_record *record)
-{
-	const struct execsnoop_event *event = record->event;
-	struct output *out = print->output;
-	char hms[9];
-
-	if (print->time)
-		output_printf(out, "%-8s ", timestamp_hms(print->start, event->ktime, hms));
-	if (print->timestamp)
-		output_printf(out, "%-8.3f ", timestamp_offset(print->start, event->ktime));
-	if (print->uid) {
-		output_put_u64(out, event->uid, -6);
-		output_puts(out, " ");
-	}
-	if (print->cgroup) {
-		if (event->cgroup_len > 0)
-			output_put_cstr(out, record->cgroup, event->cgroup_len, -16);
-		else
-			output_printf(out, "%-16s", "?");
-		output_puts(out, " ");
-	}
-	if (print->old_comm) {
-		if (event->flags & EXECSNOOP_HAS_OLD_COMM)
-			output_put_cstr(out, event->old_comm, sizeof(event->old_comm), -16);
-		else
-			output_printf(out, "%-16s", "?");
-		output_puts(out, " ");
-	}
-}
-
-static int print_text(const struct exec_print *print, const struct exec_record *record)
-{
-	const struct execsnoop_event *event = record->event;
-	char cwd[EXEC_CWD_SIZE];
-	struct output *out = print->output;
-	const char *path;
-
-	put_optional(print, record);
-	output_put_cstr(out, event->comm, sizeof(event->comm), -16);
-	output_puts(out, " ");
-	output_put_u64(out, event->pid, -6);
-	output_puts(out, " ");
-	output_put_u64(out, event->ppid, -6);
-	output_puts(out, " ");
-	output_put_s64(out, event->result, 3);
-	output_puts(out, " ");
-	if (print->fails)
-		output_printf(out, "%-8s ", event->result ? error_name(-event->result) : "-");
-	if (print->cwd) {
-		path = exec_record_cwd(record, cwd) ?: "?";
-		output_put_escaped(out, path, strlen(path), -24);
-		output_puts(out, " ");
-	}
-	put_line(print, record);
-	return output_end(out);
+	if (more || event->flags & EXECSNOOP_ARGS_CUT)
+		output_puts(out, "...");
+	if (event->args_error && !event->args_len)
+		output_puts(out, " ?");
 }
 
 static bool is_utf8(const char *text, size_t len)
@@ -183,15 +84,14 @@ static bool is_utf8(const char *text, size_t len)
 }
 
 /* All of the arguments' bytes, where there are some that JSON's strings can't carry. */
-static void print_json_hex_args(const struct exec_print *print, const struct exec_record *record)
+static void put_hex_args(const struct exec_row *row, struct output *out)
 {
-	struct output *out = print->output;
 	char hex[2 * EXECSNOOP_ARGS_SIZE + 1];
 	struct exec_arg arg = {};
 	size_t i;
 
 	output_json_array_begin(out, "argv_hex");
-	while (exec_record_next_arg(record, &arg) && arg.count <= print->max_args) {
+	while (exec_record_next_arg(row->record, &arg) && arg.count <= row->print->max_args) {
 		for (i = 0; arg.text && i < arg.len; i++)
 			sprintf(hex + 2 * i, "%02x", (unsigned char)arg.text[i]);
 		if (arg.text)
@@ -202,15 +102,18 @@ static void print_json_hex_args(const struct exec_print *print, const struct exe
 	output_json_array_end(out);
 }
 
-static void print_json_args(const struct exec_print *print, const struct exec_record *record)
+static void put_args(const void *data, struct output *out)
 {
-	const struct execsnoop_event *event = record->event;
-	struct output *out = print->output;
-	bool is_text = true, more;
+	const struct exec_row *row = data;
 	struct exec_arg arg = {};
+	bool is_text = true;
 
+	if (!output_is_json(out)) {
+		put_line(row, out);
+		return;
+	}
 	output_json_array_begin(out, "argv");
-	while ((more = exec_record_next_arg(record, &arg)) && arg.count <= print->max_args) {
+	while (exec_record_next_arg(row->record, &arg) && arg.count <= row->print->max_args) {
 		if (arg.text)
 			output_json_str(out, NULL, arg.text, arg.len);
 		else
@@ -219,71 +122,140 @@ static void print_json_args(const struct exec_print *print, const struct exec_re
 	}
 	output_json_array_end(out);
 	if (!is_text)
-		print_json_hex_args(print, record);
-	if (event->flags & EXECSNOOP_HAS_ARGC)
-		output_json_u64(out, "argc", event->argc);
-	if (event->args_error)
-		output_json_cstr(out, "argv_error", error_name(-event->args_error), SIZE_MAX);
-	if (more || event->flags & EXECSNOOP_ARGS_CUT)
-		output_json_bool(out, "argv_truncated", true);
+		put_hex_args(row, out);
 }
 
-/* A string of the record, or why there is none. */
-static void print_json_part(struct output *out, const char *key, const char *text, int32_t len)
+/* Only if it was. */
+static void get_args_truncated(const void *data, struct row_value *value)
 {
-	if (len < 0)
-		output_json_error(out, key, error_name(-len));
-	else
-		output_json_cstr(out, key, text, len);
+	const struct exec_row *row = data;
+	struct exec_arg arg = {};
+	bool more;
+
+	while ((more = exec_record_next_arg(row->record, &arg)) &&
+	       arg.count <= row->print->max_args)
+		;
+	value->number = more || row->event->flags & EXECSNOOP_ARGS_CUT;
+	if (!value->number)
+		row_set_none(value, NULL);
 }
 
-static void print_json_places(const struct exec_print *print, const struct exec_record *record)
+static void get_argc(const void *data, struct row_value *value)
 {
-	const struct execsnoop_event *event = record->event;
-	char cwd[EXEC_CWD_SIZE];
-	struct output *out = print->output;
+	const struct exec_row *row = data;
 
-	print_json_part(out, "file", record->file, event->file_len);
-	if (exec_record_has_dirfd(record))
-		output_json_s64(out, "dirfd", event->dirfd);
-	if (event->result == 0)
-		print_json_part(out, "interpreter", record->interpreter, event->interpreter_len);
-	output_json_u64(out, "cgroup_id", event->cgroup_id);
-	print_json_part(out, "cgroup", record->cgroup, event->cgroup_len);
-	if (!print->cwd)
-		return;
-	if (event->cwd_len < 0)
-		output_json_error(out, "cwd", error_name(-event->cwd_len));
-	else
-		output_json_cstr(out, "cwd", exec_record_cwd(record, cwd), SIZE_MAX);
+	value->number = row->event->argc;
+	if (!(row->event->flags & EXECSNOOP_HAS_ARGC))
+		row_set_none(value, NULL);
 }
 
-static int print_json(const struct exec_print *print, const struct exec_record *record)
+static void get_old_comm(const void *data, struct row_value *value)
 {
-	const struct execsnoop_event *event = record->event;
-	struct output *out = print->output;
+	const struct execsnoop_event *event = ((const struct exec_row *)data)->event;
 
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(print->start, event->ktime));
-	output_json_u64(out, "uid", event->uid);
-	output_json_u64(out, "pid", event->pid);
-	output_json_u64(out, "tid", event->tid);
-	output_json_u64(out, "ppid", event->ppid);
-	output_json_cstr(out, "comm", event->comm, sizeof(event->comm));
 	if (event->flags & EXECSNOOP_HAS_OLD_COMM)
-		output_json_cstr(out, "old_comm", event->old_comm, sizeof(event->old_comm));
+		row_set_text(value, event->old_comm,
+			     strnlen(event->old_comm, sizeof(event->old_comm)));
 	else
-		output_json_error(out, "old_comm", "not by a system call that was seen");
-	output_json_s64(out, "ret", event->result);
-	if (event->result)
-		output_json_cstr(out, "error", error_name(-event->result), SIZE_MAX);
-	print_json_places(print, record);
-	print_json_args(print, record);
-	return output_end(out);
+		row_set_unknown(value, "not by a system call that was seen");
 }
+
+/* A string of the record, with its NUL, or the negative errno of reading it. */
+static void set_part(struct row_value *value, const char *text, int32_t len)
+{
+	row_set_text(value, text, len > 0 ? (int64_t)strnlen(text, len) : len);
+}
+
+static void get_file(const void *data, struct row_value *value)
+{
+	const struct exec_row *row = data;
+
+	set_part(value, row->record->file, row->event->file_len);
+}
+
+static void get_interpreter(const void *data, struct row_value *value)
+{
+	const struct exec_row *row = data;
+
+	set_part(value, row->record->interpreter, row->event->interpreter_len);
+	if (row->event->result)
+		row_set_none(value, NULL);
+}
+
+static void get_cgroup(const void *data, struct row_value *value)
+{
+	const struct exec_row *row = data;
+
+	set_part(value, row->record->cgroup, row->event->cgroup_len);
+}
+
+static void get_cwd(const void *data, struct row_value *value)
+{
+	const struct exec_row *row = data;
+
+	row_set_text(value, row->cwd, row->cwd ? (int64_t)strlen(row->cwd) : row->event->cwd_len);
+}
+
+static void get_dirfd(const void *data, struct row_value *value)
+{
+	const struct exec_row *row = data;
+
+	value->number = (uint64_t)(int64_t)row->event->dirfd;
+	if (!exec_record_has_dirfd(row->record))
+		row_set_none(value, NULL);
+}
+
+#define AT(member) ROW_VIA(struct exec_row, event, member)
+
+static const struct row_column columns[] = {
+	{ "TIME", "time", ROW_CLOCK, -8, AT(ktime), .when = { 'T' },
+	  .help = "when it was executed" },
+	{ "TIME(s)", NULL, ROW_ELAPSED, -8, AT(ktime), .decimals = 3, .when = { 't' },
+	  .help = "the same, in seconds since the start" },
+	{ "UID", "uid", ROW_UNSIGNED, -6, AT(uid), .when = { 'U' }, .help = "the user's number" },
+	{ "PID", "pid", ROW_UNSIGNED, -6, AT(pid), .help = "the process" },
+	{ "TID", "tid", ROW_UNSIGNED, -6, AT(tid), .when = { ROW_CHOSEN },
+	  .help = "the thread that called" },
+	{ "PPID", "ppid", ROW_UNSIGNED, -6, AT(ppid), .help = "the process's parent" },
+	{ "PCOMM", "comm", ROW_CHARS, -16, AT(comm), .help = "the process's name after the call" },
+	{ "OLDCOMM", "old_comm", ROW_STRING, -16, .get = get_old_comm,
+	  .when = { EXEC_KEY_OLD_COMM }, .help = "its name before" },
+	{ "RET", "ret", ROW_SIGNED, 3, AT(result), .help = "0, or the error's negative number" },
+	{ "ERROR", "error", ROW_ERROR, -8, AT(result), .when = { 'x' },
+	  .help = "the error's name" },
+	{ "FILE", "file", ROW_STRING, -24, .get = get_file, .when = { ROW_CHOSEN },
+	  .help = "the program, as the caller named it" },
+	{ NULL, "dirfd", ROW_SIGNED, .get = get_dirfd,
+	  .help = "of a failed execveat, if it matters" },
+	{ "INTERPRETER", "interpreter", ROW_STRING, -24, .get = get_interpreter,
+	  .when = { ROW_CHOSEN }, .help = "what was executed in the end" },
+	{ "CGROUP_ID", "cgroup_id", ROW_UNSIGNED, -9, AT(cgroup_id), .when = { ROW_CHOSEN },
+	  .help = "the control group's number" },
+	{ "CGROUP", "cgroup", ROW_STRING, -16, .get = get_cgroup, .when = { EXEC_KEY_CGROUP_NAME },
+	  .help = "the control group's name" },
+	{ "CWD", "cwd", ROW_STRING, -24, .get = get_cwd, .when = { EXEC_KEY_CWD }, .is_extra = true,
+	  .help = "the current directory" },
+	{ "ARGS", "argv", .put = put_args, .help = "text: program, arguments from the second on" },
+	{ NULL, "argc", ROW_UNSIGNED, .get = get_argc,
+	  .help = "number of arguments, if it succeeded" },
+	{ NULL, "argv_error", ROW_ERROR, AT(args_error), .help = "why one could not be read" },
+	{ NULL, "argv_truncated", ROW_BOOL, .get = get_args_truncated,
+	  .help = "true if some are left out" },
+};
+
+const struct row_table exec_print_rows = {
+	.columns = columns,
+	.count = ARRAY_SIZE(columns),
+	.order = "time,time_s,uid,cgroup_id,cgroup,old_comm,comm,pid,tid,ppid,ret,error,file,"
+		 "interpreter,cwd,argv",
+};
 
 int exec_print_record(const struct exec_print *print, const struct exec_record *record)
 {
-	return output_is_json(print->output) ? print_json(print, record)
-					     : print_text(print, record);
+	struct exec_row row = { .print = print, .record = record, .event = record->event };
+	char cwd[EXEC_CWD_SIZE];
+
+	if (row_shows(print->rows->choice, "cwd"))
+		row.cwd = exec_record_cwd(record, cwd);
+	return row_print(print->rows, &row);
 }

@@ -9,19 +9,26 @@
 #include <stdint.h>
 
 #include "exec/exec_record.h"
-#include "lib/output.h"
-#include "lib/timestamp.h"
+#include "lib/row.h"
 
-/* What is printed, of each record. */
+/* execsnoop's options that columns depend on and that have no letter. */
+enum {
+	EXEC_KEY_CWD = 256,
+	EXEC_KEY_CGROUP_NAME,
+	EXEC_KEY_OLD_COMM,
+	EXEC_KEY_COUNT,
+	EXEC_KEY_OTHER
+};
+
+/* How records are printed. */
 struct exec_print {
-	struct output *output;
-	struct timestamp *start;
-	bool time, timestamp, uid, fails, cwd, cgroup, old_comm;
+	struct row_printer *rows;
 	bool quote; /* for a shell to read */
 	uint64_t max_args;
 };
 
-void exec_print_header(const struct exec_print *print);
+extern const struct row_table exec_print_rows;
+
 /* As output_end(). */
 int exec_print_record(const struct exec_print *print, const struct exec_record *record);
 

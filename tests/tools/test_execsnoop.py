@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -306,8 +307,19 @@ def test_count_sums_up(folder):
     with Tool("execsnoop", "--count", "--json", "-l", str(folder)) as tool:
         spawn(*calls[0])
         out, _ = tool.stop()
-    assert [json.loads(line) for line in out.splitlines()] == [
-        {"count": 1, "failed": 0, "comm": "prog", "file": str(folder / "prog")}, {"lost": 0}]
+    counted, lost = (json.loads(line) for line in out.splitlines())
+    assert abs(counted.pop("time") - time.time()) < 60
+    assert counted == {"count": 1, "failed": 0, "comm": "prog", "file": str(folder / "prog")}
+    assert lost == {"lost": 0}
+
+
+def test_columns_that_cost_something_are_found_out_when_chosen(folder):
+    with Tool("execsnoop", "--columns", "old_comm,comm,cwd,file", "-l", str(folder)) as tool:
+        spawn(os.execv, str(folder / "prog"), ["prog"])
+        out, _ = tool.stop()
+    own = Path("/proc/self/comm").read_text().strip()
+    assert [line.split() for line in out.splitlines()] == [
+        ["OLDCOMM", "PCOMM", "CWD", "FILE"], [own, "prog", os.getcwd(), str(folder / "prog")]]
 
 
 def cgroup2_mount():

@@ -13,8 +13,7 @@ static void replay_open(struct tool *tool, void *ctx)
 {
 	struct env *env = ctx;
 
-	env->print.output = tool->output;
-	env->print.start = &tool->start;
+	env->print.rows = &tool->rows;
 }
 
 /* The next part of the text: they come in the order of their lengths in the event. */
@@ -82,7 +81,7 @@ static void replay_events(struct tool *tool, void *ctx)
 	event.result = -9999;
 	assert_int_equal(handle_event(env, &event, sizeof(event)), 0);
 	if (env->count)
-		assert_int_equal(exec_count_print(&env->programs, &env->print), 0);
+		assert_int_equal(exec_count_print(&env->programs, &tool->rows), 0);
 	tally_clear(&env->programs);
 }
 
