@@ -200,15 +200,18 @@ TARGET_SRC := $(wildcard tests/targets/*.c)
 TARGET_SO := $(patsubst tests/targets/lib%.c,$(BUILD)/targets/lib%.so,$(filter tests/targets/lib%.c,$(TARGET_SRC)))
 TARGET_BIN := $(patsubst tests/targets/%.c,$(BUILD)/targets/%,$(filter-out tests/targets/lib%.c,$(TARGET_SRC)))
 
+# A test may need more libraries: "LINK: name" in its source.
+unit_libs = -lcmocka $(addprefix -l,$(shell sed -n 's/^.*LINK: *//p' tests/unit/$(1).c))
+
 $(BUILD)/unit/%: $(OBJ)/dynamic/tests/unit/%.o $(OBJ)/dynamic/libshared.a
 	$(say) LD $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $^ $(LIBS) -lcmocka -o $@
+	$(Q)$(CC) $(CFLAGS) $^ $(LIBS) $(call unit_libs,$*) -o $@
 
 $(BUILD)/unit-asan/%: $(OBJ)/asan/tests/unit/%.o $(OBJ)/asan/libshared.a
 	$(say) LD $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -fsanitize=address,undefined $^ $(LIBS) -lcmocka -o $@
+	$(Q)$(CC) $(CFLAGS) -fsanitize=address,undefined $^ $(LIBS) $(call unit_libs,$*) -o $@
 
 $(BUILD)/fuzz/%: $(OBJ)/fuzz/tests/fuzz/%.o $(OBJ)/fuzz/libshared.a
 	$(say) FUZZ $@

@@ -124,32 +124,27 @@ static int stub_add(struct stubs *stubs, uint64_t addr, uint64_t size, const cha
 /* If the code at `at` jumps through a slot, its address, else 0; *len leads to the next one. */
 static uint64_t x86_slot(const uint8_t *code, size_t size, size_t at, uint64_t addr, size_t *len)
 {
-	int length = bsl_x86_insn_length(code + at, size - at);
-	size_t prefix = length > 0 && code[at] == 0xf2; /* bnd */
-	int32_t disp;
+	struct bsl_insn insn;
+	int length = bsl_insn_decode(EM_X86_64, code + at, size - at, addr + at, &insn);
 
 	*len = length > 0 ? length : 1;
-	if (length < 6 || code[at + prefix] != 0xff || code[at + prefix + 1] != 0x25)
-		return 0;
-	memcpy(&disp, code + at + prefix + 2, sizeof(disp));
-	return addr + at + length + disp;
+	return length > 0 && insn.kind == BSL_INSN_JUMP_INDIRECT && insn.is_relative ? insn.address
+										     : 0;
 }
 
 /* adrp x16, PAGE; ldr x17, [x16, OFFSET] */
 static uint64_t arm64_slot(const uint8_t *code, size_t size, size_t at, uint64_t addr, size_t *len)
 {
-	uint32_t adrp, ldr;
-	int64_t page;
+	struct bsl_insn page, load;
 
 	*len = 4;
-	if (size - at < 8)
+	if (bsl_insn_decode(EM_AARCH64, code + at, size - at, addr + at, &page) < 0 ||
+	    bsl_insn_decode(EM_AARCH64, code + at + 4, size - at - 4, addr + at + 4, &load) < 0)
 		return 0;
-	memcpy(&adrp, code + at, sizeof(adrp));
-	memcpy(&ldr, code + at + 4, sizeof(ldr));
-	if ((adrp & 0x9f00001f) != 0x90000010 || (ldr & 0xffc003ff) != 0xf9400211)
+	if (page.op != BSL_OP_LEA || page.reg != 16 || load.op != BSL_OP_LOAD || load.reg != 17 ||
+	    load.base != 16 || load.size != 8)
 		return 0;
-	page = (int64_t)((uint64_t)((adrp >> 5 & 0x7ffff) << 2 | (adrp >> 29 & 3)) << 43) >> 31;
-	return ((addr + at) & ~(uint64_t)0xfff) + page + (ldr >> 10 & 0xfff) * 8;
+	return page.address + load.disp;
 }
 
 static int section_scan(struct stubs *stubs, const Elf64_Shdr *shdr)

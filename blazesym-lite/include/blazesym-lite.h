@@ -266,11 +266,74 @@ void bsl_elf_split_unit(struct bsl_elf *elf, void *unit);
 
 /* ---- instructions --------------------------------------------------------------------------- */
 
+#define BSL_INSN_MAX 15 /* bytes of the longest one */
+
+/* Where an instruction leads. */
+enum bsl_insn_kind {
+	BSL_INSN_PLAIN,		/* to the next one */
+	BSL_INSN_JUMP,		/* to its target, always */
+	BSL_INSN_BRANCH,	/* to its target or to the next one */
+	BSL_INSN_CALL,		/* to its target, which returns to the next one */
+	BSL_INSN_JUMP_INDIRECT, /* to where a register or memory says */
+	BSL_INSN_CALL_INDIRECT,
+	BSL_INSN_RETURN,
+	BSL_INSN_SYSCALL,
+	BSL_INSN_STOP, /* nowhere: it traps, ud2 or brk */
+};
+
+/* What it does, of the little that readers of code ask for. */
+enum bsl_insn_op {
+	BSL_OP_OTHER,
+	BSL_OP_LOAD,	/* reg = *memory */
+	BSL_OP_STORE,	/* *memory = reg */
+	BSL_OP_MOVE,	/* reg = from */
+	BSL_OP_LEA,	/* reg = address of memory; arm64: adr, adrp */
+	BSL_OP_COMPARE, /* *memory, or reg, with imm */
+	BSL_OP_ADD,	/* reg += imm */
+	BSL_OP_PUSH,	/* of reg, or of something else: BSL_REG_NONE */
+	BSL_OP_POP,
+	BSL_OP_LEAVE, /* x86_64: rsp = rbp, pop %rbp */
+};
+
+/* What happens to a program when the kernel has a uprobe there. */
+enum bsl_insn_probe {
+	BSL_PROBE_STEPPED,  /* a copy of the instruction is single-stepped */
+	BSL_PROBE_EMULATED, /* the kernel does it itself, several times cheaper */
+	/* From Linux 6.18 on a call may take its place, which overwrites 32 bytes below the stack pointer: the red zone */
+	BSL_PROBE_CALL,
+	BSL_PROBE_REFUSED, /* the kernel takes no uprobe, see `why` */
+	BSL_PROBE_HARMFUL, /* the kernel takes one and the program goes wrong, or counts do: `why` */
+};
+
+/* One instruction. Registers are numbered as for struct bsl_reg, BSL_REG_NONE if there is none. */
+struct bsl_insn {
+	uint8_t length;
+	enum bsl_insn_kind kind;
+	enum bsl_insn_op op;
+	enum bsl_insn_probe probe;
+	const char *why; /* static text for BSL_PROBE_REFUSED and _HARMFUL, else NULL */
+	uint64_t target; /* BSL_INSN_JUMP, _BRANCH, _CALL */
+	int8_t condition; /* BSL_INSN_BRANCH on x86_64: the lower half of Jcc's opcode (4: je, 5: jne); else -1 */
+	uint8_t size;	   /* bytes of what op moves or compares, 0 if that isn't known */
+	int16_t reg, from; /* of op; reg also: the one that a compare-and-branch asks for */
+	int16_t writes;	   /* a general register that it changes, as far as is known */
+	int64_t imm;	   /* of BSL_OP_COMPARE, _ADD */
+	bool has_memory;   /* it has an operand in memory, or an address as for one (lea, nop) */
+	bool has_disp;	   /* ... whose displacement is known: not so with EVEX's scaled ones */
+	bool has_segment;  /* ... which %fs or %gs is added to */
+	int16_t base, index;
+	int32_t disp;
+	bool is_relative; /* ... to the instruction pointer: it is at */
+	uint64_t address;
+};
+
 /*
- * The length of the x86_64 instruction at code[0], 1 to 15; -EINVAL if it isn't one, -ENODATA if
- * it is longer than `size`.
+ * Decodes the instruction at code[0], which runs at `addr`, for EM_X86_64 or EM_AARCH64. Formats: Intel's manual,
+ * volume 2, chapter 2 and appendix A; ARM DDI 0487, C4.1. Returns its length, 1 to 15; -EINVAL if it isn't one, -ENODATA
+ * if it is longer than `size`, -ENOTSUP for other machines.
  */
-int bsl_x86_insn_length(const uint8_t *code, size_t size);
+int bsl_insn_decode(int machine, const uint8_t *code, size_t size, uint64_t addr,
+		    struct bsl_insn *insn);
 
 /*
  * Calls fn with the file offset of each return instruction of a function: `ret` on x86_64 (with

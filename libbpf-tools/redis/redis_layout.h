@@ -35,19 +35,4 @@ int redis_layout_decode(struct bsl_elf *elf, const char *path, struct redis_layo
 /* Leave only what counting commands needs: less of each client has to be read. */
 void redis_layout_trim(struct redis_layout *layout);
 
-/* One instruction that matters here: a load or store of a register at base + disp. */
-struct redis_access {
-	unsigned int length; /* of the instruction */
-	int base, reg;	     /* register numbers */
-	int32_t disp;
-	uint8_t size; /* of the datum: 4 or 8 */
-	bool is_load, is_store;
-	int copies_from; /* register move: the source of reg; else -1 */
-	int writes;	 /* the general register it changes, -1: none known */
-	bool is_call;
-};
-
-/* Decode the instruction at code. 0, or negative errno. machine: EM_X86_64 or EM_AARCH64. */
-int redis_layout_access(int machine, const uint8_t *code, size_t size, struct redis_access *access);
-
 #endif /* REDIS_LAYOUT_H */

@@ -11,6 +11,10 @@
 
 #define LOOK_AHEAD 6	/* instructions between loading the semaphore's address and the branch */
 #define COLD_BYTES 0x60 /* from where the branch goes to the site itself */
+#define OPERAND_AT 3	/* prefix 66 or REX.W, opcode, ModRM */
+
+/* Conditions of branches: Intel SDM volume 2, Jcc. */
+enum { X86_JE = 4, X86_JNE = 5 };
 
 /* Grown until the file has no more of it. */
 int runtime_code_around(const struct bsl_elf *elf, uint64_t addr, struct runtime_code *code)
@@ -27,38 +31,21 @@ int runtime_code_around(const struct bsl_elf *elf, uint64_t addr, struct runtime
 	return code->bytes ? 0 : -ENOENT;
 }
 
-static int32_t read_s32(const uint8_t *bytes)
+static int decode_at(const struct runtime_code *code, size_t at, struct bsl_insn *insn)
 {
-	int32_t value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return value;
+	return bsl_insn_decode(EM_X86_64, code->bytes + at, code->size - at, code->addr + at, insn);
 }
 
-/*
- * At a conditional jump that is taken, or not, when the counter is not zero: where that leads. 0: it
- * is no such jump. jne, je: Intel SDM volume 2, Jcc.
- */
-static uint64_t cold_address(const struct runtime_code *code, size_t at, int length)
+/* At jne, je: where the program goes when the counter is not zero. 0: it is neither. */
+static uint64_t cold_address(const struct bsl_insn *insn, uint64_t next)
 {
-	const uint8_t *insn = code->bytes + at;
-	uint64_t next = code->addr + at + length;
-
-	if (length == 2 && insn[0] == 0x75)
-		return next + (int8_t)insn[1];
-	if (length == 6 && insn[0] == 0x0f && insn[1] == 0x85)
-		return next + read_s32(insn + 2);
-	if ((length == 2 && insn[0] == 0x74) || (length == 6 && insn[0] == 0x0f && insn[1] == 0x84))
-		return next;
-	return 0;
+	return insn->condition == X86_JNE ? insn->target : insn->condition == X86_JE ? next : 0;
 }
 
 /* cmpw $0,sem(%rip), or after lea sem(%rip),%reg: cmpw $0,(%reg). */
-static bool is_compare(const uint8_t *insn, int length)
+static bool is_compare(const struct bsl_insn *insn)
 {
-	return length >= 4 && insn[0] == 0x66 && insn[length - 1] == 0 &&
-	       ((insn[1] == 0x83 && (insn[2] >> 3 & 7) == 7) ||
-		((insn[1] & 0xf0) == 0x40 && insn[2] == 0x83 && (insn[3] >> 3 & 7) == 7));
+	return insn->op == BSL_OP_COMPARE && insn->size == 2 && insn->imm == 0;
 }
 
 /* The branch that follows an instruction which names the semaphore, if there is one and it guards the site. */
@@ -66,15 +53,14 @@ static int follow(const struct runtime_code *code, size_t at, const uint64_t *si
 		  uint64_t *guard)
 {
 	bool compared = false;
+	struct bsl_insn insn;
 	uint64_t cold;
-	int length;
 
-	for (int i = 0; i < LOOK_AHEAD && at < code->size; i++, at += length) {
-		length = bsl_x86_insn_length(code->bytes + at, code->size - at);
-		if (length <= 0)
+	for (int i = 0; i < LOOK_AHEAD && at < code->size; i++, at += insn.length) {
+		if (decode_at(code, at, &insn) <= 0)
 			return -ENOENT;
-		compared |= is_compare(code->bytes + at, length);
-		cold = compared ? cold_address(code, at, length) : 0;
+		compared |= is_compare(&insn);
+		cold = compared ? cold_address(&insn, code->addr + at + insn.length) : 0;
 		for (size_t site = 0; cold && site < count; site++) {
 			if (sites[site] < cold || sites[site] - cold >= COLD_BYTES)
 				continue;
@@ -87,41 +73,36 @@ static int follow(const struct runtime_code *code, size_t at, const uint64_t *si
 	return -ENOENT;
 }
 
-/* Where an instruction begins whose operand, at byte `at`, is a distance from its end; 0: nowhere. */
-static size_t instruction_before(const struct runtime_code *code, size_t at)
+/* Does lea sem(%rip),%reg or cmpw $0,sem(%rip) begin there? Their operands are in bytes 3 to 6. */
+static bool names_semaphore(const struct runtime_code *code, size_t at, uint64_t sema_addr)
 {
-	const uint8_t *operand = code->bytes + at;
+	const uint8_t *bytes = code->bytes + at;
+	struct bsl_insn insn;
+	int32_t disp;
 
-	if (at < 3)
-		return 0;
-	/* lea disp(%rip),%reg */
-	if ((operand[-3] & 0xf8) == 0x48 && operand[-2] == 0x8d && (operand[-1] & 0xc7) == 0x05)
-		return at - 3;
-	/* cmpw $imm8,disp(%rip) */
-	if (operand[-3] == 0x66 && operand[-2] == 0x83 && operand[-1] == 0x3d)
-		return at - 3;
-	return 0;
+	if (code->size - at < OPERAND_AT + sizeof(disp))
+		return false;
+	/* At nearly all places this comparison is all. */
+	memcpy(&disp, bytes + OPERAND_AT, sizeof(disp));
+	if (sema_addr - (code->addr + at + disp) > BSL_INSN_MAX)
+		return false;
+	return decode_at(code, at, &insn) > 0 && insn.is_relative && insn.address == sema_addr &&
+	       (insn.op == BSL_OP_LEA || is_compare(&insn));
 }
 
 int runtime_find_guards(const struct bsl_elf *elf, uint64_t sema_addr, const uint64_t *sites,
 			size_t count, uint64_t *guards)
 {
 	struct runtime_code code;
-	size_t begin, found = 0;
-	int length, err;
+	size_t found = 0;
+	int err;
 
 	if (bsl_elf_machine(elf) != EM_X86_64)
 		return -ENOTSUP;
 	err = count ? runtime_code_around(elf, sites[0], &code) : -ENOENT;
-	for (size_t at = 3; !err && at + 4 <= code.size && found < count; at++) {
-		begin = instruction_before(&code, at);
-		if (!begin)
-			continue;
-		length = bsl_x86_insn_length(code.bytes + begin, code.size - begin);
-		if (length > 0 &&
-		    code.addr + begin + length + read_s32(code.bytes + at) == sema_addr &&
-		    !follow(&code, begin, sites, count, &guards[found]))
+	for (size_t at = 0; !err && at < code.size && found < count; at++)
+		if (names_semaphore(&code, at, sema_addr) &&
+		    !follow(&code, at, sites, count, &guards[found]))
 			found++;
-	}
 	return err ?: (int)found;
 }

@@ -16,21 +16,14 @@
 
 #define OPCODES 128 /* all versions have more; their handlers are in the order of their numbers */
 #define LEA_BEFORE_MOV 40 /* bytes */
+#define MOV_LENGTH 7	  /* mov %reg,VARIABLE(%rip), with REX.W */
 
-/* A REX.W instruction with an operand disp32(%rip), 7 bytes: the register, or -1 if it isn't one with this opcode. */
-static int rip_relative(const uint8_t *insn, uint8_t opcode)
+/* The register of an instruction that moves 8 bytes from, to, or (lea) the address of a variable; NONE if it isn't one. */
+static int variable_reg(const struct bsl_insn *insn, enum bsl_insn_op op)
 {
-	if ((insn[0] & 0xfb) != 0x48 || insn[1] != opcode || (insn[2] & 0xc7) != 0x05)
-		return -1;
-	return (insn[0] & 4) << 1 | (insn[2] >> 3 & 7);
-}
+	bool is_whole = insn->size == 8 || op == BSL_OP_LEA;
 
-static uint64_t rip_target(const uint8_t *insn, uint64_t addr)
-{
-	int32_t disp;
-
-	memcpy(&disp, insn + 3, sizeof(disp));
-	return addr + 7 + disp;
+	return insn->op == op && insn->is_relative && is_whole ? insn->reg : BSL_REG_NONE;
 }
 
 struct variables {
@@ -44,39 +37,45 @@ static int read_variables(const struct bsl_symbol *sym, void *ctx)
 {
 	struct variables *vars = ctx;
 	const uint8_t *code = bsl_elf_data(vars->elf, sym->addr, sym->size);
-	uint64_t target;
-	int length;
+	struct bsl_insn insn;
 
 	vars->function = sym->addr;
-	for (uint64_t at = 0; code && at + 7 <= sym->size; at += length) {
-		length = bsl_x86_insn_length(code + at, sym->size - at);
-		if (length <= 0)
+	for (uint64_t at = 0; code && at < sym->size; at += insn.length) {
+		if (bsl_insn_decode(EM_X86_64, code + at, sym->size - at, sym->addr + at, &insn) <
+		    0)
 			break;
-		if (rip_relative(code + at, 0x8b) < 0)
+		if (variable_reg(&insn, BSL_OP_LOAD) < 0)
 			continue;
-		target = rip_target(code + at, sym->addr + at);
 		if (!vars->specs)
-			vars->specs = target;
+			vars->specs = insn.address;
 		else
-			vars->labels = target;
+			vars->labels = insn.address;
 	}
 	return 1;
+}
+
+static int decode_at(const struct runtime_code *code, size_t at, struct bsl_insn *insn)
+{
+	return bsl_insn_decode(EM_X86_64, code->bytes + at, code->size - at, code->addr + at, insn);
 }
 
 /* The address that is stored to a variable, or 0. */
 static uint64_t find_stored(const struct runtime_code *code, uint64_t variable)
 {
-	size_t at, before;
-	int reg;
+	struct bsl_insn store, lea;
+	int32_t disp;
 
-	for (at = LEA_BEFORE_MOV; at + 7 <= code->size; at++) {
-		reg = rip_relative(code->bytes + at, 0x89);
-		if (reg < 0 || rip_target(code->bytes + at, code->addr + at) != variable)
+	for (size_t at = LEA_BEFORE_MOV; at + MOV_LENGTH <= code->size; at++) {
+		memcpy(&disp, code->bytes + at + MOV_LENGTH - sizeof(disp), sizeof(disp));
+		/* At nearly all places this comparison is all. */
+		if (code->addr + at + MOV_LENGTH + disp != variable ||
+		    decode_at(code, at, &store) != MOV_LENGTH ||
+		    variable_reg(&store, BSL_OP_STORE) < 0)
 			continue;
-		for (before = 7; before <= LEA_BEFORE_MOV; before++)
-			if (rip_relative(code->bytes + at - before, 0x8d) == reg)
-				return rip_target(code->bytes + at - before,
-						  code->addr + at - before);
+		for (size_t before = MOV_LENGTH; before <= LEA_BEFORE_MOV; before++)
+			if (decode_at(code, at - before, &lea) > 0 &&
+			    variable_reg(&lea, BSL_OP_LEA) == store.reg)
+				return lea.address;
 	}
 	return 0;
 }
@@ -137,27 +136,20 @@ static int handler_range(const uint32_t *specs, unsigned int opcode, size_t *fir
 	return *count > RUNTIME_HANDLERS_MAX ? -ENOENT : 0;
 }
 
-/* One that the kernel emulates (arch/x86/kernel/uprobes.c), instead of stepping through it, ten times as dear. */
-static bool is_emulated(const uint8_t *insn)
-{
-	return (insn[0] & 0xf0) == 0x70 || (insn[0] == 0x0f && (insn[1] & 0xf0) == 0x80) ||
-	       (insn[0] & 0xf8) == 0x50 || insn[0] == 0x90 || insn[0] == 0xe8 || insn[0] == 0xe9 ||
-	       insn[0] == 0xeb;
-}
-
-/* The next such instruction: up to it a handler goes straight on. */
+/* The next instruction that the kernel emulates instead of stepping through it: up to it a handler goes straight on. */
 static uint64_t cheaper_place(const struct runtime_code *code, uint64_t addr)
 {
-	uint64_t at = addr - code->addr;
-	int length;
+	struct bsl_insn insn;
 
-	while (at + 2 <= code->size && !is_emulated(code->bytes + at)) {
-		length = bsl_x86_insn_length(code->bytes + at, code->size - at);
-		if (length <= 0 || at + code->addr - addr > 64)
+	for (uint64_t at = addr - code->addr; at < code->size; at += insn.length) {
+		if (decode_at(code, at, &insn) <= 0 || at + code->addr - addr > 64)
 			return addr;
-		at += length;
+		if (insn.probe == BSL_PROBE_EMULATED)
+			return code->addr + at;
+		if (insn.kind != BSL_INSN_PLAIN)
+			return addr;
 	}
-	return code->addr + at;
+	return addr;
 }
 
 int runtime_find_php_handlers(struct bsl_elf *elf, const char *path, unsigned int opcode,

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/* One decoder per machine, behind bsl_insn_decode(). Internal. */
+#ifndef BSL_INSN_H
+#define BSL_INSN_H
+
+#include "blazesym-lite.h"
+
+/* As bsl_insn_decode(); *insn has been emptied. */
+int insn_x86_decode(const uint8_t *code, size_t size, uint64_t addr, struct bsl_insn *insn);
+int insn_arm64_decode(const uint8_t *code, size_t size, uint64_t addr, struct bsl_insn *insn);
+
+#endif /* BSL_INSN_H */
