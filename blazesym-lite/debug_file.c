@@ -192,11 +192,15 @@ static int by_debuglink(struct candidate *candidate, const char *path)
 	static const struct {
 		const char *before, *between;
 	} places[] = { { "", "/" }, { "", "/.debug/" }, { DEBUG_DIR, "/" } };
-	const char *name = debuglink_read(candidate), *slash = strrchr(path, '/');
-	char file[PATH_MAX];
+	const char *name = debuglink_read(candidate), *slash;
+	char file[PATH_MAX], absolute[PATH_MAX];
 
+	/* As seen from a folder of ours: a process's path is absolute. */
+	if (path[0] != '/' && !candidate->root[0])
+		path = realpath(path, absolute) ?: "";
 	if (!name || path[0] != '/')
 		return -ENOENT;
+	slash = strrchr(path, '/');
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		if (io_format(file, sizeof(file), "%s%.*s%s%s", places[i].before,
 			      (int)(slash - path), path, places[i].between, name) &&

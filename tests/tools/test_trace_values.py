@@ -61,3 +61,37 @@ int main(void) { f("x", 2, 3); f((char *)8, 2, 4); return 0; }
     assert good["retval"] is None and good["latency_ns"] > 0
     assert "floating point" in good["unknown"]["d"] and "double" in good["unknown"]["retval"]
     assert set(good["unknown"]) == {"d", "retval"} and "EFAULT" in bad["unknown"]["s"]
+
+
+@C_LEVELS
+def test_small_structures_in_registers_are_this_calls(tmp_path, build):
+    """Of one, two and four bytes, too: a register has more of them than the structure."""
+    compiled(tmp_path, HEAD + r'''
+struct s1 { signed char a; }; struct s2 { short a; }; struct s4 { int a; }; union u4 { int i; float f; };
+NOINLINE void f1(struct s1 x) { printf("right: f1 x={.a=%d}\n", x.a); }
+NOINLINE void f2(struct s2 x) { printf("right: f2 x={.a=%d}\n", x.a); }
+NOINLINE void f4(struct s4 x, int k) { printf("right: f4 x={.a=%d}, k=%d\n", x.a, k); }
+NOINLINE void noise(const char *s) { printf("right: noise s=\"%s\"\n", s); }
+int main(int argc, char **argv) {
+	for (int i = argc; i < 4; i++) {
+		noise("some other bytes"); f1((struct s1){ 10 + i }); noise("more of them");
+		f2((struct s2){ 2000 + i }); f4((struct s4){ 300000 + i }, i);
+	}
+	return 0;
+}
+''', build)
+    right, lines, _ = watched(tmp_path, *(f"p:./program:{f}" for f in ("f1", "f2", "f4", "noise")))
+    assert messages(lines) == right
+
+
+def test_of_what_is_kept_in_parts_those_that_are_known_are_shown(tmp_path):
+    """clang passes on only the member that the function uses."""
+    compiled(tmp_path, HEAD + r'''
+struct pair { long a, b; };
+static NOINLINE void used(struct pair p, long k) { printf("right: used p={.a=%ld, .b=?}, k=%ld\n", p.a, k); }
+int main(int argc, char **argv) { used((struct pair){ argc + 4, 6 }, argc); used((struct pair){ argc + 5, 7 }, 8); return 0; }
+''', "clang -O2")
+    right, lines, _ = watched(tmp_path, "p:./program:used")
+    assert messages(lines) == right
+    _, lines, _ = watched(tmp_path, "p:./program:used", options=["--json"])
+    assert [row["values"]["p"] for row in json_lines("\n".join(lines))[0]] == [{"a": 5, "b": None}, {"a": 6, "b": None}]

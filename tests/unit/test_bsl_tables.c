@@ -367,6 +367,15 @@ static void test_debug_file_by_link_needs_the_right_crc(void **state)
 	assert_int_equal(sym.offset, IMAGE_TEXT + 0x10);
 	assert_int_equal(bsl_elf_load_debug(elf, "", binary), -EEXIST);
 	bsl_elf_close(elf);
+
+	/* The same by a name that isn't absolute. */
+	assert_int_equal(chdir(dir), 0);
+	file_write("x", image.data, image.size);
+	assert_int_equal(bsl_elf_open_mem(image.data, image.size, &elf), 0);
+	assert_int_equal(bsl_elf_load_debug(elf, "", "./x"), 0);
+	bsl_elf_close(elf);
+	assert_int_equal(chdir("/"), 0);
+	unlink(binary);
 	unlink(path);
 	rmdir(dir);
 }

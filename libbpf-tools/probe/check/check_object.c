@@ -19,31 +19,6 @@ struct object_place {
 	unsigned int strings;
 };
 
-/* Is any byte of what is not in memory as a whole missing? */
-static bool is_covered(const struct expr *pieces, const struct type *type, uint32_t offset,
-		       unsigned int depth)
-{
-	uint32_t count, bytes = 0;
-	const struct type_member *members = type_members(type, &count);
-
-	if (type->kind == TYPE_STRUCT) {
-		for (uint32_t i = 0; i < count; i++)
-			if (depth == MAX_DEPTH ||
-			    !is_covered(pieces, members[i].type, offset + members[i].offset,
-					depth + 1))
-				return false;
-		return true;
-	}
-	for (const struct expr *piece = pieces; piece; piece = piece->b) {
-		uint64_t start = piece->value, end = start + piece->bit_size / 8;
-
-		start = start > offset ? start : offset;
-		end = end < (uint64_t)offset + type->size ? end : (uint64_t)offset + type->size;
-		bytes += end > start ? (uint32_t)(end - start) : 0;
-	}
-	return bytes >= type->size;
-}
-
 /* What is in a structure at an offset. */
 static struct expr *member_value(struct checker *c, struct expr *e, const struct type *type,
 				 uint32_t offset)
@@ -76,6 +51,9 @@ static int add_string(struct object_place *place, const struct type *type, uint3
 
 	if (place->strings == CHECKED_MAX_INNER || checked->field_count == place->most ||
 	    offset + type->size > CHECKED_MAX_OBJECT)
+		return 0;
+	/* Of what isn't in memory as a whole a part can be missing: it has no string then. */
+	if (place->e->kind == EXPR_PIECES && !ast_has_piece(place->e, offset, type->size))
 		return 0;
 	field = &checked->fields[checked->field_count];
 	*field = (struct field){ .kind = FIELD_STR,
@@ -175,11 +153,6 @@ int check_object_field(struct checker *c, struct field *field, const struct expr
 		return diag_error(c->diag, arg->pos,
 				  "%s can't be printed: the size of %s is not known",
 				  check_text(arg, text, sizeof(text)), e->type->name);
-	if (e->kind == EXPR_PIECES && !is_covered(e, e->type, 0, 0))
-		return diag_error(
-			c->diag, arg->pos,
-			"parts of %s have been optimised out at this place: print its members one by one",
-			check_text(arg, text, sizeof(text)));
 	place.e = e;
 	return e->kind == EXPR_DEREF || e->kind == EXPR_PIECES ? add_strings(&place, e->type, 0, 0)
 							       : 0;

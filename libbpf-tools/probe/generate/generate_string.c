@@ -220,7 +220,7 @@ void generate_prepare(struct generator *g)
 	}
 }
 
-/* The bytes of an object that isn't in memory as a whole: what is between its pieces is not looked at. */
+/* The bytes of an object that isn't in memory as a whole. What no piece has is 0, and not an earlier record's. */
 static void gen_pieces(struct generator *g, const struct record_field *f)
 {
 	struct code *c = g->code;
@@ -232,12 +232,18 @@ static void gen_pieces(struct generator *g, const struct record_field *f)
 	code_label(c, fits);
 	code_mov(c, dst, g->rec);
 	code_alu(c, BPF_ADD, true, dst, g->used);
+	for (uint32_t at = 0, size; at < f->max; at += size) {
+		size = f->max - at >= 8 ? 8 : f->max - at >= 4 ? 4 : 1;
+		code_store_imm(c, (int)size, dst, (int16_t)at, 0);
+	}
 	for (const struct expr *piece = f->field->expr; piece; piece = piece->b) {
 		unsigned int left = piece->bit_size / 8, size;
 		int v = generate_value(g, piece->a);
 
-		for (uint64_t at = piece->value; left && at + left <= f->max;
-		     at += size, left -= size) {
+		/* A register may have more bytes than the object. */
+		if (left > f->max - piece->value)
+			left = f->max - (unsigned int)piece->value;
+		for (uint64_t at = piece->value; left; at += size, left -= size) {
 			size = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 			code_store(c, (int)size, dst, (int16_t)at, v);
 			if (left > size)

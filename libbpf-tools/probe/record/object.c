@@ -74,6 +74,15 @@ static void put_quoted(struct writer *w, const char *text, size_t len)
 	put(w, "\"");
 }
 
+/* What the program doesn't keep at that place. */
+static void write_unknown(struct writer *w, const char *key)
+{
+	if (w->out)
+		output_json_null(w->out, key);
+	else
+		put(w, "?");
+}
+
 static void write_string(struct writer *w, const char *key, const char *text, size_t len,
 			 bool is_cut)
 {
@@ -187,13 +196,22 @@ static void write_float(struct writer *w, const char *key, const struct type *ty
 static void write_value(struct writer *w, const char *key, const struct type *type, uint64_t offset,
 			const struct type_member *bits, unsigned int depth);
 
+/* The bytes that a value has: of a bit-field as many as it touches, the structure may end behind them. */
+static uint32_t value_size(const struct type *type, const struct type_member *bits)
+{
+	uint32_t size = bits ? (bits->bit_offset + bits->bit_size + 7u) / 8 : type->size;
+
+	return size < 8 || !bits ? size : 8;
+}
+
 static uint64_t integer_at(const unsigned char *at, const struct type *type,
 			   const struct type_member *bits)
 {
 	unsigned int width = bits ? bits->bit_size : 8 * type->size;
+	uint32_t size = value_size(type, bits);
 	uint64_t value = 0;
 
-	memcpy(&value, at, type->size < 8 ? type->size : 8);
+	memcpy(&value, at, size < 8 ? size : 8);
 	if (bits)
 		value >>= bits->bit_offset;
 	if (!width || width >= 64)
@@ -296,6 +314,11 @@ static void write_struct(struct writer *w, const char *key, const struct type *t
 	end(w, false);
 }
 
+static bool is_known(const struct writer *w, uint64_t offset, uint32_t size)
+{
+	return !w->object->pieces || ast_has_piece(w->object->pieces, offset, size);
+}
+
 static void write_array(struct writer *w, const char *key, const struct type *type, uint64_t offset,
 			unsigned int depth)
 {
@@ -307,6 +330,10 @@ static void write_array(struct writer *w, const char *key, const struct type *ty
 		bool is_cut = size < type->size;
 
 		size = is_cut ? size : type->size;
+		if (!is_known(w, offset, type->size)) {
+			write_unknown(w, key);
+			return;
+		}
 		write_string(w, key, text, strnlen(text, size),
 			     is_cut && !memchr(text, '\0', size));
 		return;
@@ -332,6 +359,7 @@ static void write_value(struct writer *w, const char *key, const struct type *ty
 			const struct type_member *bits, unsigned int depth)
 {
 	const unsigned char *at = w->object->bytes + offset;
+	uint32_t size = value_size(type, bits);
 
 	if (w->left)
 		w->left--;
@@ -344,8 +372,12 @@ static void write_value(struct writer *w, const char *key, const struct type *ty
 			write_array(w, key, type, offset, depth);
 		return;
 	}
-	if (!type->size || offset > w->object->size || type->size > w->object->size - offset) {
+	if (!size || offset > w->object->size || size > w->object->size - offset) {
 		write_rest(w, key);
+		return;
+	}
+	if (!is_known(w, offset, size)) {
+		write_unknown(w, key);
 		return;
 	}
 	switch (type->kind) {

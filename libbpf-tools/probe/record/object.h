@@ -25,7 +25,8 @@ struct object_string {
 struct object {
 	const struct type *type;
 	const unsigned char *bytes;
-	size_t size; /* of the bytes: less than the type's if the object was cut */
+	size_t size;		   /* of the bytes: less than the type's if the object was cut */
+	const struct expr *pieces; /* those that are known; NULL: all are */
 	struct object_string strings[CHECKED_MAX_INNER];
 	unsigned int string_count;
 };

@@ -117,6 +117,7 @@ int record_view_object(const struct record_view *view, unsigned int i, size_t *a
 		.type = field->field->expr->type,
 		.bytes = (const unsigned char *)value->string.text,
 		.size = value->string.len,
+		.pieces = field->field->expr->kind == EXPR_PIECES ? field->field->expr : NULL,
 	};
 	if (field->mode == RECORD_VALUE) {
 		object->bytes = (const unsigned char *)&value->number;

@@ -229,3 +229,17 @@ const char *ast_print_expr(const struct expr *expr, bool show_types, char *buf, 
 	print_expr(&p, expr);
 	return buf;
 }
+
+bool ast_has_piece(const struct expr *pieces, uint64_t offset, uint32_t size)
+{
+	uint64_t bytes = 0;
+
+	for (; pieces; pieces = pieces->b) {
+		uint64_t start = pieces->value, end = start + pieces->bit_size / 8;
+
+		start = start > offset ? start : offset;
+		end = end < offset + size ? end : offset + size;
+		bytes += end > start ? end - start : 0;
+	}
+	return bytes >= size;
+}
