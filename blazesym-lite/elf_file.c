@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "elf_file.h"
+#include "machine.h"
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define HOST_DATA ELFDATA2LSB
@@ -500,17 +501,6 @@ int bsl_elf_machine(const struct bsl_elf *elf)
 	return elf->ehdr.e_machine;
 }
 
-int bsl_host_machine(void)
-{
-#if defined(__x86_64__)
-	return EM_X86_64;
-#elif defined(__aarch64__)
-	return EM_AARCH64;
-#else
-	return EM_NONE;
-#endif
-}
-
 int bsl_elf_bits(const struct bsl_elf *elf)
 {
 	return elf->is64 ? 64 : 32;
@@ -723,19 +713,18 @@ const void *bsl_elf_data(const struct bsl_elf *elf, uint64_t addr, size_t len)
 bool elf_relatives_each(const struct bsl_elf *elf,
 			bool (*fn)(uint64_t addr, uint64_t value, void *ctx), void *ctx)
 {
-	uint32_t relative = elf->ehdr.e_machine == EM_X86_64 ? R_X86_64_RELATIVE
-							     : R_AARCH64_RELATIVE;
+	const struct machine *machine = machine_get(elf->ehdr.e_machine);
 	const uint8_t *data;
 	Elf64_Rela rela;
 	size_t size;
 
-	for (size_t i = 0; elf->is64 && i < elf->nr_shdrs; i++) {
+	for (size_t i = 0; elf->is64 && machine && i < elf->nr_shdrs; i++) {
 		if (elf->shdrs[i].sh_type != SHT_RELA || !(elf->shdrs[i].sh_flags & SHF_ALLOC))
 			continue;
 		data = elf_section_data(elf, &elf->shdrs[i], &size);
 		for (size_t at = 0; size - at >= sizeof(rela); at += sizeof(rela)) {
 			memcpy(&rela, data + at, sizeof(rela));
-			if (ELF64_R_TYPE(rela.r_info) == relative &&
+			if (ELF64_R_TYPE(rela.r_info) == machine->r_relative &&
 			    fn(rela.r_offset, rela.r_addend, ctx))
 				return true;
 		}

@@ -3,7 +3,6 @@
  * /etc/ld.so.cache: library names and their paths, as ldconfig leaves them. Layouts: glibc's
  * sysdeps/generic/dl-cache.h; the _DL_CACHE_DEFAULT_ID of each machine: sysdeps/.../dl-cache.h.
  */
-#include <array_size.h>
 #include <elf.h>
 #include <errno.h>
 #include <limits.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 
 #include "ldcache.h"
+#include "machine.h"
 
 #define OLD_MAGIC "ld.so-1.7.0"
 #define NEW_MAGIC "glibc-ld.so.cache1.1"
@@ -40,16 +40,6 @@ struct new_entry {
 	uint32_t key, value;
 	uint32_t osversion;
 	uint64_t hwcap;
-};
-
-/* Flags of an entry that the machine's own linker takes. */
-static const struct {
-	int machine;
-	int32_t flags;
-} machine_flags[] = {
-	{ EM_X86_64, 0x0303 },
-	{ EM_AARCH64, 0x0a03 },
-	{ EM_386, 0x0003 },
 };
 
 /* Both layouts reduced to what they have in common. */
@@ -133,20 +123,17 @@ int bsl_ldcache_find(const void *data, size_t size, const char *name, int machin
 		     int (*fn)(const char *path, void *ctx), void *ctx)
 {
 	struct cache cache;
-	int32_t flags = -1;
+	const struct machine *made_for = machine_get(machine);
 	int ret;
 
 	if (!new_open(data, size, &cache) && !old_open(data, size, &cache))
 		return -EBADMSG;
-	for (size_t i = 0; i < ARRAY_SIZE(machine_flags); i++)
-		if (machine_flags[i].machine == machine)
-			flags = machine_flags[i].flags;
-	for (size_t i = 0; i < cache.nr; i++) {
+	for (size_t i = 0; made_for && i < cache.nr; i++) {
 		const char *key, *path;
 		struct old_entry entry; /* how an entry of either layout starts */
 
 		memcpy(&entry, cache.entries + i * cache.entry_size, sizeof(entry));
-		if (entry.flags != flags)
+		if (entry.flags != made_for->ldcache_flags)
 			continue;
 		key = cache_string(&cache, entry.key);
 		if (!key || !ldcache_name_match(key, name))

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "elf_file.h"
+#include "machine.h"
 #include "plt.h"
 
 struct slot {
@@ -27,13 +28,11 @@ struct stubs {
 	size_t strings_len, strings_room;
 };
 
-static bool fills_slot(const struct bsl_elf *elf, uint64_t info)
+static bool fills_slot(const struct machine *machine, uint64_t info)
 {
 	uint32_t type = ELF64_R_TYPE(info);
 
-	if (elf->ehdr.e_machine == EM_X86_64)
-		return type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT;
-	return type == R_AARCH64_JUMP_SLOT || type == R_AARCH64_GLOB_DAT;
+	return type == machine->r_jump_slot || type == machine->r_glob_dat;
 }
 
 static int slot_compare(const void *a, const void *b)
@@ -46,6 +45,7 @@ static int slot_compare(const void *a, const void *b)
 static int slots_read(struct stubs *stubs)
 {
 	const struct bsl_elf *elf = stubs->elf;
+	const struct machine *machine = machine_get(elf->ehdr.e_machine);
 	const uint8_t *data;
 	Elf64_Rela rela;
 	size_t size, room = 0;
@@ -63,7 +63,7 @@ static int slots_read(struct stubs *stubs)
 		data = elf_section_data(elf, &elf->shdrs[i], &size);
 		for (size_t at = 0; data && size - at >= sizeof(rela); at += sizeof(rela)) {
 			memcpy(&rela, data + at, sizeof(rela));
-			if (fills_slot(elf, rela.r_info))
+			if (fills_slot(machine, rela.r_info))
 				stubs->slots[stubs->nr_slots++] =
 					(struct slot){ rela.r_offset, ELF64_R_SYM(rela.r_info) };
 		}

@@ -15,25 +15,14 @@
 
 #include "io.h"
 #include "ldcache.h"
+#include "machine.h"
 
 #define LDCACHE_MAX (64u << 20)
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* Where linkers look without a cache: glibc's and musl's, 64 bits first. */
-static const char *const library_dirs[] = {
-#if defined(__x86_64__)
-	"/lib/x86_64-linux-gnu",
-	"/usr/lib/x86_64-linux-gnu",
-#elif defined(__aarch64__)
-	"/lib/aarch64-linux-gnu",
-	"/usr/lib/aarch64-linux-gnu",
-#endif
-	"/lib64",
-	"/usr/lib64",
-	"/lib",
-	"/usr/local/lib",
-	"/usr/lib",
-};
+/* Where linkers look without a cache: glibc's and musl's, 64 bits first. To those that end in / goes Debian's name of the machine. */
+static const char *const library_dirs[] = { "/lib/", "/usr/lib/",      "/lib64",  "/usr/lib64",
+					    "/lib",  "/usr/local/lib", "/usr/lib" };
 
 /* One call of bsl_resolve(). */
 struct lookup {
@@ -277,12 +266,25 @@ static int library_in_dir(struct lookup *lookup, const char *dir)
 	return path_take(lookup, path, false);
 }
 
+/* The i-th of library_dirs. */
+static bool library_dir(const struct lookup *lookup, size_t i, char *dir, size_t size)
+{
+	const struct machine *machine = machine_get(lookup->machine);
+	bool has_name = library_dirs[i][strlen(library_dirs[i]) - 1] == '/';
+
+	return io_format(dir, size, "%s%s", library_dirs[i],
+			 has_name && machine ? machine->triplet : "");
+}
+
 /* Reads whole directories, milliseconds: only when there is no cache, or nothing else had it. */
 static int library_in_dirs(struct lookup *lookup)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(library_dirs); i++)
-		if (!library_in_dir(lookup, library_dirs[i]))
+	for (size_t i = 0; i < ARRAY_SIZE(library_dirs); i++) {
+		char dir[64];
+
+		if (library_dir(lookup, i, dir, sizeof(dir)) && !library_in_dir(lookup, dir))
 			return 0;
+	}
 	return -ENOENT;
 }
 
@@ -308,6 +310,7 @@ static int command_take(struct lookup *lookup, const char *search)
 static int name_fail(struct lookup *lookup, bool library, const char *search)
 {
 	char process[64] = "", libraries[256] = "", commands[PATH_MAX] = "", here[256] = "";
+	char dir[64];
 
 	if (lookup->why)
 		return lookup_fail(lookup, lookup->why,
@@ -319,10 +322,10 @@ static int name_fail(struct lookup *lookup, bool library, const char *search)
 				   lookup->name, lookup->pid, bsl_error_text(lookup->maps_err));
 	if (lookup->pid)
 		io_format(process, sizeof(process), " by process %d:", lookup->pid);
-	if (library)
+	if (library && library_dir(lookup, 0, dir, sizeof(dir)))
 		io_format(libraries, sizeof(libraries),
 			  " no library lib%.64s.so%s in /etc/ld.so.cache, %s, ...%s", lookup->name,
-			  lookup->pid ? " mapped or" : "", library_dirs[0], search ? ";" : "");
+			  lookup->pid ? " mapped or" : "", dir, search ? ";" : "");
 	if (search)
 		io_format(commands, sizeof(commands), " no command in PATH=%s", search);
 	if (!access(lookup->name, F_OK))

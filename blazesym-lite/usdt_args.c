@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "registers.h"
+#include "machine.h"
 
 /* Text still to be read; every function stops at `end`. */
 struct text {
@@ -132,7 +132,7 @@ static void arg_constant(struct bsl_usdt_arg *arg, uint64_t value)
 	arg->disp = arg->is_signed ? (int64_t)value >> unused : (int64_t)(value >> unused);
 }
 
-static void arg_register(struct bsl_usdt_arg *arg, const struct register_name *reg)
+static void arg_register(struct bsl_usdt_arg *arg, const struct machine_register *reg)
 {
 	if (reg->is_float) {
 		arg->is_float = true;
@@ -153,7 +153,7 @@ static void arg_register(struct bsl_usdt_arg *arg, const struct register_name *r
 
 /* ---- x86 ---- */
 
-static bool x86_register(struct text *text, int machine, struct register_name *reg)
+static bool x86_register(struct text *text, int machine, struct machine_register *reg)
 {
 	const char *name;
 	size_t len;
@@ -161,14 +161,14 @@ static bool x86_register(struct text *text, int machine, struct register_name *r
 	if (!text_take(text, '%'))
 		return false;
 	len = text_name(text, &name);
-	return register_find(machine, name, len, reg);
+	return machine_find_register(machine, name, len, reg);
 }
 
 /* Behind the `(`: BASE, INDEX, SCALE, each of which may be missing. */
 static bool x86_address(struct text *text, int machine, struct bsl_usdt_arg *arg,
-			struct register_name *base)
+			struct machine_register *base)
 {
-	struct register_name index = { .reg = BSL_REG_NONE };
+	struct machine_register index = { .reg = BSL_REG_NONE };
 	uint64_t scale = 1;
 
 	*base = index;
@@ -197,7 +197,7 @@ static bool x86_address(struct text *text, int machine, struct bsl_usdt_arg *arg
 
 static void x86_memory(struct text *text, int machine, struct bsl_usdt_arg *arg)
 {
-	struct register_name base = { .reg = BSL_REG_NONE };
+	struct machine_register base = { .reg = BSL_REG_NONE };
 	bool relative;
 	struct sum sum;
 
@@ -232,7 +232,7 @@ broken:
 
 static void x86_operand(struct text *text, int machine, struct bsl_usdt_arg *arg)
 {
-	struct register_name reg;
+	struct machine_register reg;
 	struct sum sum;
 
 	if (text_take(text, '$')) {
@@ -258,12 +258,12 @@ static void x86_operand(struct text *text, int machine, struct bsl_usdt_arg *arg
 
 /* ---- arm64 ---- */
 
-static bool arm64_register(struct text *text, struct register_name *reg)
+static bool arm64_register(struct text *text, struct machine_register *reg)
 {
 	const char *name;
 	size_t len = text_name(text, &name);
 
-	return register_find(EM_AARCH64, name, len, reg) && !reg->is_float;
+	return machine_find_register(EM_AARCH64, name, len, reg) && !reg->is_float;
 }
 
 static bool arm64_number(struct text *text, int64_t *number)
@@ -302,7 +302,7 @@ static bool arm64_extend(struct text *text, struct bsl_usdt_arg *arg)
 /* Behind the `[`. */
 static void arm64_memory(struct text *text, struct bsl_usdt_arg *arg)
 {
-	struct register_name base, index;
+	struct machine_register base, index;
 
 	text_blanks(text);
 	if (!arm64_register(text, &base) || base.size != 8 || base.reg == BSL_REG_NONE)
@@ -337,7 +337,7 @@ broken:
 static void arm64_operand(struct text *text, struct bsl_usdt_arg *arg)
 {
 	struct text number = *text, name = *text;
-	struct register_name reg;
+	struct machine_register reg;
 	const char *start;
 	int64_t value;
 	size_t len;
@@ -345,7 +345,7 @@ static void arm64_operand(struct text *text, struct bsl_usdt_arg *arg)
 	if (text_take(text, '['))
 		return arm64_memory(text, arg);
 	len = text_name(&name, &start);
-	if (name.at == text->end && register_find(EM_AARCH64, start, len, &reg))
+	if (name.at == text->end && machine_find_register(EM_AARCH64, start, len, &reg))
 		return arg_register(arg, &reg);
 	if (arm64_number(&number, &value) && number.at == text->end)
 		return arg_constant(arg, value);

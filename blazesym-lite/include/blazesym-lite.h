@@ -656,11 +656,42 @@ struct bsl_reg {
 				 * program: pt_regs on x86_64, user_pt_regs on arm64 */
 };
 
-/* The table's row, NULL if the machine (EM_X86_64, EM_AARCH64) or the number is unknown. */
+/* The row of a register, NULL if the machine (EM_X86_64, EM_AARCH64, EM_386) or the number is unknown. */
 const struct bsl_reg *bsl_reg_get(int machine, int reg);
 
 /* The number of a register by its name, sub-registers too ("rdi", "edi", "x0"), or -ENOENT. */
 int bsl_reg_find(int machine, const char *name);
+
+/* Where functions find what they are called with, and leave what they return: integers and pointers, by register number. */
+struct bsl_convention {
+	int8_t args[16];
+	uint8_t arg_count;
+	uint8_t float_count; /* how many floating-point arguments registers take */
+	int8_t results[16];
+	uint8_t result_count;
+	int8_t stack_offset; /* from the stack pointer at the entry to the first argument there; -1: not known */
+	/* Of a result that is too large for registers the address is passed first, and returned. */
+	bool gives_result_address;
+	/* Structures of more than 16 bytes: by the address of a copy; else the copy is on the stack. */
+	bool passes_large_by_address;
+	/* Behind the first structure that goes to the stack nothing goes to registers. */
+	bool stack_is_final;
+};
+
+/* All that tracing needs to know of a machine; registers by number. */
+struct bsl_machine {
+	int elf; /* EM_* of elf.h */
+	const struct bsl_reg *regs;
+	unsigned int reg_count;
+	int sp, fp, pc;
+	int link; /* has the return address at an entry; BSL_REG_NONE: it is on top of the stack */
+	int return_size; /* bytes that a return takes off the stack */
+	int go_g;	 /* has Go's current goroutine */
+	struct bsl_convention c, go;
+};
+
+/* NULL: it isn't one of those that can be traced, EM_X86_64 and EM_AARCH64. */
+const struct bsl_machine *bsl_machine_get(int machine);
 
 struct bsl_usdt_arg {
 	enum bsl_usdt_arg_kind kind;

@@ -44,37 +44,24 @@ const char *runtime_event_name(enum runtime_event event)
 
 /* ---- values ---- */
 
-/* Integer arguments of a function: System V AMD64 psABI 3.2.3; AAPCS64 6.8.2. */
-static const char *const argument_registers[][6] = {
-	{ "rdi", "rsi", "rdx", "rcx", "r8", "r9" },
-	{ "x0", "x1", "x2", "x3", "x4", "x5" },
-};
-
-static uint16_t register_slot(int machine, int number)
+static uint16_t register_slot(const struct bsl_machine *machine, int number)
 {
-	const struct bsl_reg *reg = number == BSL_REG_NONE ? NULL : bsl_reg_get(machine, number);
-
-	return reg ? reg->pt_regs_offset : USDT_NO_REG;
+	return (unsigned int)number < machine->reg_count ? machine->regs[number].pt_regs_offset
+							 : USDT_NO_REG;
 }
 
-static uint16_t register_named(int machine, const char *name)
+static void value_from_argument(struct usdt_arg *arg, unsigned int number,
+				const struct bsl_machine *machine)
 {
-	int number = bsl_reg_find(machine, name);
-
-	return number < 0 ? USDT_NO_REG : register_slot(machine, number);
-}
-
-static void value_from_argument(struct usdt_arg *arg, unsigned int number, int machine)
-{
-	if (number > ARRAY_SIZE(argument_registers[0]))
+	if (number > machine->c.arg_count)
 		return;
-	arg->reg = register_named(machine, argument_registers[machine == EM_AARCH64][number - 1]);
+	arg->reg = register_slot(machine, machine->c.args[number - 1]);
 	arg->size = 8;
-	arg->kind = arg->reg == USDT_NO_REG ? USDT_ARG_NONE : USDT_ARG_REG;
+	arg->kind = USDT_ARG_REG;
 }
 
 static void value_from_operand(struct usdt_arg *arg, const struct bsl_usdt_arg *operand,
-			       uint64_t site, int machine)
+			       uint64_t site, const struct bsl_machine *machine)
 {
 	arg->size = operand->size;
 	arg->is_signed = operand->is_signed;
@@ -97,7 +84,7 @@ static void value_from_operand(struct usdt_arg *arg, const struct bsl_usdt_arg *
 		break;
 	case BSL_ARG_ADDR:
 		/* At the probe the program counter is the site's run-time address. */
-		arg->reg = register_named(machine, machine == EM_AARCH64 ? "pc" : "rip");
+		arg->reg = register_slot(machine, machine->pc);
 		arg->disp = operand->addr - site;
 		arg->kind = arg->reg == USDT_NO_REG ? USDT_ARG_NONE : USDT_ARG_DEREF;
 		break;
@@ -107,10 +94,10 @@ static void value_from_operand(struct usdt_arg *arg, const struct bsl_usdt_arg *
 }
 
 static void value_resolve(struct usdt_arg *arg, const struct runtime_value *value,
-			  const struct bsl_usdt *usdt, int machine)
+			  const struct bsl_usdt *usdt, const struct bsl_machine *machine)
 {
 	*arg = (struct usdt_arg){ .reg = USDT_NO_REG, .index = USDT_NO_REG };
-	if (!value->operand)
+	if (!value->operand || !machine)
 		return;
 	if (!usdt)
 		value_from_argument(arg, value->operand, machine);
@@ -138,7 +125,7 @@ static struct runtime_place *place_add(struct resolution *res, const struct bsl_
 	struct runtime_image *image = res->image;
 	const struct runtime_row *row = res->row;
 	struct runtime_place *grown, *place;
-	int machine = bsl_elf_machine(res->elf);
+	const struct bsl_machine *machine = bsl_machine_get(bsl_elf_machine(res->elf));
 
 	grown = reallocarray(image->places, image->count + 1, sizeof(*grown));
 	if (!grown)

@@ -533,7 +533,7 @@ static void test_errors(void **state)
 		{ USER, "p:c:f+4 (arg7)",
 		  "arg7 is on the stack, where it can be found only at the function's entry", 10 },
 		{ USER, "p:c:f (ctx)",
-		  "ctx stands for the registers: write ctx->REGISTER, as in ctx->di", 8 },
+		  "ctx stands for the registers: write ctx->REGISTER, as in ctx->rdi", 8 },
 		{ ARM, "p:c:f (ctx)",
 		  "ctx stands for the registers: write ctx->REGISTER, as in ctx->x0", 8 },
 		{ USER, "p:c:f (ctx->foo)", "'foo' is not a register of this machine", 13 },

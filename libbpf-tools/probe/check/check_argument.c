@@ -4,7 +4,7 @@
  * ABI (src/cmd/compile/abi-internal.md). Rust's own convention isn't written down; for what is used
  * here it is C's, except that what doesn't fit into two registers is passed by address.
  */
-#include <elf.h>
+#include <blazesym-lite.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,8 @@ struct parts {
 
 /* How far the registers and the stack are used up. */
 struct passing {
-	int machine;
+	const struct bsl_machine *machine;
+	const struct bsl_convention *convention;
 	bool is_go, is_rust;
 	bool is_result; /* not a parameter but what the function returns */
 	unsigned int integers, floats;
@@ -43,23 +44,6 @@ struct argument {
 	uint32_t stack;
 	struct parts parts; /* in registers: one each */
 };
-
-static const struct {
-	int machine;
-	bool is_go;
-	int regs[16];
-	unsigned int count, floats;
-} registers[] = {
-	{ EM_X86_64, false, { 5, 4, 1, 2, 8, 9 }, 6, 8 },
-	{ EM_AARCH64, false, { 0, 1, 2, 3, 4, 5, 6, 7 }, 8, 8 },
-	{ EM_X86_64, true, { 0, 3, 2, 5, 4, 8, 9, 10, 11 }, 9, 15 },
-	{ EM_AARCH64, true, { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }, 16, 16 },
-};
-
-static size_t row_of(const struct passing *p)
-{
-	return (p->machine == EM_AARCH64) + 2 * p->is_go;
-}
 
 /* ---- types ---------------------------------------------------------------------------------- */
 
@@ -133,7 +117,7 @@ static struct argument in_registers(struct passing *p, const struct parts *parts
 
 static bool has_room(const struct passing *p, unsigned int count)
 {
-	return p->integers + count <= registers[row_of(p)].count;
+	return p->integers + count <= p->convention->arg_count;
 }
 
 static struct argument pass_word(struct passing *p, const struct type *type, bool is_address)
@@ -154,7 +138,7 @@ static struct argument pass_struct(struct passing *p, const struct type *type)
 	if (!type->size || (type->size <= 16 && !parts.is_known))
 		return unknown;
 	if (type->size > 16)
-		return p->machine == EM_AARCH64 || p->is_rust
+		return p->convention->passes_large_by_address || p->is_rust
 			       ? pass_word(p, type_int(8, false), true)
 			       : on_stack(p, type->size);
 	/* Two scalars are two arguments, whatever their size. */
@@ -166,8 +150,8 @@ static struct argument pass_struct(struct passing *p, const struct type *type)
 		return unknown;
 	if (has_room(p, words.count))
 		return in_registers(p, &words);
-	if (p->machine == EM_AARCH64)
-		p->integers = registers[row_of(p)].count;
+	if (p->convention->stack_is_final)
+		p->integers = p->convention->arg_count;
 	return on_stack(p, type->size);
 }
 
@@ -178,7 +162,7 @@ static struct argument pass_c(struct passing *p, const struct type *type, bool b
 	if (type_is_scalar(type))
 		return pass_word(p, type, false);
 	if (type->kind == TYPE_FLOAT && type->size <= 8) {
-		if (p->floats++ >= registers[row_of(p)].floats)
+		if (p->floats++ >= p->convention->float_count)
 			on_stack(p, 8);
 		return (struct argument){ .where = ARGUMENT_FLOAT };
 	}
@@ -204,7 +188,7 @@ static struct argument pass_go(struct passing *p, const struct type *type)
 /* A result that is too large for registers has its address passed first. */
 static bool has_hidden_first(const struct passing *p, const struct debuginfo_scope *scope)
 {
-	return p->machine == EM_X86_64 && !p->is_go && scope->retval->kind == TYPE_STRUCT &&
+	return p->convention->gives_result_address && scope->retval->kind == TYPE_STRUCT &&
 	       (scope->retval->size > 16 || debuginfo_is_by_reference(&scope->function));
 }
 
@@ -221,7 +205,8 @@ static struct argument pass_result(struct passing *p, const struct type *type, b
 	if (p->is_go)
 		return pass_go(p, type);
 	if (by_reference || type->size > 16) {
-		argument.where = p->machine == EM_X86_64 ? ARGUMENT_REGISTERS : ARGUMENT_UNKNOWN;
+		argument.where = p->convention->gives_result_address ? ARGUMENT_REGISTERS
+								     : ARGUMENT_UNKNOWN;
 		argument.is_address = true;
 		return argument;
 	}
@@ -241,9 +226,7 @@ static struct argument pass_result(struct passing *p, const struct type *type, b
 static struct expr *register_word(struct checker *c, const struct passing *p, unsigned int index,
 				  int pos)
 {
-	/* C's results: rax, rdx; x0, x1. Go's are where its arguments are. */
-	bool is_c_result = p->is_result && !p->is_go && p->machine == EM_X86_64;
-	int reg = is_c_result ? (int)index : registers[row_of(p)].regs[index];
+	int reg = p->is_result ? p->convention->results[index] : p->convention->args[index];
 
 	return check_cast_to(c, check_register_value(c, reg, pos), type_int(8, false));
 }
@@ -261,9 +244,8 @@ static struct expr *stack_argument(struct checker *c, const struct passing *p,
 				   int pos)
 {
 	const struct type *word = type_int(8, false);
-	/* x86_64: above the return address. */
-	uint64_t offset = argument->stack + (p->machine == EM_X86_64 ? 8 : 0);
-	struct expr *address = check_register_value(c, p->machine == EM_X86_64 ? 7 : 31, pos);
+	uint64_t offset = argument->stack + (uint64_t)p->convention->stack_offset;
+	struct expr *address = check_register_value(c, p->machine->sp, pos);
 
 	if (!address)
 		return NULL;
@@ -302,22 +284,31 @@ static struct expr *register_argument(struct checker *c, const struct passing *p
 	return pieces;
 }
 
-static struct passing passing_of(const struct checker *c, bool is_result)
+/* False: nothing is known of the machine; the diag says so. */
+static bool passing_start(struct passing *p, struct checker *c, bool is_result, int pos)
 {
-	return (struct passing){
-		.machine = c->context->machine,
+	const struct bsl_machine *machine = check_machine(c, pos);
+
+	if (!machine)
+		return false;
+	*p = (struct passing){
+		.machine = machine,
+		.convention = c->context->is_go ? &machine->go : &machine->c,
 		.is_go = c->context->is_go,
 		.is_rust = debuginfo_scope_is_rust(c->context->scope),
 		.is_result = is_result,
 	};
+	return true;
 }
 
 struct expr *check_argument(struct checker *c, const struct debuginfo_variable *variable, int pos)
 {
 	const struct debuginfo_scope *scope = c->context->scope;
-	struct passing p = passing_of(c, false);
 	struct argument argument = {};
+	struct passing p;
 
+	if (!passing_start(&p, c, false, pos))
+		return NULL;
 	p.integers = has_hidden_first(&p, scope);
 	for (const struct debuginfo_variable *v = scope->params; v && v->index <= variable->index;
 	     v = v->next) {
@@ -345,10 +336,12 @@ struct expr *check_argument(struct checker *c, const struct debuginfo_variable *
 struct expr *check_result(struct checker *c, const char *name, int pos)
 {
 	const struct debuginfo_scope *scope = c->context->scope;
-	struct passing p = passing_of(c, true);
-	struct argument argument =
-		pass_result(&p, scope->retval, debuginfo_is_by_reference(&scope->function));
+	struct argument argument;
+	struct passing p;
 
+	if (!passing_start(&p, c, true, pos))
+		return NULL;
+	argument = pass_result(&p, scope->retval, debuginfo_is_by_reference(&scope->function));
 	if (argument.where == ARGUMENT_REGISTERS)
 		return register_argument(c, &p, &argument, scope->retval, pos);
 	return check_fail(

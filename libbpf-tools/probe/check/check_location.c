@@ -5,7 +5,6 @@
  */
 #include <array_size.h>
 #include <blazesym-lite.h>
-#include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,13 +91,14 @@ static int push_register(struct machine *m, uint64_t number, int64_t offset)
 /* An address of the program file: the probe knows its own address there, and where it is now. */
 static int push_address(struct machine *m, uint64_t addr)
 {
-	int pc = m->c->context->machine == EM_AARCH64 ? 32 : 16;
-
+	const struct bsl_machine *machine = check_machine(m->c, m->pos);
 	struct expr *here;
 
+	if (!machine)
+		return -EINVAL;
 	if (!m->c->context->is_relocatable)
 		return push_number(m, addr);
-	here = check_register_value(m->c, pc, m->pos);
+	here = check_register_value(m->c, machine->pc, m->pos);
 	/* At a return we are in the caller, which may be in another file. */
 	if (here && m->c->spec->kind == SPEC_RETURN && m->variable->is_global)
 		here = check_keep(m->c, "the probe's address", here);
@@ -197,16 +197,17 @@ static int swap(struct machine *m)
 /* Where the caller's frame ends: by the unwinding tables, or at the entry by the calling convention. */
 static int push_cfa(struct machine *m)
 {
+	const struct bsl_machine *machine = check_machine(m->c, m->pos);
 	const struct debuginfo_scope *scope = m->c->context->scope;
 	Dwarf_Frame *frame;
 	Dwarf_Op *ops;
 	size_t count;
 	int err;
 
-	if (scope->is_entry && m->c->context->machine == EM_X86_64)
-		return push_register(m, 7, 8);
+	if (!machine)
+		return -EINVAL;
 	if (scope->is_entry)
-		return push_register(m, 31, 0);
+		return push_register(m, (uint64_t)machine->sp, machine->return_size);
 	if (m->nested >= MAX_NESTED)
 		return refuse(m, "its location is too complicated");
 	if (debuginfo_scope_cfa(scope, &frame, &ops, &count))

@@ -4,7 +4,6 @@
  */
 #include <array_size.h>
 #include <blazesym-lite.h>
-#include <elf.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -314,6 +313,14 @@ static struct var *function_var(struct checker *c, const char *name, int pos)
 	return NULL;
 }
 
+/* For an example: the register of the first argument. */
+static const char *first_register(const struct checker *c)
+{
+	const struct bsl_machine *machine = bsl_machine_get(c->context->machine);
+
+	return machine ? machine->regs[machine->c.args[0]].name : "REGISTER";
+}
+
 /* A name that isn't in c->vars yet. */
 static struct var *resolve_name(struct checker *c, const char *name, int pos)
 {
@@ -339,7 +346,7 @@ static struct var *resolve_name(struct checker *c, const char *name, int pos)
 			c->context->has_slots
 				? "the registers are not known here"
 				: "ctx stands for the registers: write ctx->REGISTER, as in ctx->%s",
-			c->context->machine == EM_AARCH64 ? "x0" : "di");
+			first_register(c));
 	if (!check_argument_number(name, &number))
 		return unknown_name(c, name, pos);
 	if (c->spec->kind == SPEC_TRACEPOINT)

@@ -2,9 +2,7 @@
 /*
  * The vars of a probe: one per name, and where each is found.
  */
-#include <array_size.h>
 #include <blazesym-lite.h>
-#include <elf.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,26 +12,6 @@
 struct known_var {
 	struct known_var *next;
 	struct var var;
-};
-
-/*
- * Where a function finds its integer arguments: System V psABI for AMD64, 3.2.3; AAPCS64, 6.8.2; Go's
- * internal ABI since 1.17 (src/cmd/compile/abi-internal.md), whose strings and slices are two and
- * three arguments, and whose arguments on the stack depend on the types of all others. Registers
- * are numbered as bsl_reg_get() does.
- */
-static const struct convention {
-	int machine;
-	bool is_go;
-	int regs[16];
-	unsigned int reg_count;
-	int stack_offset; /* of the first one on the stack, at the function's entry; -1: not known */
-	int retval;
-} conventions[] = {
-	{ EM_X86_64, false, { 5, 4, 1, 2, 8, 9 }, 6, 8, 0 },
-	{ EM_AARCH64, false, { 0, 1, 2, 3, 4, 5, 6, 7 }, 8, 0, 0 },
-	{ EM_X86_64, true, { 0, 3, 2, 5, 4, 8, 9, 10, 11 }, 9, -1, 0 },
-	{ EM_AARCH64, true, { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }, 16, -1, 0 },
 };
 
 struct var *check_find_var(struct checker *c, const char *name)
@@ -57,15 +35,22 @@ struct var *check_new_var(struct checker *c, const char *name, enum var_where wh
 	return &v->var;
 }
 
-static const struct convention *convention_of(struct checker *c, int pos)
+const struct bsl_machine *check_machine(struct checker *c, int pos)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(conventions); i++)
-		if (conventions[i].machine == c->context->machine &&
-		    conventions[i].is_go == c->context->is_go)
-			return &conventions[i];
+	const struct bsl_machine *machine = bsl_machine_get(c->context->machine);
+
+	if (machine)
+		return machine;
 	return check_fail(c, pos,
 			  "functions' arguments are not known on this machine (ELF machine %d)",
 			  c->context->machine);
+}
+
+static const struct bsl_convention *convention_of(struct checker *c, int pos)
+{
+	const struct bsl_machine *machine = check_machine(c, pos);
+
+	return !machine ? NULL : c->context->is_go ? &machine->go : &machine->c;
 }
 
 struct var *check_register_var(struct checker *c, const char *name, int reg, int pos,
@@ -107,13 +92,13 @@ struct expr *check_register_value(struct checker *c, int reg, int pos)
 struct var *check_argument_var(struct checker *c, const char *name, unsigned int index, int pos,
 			       const struct type *type)
 {
-	const struct convention *convention = convention_of(c, pos);
+	const struct bsl_convention *convention = convention_of(c, pos);
 	struct var *var;
 
 	if (!convention)
 		return NULL;
-	if (index < convention->reg_count)
-		return check_register_var(c, name, convention->regs[index], pos, type);
+	if (index < convention->arg_count)
+		return check_register_var(c, name, convention->args[index], pos, type);
 	if (convention->stack_offset < 0)
 		return check_fail(
 			c, pos,
@@ -125,7 +110,7 @@ struct var *check_argument_var(struct checker *c, const char *name, unsigned int
 			name);
 	var = check_new_var(c, name, VAR_STACK, type);
 	if (var)
-		var->offset = convention->stack_offset + 8 * (int)(index - convention->reg_count);
+		var->offset = convention->stack_offset + 8 * (int)(index - convention->arg_count);
 	return var;
 }
 
@@ -141,7 +126,7 @@ struct var *check_slot_var(struct checker *c, const char *name, int32_t offset,
 
 struct var *check_result_var(struct checker *c, const char *name, int pos, const struct type *type)
 {
-	const struct convention *convention = convention_of(c, pos);
+	const struct bsl_convention *convention = convention_of(c, pos);
 
-	return convention ? check_register_var(c, name, convention->retval, pos, type) : NULL;
+	return convention ? check_register_var(c, name, convention->results[0], pos, type) : NULL;
 }

@@ -36,6 +36,8 @@ struct var *check_register_var(struct checker *c, const char *name, int reg, int
 			       const struct type *type);
 struct var *check_slot_var(struct checker *c, const char *name, int32_t offset,
 			   const struct type *type);
+/* The machine of the context; NULL with the diag set if nothing is known of it. */
+const struct bsl_machine *check_machine(struct checker *c, int pos);
 /* The index-th integer argument (from 0) at a function's entry, and what it returns, by the calling convention. */
 struct var *check_argument_var(struct checker *c, const char *name, unsigned int index, int pos,
 			       const struct type *type);

@@ -142,6 +142,7 @@ int generate_program(const struct record *record, const struct generate_opts *op
 	struct generator g = {
 		.code = code,
 		.record = record,
+		.machine = bsl_machine_get(record->checked->context->machine),
 		.opts = opts,
 		.diag = diag,
 		.scratch = -1,
@@ -152,6 +153,12 @@ int generate_program(const struct record *record, const struct generate_opts *op
 
 	if (!code)
 		return -ENOMEM;
+	if (!g.machine) {
+		code_free(code);
+		return diag_error(diag, -1,
+				  "programs for this machine (ELF machine %d) aren't known",
+				  record->checked->context->machine);
+	}
 	g.ctx = code_new_vreg(code);
 	g.rec = code_new_vreg(code);
 	g.drop = code_new_label(code);

@@ -10,7 +10,6 @@
  * its g, and the frame the distance from its stack's upper end (g.stack.hi).
  */
 #include <blazesym-lite.h>
-#include <elf.h>
 #include <string.h>
 
 #include "probe/generate/generate_private.h"
@@ -29,29 +28,9 @@ _Static_assert(KEY_PLACE + 8 == GENERATE_ENTRY_KEY_SIZE, "the key's parts are al
 /* offsetof(g, stack.hi): "stack describes the actual stack memory", first in g (src/runtime/runtime2.go). */
 #define GO_STACK_HI 8
 
-/* DWARF's numbers of what differs (see bsl_reg_get()), and what a return pops off the stack. */
-static const struct machine {
-	int machine;
-	int stack_pointer;
-	int go_g; /* Go's abi-internal.md */
-	int return_size;
-} machines[] = {
-	{ EM_X86_64, 7, 14, 8 },
-	{ EM_AARCH64, 31, 28, 0 },
-};
-
 /* A value is { u64 valid; u64 kept[] }. */
 #define VALUE_VALID 0
 #define VALUE_KEPT 8
-
-static int load_register(struct generator *g, int reg)
-{
-	int v = code_new_vreg(g->code);
-
-	code_load(g->code, 8, v, g->ctx,
-		  (int16_t)bsl_reg_get(g->record->checked->context->machine, reg)->pt_regs_offset);
-	return v;
-}
 
 static void pass_buffer(struct generator *g, int reg, int buffer)
 {
@@ -60,10 +39,10 @@ static void pass_buffer(struct generator *g, int reg, int buffer)
 }
 
 /* The goroutine and where on its stack; jumps to failed if that can't be told. */
-static void gen_go_key(struct generator *g, const struct machine *m, int key, int failed)
+static void gen_go_key(struct generator *g, int key, int failed)
 {
 	struct code *c = g->code;
-	int owner = load_register(g, m->go_g), frame, sp;
+	int owner = generate_register(g, g->machine->go_g), frame, sp;
 
 	code_comment(c, "key: goroutine, depth of its stack");
 	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_OWNER), owner);
@@ -75,12 +54,12 @@ static void gen_go_key(struct generator *g, const struct machine *m, int key, in
 	code_jump_if_imm(c, BPF_JNE, BPF_REG_0, 0, failed);
 	frame = code_new_vreg(c);
 	code_load(c, 8, frame, BPF_REG_10, (int16_t)(key + KEY_FRAME));
-	sp = load_register(g, m->stack_pointer);
+	sp = generate_register(g, g->machine->sp);
 	code_alu(c, BPF_SUB, true, frame, sp);
 	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_FRAME), frame);
 }
 
-static int gen_frame(struct generator *g, const struct machine *m, bool is_return)
+static int gen_frame(struct generator *g, bool is_return)
 {
 	struct code *c = g->code;
 	int v;
@@ -96,9 +75,9 @@ static int gen_frame(struct generator *g, const struct machine *m, bool is_retur
 		code_mov_imm(c, v, 0);
 		return v;
 	default:
-		v = load_register(g, m->stack_pointer);
-		if (is_return && m->return_size && g->opts->frame == GENERATE_FRAME_STACK)
-			code_alu_imm(c, BPF_ADD, true, v, -m->return_size);
+		v = generate_register(g, g->machine->sp);
+		if (is_return && g->machine->return_size && g->opts->frame == GENERATE_FRAME_STACK)
+			code_alu_imm(c, BPF_ADD, true, v, -g->machine->return_size);
 		return v;
 	}
 }
@@ -114,13 +93,10 @@ static int gen_key(struct generator *g, bool is_return, int failed)
 {
 	int key = code_new_buffer(g->code, GENERATE_ENTRY_KEY_SIZE), place = code_new_vreg(g->code),
 	    thread;
-	const struct machine *m = machines;
 	struct code *c = g->code;
 
-	if (g->record->checked->context->machine == EM_AARCH64)
-		m++;
 	if (g->opts->frame == GENERATE_FRAME_GO) {
-		gen_go_key(g, m, key, failed);
+		gen_go_key(g, key, failed);
 		code_mov_imm(c, place, probe_as_place(g));
 		code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_PLACE), place);
 		return key;
@@ -131,7 +107,7 @@ static int gen_key(struct generator *g, bool is_return, int failed)
 	thread = code_new_vreg(c);
 	code_mov(c, thread, BPF_REG_0);
 	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_OWNER), thread);
-	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_FRAME), gen_frame(g, m, is_return));
+	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_FRAME), gen_frame(g, is_return));
 	if (g->opts->frame == GENERATE_FRAME_SITE) {
 		/* None of these functions ends in another, so that no two have one frame. */
 		code_mov_imm(c, place, probe_as_place(g));

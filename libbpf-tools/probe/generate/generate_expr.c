@@ -4,27 +4,12 @@
  * more registers is computed first (Sethi and Ullman), so that few values wait for another.
  */
 #include <blazesym-lite.h>
-#include <elf.h>
 #include <errno.h>
 #include <string.h>
 
 #include "probe/generate/generate_private.h"
 
 static int value_of(struct generator *g, const struct expr *e);
-
-/* Where probe contexts keep the stack and instruction pointers (struct pt_regs, user_pt_regs). */
-static int context_reg(const struct generator *g, bool pc)
-{
-	int machine = g->record->checked->context->machine;
-	int reg = machine == EM_AARCH64 ? (pc ? 32 : 31) : (pc ? 16 : 7);
-
-	return bsl_reg_get(machine, reg)->pt_regs_offset;
-}
-
-int generate_sp_offset(const struct generator *g)
-{
-	return context_reg(g, false);
-}
 
 /* A constant as a register holds it. */
 static uint64_t int_value(const struct expr *e)
@@ -37,7 +22,7 @@ static uint64_t int_value(const struct expr *e)
 				  : e->value << shift >> shift;
 }
 
-static int gen_reg(struct generator *g, int offset)
+static int gen_slot(struct generator *g, int offset)
 {
 	int v = code_new_vreg(g->code);
 
@@ -48,25 +33,24 @@ static int gen_reg(struct generator *g, int offset)
 static int gen_usdt_address(struct generator *g, const struct var *var)
 {
 	const struct bsl_usdt_arg *arg = var->usdt_arg;
-	int machine = g->record->checked->context->machine;
 	struct code *c = g->code;
 	int addr, index;
 
 	if (arg->kind == BSL_ARG_ADDR) {
-		addr = gen_reg(g, context_reg(g, true));
+		addr = generate_register(g, g->machine->pc);
 		index = code_new_vreg(c);
 		code_mov_imm(c, index, arg->addr - var->usdt_addr);
 		code_alu(c, BPF_ADD, true, addr, index);
 		return addr;
 	}
 	if (arg->reg != BSL_REG_NONE) {
-		addr = gen_reg(g, bsl_reg_get(machine, arg->reg)->pt_regs_offset);
+		addr = generate_register(g, arg->reg);
 	} else {
 		addr = code_new_vreg(c);
 		code_mov_imm(c, addr, 0);
 	}
 	if (arg->index != BSL_REG_NONE) {
-		index = gen_reg(g, bsl_reg_get(machine, arg->index)->pt_regs_offset);
+		index = generate_register(g, arg->index);
 		if (arg->index_is_w)
 			generate_extend(g, index, 4, arg->index_is_signed);
 		if (arg->scale > 1)
@@ -86,7 +70,6 @@ static int gen_usdt_address(struct generator *g, const struct var *var)
 static int gen_usdt_arg(struct generator *g, const struct var *var)
 {
 	const struct bsl_usdt_arg *arg = var->usdt_arg;
-	int machine = g->record->checked->context->machine;
 	int v;
 
 	switch (arg->kind) {
@@ -95,7 +78,7 @@ static int gen_usdt_arg(struct generator *g, const struct var *var)
 		code_mov_imm(g->code, v, (uint64_t)arg->disp);
 		break;
 	case BSL_ARG_REG:
-		v = gen_reg(g, bsl_reg_get(machine, arg->reg)->pt_regs_offset);
+		v = generate_register(g, arg->reg);
 		if (arg->reg_shift)
 			code_alu_imm(g->code, BPF_RSH, true, v, arg->reg_shift);
 		break;
@@ -142,16 +125,16 @@ static int gen_var(struct generator *g, const struct var *var)
 	switch (var->where) {
 	case VAR_REG:
 		code_comment(c, "%s", var->name);
-		v = gen_reg(g, var->offset);
+		v = gen_slot(g, var->offset);
 		generate_extend(g, v, var->type->size, var->type->is_signed);
 		return v;
 	case VAR_SLOT:
 		code_comment(c, "%s", var->name);
-		v = gen_reg(g, var->offset);
+		v = gen_slot(g, var->offset);
 		generate_extend(g, v, var->type->size, var->type->is_signed);
 		return v;
 	case VAR_STACK:
-		v = gen_reg(g, context_reg(g, false));
+		v = generate_register(g, g->machine->sp);
 		code_alu_imm(c, BPF_ADD, true, v, var->offset);
 		return generate_load(g, v, var->type->size, var->type->is_signed,
 				     g->record->checked->context->is_kernel ? SPACE_KERNEL

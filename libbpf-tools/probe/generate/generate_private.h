@@ -7,11 +7,14 @@
 #ifndef PROBE_GENERATE_GENERATE_PRIVATE_H
 #define PROBE_GENERATE_GENERATE_PRIVATE_H
 
+#include <blazesym-lite.h>
+
 #include "probe/generate/generate.h"
 
 struct generator {
 	struct code *code;
 	const struct record *record;
+	const struct bsl_machine *machine; /* of the registers in the context */
 	const struct generate_opts *opts;
 	struct diag *diag;
 	int err;
@@ -44,8 +47,6 @@ void generate_recall(struct generator *g);
 void generate_branch(struct generator *g, const struct expr *expr, int if_false);
 /* The value of an expression, in a virtual register. */
 int generate_value(struct generator *g, const struct expr *expr);
-/* Where a context of registers keeps the stack pointer. */
-int generate_sp_offset(const struct generator *g);
 
 /* ---- generate_read.c ---- */
 
@@ -71,6 +72,8 @@ int generate_read_str_helper(enum type_space space);
 /* The 1, 2, 4 or 8 bytes at the address in `addr`, of a space other than SPACE_CTX, in a virtual register. */
 int generate_load(struct generator *g, int addr, unsigned int size, bool is_signed,
 		  enum type_space space);
+/* A register of the context by its number in g->machine, in a virtual register. */
+int generate_register(struct generator *g, int reg);
 /* Extend the low `size` bytes of a virtual register to 64 bits. */
 void generate_extend(struct generator *g, int v, unsigned int size, bool is_signed);
 /* Leave the expression: `why` it has no value. */

@@ -136,6 +136,14 @@ int generate_context_address(struct generator *g, int64_t offset)
 	return v;
 }
 
+int generate_register(struct generator *g, int reg)
+{
+	int v = code_new_vreg(g->code);
+
+	code_load(g->code, 8, v, g->ctx, (int16_t)g->machine->regs[reg].pt_regs_offset);
+	return v;
+}
+
 void generate_extend(struct generator *g, int v, unsigned int size, bool is_signed)
 {
 	int shift = 64 - 8 * (int)size;

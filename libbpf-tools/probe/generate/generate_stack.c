@@ -3,7 +3,6 @@
  * Stacks: as many frames as there are go straight into the record, behind its strings.
  */
 #include <blazesym-lite.h>
-#include <elf.h>
 
 #include "probe/generate/generate_private.h"
 
@@ -13,18 +12,16 @@
  */
 static void gen_caller(struct generator *g)
 {
-	bool is_arm64 = g->record->checked->context->machine == EM_AARCH64;
 	int16_t offset = (int16_t)g->record->caller_offset;
-	int reg = code_new_vreg(g->code);
+	int reg;
 
 	code_comment(g->code, "the caller");
-	if (is_arm64) {
-		code_load(g->code, 8, reg, g->ctx,
-			  (int16_t)bsl_reg_get(EM_AARCH64, 30)->pt_regs_offset);
+	if (g->machine->link != BSL_REG_NONE) {
+		reg = generate_register(g, g->machine->link);
 		code_store(g->code, 8, g->rec, offset, reg);
 		return;
 	}
-	code_load(g->code, 8, reg, g->ctx, (int16_t)generate_sp_offset(g));
+	reg = generate_register(g, g->machine->sp);
 	code_mov(g->code, BPF_REG_3, reg);
 	code_mov(g->code, BPF_REG_1, g->rec);
 	code_alu_imm(g->code, BPF_ADD, true, BPF_REG_1, offset);
