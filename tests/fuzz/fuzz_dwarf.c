@@ -5,6 +5,8 @@
 
 #include <blazesym-lite.h>
 
+#include "elf_memory_file.h"
+
 /* All of it, so that the sanitizer sees what lies outside. */
 static ssize_t read_string(const char *text)
 {
@@ -24,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct bsl_elf *elf;
 	ssize_t sum = 0;
 
-	if (bsl_elf_open_mem(data, size, &elf))
+	if (elf_memory_file_open(data, size, &elf))
 		return 0;
 	for (uint64_t addr = 0x1000; addr < 0x1080; addr += 8) {
 		int nr = bsl_elf_lines(elf, addr, lines, 4);

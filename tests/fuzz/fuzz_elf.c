@@ -6,6 +6,8 @@
 
 #include <blazesym-lite.h>
 
+#include "elf_memory_file.h"
+
 /* Reads every string, so that one that doesn't end is noticed. */
 static int symbol_read(const struct bsl_symbol *sym, void *ctx)
 {
@@ -46,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t sum = 0;
 	int nr;
 
-	if (bsl_elf_open_mem(data, size, &elf))
+	if (elf_memory_file_open(data, size, &elf))
 		return 0;
 	bsl_elf_type(elf);
 	bsl_elf_is_go(elf);

@@ -10,6 +10,8 @@
 
 #include <blazesym-lite.h>
 
+#include "elf_memory_file.h"
+
 #include "types/arena.h"
 #include "probe/check/check.h"
 #include "types/debuginfo_scope.h"
@@ -97,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct debuginfo_variable *variable;
 	struct bsl_elf *elf;
 
-	if (bsl_elf_open_mem(data, size, &elf))
+	if (elf_memory_file_open(data, size, &elf))
 		return 0;
 	if (debuginfo_types_new(elf, &types))
 		goto cleanup;
