@@ -686,6 +686,7 @@ int main(int argc, char **argv)
 			.common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_PID),
 			.letters = { [OPTIONS_PID] = 'p', [OPTIONS_BUFFER_PAGES] = 'b' },
 		},
+		.has_uprobes = true,
 		.open = open_skeleton,
 		.attach = attach,
 		.header = header,

@@ -305,6 +305,7 @@ static int compile_probes(struct trace *trace)
 		.aggregate = env.aggregate,
 		.measure = env.measure,
 		.binary = env.binary,
+		.links = env.dump ? NULL : &trace->links.probes,
 	};
 	trace->types = opts.types = btf_types_new();
 	if (trace->types && whom_open(&trace->whom, &env.whom, trace->types))

@@ -670,6 +670,7 @@ int main(int argc, char **argv)
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS,
 			     .letters = { [OPTIONS_BUFFER_PAGES] = 'b', [OPTIONS_DURATION] = 'd' } },
+		.has_uprobes = true,
 		.open = open_object,
 		.attach = attach,
 		.header = header,

@@ -673,6 +673,7 @@ static const struct tool_spec spec = {
 	.options = { .argp = &argp,
 		     .common = OPTIONS_BASIC | OPTIONS_PROCESS,
 		     .letters = { [OPTIONS_PID] = 'p' } },
+	.has_uprobes = true,
 	.open = open_skeleton,
 	.attach = attach,
 	.handle = handle_process,

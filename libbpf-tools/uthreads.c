@@ -187,6 +187,7 @@ static const struct tool_spec spec = {
 		     .letters = { [OPTIONS_PID] = 'p' } },
 	.types = types,
 	.type_count = ARRAY_SIZE(types),
+	.has_uprobes = true,
 	.open = open_skeleton,
 	.attach = attach,
 	.header = print_header,

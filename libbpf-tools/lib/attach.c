@@ -104,7 +104,7 @@ static int attach_uprobe_perf(struct attach_set *set, int prog_fd,
 
 	if (fd < 0)
 		return fd;
-	return attach_perf_event(set, prog_fd, fd, opts->use_cookie, place->cookie);
+	return attach_set_add_event(set, prog_fd, fd, opts->use_cookie, place->cookie);
 }
 
 static int attach_uprobes_multi(struct attach_set *set, int prog_fd,
@@ -151,7 +151,6 @@ int attach_uprobes(struct attach_set *set, int prog_fd, const struct attach_upro
 	int err = 0;
 
 	*attached = 0;
-	attach_warm_up(set);
 	if (opts->use_multi) {
 		err = attach_uprobes_multi(set, prog_fd, opts);
 		if (!err)
@@ -178,7 +177,7 @@ int attach_tracepoint(struct attach_set *set, int prog_fd, uint32_t id, bool use
 
 	if (fd < 0)
 		return fd;
-	return attach_perf_event(set, prog_fd, fd, use_cookie, cookie);
+	return attach_set_add_event(set, prog_fd, fd, use_cookie, cookie);
 }
 
 int attach_raw_tracepoint(struct attach_set *set, int prog_fd, const char *name)

@@ -106,7 +106,7 @@ static int attach_kprobe_perf(struct attach_set *set, int prog_fd,
 	}
 	fd = attach_open_perf_event(&attr, 0);
 	return fd < 0 ? fd
-		      : attach_perf_event(set, prog_fd, fd, opts->use_cookie, function->cookie);
+		      : attach_set_add_event(set, prog_fd, fd, opts->use_cookie, function->cookie);
 }
 
 int attach_kprobes(struct attach_set *set, int prog_fd, const struct attach_kprobe_opts *opts,

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * Programs on perf events: uprobes one by one, tracepoints, kprobes.
+ * Opening perf events: uprobes one by one, tracepoints, kprobes.
  */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,26 +18,6 @@ int attach_open_perf_event(struct perf_event_attr *attr, pid_t pid)
 	fd = (int)syscall(SYS_perf_event_open, attr, pid > 0 ? pid : -1, pid > 0 ? -1 : 0, -1,
 			  PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? -errno : fd;
-}
-
-int attach_perf_event(struct attach_set *set, int prog_fd, int event_fd, bool use_cookie,
-		      uint64_t cookie)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = use_cookie ? cookie : 0);
-	int err = attach_set_add(set, event_fd), link_fd;
-
-	if (err)
-		return err;
-	link_fd = bpf_link_create(prog_fd, event_fd, BPF_PERF_EVENT, &opts);
-	if (link_fd >= 0)
-		err = attach_set_add(set, link_fd);
-	else if (use_cookie)
-		err = link_fd;
-	else if (ioctl(event_fd, PERF_EVENT_IOC_SET_BPF, prog_fd))
-		err = -errno;
-	if (!err && ioctl(event_fd, PERF_EVENT_IOC_ENABLE, 0))
-		err = -errno;
-	return err;
 }
 
 int attach_read_sysfs(const char *path, const char *format, int *number)

@@ -11,16 +11,8 @@ struct perf_event_attr;
 
 /* pid 0: everything, on whichever CPU. A descriptor, or negative errno. */
 int attach_open_perf_event(struct perf_event_attr *attr, pid_t pid);
-/* Joins a program and a perf event, by a link where there is one (5.15), which carries the cookie. */
-int attach_perf_event(struct attach_set *set, int prog_fd, int event_fd, bool use_cookie,
-		      uint64_t cookie);
 /* One uprobe's perf event. A descriptor, or negative errno. */
 int attach_open_uprobe(const struct attach_uprobe_opts *opts, const struct attach_place *place);
-/*
- * Shorten the kernel's wait at the first uprobe of a while (attach_warm.c). Called again it does nothing; where it
- * isn't possible the first uprobe waits.
- */
-void attach_warm_up(struct attach_set *set);
 /* A number by scanf's format. */
 int attach_read_sysfs(const char *path, const char *format, int *number);
 

@@ -6,10 +6,20 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "lib/attach_warm.h"
+
+void attach_set_warm(struct attach_set *set)
+{
+	if (!set->warm)
+		set->warm = attach_warm_new();
+}
 
 int attach_set_add(struct attach_set *set, int fd)
 {
@@ -26,6 +36,26 @@ int attach_set_add(struct attach_set *set, int fd)
 	}
 	set->fds[set->count++] = fd;
 	return 0;
+}
+
+int attach_set_add_event(struct attach_set *set, int prog_fd, int event_fd, bool use_cookie,
+			 uint64_t cookie)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = use_cookie ? cookie : 0);
+	int err = attach_set_add(set, event_fd), link_fd;
+
+	if (err)
+		return err;
+	link_fd = bpf_link_create(prog_fd, event_fd, BPF_PERF_EVENT, &opts);
+	if (link_fd >= 0)
+		err = attach_set_add(set, link_fd);
+	else if (use_cookie)
+		err = link_fd;
+	else if (ioctl(event_fd, PERF_EVENT_IOC_SET_BPF, prog_fd))
+		err = -errno;
+	if (!err && ioctl(event_fd, PERF_EVENT_IOC_ENABLE, 0))
+		err = -errno;
+	return err;
 }
 
 /* Threads that close at the same time; each close waits for the kernel's readers (RCU), some 30 ms. */
@@ -55,7 +85,10 @@ void attach_set_close(struct attach_set *set)
 	struct closers closers = { .set = set };
 	pthread_t threads[CLOSERS_MAX];
 	size_t count = 0;
+	int warm_fd = attach_warm_end(set->warm);
 
+	if (warm_fd >= 0)
+		attach_set_add(set, warm_fd);
 	atomic_init(&closers.left, set->count);
 	/* Waiting together instead of in turn; without threads, in turn. */
 	while (count + 1 < set->count && count < CLOSERS_MAX &&

@@ -13,11 +13,21 @@
 struct attach_set {
 	int *fds;
 	size_t count, size;
-	bool is_warm; /* attach_warm_up() was called */
+	struct attach_warm *warm; /* NULL: none */
 };
+
+/* Uprobes will come: let the kernel's wait for the first begin (lib/attach_warm.h). Called again it does nothing. */
+void attach_set_warm(struct attach_set *set);
 
 /* Takes the descriptor over, or closes it. 0 or -ENOMEM. */
 int attach_set_add(struct attach_set *set, int fd);
+
+/*
+ * Takes a perf event over and joins it and a program, by a link where there is one (5.15), which carries the cookie. 0 or negative
+ * errno.
+ */
+int attach_set_add_event(struct attach_set *set, int prog_fd, int event_fd, bool use_cookie,
+			 uint64_t cookie);
 
 /*
  * Hits that links [first, end) of the set have missed: more calls open at a time than a kprobe's return probes are kept for, or a

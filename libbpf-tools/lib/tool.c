@@ -116,6 +116,8 @@ static int tool_start(struct tool *tool)
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = core_path(core));
 	int err;
 
+	if (spec->has_uprobes)
+		attach_set_warm(&tool->attached);
 	tool->follow_map_fd = run_follow_map_fd(tool->run);
 	tool->output = run_output(tool->run);
 	row_printer_init(&tool->rows, &tool->options.rows, tool->output, &tool->start);

@@ -73,6 +73,7 @@ struct tool_spec {
 	/* The kernel's types that CO-RE relocations name (lib/core.h); none for a tool without any. */
 	const char *const *types;
 	size_t type_count;
+	bool has_uprobes; /* attach() attaches some */
 
 	/*
 	 * Open the skeleton with these options, or tell that it failed by returning tool_fail_open(). Set tool's

@@ -191,6 +191,9 @@ int probe_compile(const char *text, const struct probe_opts *opts, struct probe 
 	if (!probe->arena)
 		return -ENOMEM;
 	err = parse_spec(probe->arena, text, &probe->spec, diag);
+	if (!err && opts->links && probe->spec->kind != SPEC_TRACEPOINT &&
+	    (probe->spec->kind == SPEC_USDT || *probe->spec->lib))
+		attach_set_warm(opts->links);
 	if (!err && opts->predicate && *opts->predicate)
 		err = add_predicate(probe->spec, opts->predicate, diag);
 	if (!err)

@@ -37,8 +37,9 @@ struct probe_opts {
 	bool binary;  /* literals of STRCMP are arrays of bytes (-B) */
 	bool adds_up; /* equal records are counted, not printed each (-A) */
 	enum aggregate aggregate;
-	const char *measure;	 /* an expression: what to sum up or sort by powers of two */
-	struct btf_types *types; /* the kernel's; borrowed, must outlive the probe */
+	const char *measure;	  /* an expression: what to sum up or sort by powers of two */
+	struct btf_types *types;  /* the kernel's; borrowed, must outlive the probe */
+	struct attach_set *links; /* where uprobes will go: see attach_set_warm(). NULL: nowhere */
 };
 
 /* Read, resolve, check, lay out: everything that needs no privileges. 0 or negative errno with diag. */

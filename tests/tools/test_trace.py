@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """trace, end to end: what it prints about real programs against what they say of themselves."""
-import fcntl
 import os
 import re
 import shutil
@@ -528,38 +527,6 @@ def test_perf_buffer_loses_nothing_silently_either():
 
 
 # ---- options --------------------------------------------------------------------------------
-
-
-EXPEDITED = Path("/sys/kernel/rcu_expedited")
-
-
-@pytest.fixture(params=["0", "1"])
-def expedited(request):
-    """The kernel's switch as the administrator left it."""
-    if not os.access(EXPEDITED, os.W_OK):
-        pytest.skip(f"{EXPEDITED} can't be written")
-    before = EXPEDITED.read_text()
-    EXPEDITED.write_text(request.param)
-    yield request.param
-    EXPEDITED.write_text(before)
-
-
-def test_switch_of_grace_periods_is_left_as_it_was_found(expedited):
-    with Tool("trace", "-M", "1", f"{ADD}:AddNum") as trace:
-        assert EXPEDITED.read_text().strip() == expedited
-        run_target("add", 1)
-        trace.wait()
-    assert trace.status == 0
-    assert EXPEDITED.read_text().strip() == expedited
-
-
-def test_is_armed_while_another_process_holds_the_switch_of_grace_periods():
-    with open(EXPEDITED, "rb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with Tool("trace", "-M", "1", f"{ADD}:AddNum") as trace:
-            run_target("add", 1)
-            out, _ = trace.wait()
-    assert trace.status == 0 and len(out.splitlines()) == 2
 
 
 def test_max_events_ends_the_run():
