@@ -25,7 +25,6 @@
 #include "tcpconnect.skel.h"
 
 #define PORT_MAX 65535
-#define ADDRESS_SIZE INET6_ADDRSTRLEN
 /*
  * How often the answers of name servers are collected when nothing connects: a socket buffer holds
  * hundreds.
@@ -41,7 +40,7 @@ struct flow {
 
 struct env {
 	struct tool tool;
-	bool timestamp, print_uid, print_source_port, print_netns, names, early, count;
+	bool names, early, count;
 	uint16_t family;
 	uint32_t netns;
 	uint64_t interval_ns;
@@ -53,6 +52,156 @@ struct env {
 };
 
 enum { KEY_EARLY = 256, KEY_NETNS, KEY_PRINT_NETNS };
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+/* A row, or with --count one for all attempts that its event is an example of. */
+struct attempt {
+	const struct tcpconnect_event *event;
+	const char *query;	 /* NULL: not known */
+	const struct flow *flow; /* with --count */
+	uint64_t now;
+};
+
+enum part { ADDRESS, PORT, VERSION, MAPPED };
+
+static void get_destination(const void *row, struct row_value *value)
+{
+	const struct tcpconnect_event *event = ((const struct attempt *)row)->event;
+
+	if (value->arg == ADDRESS)
+		row_set_ip(value, event->family, event->destination);
+	else if (value->arg == PORT)
+		value->number = event->port;
+	else if (value->arg == VERSION)
+		value->number = event->family == AF_INET ? 4 : 6;
+	else
+		value->number = event->is_mapped;
+	if (!event->family)
+		row_set_unknown(value, "EFAULT");
+}
+
+static void get_source(const void *row, struct row_value *value)
+{
+	const struct tcpconnect_event *event = ((const struct attempt *)row)->event;
+	static const uint8_t zero[sizeof(event->source)];
+	bool is_known = event->family && memcmp(event->source, zero, sizeof(zero));
+
+	if (value->arg == ADDRESS)
+		row_set_ip(value, event->family, event->source);
+	else
+		value->number = event->source_port;
+	if (value->arg == ADDRESS ? !is_known : !event->source_port)
+		row_set_none(value, "not chosen");
+}
+
+enum outcome { RESULT, RESULT_OR_ERROR, ERROR, ERRNO, LATENCY, PENDING, LATENCY_OR_PENDING };
+
+static void get_outcome(const void *row, struct row_value *value)
+{
+	static const char *const names[] = {
+		[TCPCONNECT_PENDING] = "pending", [TCPCONNECT_OK] = "ok",
+		[TCPCONNECT_FAILED] = "failed",	  [TCPCONNECT_CLOSED] = "closed",
+		[TCPCONNECT_OK_LATE] = "ok",	  [TCPCONNECT_UNKNOWN] = ""
+	};
+	const struct tcpconnect_event *event = ((const struct attempt *)row)->event;
+	bool failed = event->result == TCPCONNECT_FAILED;
+	bool pending = event->result == TCPCONNECT_PENDING;
+	bool by_name = value->arg == ERROR || (value->arg == RESULT_OR_ERROR && failed);
+	const char *name = by_name ? row_error_name(-event->error) : names[event->result];
+
+	if (value->arg == ERRNO)
+		value->number = -event->error;
+	else if (value->arg >= LATENCY)
+		value->number = event->latency_ns;
+	else
+		row_set_text(value, name, strlen(name));
+	if (((value->arg == ERROR || value->arg == ERRNO) && !failed) ||
+	    (value->arg == LATENCY && pending) ||
+	    (value->arg == PENDING && !(pending && event->latency_ns)))
+		row_set_none(value, NULL);
+	else if (event->result == TCPCONNECT_UNKNOWN ||
+		 (event->result == TCPCONNECT_OK_LATE && value->arg >= LATENCY))
+		row_set_unknown(value, "the kernel skipped the program for the end");
+}
+
+static void get_query(const void *row, struct row_value *value)
+{
+	const struct attempt *attempt = row;
+
+	if (attempt->query)
+		row_set_text(value, attempt->query, strlen(attempt->query));
+	else
+		row_set_none(value, "no answer with this address was seen");
+}
+
+#define AT(member) ROW_VIA(struct attempt, event, member)
+#define DESTINATION(part) .get = get_destination, .arg = part
+#define SOURCE(part) .get = get_source, .arg = part
+#define OUTCOME(part) .get = get_outcome, .arg = part
+
+static const struct row_column columns[] = {
+	{ "TIME", "time", ROW_CLOCK, -8, AT(start), .when = { ROW_CHOSEN },
+	  .help = "when the attempt began" },
+	{ "TIME(s)", NULL, ROW_ELAPSED, -8, AT(start), .decimals = 3, .when = { 't' },
+	  .help = "the same, in seconds since the start" },
+	{ "UID", "uid", ROW_UNSIGNED, -5, AT(uid), .when = { 'U' }, .help = "the user's number" },
+	{ "PID", "pid", ROW_UNSIGNED, -7, AT(pid), .help = "the process" },
+	{ "TID", "tid", ROW_UNSIGNED, -7, AT(tid), .when = { ROW_CHOSEN }, .help = "the thread" },
+	{ "COMM", "comm", ROW_CHARS, -12, AT(comm), .help = "its name" },
+	{ "NETNS", "netns", ROW_UNSIGNED, -10, AT(netns), .when = { KEY_PRINT_NETNS },
+	  .help = "the network namespace's number" },
+	{ "CGROUP_ID", "cgroup_id", ROW_UNSIGNED, -9, AT(cgroup_id), .when = { ROW_CHOSEN },
+	  .help = "the control group's number" },
+	{ "IP", "ip", ROW_UNSIGNED, -2, DESTINATION(VERSION), .help = "4 or 6: what was sent" },
+	{ "MAPPED", "mapped", ROW_BOOL, -6, DESTINATION(MAPPED), .when = { ROW_CHOSEN },
+	  .help = "is it IPv4 by an IPv6 socket?" },
+	{ "DADDR", "daddr", ROW_IP, -16, DESTINATION(ADDRESS), .help = "destination address" },
+	{ "DPORT", "dport", ROW_UNSIGNED, -6, DESTINATION(PORT), .help = "destination port" },
+	{ "SADDR", "saddr", ROW_IP, -16, SOURCE(ADDRESS), .help = "source address" },
+	{ "LPORT", "lport", ROW_UNSIGNED, -6, SOURCE(PORT), .when = { 'L' },
+	  .help = "source port" },
+	{ "RESULT", NULL, ROW_STRING, -12, OUTCOME(RESULT_OR_ERROR), .when = { -KEY_EARLY },
+	  .help = "ok, pending, closed or the error's name" },
+	{ NULL, "result", ROW_STRING, OUTCOME(RESULT), .help = "ok, pending, closed or failed" },
+	{ "ERRNO", "errno", ROW_UNSIGNED, 5, OUTCOME(ERRNO), .when = { ROW_CHOSEN },
+	  .help = "if it failed, the error's number" },
+	{ "ERROR", "error", ROW_STRING, -12, OUTCOME(ERROR), .when = { ROW_CHOSEN },
+	  .help = "if it failed, the error's name" },
+	{ "LAT(us)", NULL, ROW_US, 9, OUTCOME(LATENCY_OR_PENDING), .when = { -KEY_EARLY },
+	  .help = "time until the result; pending: so far" },
+	{ NULL, "latency_us", ROW_US, OUTCOME(LATENCY), .help = "time until the result" },
+	{ NULL, "pending_us", ROW_US, OUTCOME(PENDING), .help = "if it is pending, time so far" },
+	{ "QUERY", "query", ROW_STRING, .get = get_query, .when = { 'd' }, .is_extra = true,
+	  .help = "name whose look-up gave the address" },
+};
+
+static const struct row_table rows = {
+	.columns = columns,
+	.count = ARRAY_SIZE(columns),
+	.order = "time,time_s,uid,netns,cgroup_id,pid,tid,comm,ip,mapped,saddr,lport,daddr,dport,"
+		 "result,errno,error,lat_us,query",
+};
+
+#define AT_FLOW(member) ROW_VIA(struct attempt, flow, member)
+
+static const struct row_column flow_columns[] = {
+	{ "TIME", "time", ROW_CLOCK, -8, ROW_AT(struct attempt, now), .when = { ROW_CHOSEN },
+	  .help = "when this was printed" },
+	{ "LADDR", "saddr", ROW_IP, -25, SOURCE(ADDRESS), .help = "source address" },
+	{ "RADDR", "daddr", ROW_IP, -25, DESTINATION(ADDRESS), .help = "destination address" },
+	{ "RPORT", "dport", ROW_UNSIGNED, -20, DESTINATION(PORT), .help = "destination port" },
+	{ "CONNECTS", "connects", ROW_UNSIGNED, -10, AT_FLOW(count), .help = "attempts" },
+	{ "FAILED", "failed", ROW_UNSIGNED, 0, AT_FLOW(failed),
+	  .help = "of these failed, or given up before an answer" },
+};
+
+static const struct row_table flow_rows = { .columns = flow_columns,
+					    .count = ARRAY_SIZE(flow_columns),
+					    .when = { 'c' },
+					    .title = "With --count" };
+
+/* ---- command line --------------------------------------------------------------------------- */
 
 static const struct argp_option arguments[] = {
 	{ "timestamp", 't', NULL, 0, "Print the time of the attempt since the start, in seconds",
@@ -164,11 +313,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
 	const struct options_switch switches[] = {
-		{ 't', &env->timestamp },
-		{ 'U', &env->print_uid },
-		{ 'L', &env->print_source_port },
-		{ 's', &env->print_source_port },
-		{ KEY_PRINT_NETNS, &env->print_netns },
 		{ 'd', &env->names },
 		{ KEY_EARLY, &env->early },
 		{ 'c', &env->count },
@@ -204,164 +348,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const char *error_name(const struct tcpconnect_event *event)
-{
-	return strerrorname_np(-event->error) ?: "unknown error";
-}
-
-static const char *result_name(const struct tcpconnect_event *event)
-{
-	static const char *const names[] = { [TCPCONNECT_PENDING] = "pending",
-					     [TCPCONNECT_OK] = "ok",
-					     [TCPCONNECT_CLOSED] = "closed",
-					     [TCPCONNECT_OK_LATE] = "ok",
-					     [TCPCONNECT_UNKNOWN] = "?" };
-
-	return event->result == TCPCONNECT_FAILED ? error_name(event) : names[event->result];
-}
-
-static bool has_latency(const struct tcpconnect_event *event)
-{
-	return event->result == TCPCONNECT_OK || event->result == TCPCONNECT_FAILED ||
-	       event->result == TCPCONNECT_CLOSED;
-}
-
-/* "?" for one that isn't known. */
-static const char *format_address(uint16_t family, const uint8_t address[16],
-				  char text[ADDRESS_SIZE])
-{
-	return family ? inet_ntop(family, address, text, ADDRESS_SIZE) : "?";
-}
-
-/* No source address is chosen yet, or ever. */
-static bool has_source(const struct tcpconnect_event *event)
-{
-	static const uint8_t zero[16];
-
-	return event->family && memcmp(event->source, zero, sizeof(zero));
-}
-
-static void print_header(void *ctx)
-{
-	const struct env *env = ctx;
-	struct output *out = env->tool.output;
-
-	if (output_is_json(out) || env->count)
-		return;
-	if (env->timestamp)
-		output_printf(out, "%-9s", "TIME(s)");
-	if (env->print_uid)
-		output_printf(out, "%-6s", "UID");
-	if (env->print_netns)
-		output_printf(out, "%-11s", "NETNS");
-	output_printf(out, "%-7s %-12s %-2s %-16s ", "PID", "COMM", "IP", "SADDR");
-	if (env->print_source_port)
-		output_printf(out, "%-6s ", "LPORT");
-	output_printf(out, "%-16s %-6s", "DADDR", "DPORT");
-	if (!env->early)
-		output_printf(out, " %-12s %9s", "RESULT", "LAT(us)");
-	if (env->names)
-		output_puts(out, " QUERY");
-	output_end_line(out);
-}
-
-static int print_text(struct env *env, const struct tcpconnect_event *event, const char *name)
-{
-	struct output *out = env->tool.output;
-	char text[ADDRESS_SIZE];
-
-	if (env->timestamp)
-		output_printf(out, "%-9.3f", timestamp_offset(&env->tool.start, event->start));
-	if (env->print_uid)
-		output_put_u64(out, event->uid, -6);
-	if (env->print_netns)
-		output_printf(out, "%-11u", event->netns);
-	output_put_u64(out, event->pid, -7);
-	output_puts(out, " ");
-	output_put_cstr(out, event->comm, sizeof(event->comm), -12);
-	output_printf(out, " %-2s %-16s ",
-		      !event->family		 ? "?"
-		      : event->family == AF_INET ? "4"
-						 : "6",
-		      has_source(event) ? format_address(event->family, event->source, text) : "-");
-	if (env->print_source_port && event->source_port)
-		output_printf(out, "%-6u ", event->source_port);
-	else if (env->print_source_port)
-		output_printf(out, "%-6s ", "-");
-	output_printf(out, "%-16s ", format_address(event->family, event->destination, text));
-	if (event->family)
-		output_printf(out, "%-6u", event->port);
-	else
-		output_printf(out, "%-6s", "?");
-	if (has_latency(event) || (event->result == TCPCONNECT_PENDING && !env->early))
-		output_printf(out, " %-12s %9.0f", result_name(event), event->latency_ns / 1e3);
-	else if (!env->early)
-		output_printf(out, " %-12s %9s", result_name(event), "?");
-	if (env->names) {
-		output_puts(out, " ");
-		output_put_cstr(out, name ?: "-", SIZE_MAX, 0);
-	}
-	return output_end(out);
-}
-
-static void print_json_result(struct output *out, const struct tcpconnect_event *event)
-{
-	static const char unseen[] = "the kernel skipped the program for the end";
-	bool failed = event->result == TCPCONNECT_FAILED;
-
-	if (event->result == TCPCONNECT_UNKNOWN)
-		output_json_error(out, "result", unseen);
-	else
-		output_json_cstr(out, "result", failed ? "failed" : result_name(event), SIZE_MAX);
-	if (failed) {
-		output_json_s64(out, "errno", -event->error);
-		output_json_cstr(out, "error", error_name(event), SIZE_MAX);
-	}
-	if (has_latency(event))
-		output_json_double(out, "latency_us", event->latency_ns / 1e3);
-	else if (event->result != TCPCONNECT_PENDING)
-		output_json_error(out, "latency_us", unseen);
-}
-
-static int print_json(struct env *env, const struct tcpconnect_event *event, const char *name)
-{
-	struct output *out = env->tool.output;
-	char text[ADDRESS_SIZE];
-
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(&env->tool.start, event->start));
-	output_json_u64(out, "uid", event->uid);
-	output_json_u64(out, "pid", event->pid);
-	output_json_u64(out, "tid", event->tid);
-	output_json_cstr(out, "comm", event->comm, sizeof(event->comm));
-	output_json_u64(out, "netns", event->netns);
-	output_json_u64(out, "cgroup_id", event->cgroup_id);
-	if (event->family) {
-		output_json_u64(out, "ip", event->family == AF_INET ? 4 : 6);
-		output_json_bool(out, "mapped", event->is_mapped);
-		format_address(event->family, event->destination, text);
-		output_json_cstr(out, "daddr", text, SIZE_MAX);
-		output_json_u64(out, "dport", event->port);
-	} else {
-		output_json_error(out, "daddr", "EFAULT");
-	}
-	if (has_source(event))
-		output_json_cstr(out, "saddr", format_address(event->family, event->source, text),
-				 SIZE_MAX);
-	else
-		output_json_error(out, "saddr", "not chosen");
-	if (event->source_port)
-		output_json_u64(out, "lport", event->source_port);
-	else
-		output_json_error(out, "lport", "not chosen");
-	print_json_result(out, event);
-	if (name)
-		output_json_cstr(out, "query", name, SIZE_MAX);
-	else if (env->names)
-		output_json_error(out, "query", "no answer with this address was seen");
-	return output_end(out);
-}
-
 static int compare_flows(const void *left, const void *right)
 {
 	return memcmp(left, right, offsetof(struct flow, count));
@@ -389,7 +375,7 @@ static int handle_event(void *ctx, const void *data, size_t size)
 {
 	const struct tcpconnect_event *event = data;
 	struct env *env = ctx;
-	const char *name = NULL;
+	struct attempt attempt = { .event = event };
 
 	if (size < sizeof(*event) || event->result > TCPCONNECT_UNKNOWN ||
 	    (event->family && event->family != AF_INET && event->family != AF_INET6))
@@ -397,9 +383,8 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	if (env->count)
 		return count_flow(env, event);
 	if (env->names && event->family)
-		name = dns_name(env->dns, event->family, event->destination);
-	return output_is_json(env->tool.output) ? print_json(env, event, name)
-						: print_text(env, event, name);
+		attempt.query = dns_name(env->dns, event->family, event->destination);
+	return row_print(&env->tool.rows, &attempt);
 }
 
 static int compare_counts(const void *left, const void *right)
@@ -409,48 +394,39 @@ static int compare_counts(const void *left, const void *right)
 	return a->count != b->count ? (a->count < b->count ? 1 : -1) : compare_flows(a, b);
 }
 
-static int print_flow(const struct env *env, const struct flow *flow)
-{
-	char source_text[ADDRESS_SIZE], destination_text[ADDRESS_SIZE];
-	const char *source = format_address(flow->family, flow->source, source_text);
-	const char *destination = format_address(flow->family, flow->destination, destination_text);
-	struct output *out = env->tool.output;
-
-	if (output_is_json(out)) {
-		output_json_begin(out);
-		output_json_cstr(out, "laddr", source, SIZE_MAX);
-		output_json_cstr(out, "raddr", destination, SIZE_MAX);
-		output_json_u64(out, "rport", flow->port);
-		output_json_u64(out, "connects", flow->count);
-		output_json_u64(out, "failed", flow->failed);
-	} else {
-		output_printf(out, "%-25s %-25s %-20u %-10llu %llu", source, destination,
-			      flow->port, (unsigned long long)flow->count,
-			      (unsigned long long)flow->failed);
-	}
-	return output_end(out);
-}
-
 /* Most frequent first; then counting begins anew. */
 static int print_flows(struct env *env)
 {
-	void **rows = tally_sort(&env->flows, compare_counts), **row;
-	struct output *out = env->tool.output;
+	void **flows = tally_sort(&env->flows, compare_counts), **flow;
+	struct row_printer *printer = &env->tool.rows;
+	struct tcpconnect_event event = {};
+	struct attempt row = { .event = &event, .now = timestamp_now() };
 	int err = 0;
 
-	if (!rows)
+	if (!flows)
 		return -ENOMEM;
-	if (!output_is_json(out)) {
-		output_end_line(out);
-		output_printf(out, "%-25s %-25s %-20s %-10s %s", "LADDR", "RADDR", "RPORT",
-			      "CONNECTS", "FAILED");
-		output_end_line(out);
+	if (!output_is_json(printer->out))
+		output_end_line(printer->out);
+	row_print_header(printer);
+	for (flow = flows; *flow && !err; flow++) {
+		row.flow = *flow;
+		event.family = row.flow->family;
+		event.port = row.flow->port;
+		memcpy(event.source, row.flow->source, sizeof(event.source));
+		memcpy(event.destination, row.flow->destination, sizeof(event.destination));
+		err = row_print(printer, &row);
 	}
-	for (row = rows; *row && !err; row++)
-		err = print_flow(env, *row);
-	free(rows);
+	free(flows);
 	tally_clear(&env->flows);
 	return err;
+}
+
+static void print_header(void *ctx)
+{
+	struct env *env = ctx;
+
+	if (!env->count)
+		row_print_header(&env->tool.rows);
 }
 
 static int tick(void *ctx)
@@ -531,6 +507,7 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	TOOL_USES_EVENTS(&env->tool, skel);
 	TOOL_USES_FILTER(&env->tool, skel);
 	env->tool.has_registers = &skel->rodata->returning_has_registers;
+	env->names = row_shows(&env->tool.options.rows, "query");
 	env->tool.interval_ns = env->names ? NAMES_INTERVAL_NS : env->interval_ns;
 	skel->rodata->with_early = env->early;
 	skel->rodata->only_family = env->family;
@@ -571,6 +548,7 @@ int main(int argc, char **argv)
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS | OPTIONS_CORE_FILTER,
+			     .rows = { &rows, &flow_rows },
 			     .letters = { [OPTIONS_PID] = 'p', [OPTIONS_UID] = 'u' } },
 		.types = types,
 		.type_count = ARRAY_SIZE(types),

@@ -91,6 +91,12 @@ static inline void row_set_unknown(struct row_value *value, const char *why)
 	value->why = why;
 }
 
+static inline void row_set_ip(struct row_value *value, int family, const uint8_t *address)
+{
+	value->family = family;
+	value->address = address;
+}
+
 /* len bytes, or len is the negative errno of reading them. */
 void row_set_text(struct row_value *value, const char *text, int64_t len);
 

@@ -15,12 +15,12 @@ static void replay_open(struct tool *tool, void *env)
 
 static void replay_event(struct env *env, const struct tcpconnect_event *event, const char *name)
 {
+	const struct attempt attempt = { .event = event, .query = name };
+
 	if (!env->names)
 		assert_int_equal(handle_event(env, event, sizeof(*event)), 0);
-	else if (output_is_json(env->tool.output))
-		assert_int_equal(print_json(env, event, name), 0);
 	else
-		assert_int_equal(print_text(env, event, name), 0);
+		assert_int_equal(row_print(&env->tool.rows, &attempt), 0);
 }
 
 static void replay_events(struct tool *tool, void *ctx)
