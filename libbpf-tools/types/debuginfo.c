@@ -448,12 +448,14 @@ static bool member_place(Dwarf_Die *die, struct type_member *member)
 		return true;
 	bits = debuginfo_number(die, DW_AT_data_bit_offset, UINT64_MAX);
 	if (bits == UINT64_MAX) {
-		/* DWARF 3: counted from the highest bit of the unit in which it is. */
-		uint64_t unit = 8 * debuginfo_number(die, DW_AT_byte_size, member->type->size);
-		uint64_t from_top = debuginfo_number(die, DW_AT_bit_offset, UINT64_MAX);
+		/* DWARF 3: counted from the highest bit of the unit in which it is; clang's can be negative. */
+		int64_t unit =
+			8 * (int64_t)debuginfo_number(die, DW_AT_byte_size, member->type->size);
+		int64_t from_top = (int64_t)debuginfo_number(die, DW_AT_bit_offset, 0);
 
-		bits = from_top > unit || bit_size > unit - from_top ? 0
-								     : unit - from_top - bit_size;
+		if (unit > INT32_MAX || from_top > unit || from_top < -unit)
+			return false;
+		bits = (uint64_t)(unit - from_top) - bit_size;
 	}
 	if (bits > INT32_MAX)
 		return false;

@@ -95,3 +95,49 @@ int main(int argc, char **argv) { used((struct pair){ argc + 4, 6 }, argc); used
     assert messages(lines) == right
     _, lines, _ = watched(tmp_path, "p:./program:used", options=["--json"])
     assert [row["values"]["p"] for row in json_lines("\n".join(lines))[0]] == [{"a": 5, "b": None}, {"a": 6, "b": None}]
+
+
+def test_a_bool_is_one_byte_of_its_register(tmp_path):
+    need("go")
+    (tmp_path / "program.go").write_text(r'''
+package main
+
+import "fmt"
+
+//go:noinline
+func f(b bool, n int) bool { fmt.Printf("right: main.f b=%v, n=%d\n", b, n); return !b }
+
+//go:noinline
+func g(a, c uint64, n int) { f(a == c, n) }
+
+func main() { g(0x123456789a00, 0x123456789a01, 1); g(5, 6, 2); g(7, 7, 3) }
+''')
+    subprocess.run(["go", "build", "-o", "program", "program.go"], cwd=tmp_path, check=True, timeout=20 * PATIENCE)
+    right, lines, _ = watched(tmp_path, "p:./program:main.f")
+    assert messages(lines) == right
+
+
+def test_constants_have_the_sign_of_their_form(tmp_path):
+    """gcc writes an unsigned 255 into one byte, and clones the function for it."""
+    compiled(tmp_path, HEAD + r'''
+static NOINLINE long f(unsigned long a, long b, int k) {
+	printf("right: f.constprop.0.isra.0 k=%d, a=%lu, b=%ld\n", k, a, b);
+	return a + k;
+}
+int main(int argc, char **argv) { f(255, -2, argc); return (int)f(255, -2, argc + 1) & 0; }
+''', "gcc -O2")
+    right, lines, _ = watched(tmp_path, "p:./program:f.*")
+    assert messages(lines) == right
+
+
+@pytest.mark.parametrize("build", ["gcc -O0", "clang -O0", "clang -O0 -gdwarf-4", "gcc -O0 -gdwarf-4"])
+def test_packed_bit_fields(tmp_path, build):
+    compiled(tmp_path, HEAD + r'''
+struct __attribute__((packed)) bits { char c; int a : 5; unsigned b : 11; int d : 30; short e; };
+NOINLINE void f(struct bits *p) {
+	printf("right: f %d %d %u %d %d\n", p->c, p->a, p->b, p->d, p->e);
+}
+int main(void) { struct bits v = { 1, -3, 1234, -456789, 77 }, w = { 2, 15, 2047, 536870911, -1 }; f(&v); f(&w); return 0; }
+''', build)
+    right, lines, _ = watched(tmp_path, 'p:./program:f "%d %d %u %d %d", p->c, p->a, p->b, p->d, p->e')
+    assert messages(lines) == right

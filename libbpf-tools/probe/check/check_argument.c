@@ -267,7 +267,7 @@ static struct expr *register_argument(struct checker *c, const struct passing *p
 		if (!value)
 			return NULL;
 		return argument->is_address ? at_address(c, value, type, pos)
-					    : check_cast_to(c, value, type);
+					    : check_from_word(c, value, type);
 	}
 	for (unsigned int i = 0; i < argument->parts.count; i++) {
 		const struct part *part = &argument->parts.part[i];

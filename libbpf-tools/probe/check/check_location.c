@@ -17,6 +17,7 @@
 #define MAX_OPERATIONS 256
 #define MAX_WEIGHT 64
 #define MAX_NESTED 4
+#define MAX_CONSTANT 64 /* bytes of a value that is no location */
 
 struct machine {
 	struct checker *c;
@@ -34,7 +35,7 @@ struct machine {
 
 static int run(struct machine *m, const Dwarf_Op *ops, size_t count);
 
-static const struct type *word(void)
+static const struct type *word_type(void)
 {
 	return type_int(8, false);
 }
@@ -56,7 +57,7 @@ static int optimised_out(struct machine *m)
 
 static int push(struct machine *m, struct expr *e, unsigned int weight)
 {
-	e = check_cast_to(m->c, e, word());
+	e = check_cast_to(m->c, e, word_type());
 	if (!e)
 		return -ENOMEM;
 	if (m->count == STACK_SIZE || weight > MAX_WEIGHT)
@@ -68,15 +69,15 @@ static int push(struct machine *m, struct expr *e, unsigned int weight)
 
 static int push_number(struct machine *m, uint64_t value)
 {
-	return push(m, check_new_int(m->c, m->pos, word(), value), 1);
+	return push(m, check_new_int(m->c, m->pos, word_type(), value), 1);
 }
 
 static int push_sum(struct machine *m, struct expr *e, int64_t offset)
 {
-	e = check_cast_to(m->c, e, word());
+	e = check_cast_to(m->c, e, word_type());
 	if (e && offset)
-		e = check_new_binary(m->c, m->pos, OP_ADD, word(), e,
-				     check_new_int(m->c, m->pos, word(), (uint64_t)offset));
+		e = check_new_binary(m->c, m->pos, OP_ADD, word_type(), e,
+				     check_new_int(m->c, m->pos, word_type(), (uint64_t)offset));
 	return push(m, e, 2);
 }
 
@@ -376,7 +377,7 @@ static int run_simple(struct machine *m, const Dwarf_Op *ops, size_t count)
 		return push_register(m, ops[0].number, 0);
 	if (count == 1 && ops[0].atom == DW_OP_implicit_value) {
 		if (dwarf_getlocation_implicit_value(m->attr, &ops[0], &block) || block.length > 8)
-			return refuse(m, "it is a constant of more than 8 bytes");
+			return refuse(m, "a part of it is a constant of more than 8 bytes");
 		memcpy(&value, block.data, block.length);
 		return push_number(m, value);
 	}
@@ -398,8 +399,8 @@ static struct expr *result(struct machine *m, const struct type *type)
 		return top ? check_new_deref(m->c, m->pos, top, 0, type) : NULL;
 	}
 	if (type_is_scalar(type))
-		return check_cast_to(m->c, top, type);
-	if (type->kind == TYPE_FLOAT || type->size > 8)
+		return check_from_word(m->c, top, type);
+	if (type->size > 8)
 		return refuse(m, "it is not in memory here"), NULL;
 	pieces = check_new_expr(m->c, EXPR_PIECES, m->pos, type, top, NULL);
 	if (pieces)
@@ -421,8 +422,8 @@ static int add_pieces(struct machine *m, const struct type *type, uint64_t offse
 		struct expr *value = top, *piece;
 
 		if (m->is_value && at)
-			value = check_new_binary(m->c, m->pos, OP_SHR, word(), top,
-						 check_new_int(m->c, m->pos, word(), 8 * at));
+			value = check_new_binary(m->c, m->pos, OP_SHR, word_type(), top,
+						 check_new_int(m->c, m->pos, word_type(), 8 * at));
 		else if (!m->is_value)
 			value = check_new_deref(m->c, m->pos,
 						check_cast_to(m->c, top,
@@ -430,7 +431,7 @@ static int add_pieces(struct machine *m, const struct type *type, uint64_t offse
 									   type_int(len, false),
 									   SPACE_USER)),
 						(uint32_t)at, type_int(len, false));
-		value = check_cast_to(m->c, value, word());
+		value = check_cast_to(m->c, value, word_type());
 		piece = value ? check_new_expr(m->c, EXPR_PIECES, m->pos, type, value, NULL) : NULL;
 		if (!piece)
 			return -ENOMEM;
@@ -471,18 +472,60 @@ static struct expr *composite(struct machine *m, const Dwarf_Op *ops, size_t cou
 	return type_is_scalar(type) ? check_piece(m->c, m->pos, pieces, 0, type) : pieces;
 }
 
-/* A variable that never changes may have been replaced by its value. */
+/* The bytes of a value that never changes. */
+static struct expr *constant_bytes(struct machine *m, const struct type *type,
+				   const Dwarf_Block *block)
+{
+	struct expr *pieces = NULL, **end = &pieces;
+	uint64_t word;
+
+	if (block->length < type->size || block->length > MAX_CONSTANT)
+		return refuse(m, "it is a constant of an unknown form"), NULL;
+	for (uint32_t at = 0; at < type->size; at += 8) {
+		uint32_t size = type->size - at < 8 ? type->size - at : 8;
+
+		word = 0;
+		memcpy(&word, block->data + at, size);
+		if (type_is_scalar(type))
+			return check_from_word(m->c, check_new_int(m->c, m->pos, word_type(), word),
+					       type);
+		*end = check_new_expr(m->c, EXPR_PIECES, m->pos, type,
+				      check_new_int(m->c, m->pos, word_type(), word), NULL);
+		if (!*end)
+			return NULL;
+		(*end)->value = at;
+		(*end)->bit_size = (uint8_t)(8 * size);
+		end = &(*end)->b;
+	}
+	return pieces;
+}
+
+/*
+ * A variable that never changes may have been replaced by its value. Of the forms only DW_FORM_sdata and implicit
+ * constants have a sign: 255 in a byte is no -1.
+ */
 static struct expr *constant_value(struct machine *m)
 {
 	const struct type *type = m->variable->type;
 	Dwarf_Die die = m->variable->die;
 	Dwarf_Attribute attr;
+	Dwarf_Block block;
 	Dwarf_Sword value;
+	bool is_signed;
+	int err;
 
-	if (!dwarf_attr_integrate(&die, DW_AT_const_value, &attr) || !type_is_scalar(type) ||
-	    dwarf_formsdata(&attr, &value))
+	if (!dwarf_attr_integrate(&die, DW_AT_const_value, &attr))
 		return optimised_out(m), NULL;
-	return check_new_int(m->c, m->pos, type, (uint64_t)value);
+	if (!dwarf_formblock(&attr, &block))
+		return constant_bytes(m, type, &block);
+	is_signed = dwarf_whatform(&attr) == DW_FORM_sdata ||
+		    dwarf_whatform(&attr) == DW_FORM_implicit_const;
+	err = is_signed ? dwarf_formsdata(&attr, &value)
+			: dwarf_formudata(&attr, (Dwarf_Word *)&value);
+	if (err || type->size > 8)
+		return refuse(m, "it is a constant of an unknown form"), NULL;
+	block = (Dwarf_Block){ sizeof(value), (unsigned char *)&value };
+	return constant_bytes(m, type, &block);
 }
 
 /*
@@ -506,6 +549,7 @@ struct expr *check_location(struct checker *c, const struct debuginfo_variable *
 	const struct type *type = variable->type;
 	Dwarf_Die die = variable->die;
 	Dwarf_Attribute attr;
+	Dwarf_Block block;
 	Dwarf_Op *ops;
 	size_t count;
 
@@ -518,6 +562,9 @@ struct expr *check_location(struct checker *c, const struct debuginfo_variable *
 		return optimised_out(&m), NULL;
 	if (is_not_stored_yet(&m, ops, count))
 		return check_argument(c, variable, pos);
+	if (count == 1 && ops[0].atom == DW_OP_implicit_value &&
+	    !dwarf_getlocation_implicit_value(m.attr, &ops[0], &block))
+		return constant_bytes(&m, type, &block);
 	for (size_t i = 0; i < count; i++)
 		if (ops[i].atom == DW_OP_piece || ops[i].atom == DW_OP_bit_piece)
 			return composite(&m, ops, count, type);
@@ -568,5 +615,5 @@ struct expr *check_piece(struct checker *c, int pos, struct expr *pieces, uint32
 		return cut;
 	if (cut->b || cut->value || cut->bit_size < 8 * type->size)
 		return check_fail(c, pos, "this is spread over several registers");
-	return check_cast_to(c, cut->a, type);
+	return check_from_word(c, cut->a, type);
 }

@@ -214,7 +214,10 @@ static int find_param(const struct spec *spec, const char *name)
 /* The index of the parameter that the context knows, or -1; a signature hides them. */
 static int find_known_param(const struct checker *c, const char *name)
 {
-	for (unsigned int i = 0; !c->spec->has_signature && i < c->context->param_count; i++)
+	/* Where DWARF knows them it is the only one that says where they are. */
+	if (c->spec->has_signature || c->context->scope)
+		return -1;
+	for (unsigned int i = 0; i < c->context->param_count; i++)
 		if (name[0] && strcmp(c->context->params[i].name, name) == 0)
 			return (int)i;
 	return -1;

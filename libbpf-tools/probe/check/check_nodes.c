@@ -66,6 +66,13 @@ struct expr *check_cast_to(struct checker *c, struct expr *e, const struct type 
 	return check_new_expr(c, EXPR_CAST, e->pos, type, e, NULL);
 }
 
+struct expr *check_from_word(struct checker *c, struct expr *word, const struct type *type)
+{
+	if (type->is_bool)
+		word = check_cast_to(c, word, type_int(type->size, false));
+	return check_cast_to(c, word, type);
+}
+
 struct expr *check_convert(struct checker *c, struct expr *e, const struct type *type)
 {
 	return e && type && check_same_type(e->type, type) ? e : check_cast_to(c, e, type);

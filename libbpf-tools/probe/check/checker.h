@@ -129,6 +129,11 @@ struct expr *check_new_int(struct checker *c, int pos, const struct type *type, 
 struct expr *check_convert(struct checker *c, struct expr *e, const struct type *type);
 /* The same, but the result's type is exactly `type`. */
 struct expr *check_cast_to(struct checker *c, struct expr *e, const struct type *type);
+/*
+ * The low bytes of a 64-bit word as a value of a scalar type. Not C's conversion: what a register holds beside a bool
+ * is not part of it.
+ */
+struct expr *check_from_word(struct checker *c, struct expr *word, const struct type *type);
 /* C's integer promotions. */
 struct expr *check_promote(struct checker *c, struct expr *e);
 /* The type of C's usual arithmetic conversions of two promoted operands. */
