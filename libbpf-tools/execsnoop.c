@@ -122,14 +122,6 @@ static int handle_event(void *ctx, const void *data, size_t size)
 			  : exec_print_record(&env->print, &record);
 }
 
-static void print_header(void *ctx)
-{
-	struct env *env = ctx;
-
-	if (!env->count)
-		row_print_header(&env->tool.rows);
-}
-
 /* What ends a call before what begins one; only what the options need is loaded. */
 static int attach(void *ctx)
 {
@@ -236,7 +228,6 @@ int main(int argc, char **argv)
 		.type_count = ARRAY_SIZE(types),
 		.open = open_object,
 		.attach = attach,
-		.header = print_header,
 		.handle = handle_event,
 		.finish = finish,
 		.close = close_object,

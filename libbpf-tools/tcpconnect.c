@@ -199,6 +199,7 @@ static const struct row_column flow_columns[] = {
 static const struct row_table flow_rows = { .columns = flow_columns,
 					    .count = ARRAY_SIZE(flow_columns),
 					    .when = { 'c' },
+					    .is_summary = true,
 					    .title = "With --count" };
 
 /* ---- command line --------------------------------------------------------------------------- */
@@ -421,14 +422,6 @@ static int print_flows(struct env *env)
 	return err;
 }
 
-static void print_header(void *ctx)
-{
-	struct env *env = ctx;
-
-	if (!env->count)
-		row_print_header(&env->tool.rows);
-}
-
 static int tick(void *ctx)
 {
 	struct env *env = ctx;
@@ -554,7 +547,6 @@ int main(int argc, char **argv)
 		.type_count = ARRAY_SIZE(types),
 		.open = open_object,
 		.attach = attach,
-		.header = print_header,
 		.handle = handle_event,
 		.tick = tick,
 		.finish = finish,

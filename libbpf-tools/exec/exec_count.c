@@ -84,6 +84,7 @@ static const struct row_column columns[] = {
 const struct row_table exec_count_rows = { .columns = columns,
 					   .count = ARRAY_SIZE(columns),
 					   .when = { EXEC_KEY_COUNT },
+					   .is_summary = true,
 					   .title = "With --count" };
 
 int exec_count_print(const struct tally *count, struct row_printer *printer)

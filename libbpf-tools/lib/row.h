@@ -143,7 +143,8 @@ struct row_table {
 		*columns; /* in the order of JSON; NULL: no table, the end of a list */
 	size_t count;	  /* ROW_COLUMNS_MAX at most */
 	const char *order; /* of text where it is another one, as for --columns; NULL: the columns' */
-	int when[2]; /* as in a column: the last table for which it holds is that of the rows */
+	int when[2];	 /* as in a column: the last table for which it holds is that of the rows */
+	bool is_summary; /* printed now and then, each time with a header: none at the start */
 	const char *title; /* for --help, "With --count"; NULL: the usual rows */
 };
 

@@ -172,7 +172,7 @@ static int tool_run(struct tool *tool)
 	timestamp_start(&tool->start);
 	if (tool->spec->header)
 		tool->spec->header(tool->env);
-	else if (tool->spec->options.rows[0])
+	else if (tool->options.rows.table && !tool->options.rows.table->is_summary)
 		row_print_header(&tool->rows);
 	return run_loop(tool->run, &loop);
 }

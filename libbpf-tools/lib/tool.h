@@ -12,7 +12,7 @@
  *	command line [options], signals, output, a stopped child for -- COMMAND
  *	[open]: the skeleton; its constants, what isn't loaded, sizes of maps
  *	filters and event buffer as the options say; load
- *	[attach], [header]: if there is none, that of the rows described in options
+ *	[attach], [header]: if there is none, that of the rows, unless they are a summary
  *	consume events [handle], every interval_ns [tick]
  *	detach, consume the rest, [finish], tell what was lost
  *	[close]: whatever happened before, also if [open] wasn't reached

@@ -34,7 +34,7 @@ static int replay_main(const struct tool_spec *spec, struct tool *tool, void *en
 	replay_open(tool, env);
 	if (spec->header)
 		spec->header(env);
-	else if (spec->options.rows[0])
+	else if (tool->options.rows.table && !tool->options.rows.table->is_summary)
 		row_print_header(&tool->rows);
 	replay_events(tool, env);
 	assert_int_equal(output_flush(tool->output), 0);
