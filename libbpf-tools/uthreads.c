@@ -33,60 +33,47 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	return runtime_session_parse(&env->session, key, arg, state);
 }
 
-static void print_header(void *ctx)
-{
-	struct env *env = ctx;
-
-	if (output_is_json(env->tool.output))
-		return;
-	output_printf(env->tool.output, "%-9s %-7s %-7s %-8s %-8s %s", "TIME", "PID", "TID",
-		      "LANGUAGE", "TYPE", "DESCRIPTION");
-	output_end_line(env->tool.output);
-}
-
+/* A row. */
 struct thread {
+	const struct uthreads_event *event;
 	const char *lang, *type;
-	const char *name; /* NULL: none */
 };
 
-static int print_text(struct env *env, const struct uthreads_event *event,
-		      const struct thread *thread)
+static void get_name(const void *row, struct row_value *value)
 {
-	struct output *out = env->tool.output;
+	const struct uthreads_event *event = ((const struct thread *)row)->event;
 
-	output_printf(out, "%-9.3f %-7u %-7u %-8s %-8s ",
-		      timestamp_offset(&env->tool.start, event->ktime), event->pid, event->tid,
-		      thread->lang, thread->type);
-	if (event->name_size < 0)
-		output_puts(out, "?");
-	else if (thread->name)
-		output_put_cstr(out, thread->name, UTHREADS_NAME_SIZE, 0);
-	return output_end(out);
+	if (event->name_size)
+		row_set_text(value, event->name,
+			     event->name_size < 0
+				     ? event->name_size
+				     : (int64_t)strnlen(event->name, sizeof(event->name)));
+	else
+		row_set_none(value, NULL);
 }
 
-static int print_json(struct env *env, const struct uthreads_event *event,
-		      const struct thread *thread)
-{
-	struct output *out = env->tool.output;
+#define AT(member) ROW_VIA(struct thread, event, member)
 
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(&env->tool.start, event->ktime));
-	output_json_u64(out, "pid", event->pid);
-	output_json_u64(out, "tid", event->tid);
-	output_json_cstr(out, "language", thread->lang, SIZE_MAX);
-	output_json_cstr(out, "type", thread->type, SIZE_MAX);
-	if (event->name_size < 0)
-		output_json_error(out, "name", strerror(-event->name_size));
-	else if (thread->name)
-		output_json_cstr(out, "name", thread->name, UTHREADS_NAME_SIZE);
-	return output_end(out);
-}
+static const struct row_column columns[] = {
+	{ "TIME", "time", ROW_ELAPSED, -9, AT(ktime), .decimals = 3,
+	  .help = "when, in text in seconds since the start" },
+	{ "PID", "pid", ROW_UNSIGNED, -7, AT(pid), .help = "the process" },
+	{ "TID", "tid", ROW_UNSIGNED, -7, AT(tid),
+	  .help = "the thread; of most languages that which starts it" },
+	{ "LANGUAGE", "language", ROW_STRING, -8, ROW_AT(struct thread, lang),
+	  .help = "whose runtime it is" },
+	{ "TYPE", "type", ROW_STRING, -8, ROW_AT(struct thread, type),
+	  .help = "start, stop or kernel" },
+	{ "DESCRIPTION", "name", ROW_STRING, 0, .get = get_name, .help = "the thread's name" },
+};
+
+static const struct row_table rows = { .columns = columns, .count = ARRAY_SIZE(columns) };
 
 static int handle_event(void *ctx, const void *data, size_t size)
 {
 	const struct uthreads_event *event = data;
 	const struct runtime_session_place *place;
-	struct thread thread = { "ruby", "kernel", NULL };
+	struct thread thread = { event, "ruby", "kernel" };
 	struct env *env = ctx;
 
 	if (size < sizeof(*event))
@@ -98,10 +85,7 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	} else if (event->place != UTHREADS_BY_KERNEL) {
 		return -EINVAL;
 	}
-	if (event->name_size > 0)
-		thread.name = event->name;
-	return output_is_json(env->tool.output) ? print_json(env, event, &thread)
-						: print_text(env, event, &thread);
+	return row_print(&env->tool.rows, &thread);
 }
 
 /* A process whose runtime has no place for its threads. */
@@ -184,13 +168,13 @@ static const char *const types[] = { "pt_regs", "user_pt_regs", "task_struct",
 static const struct tool_spec spec = {
 	.options = { .argp = &argp,
 		     .common = OPTIONS_EVENTS | OPTIONS_PROCESS,
+		     .rows = { &rows },
 		     .letters = { [OPTIONS_PID] = 'p' } },
 	.types = types,
 	.type_count = ARRAY_SIZE(types),
 	.has_uprobes = true,
 	.open = open_skeleton,
 	.attach = attach,
-	.header = print_header,
 	.handle = handle_event,
 	.tick = tick,
 	.close = close_all,
