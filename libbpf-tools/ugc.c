@@ -16,7 +16,6 @@
 
 struct env {
 	struct tool tool;
-	bool milliseconds;
 	uint64_t min_ns;
 	const char *filter;
 	struct ugc_bpf *skel;
@@ -37,9 +36,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	struct env *env = state->input;
 
 	switch (key) {
-	case 'm':
-		env->milliseconds = true;
-		return 0;
 	case 'M':
 		env->min_ns = options_seconds(state, "-M", arg) / 1000;
 		return 0;
@@ -51,80 +47,81 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* What a collection's number says. */
-static void describe(const struct ugc_event *event, const struct runtime_session_place *place,
-		     char *text, size_t size)
-{
-	enum runtime_lang lang = place->image->lang;
+/* A row. */
+struct collection {
+	const struct ugc_event *event;
+	const char *language;
+	char description[64];
+};
 
+/* What a collection's number says. */
+static void describe(struct collection *row, const struct runtime_session_place *place)
+{
+	const struct ugc_event *event = row->event;
+	enum runtime_lang lang = place->image->lang;
+	size_t size = sizeof(row->description);
+
+	row->language = runtime_lang_name(lang);
 	if (lang == RUNTIME_RUBY)
-		snprintf(text, size, "ruby %s",
+		snprintf(row->description, size, "ruby %s",
 			 strstr(place->place->probe, "sweep") ? "sweep" : "mark");
 	else if (lang == RUNTIME_JAVA && event->has_number)
-		snprintf(text, size, "java %s", event->number ? "full" : "partial");
+		snprintf(row->description, size, "java %s", event->number ? "full" : "partial");
 	else if (lang == RUNTIME_PYTHON && event->has_number)
-		snprintf(text, size, "python generation %lld", (long long)event->number);
+		snprintf(row->description, size, "python generation %lld",
+			 (long long)event->number);
 	else
-		snprintf(text, size, "%s", runtime_lang_name(lang));
+		snprintf(row->description, size, "%s", row->language);
 }
 
-static void print_header(void *ctx)
+static void get_number(const void *row, struct row_value *value)
 {
-	struct env *env = ctx;
+	const struct ugc_event *event = ((const struct collection *)row)->event;
 
-	if (output_is_json(env->tool.output))
-		return;
-	output_printf(env->tool.output, "%-9s %-7s %-16s %-10s %s", "START", "PID", "COMM",
-		      env->milliseconds ? "TIME (ms)" : "TIME (us)", "DESCRIPTION");
-	output_end_line(env->tool.output);
+	value->number = event->number;
+	if (!event->has_number)
+		row_set_none(value, NULL);
 }
 
-static int print_text(struct env *env, const struct ugc_event *event, const char *description)
-{
-	struct output *out = env->tool.output;
+#define AT(member) ROW_VIA(struct collection, event, member)
 
-	output_printf(out, "%-9.3f %-7u ", timestamp_offset(&env->tool.start, event->begin_ns),
-		      event->pid);
-	output_put_cstr(out, event->comm, sizeof(event->comm), -16);
-	output_printf(out, " %-10.2f %s", event->ns / (env->milliseconds ? 1e6 : 1e3), description);
-	return output_end(out);
-}
+static const struct row_column columns[] = {
+	{ "START", "time", ROW_ELAPSED, -9, AT(begin_ns), .decimals = 3,
+	  .help = "its begin, in text in seconds since the start" },
+	{ "PID", "pid", ROW_UNSIGNED, -7, AT(pid), .help = "the process" },
+	{ "TID", "tid", ROW_UNSIGNED, -7, AT(tid), .when = { ROW_CHOSEN }, .help = "the thread" },
+	{ "COMM", "comm", ROW_CHARS, -16, AT(comm), .help = "its name" },
+	{ "LANGUAGE", "language", ROW_STRING, -8, ROW_AT(struct collection, language),
+	  .when = { ROW_CHOSEN }, .help = "whose runtime it is" },
+	{ "TIME (us)", NULL, ROW_US, -10, AT(ns), .decimals = 2, .when = { -'m' },
+	  .help = "how long it took" },
+	{ "TIME (ms)", NULL, ROW_MS, -10, AT(ns), .decimals = 2, .when = { 'm' },
+	  .help = "how long it took" },
+	{ NULL, "duration_ns", ROW_UNSIGNED, AT(ns), .help = "how long it took" },
+	{ "DESCRIPTION", "description", ROW_CHARS, 0, ROW_AT(struct collection, description),
+	  .help = "the language, and what kind of collection" },
+	{ "NUMBER", "number", ROW_SIGNED, 6, .get = get_number, .when = { ROW_CHOSEN },
+	  .help = "1 if full, or the generation" },
+};
 
-static int print_json(struct env *env, const struct ugc_event *event,
-		      const struct runtime_session_place *place, const char *description)
-{
-	struct output *out = env->tool.output;
-
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(&env->tool.start, event->begin_ns));
-	output_json_u64(out, "pid", event->pid);
-	output_json_u64(out, "tid", event->tid);
-	output_json_cstr(out, "comm", event->comm, sizeof(event->comm));
-	output_json_cstr(out, "language", runtime_lang_name(place->image->lang), SIZE_MAX);
-	output_json_u64(out, "duration_ns", event->ns);
-	output_json_cstr(out, "description", description, SIZE_MAX);
-	if (event->has_number)
-		output_json_s64(out, "number", event->number);
-	return output_end(out);
-}
+static const struct row_table rows = { .columns = columns, .count = ARRAY_SIZE(columns) };
 
 static int handle_event(void *ctx, const void *data, size_t size)
 {
 	const struct runtime_session_place *place;
 	const struct ugc_event *event = data;
 	struct env *env = ctx;
-	char description[64];
+	struct collection row = { .event = event };
 
 	if (size < sizeof(*event))
 		return -EINVAL;
 	place = runtime_session_place(&env->session, event->place);
 	if (!place)
 		return -EINVAL;
-	describe(event, place, description, sizeof(description));
-	if (env->filter && !strstr(description, env->filter))
+	describe(&row, place);
+	if (env->filter && !strstr(row.description, env->filter))
 		return 0;
-	return output_is_json(env->tool.output) ? print_json(env, event, place, description)
-						: print_text(env, event, description);
+	return row_print(&env->tool.rows, &row);
 }
 
 static int tick(void *ctx)
@@ -188,13 +185,13 @@ static const char *const types[] = { "pt_regs", "user_pt_regs" };
 static const struct tool_spec spec = {
 	.options = { .argp = &argp,
 		     .common = OPTIONS_EVENTS | OPTIONS_PROCESS,
+		     .rows = { &rows },
 		     .letters = { [OPTIONS_PID] = 'p' } },
 	.types = types,
 	.type_count = ARRAY_SIZE(types),
 	.has_uprobes = true,
 	.open = open_skeleton,
 	.attach = attach,
-	.header = print_header,
 	.handle = handle_event,
 	.tick = tick,
 	.close = close_all,
