@@ -142,46 +142,47 @@ static ssize_t take_rows(struct env *env, struct row **result)
 	return count;
 }
 
-static int print_row(struct env *env, const struct row *row)
-{
-	size_t len = strnlen(row->key.name, sizeof(row->key.name));
-	struct output *out = env->tool.output;
-	const char *name = row->key.name;
+/* A row as it is printed. */
+struct class_row {
+	const struct row *row;
+	uint64_t now;
+};
 
-	if (output_is_json(out)) {
-		output_json_begin(out);
-		if (row->key.error)
-			output_json_error(out, "class", strerror(-row->key.error));
-		else
-			output_json_str(out, "class", name, len);
-		output_json_u64(out, "objects", row->counts.objects);
-		output_json_u64(out, "bytes", row->counts.bytes);
-		return output_end(out);
-	}
-	if (row->key.error)
-		output_printf(out, "%-40s", "?");
-	else
-		output_put_escaped(out, name, len, -40);
-	output_printf(out, " %10llu %12llu", (unsigned long long)row->counts.objects,
-		      (unsigned long long)row->counts.bytes);
-	return output_end(out);
+static void get_class(const void *row, struct row_value *value)
+{
+	const struct uobjnew_key *key = &((const struct class_row *)row)->row->key;
+
+	row_set_text(value, key->name,
+		     key->error ?: (int64_t)strnlen(key->name, sizeof(key->name)));
 }
+
+#define AT(member) ROW_VIA(struct class_row, row, counts.member)
+
+static const struct row_column columns[] = {
+	{ "TIME", "time", ROW_CLOCK, -8, ROW_AT(struct class_row, now), .when = { ROW_CHOSEN },
+	  .help = "when this was printed" },
+	{ "NAME/TYPE", "class", ROW_STRING, -40, .get = get_class, .is_wide = true,
+	  .help = "the class; of Ruby's literals what they are" },
+	{ "# ALLOCS", "objects", ROW_UNSIGNED, 10, AT(objects), .help = "objects made" },
+	{ "# BYTES", "bytes", ROW_UNSIGNED, 12, AT(bytes), .help = "their bytes (Java only)" },
+};
+
+static const struct row_table rows_of_classes = { .columns = columns,
+						  .count = ARRAY_SIZE(columns),
+						  .is_summary = true };
 
 static int print_rows(struct env *env, const struct row *rows, size_t count)
 {
 	uint64_t top = env->top_size ?: env->top_count;
-	bool json = output_is_json(env->tool.output);
-	size_t first = top && count > top ? count - top : 0;
+	struct class_row row = { .now = timestamp_now() };
 	int err = 0;
 
-	if (!json) {
-		output_printf(env->tool.output, "%-40s %10s %12s", "NAME/TYPE", "# ALLOCS",
-			      "# BYTES");
-		output_end_line(env->tool.output);
+	row_print_header(&env->tool.rows);
+	for (size_t i = top && count > top ? count - top : 0; i < count && !err; i++) {
+		row.row = &rows[i];
+		err = row_print(&env->tool.rows, &row);
 	}
-	for (size_t i = first; i < count && !err; i++)
-		err = print_row(env, &rows[i]);
-	if (!json)
+	if (!output_is_json(env->tool.output))
 		output_end_line(env->tool.output);
 	return err;
 }
@@ -290,6 +291,7 @@ static const char *const types[] = { "pt_regs", "user_pt_regs" };
 static const struct tool_spec spec = {
 	.options = { .argp = &argp,
 		     .common = OPTIONS_BASIC | OPTIONS_PROCESS,
+		     .rows = { &rows_of_classes },
 		     .letters = { [OPTIONS_PID] = 'p' } },
 	.types = types,
 	.type_count = ARRAY_SIZE(types),
