@@ -14,7 +14,7 @@ struct core;
 /*
  * Extract the structures and unions called names[0..count), with all they contain; what they only
  * point to is left out, and needs its own name. The path that core_path() returns goes to
- * bpf_object_open_opts.btf_custom_path. NULL and errno: -ENOENT (a kernel without BTF), -EINVAL
+ * bpf_object_open_opts.btf_custom_path. NULL and errno: -ENOENT (a kernel without BTF), -EBADMSG
  * (BTF that isn't understood); a tool then leaves the search for the kernel's types to libbpf.
  */
 struct core *core_new(const char *const names[], size_t count);
@@ -32,7 +32,7 @@ struct core_member {
 
 /*
  * Find them all, for programs that are written without CO-RE. 0; or negative errno: that of the first that wasn't found, or
- * of all of them: -ENOENT, this kernel has no BTF; -EINVAL, it isn't understood.
+ * of all of them: -ENOENT, this kernel has no BTF; -EBADMSG, it isn't understood.
  */
 int core_find_members(struct core_member *members, size_t count);
 

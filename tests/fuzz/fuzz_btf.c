@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/btf_file.h"
 #include "types/btf.h"
 
 static void ask(struct btf_types *types)
@@ -36,7 +37,16 @@ static void ask(struct btf_types *types)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const char *const names[] = { "node", "u" };
+	struct btf_file_search search = { .kinds = UINT32_MAX, .names = names, .count = 2 };
 	struct btf_types *types = btf_types_new();
+	struct btf_file *file;
+
+	if (!btf_file_parse(data, size, NULL, &search, &file))
+		for (size_t i = 0; i < search.found; i++)
+			if (!btf_file_type(file, search.ids[i]))
+				abort();
+	btf_file_free(file);
 
 	if (!btf_types_parse(types, data, size)) {
 		ask(types);
