@@ -171,7 +171,7 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	const struct row_choice *shown = &env->tool.options.rows;
 	bool json = env->tool.options.json;
 	/* Successful calls are seen without the system calls' tracepoints. */
-	bool calls = env->fails || row_shows(shown, "old_comm") || (json && !env->count);
+	bool calls = env->fails || row_wants(shown, EXEC_KEY_OLD_COMM) || (json && !env->count);
 
 	if (!skel)
 		return tool_fail_open();
@@ -182,8 +182,8 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	env->tool.scratch_slots = &skel->rodata->events_scratch_slots;
 	env->tool.waker = skel->progs.exec_wakes;
 	skel->rodata->with_fails = env->fails;
-	skel->rodata->with_cwd = row_shows(shown, "cwd");
-	skel->rodata->with_cgroup = row_shows(shown, "cgroup") || json;
+	skel->rodata->with_cwd = row_wants(shown, EXEC_KEY_CWD);
+	skel->rodata->with_cgroup = row_wants(shown, EXEC_KEY_CGROUP_NAME) || json;
 	bpf_program__set_autoload(skel->progs.leave_exec, calls);
 	bpf_program__set_autoload(skel->progs.enter_execve, calls);
 	bpf_program__set_autoload(skel->progs.enter_execveat, calls);

@@ -500,7 +500,7 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	TOOL_USES_EVENTS(&env->tool, skel);
 	TOOL_USES_FILTER(&env->tool, skel);
 	env->tool.has_registers = &skel->rodata->returning_has_registers;
-	env->names = row_shows(&env->tool.options.rows, "query");
+	env->names = row_wants(&env->tool.options.rows, 'd');
 	env->tool.interval_ns = env->names ? NAMES_INTERVAL_NS : env->interval_ns;
 	skel->rodata->with_early = env->early;
 	skel->rodata->only_family = env->family;

@@ -255,7 +255,7 @@ int exec_print_record(const struct exec_print *print, const struct exec_record *
 	struct exec_row row = { .print = print, .record = record, .event = record->event };
 	char cwd[EXEC_CWD_SIZE];
 
-	if (row_shows(print->rows->choice, "cwd"))
+	if (row_wants(print->rows->choice, EXEC_KEY_CWD))
 		row.cwd = exec_record_cwd(record, cwd);
 	return row_print(print->rows, &row);
 }

@@ -227,11 +227,21 @@ static void row_put_ns(const struct row_cell *cell, uint64_t ns, uint64_t unit)
 	output_put_escaped(cell->printer->out, p, text + sizeof(text) - p, cell->width);
 }
 
-static void row_text_elapsed(const struct row_cell *cell)
+static void row_put_elapsed(const struct row_cell *cell, uint64_t unit)
 {
 	uint64_t start = cell->printer->start->start_ns, ktime = cell->value->number;
 
-	row_put_ns(cell, ktime > start ? ktime - start : 0, ROW_NSEC_PER_SEC);
+	row_put_ns(cell, ktime > start ? ktime - start : 0, unit);
+}
+
+static void row_text_elapsed(const struct row_cell *cell)
+{
+	row_put_elapsed(cell, ROW_NSEC_PER_SEC);
+}
+
+static void row_text_elapsed_us(const struct row_cell *cell)
+{
+	row_put_elapsed(cell, 1000);
 }
 
 static void row_text_us(const struct row_cell *cell)
@@ -329,6 +339,7 @@ static const struct {
 	[ROW_IP] = { row_load_ip, row_text_ip, row_json_ip },
 	[ROW_CLOCK] = { row_load_unsigned, row_text_clock, row_json_time },
 	[ROW_ELAPSED] = { row_load_unsigned, row_text_elapsed, row_json_time },
+	[ROW_ELAPSED_US] = { row_load_unsigned, row_text_elapsed_us, row_json_time },
 	[ROW_US] = { row_load_unsigned, row_text_us, row_json_us },
 	[ROW_MS] = { row_load_unsigned, row_text_ms, row_json_ms },
 	[ROW_DOUBLE] = { row_load_double, row_text_double, row_json_double },
@@ -654,8 +665,11 @@ int row_choose(struct row_choice *choice, const struct row_table *const *tables,
 		if (row_holds(choice, (*tables)->when))
 			choice->table = *tables;
 	}
+	if (!choice->table) {
+		snprintf(why, why_size, "--columns is for rows, and these are none");
+		return list ? -EINVAL : 0;
+	}
 	row_list_all(&all, choice->table);
-	choice->count = 0;
 	for (i = 0; i < all.count; i++) {
 		if (row_holds(choice, all.columns[i]->when))
 			choice->columns[choice->count++] = all.columns[i];
@@ -675,11 +689,14 @@ int row_choose(struct row_choice *choice, const struct row_table *const *tables,
 	return -EINVAL;
 }
 
-bool row_shows(const struct row_choice *choice, const char *name)
+bool row_wants(const struct row_choice *choice, int key)
 {
-	const struct row_column *column = row_find(choice->table, name, strlen(name));
+	const int given[2] = { key };
+	size_t i;
 
-	return column && row_place(choice, column) < choice->count;
+	for (i = 0; i < choice->count && choice->columns[i]->when[0] != key; i++)
+		;
+	return i < choice->count || row_holds(choice, given);
 }
 
 /* ---- help ----------------------------------------------------------------------------------- */

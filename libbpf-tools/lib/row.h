@@ -38,15 +38,16 @@
 enum row_kind {
 	ROW_UNSIGNED, /* whole numbers of 1, 2, 4 or 8 bytes */
 	ROW_SIGNED,
-	ROW_OCTAL,   /* flags; a number in JSON */
-	ROW_BOOL,    /* .words in text */
-	ROW_CHARS,   /* an array of char, up to a NUL */
-	ROW_STRING,  /* a const char *; NULL: there is none */
-	ROW_IP,	     /* by .get only: family and address */
-	ROW_CLOCK,   /* ktime: HH:MM:SS in text, seconds since 1970 in JSON */
-	ROW_ELAPSED, /* ktime: seconds since the start in text, as before in JSON */
-	ROW_US,	     /* nanoseconds, shown as microseconds */
-	ROW_MS,	     /* nanoseconds, shown as milliseconds */
+	ROW_OCTAL,	/* flags; a number in JSON */
+	ROW_BOOL,	/* .words in text */
+	ROW_CHARS,	/* an array of char, up to a NUL */
+	ROW_STRING,	/* a const char *; NULL: there is none */
+	ROW_IP,		/* by .get only: family and address */
+	ROW_CLOCK,	/* ktime: HH:MM:SS in text, seconds since 1970 in JSON */
+	ROW_ELAPSED,	/* ktime: seconds since the start in text, as before in JSON */
+	ROW_ELAPSED_US, /* the same, microseconds */
+	ROW_US,		/* nanoseconds, shown as microseconds */
+	ROW_MS,		/* nanoseconds, shown as milliseconds */
 	ROW_DOUBLE,
 	ROW_RATE,  /* a double, with a decimal in text if it is small and not whole */
 	ROW_FD,	   /* an int: a descriptor, or the negative errno of having none */
@@ -171,8 +172,8 @@ bool row_note_option(struct row_choice *choice, const struct row_table *const *t
  */
 int row_choose(struct row_choice *choice, const struct row_table *const *tables, const char *list,
 	       char *why, size_t why_size);
-/* Is this column, by its key or else its title, shown? For what is expensive to find out. */
-bool row_shows(const struct row_choice *choice, const char *name);
+/* Was this option given, or a column chosen that it shows? For what is expensive to find out. */
+bool row_wants(const struct row_choice *choice, int key);
 /* The list of fields for --help: free() it. options: the tool's, by whose names conditions are told. */
 char *row_help(const struct row_table *const *tables, const struct argp_option *options);
 

@@ -291,17 +291,18 @@ static void test_a_wrong_choice_says_which_columns_there_are(void **state)
 			    "no column '' for --columns: there are x, TIME(s), pid, tid, ab, path");
 }
 
-static void test_expensive_columns_are_asked_for(void **state)
+static void test_a_chosen_column_wants_its_option(void **state)
 {
 	struct row_choice choice = {};
 	char why[256];
 
 	(void)state;
-	assert_int_equal(row_choose(&choice, tables, "+path", why, sizeof(why)), 0);
-	assert_true(row_shows(&choice, "path"));
-	assert_true(row_shows(&choice, "pid"));
-	assert_false(row_shows(&choice, "tid"));
-	assert_false(row_shows(&choice, "count"));
+	row_note_option(&choice, tables, 'T');
+	assert_int_equal(row_choose(&choice, tables, "-time_s,+path", why, sizeof(why)), 0);
+	assert_true(row_wants(&choice, 'T'));
+	assert_true(row_wants(&choice, 'L'));
+	assert_false(row_wants(&choice, 't'));
+	assert_false(row_wants(&choice, 'm'));
 }
 
 static void test_extra_fields_are_in_json_only_if_shown(void **state)
@@ -401,7 +402,7 @@ int main(void)
 		cmocka_unit_test(test_options_show_columns),
 		cmocka_unit_test(test_columns_are_chosen_and_ordered),
 		cmocka_unit_test(test_a_wrong_choice_says_which_columns_there_are),
-		cmocka_unit_test(test_expensive_columns_are_asked_for),
+		cmocka_unit_test(test_a_chosen_column_wants_its_option),
 		cmocka_unit_test(test_extra_fields_are_in_json_only_if_shown),
 		cmocka_unit_test(test_help_lists_the_fields),
 		cmocka_unit_test(test_wide_terminals_give_the_last_wide_column_the_room),
