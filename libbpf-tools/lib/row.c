@@ -413,31 +413,40 @@ static void row_put_columns(const struct row_printer *printer, const void *row)
 	}
 }
 
-static void row_put_members(const struct row_printer *printer, const void *row)
+static void row_put_member(const struct row_printer *printer, const struct row_column *column,
+			   const void *row)
 {
-	const struct row_choice *choice = printer->choice;
 	struct row_value value;
-	struct row_cell cell = { .printer = printer, .value = &value };
+	const struct row_cell cell = { .printer = printer, .column = column, .value = &value };
+
+	if (column->put) {
+		column->put(row, printer->out);
+		return;
+	}
+	row_load(column, row, &value);
+	row_put_json(&cell);
+}
+
+void row_put_members(const struct row_table *table, const void *row, struct output *out)
+{
+	const struct row_printer printer = { .out = out };
 	size_t i;
 
-	output_json_begin(printer->out);
-	for (i = 0; i < choice->member_count; i++) {
-		cell.column = choice->members[i];
-		if (cell.column->put) {
-			cell.column->put(row, printer->out);
-			continue;
-		}
-		row_load(cell.column, row, &value);
-		row_put_json(&cell);
-	}
+	for (i = 0; i < table->count; i++)
+		row_put_member(&printer, &table->columns[i], row);
 }
 
 void row_put(const struct row_printer *printer, const void *row)
 {
-	if (output_is_json(printer->out))
-		row_put_members(printer, row);
-	else
+	size_t i;
+
+	if (!output_is_json(printer->out)) {
 		row_put_columns(printer, row);
+		return;
+	}
+	output_json_begin(printer->out);
+	for (i = 0; i < printer->choice->member_count; i++)
+		row_put_member(printer, printer->choice->members[i], row);
 }
 
 int row_print(const struct row_printer *printer, const void *row)
@@ -701,22 +710,41 @@ bool row_wants(const struct row_choice *choice, int key)
 
 /* ---- help ----------------------------------------------------------------------------------- */
 
-/* "-U", "--cwd", or "" for what is always shown. */
-static void row_tell_when(FILE *file, int key, const struct argp_option *options,
-			  const char *before, const char *after)
+/* "-U" or "--cwd" */
+static void row_tell_option(FILE *file, int key, const struct argp_option *options)
 {
-	if (key == ROW_CHOSEN)
-		fprintf(file, "%s--columns%s", before, after);
-	if (key <= 0 || key == ROW_CHOSEN)
+	if (key == ROW_CHOSEN) {
+		fprintf(file, "--columns");
 		return;
+	}
 	if (key < 0x7f) {
-		fprintf(file, "%s-%c%s", before, key, after);
+		fprintf(file, "-%c", key);
 		return;
 	}
 	for (; options && (options->name || options->key || options->doc); options++) {
 		if (options->key == key && !(options->flags & OPTION_ALIAS))
-			fprintf(file, "%s--%s%s", before, options->name, after);
+			fprintf(file, "--%s", options->name);
 	}
+}
+
+/* " (-L -m)", or nothing for what is always shown. */
+static void row_tell_when(FILE *file, const struct row_column *column,
+			  const struct argp_option *options)
+{
+	const char *before = " (";
+	size_t k;
+
+	if (!column->title && column->when[0] == ROW_CHOSEN)
+		return;
+	for (k = 0; k < 2; k++) {
+		if (column->when[k] <= 0)
+			continue;
+		fputs(before, file);
+		row_tell_option(file, column->when[k], options);
+		before = " ";
+	}
+	if (!before[1])
+		fputc(')', file);
 }
 
 static void row_help_table(FILE *file, const struct row_table *table,
@@ -735,7 +763,7 @@ static void row_help_table(FILE *file, const struct row_table *table,
 	for (column = table->columns; column < end; column++) {
 		fprintf(file, "  %-*s  %-*s  %s", titles, column->title ?: "-", keys,
 			column->key ?: "-", column->help);
-		row_tell_when(file, column->when[0], options, " (", ")");
+		row_tell_when(file, column, options);
 		fprintf(file, "\n");
 	}
 }

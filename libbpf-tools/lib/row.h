@@ -197,6 +197,9 @@ void row_put(const struct row_printer *printer, const void *row);
 /* The same, and output_end(), whose result it returns. */
 int row_print(const struct row_printer *printer, const void *row);
 
+/* The members alone, within a JSON object that the caller has begun: no times. */
+void row_put_members(const struct row_table *table, const void *row, struct output *out);
+
 /* "ENOENT", of a positive number; those too that the kernel keeps to itself. Never NULL. */
 const char *row_error_name(int number);
 
