@@ -31,7 +31,7 @@ static const char *const syscall_names[] = {
 struct env {
 	struct tool tool;
 	uint64_t top, interval_ns;
-	bool latency, syscalls, milliseconds, c_methods, no_methods;
+	bool latency, syscalls, c_methods, no_methods;
 	struct ucalls_bpf *skel;
 	struct runtime_session session;
 	/* Of earlier tables. */
@@ -74,9 +74,7 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
 	const struct options_switch switches[] = {
-		{ 'L', &env->latency },
 		{ 'S', &env->syscalls },
-		{ 'm', &env->milliseconds },
 		{ KEY_C_METHODS, &env->c_methods },
 	};
 
@@ -227,25 +225,6 @@ static struct flow_function function_of(const struct row *row)
 	return function;
 }
 
-static int print_json(struct env *env, const struct row *row, uint64_t now)
-{
-	const struct flow_function function = function_of(row);
-	struct output *out = env->tool.output;
-
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(&env->tool.start, now));
-	if (row->is_syscall)
-		output_json_str(out, "syscall", row->key.name, row->key.name_len);
-	else
-		flow_print_json_function(out, &function);
-	output_json_u64(out, "calls", row->count.calls);
-	if (env->latency)
-		output_json_double(out, "total_us", row->count.total_ns / 1e3);
-	if (env->latency && !row->is_syscall)
-		output_json_double(out, "self_us", row->count.self_ns / 1e3);
-	return output_end(out);
-}
-
 /* The text of a row's first column, which is escaped as a whole. */
 struct name {
 	char text[2 * UCALLS_OWNER_SIZE + UCALLS_NAME_SIZE];
@@ -299,47 +278,83 @@ static void name_row(const struct row *row, struct name *name)
 		append(name, "  (syscall)", strlen("  (syscall)"));
 }
 
-static int print_text(struct env *env, const struct row *row)
-{
-	const double unit = env->milliseconds ? 1e6 : 1e3;
-	struct output *out = env->tool.output;
-	struct name name;
+/* A row as it is printed. */
+struct call_row {
+	const struct flow_function *function; /* NULL: a system call */
+	const struct row *row;
+	const char *syscall; /* NULL: none */
+	const struct name *name;
+	uint64_t now;
+};
 
-	name_row(row, &name);
-	output_put_escaped(out, name.text, name.len, -50);
-	output_printf(out, " %8llu", (unsigned long long)row->count.calls);
-	if (env->latency)
-		output_printf(out, " %14.2f", row->count.total_ns / unit);
-	if (env->latency && row->is_syscall)
-		output_printf(out, " %14s", "-");
-	else if (env->latency)
-		output_printf(out, " %14.2f", row->count.self_ns / unit);
-	return output_end(out);
+static void get_name(const void *data, struct row_value *value)
+{
+	const struct call_row *row = data;
+
+	row_set_text(value, row->name->text, row->name->len);
 }
 
-static void print_header(struct env *env)
+static void get_self(const void *data, struct row_value *value)
 {
-	const char *unit = env->milliseconds ? "ms" : "us";
-	struct output *out = env->tool.output;
+	const struct call_row *row = data;
 
-	output_printf(out, "%-50s %8s", "METHOD", "# CALLS");
-	if (env->latency)
-		output_printf(out, "      TIME (%s)      SELF (%s)", unit, unit);
-	output_end_line(out);
+	value->number = row->row->count.self_ns;
+	if (row->syscall)
+		row_set_none(value, NULL);
+}
+
+#define AT(member) ROW_VIA(struct call_row, row, count.member)
+
+static const struct row_column columns[] = {
+	{ "TIME", "time", ROW_CLOCK, -8, ROW_AT(struct call_row, now), .when = { ROW_CHOSEN },
+	  .help = "when this was printed" },
+	{ "METHOD", NULL, ROW_STRING, -50, .get = get_name, .is_wide = true,
+	  .help = "class and method, or method, file and line" },
+	{ "SYSCALL", "syscall", ROW_STRING, -20, ROW_AT(struct call_row, syscall),
+	  .when = { ROW_CHOSEN }, .help = "the system call" },
+	FLOW_PRINT_COLUMNS,
+	{ "# CALLS", "calls", ROW_UNSIGNED, 8, AT(calls), .help = "calls that have begun" },
+	{ "TIME (us)", NULL, ROW_US, 14, AT(total_ns), .decimals = 2, .when = { 'L', -'m' },
+	  .help = "time of those that have ended" },
+	{ "SELF (us)", NULL, ROW_US, 14, .get = get_self, .decimals = 2, .when = { 'L', -'m' },
+	  .help = "the same without what they called" },
+	{ "TIME (ms)", NULL, ROW_MS, 14, AT(total_ns), .decimals = 2, .when = { 'L', 'm' },
+	  .help = "time of those that have ended" },
+	{ "SELF (ms)", NULL, ROW_MS, 14, .get = get_self, .decimals = 2, .when = { 'L', 'm' },
+	  .help = "the same without what they called" },
+	{ NULL, "total_us", ROW_US, AT(total_ns), .when = { 'L' }, .is_extra = true,
+	  .help = "time of those that have ended" },
+	{ NULL, "self_us", ROW_US, .get = get_self, .when = { 'L' }, .is_extra = true,
+	  .help = "the same without what they called" },
+};
+
+static const struct row_table rows_of_calls = { .columns = columns,
+						.count = ARRAY_SIZE(columns),
+						.is_summary = true };
+
+static int print_row(struct env *env, const struct row *row, uint64_t now)
+{
+	const struct flow_function function = function_of(row);
+	struct name name;
+	const struct call_row printed = { .function = row->is_syscall ? NULL : &function,
+					  .row = row,
+					  .syscall = row->is_syscall ? row->key.name : NULL,
+					  .name = &name,
+					  .now = now };
+
+	name_row(row, &name);
+	return row_print(&env->tool.rows, &printed);
 }
 
 static int print_rows(struct env *env, const struct row *rows, size_t count)
 {
-	size_t first = env->top && count > env->top ? count - env->top : 0;
-	bool json = output_is_json(env->tool.output);
 	const uint64_t now = timestamp_now();
 	int err = 0;
 
-	if (!json)
-		print_header(env);
-	for (size_t i = first; i < count && !err; i++)
-		err = json ? print_json(env, &rows[i], now) : print_text(env, &rows[i]);
-	if (!json)
+	row_print_header(&env->tool.rows);
+	for (size_t i = env->top && count > env->top ? count - env->top : 0; i < count && !err; i++)
+		err = print_row(env, &rows[i], now);
+	if (!output_is_json(env->tool.output))
 		output_end_line(env->tool.output);
 	return err;
 }
@@ -488,6 +503,7 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	int err;
 
 	env->skel = skel;
+	env->latency = row_wants(&env->tool.options.rows, 'L');
 	env->shown = calloc(UCALLS_METHODS_MAX, sizeof(*env->shown));
 	env->shown_syscalls = calloc(UCALLS_SYSCALLS_MAX, sizeof(*env->shown_syscalls));
 	if (!skel || !env->shown || !env->shown_syscalls)
@@ -565,6 +581,7 @@ static const struct argp argp = {
 static const struct tool_spec spec = {
 	.options = { .argp = &argp,
 		     .common = OPTIONS_BASIC | OPTIONS_PROCESS,
+		     .rows = { &rows_of_calls },
 		     .letters = { [OPTIONS_PID] = 'p' } },
 	.has_uprobes = true,
 	.open = open_skeleton,

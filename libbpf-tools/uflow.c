@@ -28,13 +28,7 @@
 #define THREADS_SPARE 32u /* besides those that run now, and as many again */
 #define MAX_DEPTH 1000000
 
-enum {
-	KEY_LATENCY = 0x100,
-	KEY_MAX_DEPTH,
-	KEY_CALL_TREE,
-	KEY_FOLDED,
-	KEY_C_METHODS,
-};
+enum { KEY_LATENCY = FLOW_KEY_OTHER, KEY_MAX_DEPTH, KEY_C_METHODS };
 
 enum mode { MODE_ROWS, MODE_TREE, MODE_FOLDED };
 
@@ -74,11 +68,11 @@ static const struct argp_option arguments[] = {
 	  0 },
 	{ "latency", KEY_LATENCY, NULL, 0, "Show the time spent in a call, where it returns", 1 },
 	{ "threads", 'T', NULL, 0, "Name the thread; a call tree for each", 1 },
-	{ "call-tree", KEY_CALL_TREE, NULL, 0,
+	{ "call-tree", FLOW_KEY_CALL_TREE, NULL, 0,
 	  "Print no calls but, at the end, the tree of them "
 	  "with their number and time",
 	  2 },
-	{ "folded", KEY_FOLDED, NULL, 0,
+	{ "folded", FLOW_KEY_FOLDED, NULL, 0,
 	  "Print no calls but, at the end, a line for each stack "
 	  "with its own nanoseconds, for flamegraph.pl",
 	  2 },
@@ -151,10 +145,10 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	case 'T':
 		env->print.threads = true;
 		return 0;
-	case KEY_CALL_TREE:
+	case FLOW_KEY_CALL_TREE:
 		set_mode(env, state, MODE_TREE);
 		return 0;
-	case KEY_FOLDED:
+	case FLOW_KEY_FOLDED:
 		set_mode(env, state, MODE_FOLDED);
 		return 0;
 	case ARGP_KEY_ARG:
@@ -552,7 +546,7 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	const struct flow_threads_opts threads_opts = { .ended = frame_ended, .ctx = env };
 	int err;
 
-	env->print.output = env->tool.output;
+	env->print.rows = &env->tool.rows;
 	env->images = runtime_images_new(env->langs);
 	env->threads = flow_threads_new(&threads_opts);
 	env->tree = flow_tree_new();
@@ -652,15 +646,6 @@ static int attach(void *ctx)
 	return err;
 }
 
-static void header(void *ctx)
-{
-	struct env *env = ctx;
-
-	env->print.start = &env->tool.start;
-	if (env->mode == MODE_ROWS)
-		flow_print_header(&env->print);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -669,11 +654,11 @@ int main(int argc, char **argv)
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS,
+			     .rows = { &flow_print_rows, &flow_print_nodes },
 			     .letters = { [OPTIONS_BUFFER_PAGES] = 'b', [OPTIONS_DURATION] = 'd' } },
 		.has_uprobes = true,
 		.open = open_object,
 		.attach = attach,
-		.header = header,
 		.handle = handle_event,
 		.tick = tick,
 		.finish = finish,

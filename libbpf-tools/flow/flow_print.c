@@ -2,6 +2,7 @@
 /*
  * Rows, trees and folded stacks of calls. See flow_print.h.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,42 +55,32 @@ static void put_place(struct output *out, const struct flow_function *function)
 		output_printf(out, ":%u", function->line);
 }
 
-static void json_text(struct output *out, const char *key, const struct flow_text *text)
+void flow_print_get(const void *row, struct row_value *value)
 {
-	char cut_key[32];
+	const struct flow_function *function = *(const struct flow_function *const *)row;
+	const struct flow_text *text;
 
-	snprintf(cut_key, sizeof(cut_key), "%s_truncated", key);
-	if (text->text)
-		output_json_str(out, key, text->text, text->len);
-	else if (text->error)
-		output_json_error(out, key, strerrorname_np(-text->error) ?: "unknown error");
-	if (text->is_cut)
-		output_json_bool(out, cut_key, true);
-}
-
-void flow_print_json_function(struct output *out, const struct flow_function *function)
-{
-	json_text(out, "class", &function->class_name);
-	json_text(out, "method", &function->method);
-	json_text(out, "file", &function->file);
-	if (function->line)
-		output_json_u64(out, "line", function->line);
+	if (!function) {
+		row_set_none(value, NULL);
+		return;
+	}
+	value->number = function->line;
+	if (value->arg == FLOW_LINE) {
+		if (!function->line)
+			row_set_none(value, NULL);
+		return;
+	}
+	text = value->arg == FLOW_CLASS	   ? &function->class_name
+	       : value->arg == FLOW_METHOD ? &function->method
+					   : &function->file;
+	if (text->text || text->error)
+		row_set_text(value, text->text, text->error ?: (int64_t)text->len);
+	else
+		row_set_none(value, NULL);
+	value->is_cut = text->is_cut;
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
-
-void flow_print_header(const struct flow_print *print)
-{
-	struct output *out = print->output;
-
-	if (output_is_json(out))
-		return;
-	output_printf(out, "%-3s %-6s %-6s ", "CPU", "PID", "TID");
-	if (print->threads)
-		output_printf(out, "%-15s ", "THREAD");
-	output_printf(out, "%-12s %s", "TIME(us)", "METHOD");
-	output_end_line(out);
-}
 
 /* 1,234,567 */
 static void put_grouped(struct output *out, uint64_t number)
@@ -104,35 +95,7 @@ static void put_grouped(struct output *out, uint64_t number)
 	}
 }
 
-static int print_text(const struct flow_print *print, const struct flow_row *row)
-{
-	struct output *out = print->output;
-
-	output_printf(out, "%-3u %-6d %-6d ", row->cpu, row->pid, row->tid);
-	if (print->threads) {
-		output_put_cstr(out, row->comm, 16, -15);
-		output_puts(out, " ");
-	}
-	output_printf(out, "%-12.3f ", timestamp_offset(print->start, row->time) * 1e6);
-	if (row->event == FLOW_ROW_LOST) {
-		output_puts(out, "... ");
-		put_grouped(out, row->lost);
-		output_puts(out, row->lost == 1 ? " event lost" : " events lost");
-		return output_end(out);
-	}
-	put_indent(out, row->depth);
-	output_puts(out, row->event == FLOW_ROW_ENTER ? "-> " : "<- ");
-	put_name(out, row->function);
-	if (row->event == FLOW_ROW_ENTER)
-		put_place(out, row->function);
-	if (print->latency && row->latency_ns)
-		output_printf(out, "  %.3f us", row->latency_ns / 1e3);
-	if (row->event == FLOW_ROW_UNWOUND)
-		output_puts(out, "  (unwound)");
-	return output_end(out);
-}
-
-static int print_json(const struct flow_print *print, const struct flow_row *row)
+static void get_event(const void *data, struct row_value *value)
 {
 	static const char *const names[] = {
 		[FLOW_ROW_ENTER] = "enter",
@@ -140,82 +103,190 @@ static int print_json(const struct flow_print *print, const struct flow_row *row
 		[FLOW_ROW_UNWOUND] = "unwound",
 		[FLOW_ROW_LOST] = "lost",
 	};
-	struct output *out = print->output;
+	const struct flow_row *row = data;
 
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(print->start, row->time));
-	output_json_cstr(out, "event", names[row->event], 16);
-	output_json_u64(out, "cpu", row->cpu);
-	output_json_s64(out, "pid", row->pid);
-	output_json_s64(out, "tid", row->tid);
-	output_json_cstr(out, "comm", row->comm, 16);
-	if (row->event == FLOW_ROW_LOST) {
-		output_json_u64(out, "events", row->lost);
-		return output_end(out);
-	}
-	output_json_u64(out, "depth", row->depth);
-	flow_print_json_function(out, row->function);
-	if (row->latency_ns)
-		output_json_double(out, "latency_us", row->latency_ns / 1e3);
-	return output_end(out);
+	row_set_text(value, names[row->event], strlen(names[row->event]));
 }
 
-int flow_print_row(const struct flow_print *print, const struct flow_row *row)
+static void get_comm(const void *data, struct row_value *value)
 {
-	return output_is_json(print->output) ? print_json(print, row) : print_text(print, row);
+	const struct flow_row *row = data;
+
+	row_set_text(value, row->comm, strnlen(row->comm, 16));
+}
+
+/* What only some events have. */
+static void get_depth(const void *data, struct row_value *value)
+{
+	const struct flow_row *row = data;
+
+	value->number = row->depth;
+	if (row->event == FLOW_ROW_LOST)
+		row_set_none(value, NULL);
+}
+
+static void get_latency(const void *data, struct row_value *value)
+{
+	const struct flow_row *row = data;
+
+	value->number = row->latency_ns;
+	if (!row->latency_ns)
+		row_set_none(value, NULL);
+}
+
+static void get_lost(const void *data, struct row_value *value)
+{
+	const struct flow_row *row = data;
+
+	value->number = row->lost;
+	if (row->event != FLOW_ROW_LOST)
+		row_set_none(value, NULL);
+}
+
+static void put_call(const void *data, struct output *out)
+{
+	const struct flow_row *row = data;
+
+	if (row->event == FLOW_ROW_LOST) {
+		output_puts(out, "... ");
+		put_grouped(out, row->lost);
+		output_puts(out, row->lost == 1 ? " event lost" : " events lost");
+		return;
+	}
+	put_indent(out, row->depth);
+	output_puts(out, row->event == FLOW_ROW_ENTER ? "-> " : "<- ");
+	put_name(out, row->function);
+	if (row->event == FLOW_ROW_ENTER)
+		put_place(out, row->function);
+	if (row->shows_latency && row->latency_ns)
+		output_printf(out, "  %.3f us", row->latency_ns / 1e3);
+	if (row->event == FLOW_ROW_UNWOUND)
+		output_puts(out, "  (unwound)");
+}
+
+#define AT(member) ROW_AT(struct flow_row, member)
+
+static const struct row_column columns[] = {
+	{ "TIME(us)", "time", ROW_ELAPSED_US, -12, AT(time), .decimals = 3,
+	  .help = "when, in text in microseconds since the start" },
+	{ "EVENT", "event", ROW_STRING, -7, .get = get_event, .when = { ROW_CHOSEN },
+	  .help = "enter, leave, unwound or lost" },
+	{ "CPU", "cpu", ROW_UNSIGNED, -3, AT(cpu), .help = "the processor" },
+	{ "PID", "pid", ROW_SIGNED, -6, AT(pid), .help = "the process" },
+	{ "TID", "tid", ROW_SIGNED, -6, AT(tid), .help = "the thread" },
+	{ "THREAD", "comm", ROW_STRING, -15, .get = get_comm, .when = { 'T' }, .help = "its name" },
+	{ NULL, "events", ROW_UNSIGNED, .get = get_lost, .help = "of lost: so many records" },
+	{ "DEPTH", "depth", ROW_UNSIGNED, 5, .get = get_depth, .when = { ROW_CHOSEN },
+	  .help = "how deep it is nested, from 1" },
+	FLOW_PRINT_COLUMNS,
+	{ "LATENCY(us)", "latency_us", ROW_US, 12, .get = get_latency, .decimals = 3,
+	  .when = { ROW_CHOSEN }, .help = "of a return, time in the call" },
+	{ "METHOD", NULL, .put = put_call, .help = "the call, indented by its depth" },
+};
+
+const struct row_table flow_print_rows = {
+	.columns = columns,
+	.count = ARRAY_SIZE(columns),
+	.order = "event,cpu,pid,tid,comm,time,depth,class,file,line,latency_us,method",
+	.when = { -FLOW_KEY_CALL_TREE, -FLOW_KEY_FOLDED },
+};
+
+int flow_print_row(const struct flow_print *print, struct flow_row *row)
+{
+	row->shows_latency = print->latency;
+	return row_print(print->rows, row);
 }
 
 /* ---- all calls ------------------------------------------------------------------------------ */
 
-static int print_node_text(struct output *out, const struct flow_node *node, uint32_t depth)
+/* A row of the tree. */
+struct node_row {
+	const struct flow_function *function;
+	const struct flow_node *node;
+	const struct flow_tree *tree;
+	const uint32_t *path; /* the nodes from below the root down to it */
+	uint32_t depth;
+	uint64_t now;
+};
+
+static void put_node(const void *data, struct output *out)
 {
-	output_put_u64(out, node->calls, -8);
-	output_printf(out, " %-14.3f %-14.3f ", node->total_ns / 1e3, node->self_ns / 1e3);
-	put_indent(out, depth);
-	put_name(out, &node->function);
-	put_place(out, &node->function);
-	if (node->unwound)
-		output_printf(out, "  (%" PRIu64 " unwound)", node->unwound);
-	if (node->unknown)
-		output_printf(out, "  (time of %" PRIu64 " lost)", node->unknown);
-	return output_end(out);
+	const struct node_row *row = data;
+
+	put_indent(out, row->depth);
+	put_name(out, row->function);
+	put_place(out, row->function);
+	if (row->node->unwound)
+		output_printf(out, "  (%" PRIu64 " unwound)", row->node->unwound);
+	if (row->node->unknown)
+		output_printf(out, "  (time of %" PRIu64 " lost)", row->node->unknown);
 }
 
-static void json_path(struct output *out, const struct flow_tree *tree, const uint32_t *path,
-		      uint32_t depth)
+static void put_callers(const void *data, struct output *out)
 {
+	static const struct row_column parts[] = { FLOW_PRINT_COLUMNS };
+	static const struct row_table table = { .columns = parts, .count = ARRAY_SIZE(parts) };
+	const struct node_row *row = data;
+
 	output_json_array_begin(out, "callers");
-	for (uint32_t i = 0; i + 1 < depth; i++) {
-		const struct flow_function *function = &flow_tree_node(tree, path[i])->function;
+	for (uint32_t i = 0; i + 1 < row->depth; i++) {
+		const struct flow_function *function =
+			&flow_tree_node(row->tree, row->path[i])->function;
 
 		output_json_object_begin(out, NULL);
-		flow_print_json_function(out, function);
+		row_put_members(&table, &function, out);
 		output_json_object_end(out);
 	}
 	output_json_array_end(out);
 }
 
-static int print_node_json(struct output *out, const struct flow_tree *tree, const uint32_t *path,
-			   uint32_t depth)
+#define AT_NODE(member) ROW_VIA(struct node_row, node, member)
+
+static const struct row_column node_columns[] = {
+	{ "TIME", "time", ROW_CLOCK, -8, ROW_AT(struct node_row, now), .when = { ROW_CHOSEN },
+	  .help = "when this was printed" },
+	{ "DEPTH", "depth", ROW_UNSIGNED, 5, ROW_AT(struct node_row, depth), .when = { ROW_CHOSEN },
+	  .help = "how deep it is nested, from 1" },
+	FLOW_PRINT_COLUMNS,
+	{ "CALLS", "calls", ROW_UNSIGNED, -8, AT_NODE(calls),
+	  .help = "how often it was called so" },
+	{ "UNWOUND", "unwound", ROW_UNSIGNED, 7, AT_NODE(unwound), .when = { ROW_CHOSEN },
+	  .help = "of these left by an exception" },
+	{ "UNKNOWN", "unknown", ROW_UNSIGNED, 7, AT_NODE(unknown), .when = { ROW_CHOSEN },
+	  .help = "of these whose end was lost" },
+	{ "TOTAL(us)", "total_us", ROW_US, -14, AT_NODE(total_ns), .decimals = 3,
+	  .help = "time in it and in what it called" },
+	{ "SELF(us)", "self_us", ROW_US, -14, AT_NODE(self_ns), .decimals = 3,
+	  .help = "time in itself" },
+	{ NULL, "callers", .put = put_callers, .help = "the functions above, outermost first" },
+	{ "METHOD", NULL, .put = put_node, .help = "the call, indented by its depth" },
+};
+
+const struct row_table flow_print_nodes = { .columns = node_columns,
+					    .count = ARRAY_SIZE(node_columns),
+					    .when = { FLOW_KEY_CALL_TREE },
+					    .is_summary = true,
+					    .title = "With --call-tree" };
+
+static int print_node(const struct flow_print *print, const struct flow_tree *tree,
+		      const uint32_t *path, uint32_t depth)
 {
 	const struct flow_node *node = flow_tree_node(tree, path[depth - 1]);
+	const struct node_row row = { .function = &node->function,
+				      .node = node,
+				      .tree = tree,
+				      .path = path,
+				      .depth = depth,
+				      .now = timestamp_now() };
 
-	output_json_begin(out);
-	output_json_u64(out, "depth", depth);
-	flow_print_json_function(out, &node->function);
-	output_json_u64(out, "calls", node->calls);
-	output_json_u64(out, "unwound", node->unwound);
-	output_json_u64(out, "unknown", node->unknown);
-	output_json_double(out, "total_us", node->total_ns / 1e3);
-	output_json_double(out, "self_us", node->self_ns / 1e3);
-	json_path(out, tree, path, depth);
-	return output_end(out);
+	return row_print(print->rows, &row);
 }
 
-static int print_node_folded(struct output *out, const struct flow_tree *tree, const uint32_t *path,
-			     uint32_t depth)
+static int print_node_folded(const struct flow_print *print, const struct flow_tree *tree,
+			     const uint32_t *path, uint32_t depth)
 {
 	const struct flow_node *node = flow_tree_node(tree, path[depth - 1]);
+	struct output *out = print->rows->out;
 
 	if (!node->self_ns)
 		return 0;
@@ -228,8 +299,8 @@ static int print_node_folded(struct output *out, const struct flow_tree *tree, c
 	return output_end(out);
 }
 
-typedef int (*node_fn)(struct output *out, const struct flow_tree *tree, const uint32_t *path,
-		       uint32_t depth);
+typedef int (*node_fn)(const struct flow_print *print, const struct flow_tree *tree,
+		       const uint32_t *path, uint32_t depth);
 
 /* Give fn each node with its path: the nodes from below the root down to it. */
 static int walk(const struct flow_print *print, const struct flow_tree *tree, node_fn fn)
@@ -249,7 +320,7 @@ static int walk(const struct flow_print *print, const struct flow_tree *tree, no
 			size = depth * 2;
 		}
 		path[depth - 1] = node;
-		ret = fn(print->output, tree, path, depth);
+		ret = fn(print, tree, path, depth);
 	}
 	free(path);
 	return ret;
@@ -257,17 +328,8 @@ static int walk(const struct flow_print *print, const struct flow_tree *tree, no
 
 int flow_print_tree(const struct flow_print *print, const struct flow_tree *tree)
 {
-	uint32_t depth = 0, node = FLOW_ROOT;
-	int ret = 0;
-
-	if (output_is_json(print->output))
-		return walk(print, tree, print_node_json);
-	output_printf(print->output, "%-8s %-14s %-14s %s", "CALLS", "TOTAL(us)", "SELF(us)",
-		      "METHOD");
-	output_end_line(print->output);
-	while (!ret && (node = flow_tree_next(tree, node, &depth)) != FLOW_NONE)
-		ret = print_node_text(print->output, flow_tree_node(tree, node), depth);
-	return ret;
+	row_print_header(print->rows);
+	return walk(print, tree, print_node);
 }
 
 int flow_print_folded(const struct flow_print *print, const struct flow_tree *tree)

@@ -109,14 +109,22 @@ static const char *print(struct flow_tree *tree, bool json, bool folded, char *t
 {
 	int fd = memfd_create("out", 0);
 	const struct output_opts opts = { .fd = fd, .json = json };
-	struct flow_print printer = { .output = output_new(&opts) };
+	const struct row_table *const tables[] = { &flow_print_nodes, NULL };
+	struct output *out = output_new(&opts);
+	struct flow_print printer = { .rows = &(struct row_printer){} };
+	struct row_choice choice = {};
+	struct timestamp start;
 	ssize_t len;
 
-	assert_non_null(printer.output);
+	assert_non_null(out);
+	timestamp_start(&start);
+	row_note_option(&choice, tables, FLOW_KEY_CALL_TREE);
+	assert_int_equal(row_choose(&choice, tables, NULL, NULL, 0), 0);
+	row_printer_init(printer.rows, &choice, out, &start);
 	assert_int_equal(
 		folded ? flow_print_folded(&printer, tree) : flow_print_tree(&printer, tree), 0);
-	assert_int_equal(output_flush(printer.output), 0);
-	output_free(printer.output);
+	assert_int_equal(output_flush(out), 0);
+	output_free(out);
 	len = pread(fd, text, size - 1, 0);
 	assert_true(len >= 0);
 	text[len] = 0;
@@ -159,7 +167,7 @@ static void test_json_has_the_callers(void **state)
 	(void)state;
 	print(sample(), true, false, text, sizeof(text));
 	assert_non_null(strstr(text,
-			       "{\"depth\":3,\"method\":\"a b\\n\",\"calls\":1,\"unwound\":1,"
+			       ",\"depth\":3,\"method\":\"a b\\n\",\"calls\":1,\"unwound\":1,"
 			       "\"unknown\":0,\"total_us\":3,\"self_us\":3,\"callers\":["
 			       "{\"class\":\"Main\",\"method\":\"main\"},{\"method\":\"slow\"}]}"));
 }

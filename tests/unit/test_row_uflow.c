@@ -12,7 +12,7 @@ static void replay_open(struct tool *tool, void *ctx)
 	struct flow_threads_opts opts = { .ended = frame_ended, .ctx = ctx };
 	struct env *env = ctx;
 
-	env->print.output = tool->output;
+	env->print.rows = &tool->rows;
 	env->threads = flow_threads_new(&opts);
 	env->tree = flow_tree_new();
 	assert_non_null(env->threads);
