@@ -18,22 +18,17 @@
 #include "ustat.h"
 #include "ustat.skel.h"
 
-#define CMDLINE_COLUMNS 20
-
-/* The columns, in BCC's order and with its names. */
-static const struct column {
-	const char *header, *sort, *json, *what;
-	int width;
+/* What is counted, by BCC's names for -S. */
+static const struct counted {
+	const char *sort, *what;
 	enum runtime_event event;
-} columns[USTAT_FIELDS] = {
-	[USTAT_METHOD] = { "METHOD/s", "method", "methods", "method calls", 10,
-			   RUNTIME_METHOD_ENTRY },
-	[USTAT_GC] = { "GC/s", "gc", "gcs", "collections", 6, RUNTIME_GC_BEGIN },
-	[USTAT_OBJECT] = { "OBJNEW/s", "objnew", "objects", "objects made", 10, RUNTIME_OBJECT },
-	[USTAT_CLASS] = { "CLOAD/s", "cload", "classes", "classes loaded", 8, RUNTIME_CLASS },
-	[USTAT_EXCEPTION] = { "EXC/s", "excp", "exceptions", "exceptions", 6, RUNTIME_EXCEPTION },
-	[USTAT_THREAD] = { "THR/s", "thread", "threads", "threads started", 6,
-			   RUNTIME_THREAD_START },
+} counted[USTAT_FIELDS] = {
+	[USTAT_METHOD] = { "method", "method calls", RUNTIME_METHOD_ENTRY },
+	[USTAT_GC] = { "gc", "collections", RUNTIME_GC_BEGIN },
+	[USTAT_OBJECT] = { "objnew", "objects made", RUNTIME_OBJECT },
+	[USTAT_CLASS] = { "cload", "classes loaded", RUNTIME_CLASS },
+	[USTAT_EXCEPTION] = { "excp", "exceptions", RUNTIME_EXCEPTION },
+	[USTAT_THREAD] = { "thread", "threads started", RUNTIME_THREAD_START },
 };
 
 struct entry {
@@ -97,7 +92,7 @@ static const struct argp_option arguments[] = {
 static int find_column(const char *name, size_t len)
 {
 	for (int i = 0; i < USTAT_FIELDS; i++)
-		if (strlen(columns[i].sort) == len && !strncmp(columns[i].sort, name, len))
+		if (strlen(counted[i].sort) == len && !strncmp(counted[i].sort, name, len))
 			return i;
 	return -1;
 }
@@ -145,12 +140,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'e':
 		parse_events(env, state, arg);
-		return 0;
-	case 'T':
-		env->per_thread = true;
-		return 0;
-	case KEY_GC_TIME:
-		env->gc_time = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)
@@ -322,7 +311,7 @@ static const char *explain_cell(const struct row *row, enum ustat_field field,
 
 	for (int i = 0; i < row->image_count && !row->counts[field]; i++) {
 		image = row->images[i];
-		event = field == USTAT_METHOD ? runtime_method_event(image) : columns[field].event;
+		event = field == USTAT_METHOD ? runtime_method_event(image) : counted[field].event;
 		if (image->routes[event].kind == RUNTIME_ROUTE_NONE) {
 			why = image->routes[event].note;
 		} else if (process && i < process->uses_count && process->silent[i] & 1u << event) {
@@ -350,7 +339,7 @@ static void give_hint(struct env *env, const struct row *row, enum ustat_field f
 		return;
 	env->hints = grown;
 	grown[env->hint_count++] = (struct hint){ use->image, text };
-	log_warn("process %u: no %s are reported: %s", row->key.pid, columns[field].what, text);
+	log_warn("process %u: no %s are reported: %s", row->key.pid, counted[field].what, text);
 }
 
 static const char *row_cell(struct env *env, const struct row *row, enum ustat_field field)
@@ -364,11 +353,6 @@ static const char *row_cell(struct env *env, const struct row *row, enum ustat_f
 	if (silent)
 		give_hint(env, row, field, why, silent);
 	return why;
-}
-
-static const char *row_cmdline(const struct row *row)
-{
-	return row->process && *row->process->cmdline ? row->process->cmdline : row->comm;
 }
 
 static void print_header(struct env *env, uint64_t now)
@@ -385,87 +369,106 @@ static void print_header(struct env *env, uint64_t now)
 		output_puts(out, "\033[H\033[2J");
 	output_printf(out, "%-8s loadavg: %s", timestamp_hms(&env->tool.start, now, hms), load);
 	output_end_line(out);
-	output_printf(out, "%-7s ", "PID");
-	if (env->per_thread)
-		output_printf(out, "%-7s ", "TID");
-	output_printf(out, "%-*s", CMDLINE_COLUMNS, "CMDLINE");
-	for (int i = 0; i < USTAT_FIELDS; i++)
-		output_printf(out, " %-*s", columns[i].width, columns[i].header);
-	if (env->gc_time)
-		output_printf(out, " %-8s %s", "GCms/s", "GCMAXms");
-	output_end_line(out);
+	row_print_header(&env->tool.rows);
 }
 
-/* A rate that isn't whole, and small, with a decimal: one collection in two seconds isn't none. */
-static void print_rate(struct output *out, double rate, int width)
+/* A row as it is printed. */
+struct shown {
+	struct env *env;
+	const struct row *row;
+	uint64_t now;
+	double seconds;
+};
+
+static void get_cmdline(const void *data, struct row_value *value)
 {
-	output_printf(out, " %-*.*f", width, rate < 9.95 && rate - (uint64_t)rate > 0.05 ? 1 : 0,
-		      rate);
+	const struct row *row = ((const struct shown *)data)->row;
+	const char *text = row->comm;
+
+	if (row->process && *row->process->cmdline)
+		text = row->process->cmdline;
+	row_set_text(value, text, strlen(text));
 }
 
-static int print_row_text(struct env *env, const struct row *row, double seconds)
+static void put_languages(const void *data, struct output *out)
 {
-	struct output *out = env->tool.output;
-	const char *cmdline = row_cmdline(row);
+	const struct row *row = ((const struct shown *)data)->row;
 
-	output_put_u64(out, row->key.pid, -7);
-	output_puts(out, " ");
-	if (env->per_thread) {
-		output_put_u64(out, row->key.tid, -7);
-		output_puts(out, " ");
-	}
-	output_put_escaped(out, cmdline, strnlen(cmdline, CMDLINE_COLUMNS), -CMDLINE_COLUMNS);
-	for (int i = 0; i < USTAT_FIELDS; i++) {
-		if (row_cell(env, row, i))
-			output_printf(out, " %-*s", columns[i].width, "-");
-		else
-			print_rate(out, row->counts[i] / seconds, columns[i].width);
-	}
-	if (env->gc_time)
-		output_printf(out, " %-8.2f %.2f", row->gc_ns / 1e6 / seconds,
-			      row->gc_max_ns / 1e6);
-	return output_end(out);
-}
-
-static void print_langs_json(struct output *out, const struct row *row)
-{
 	output_json_array_begin(out, "languages");
 	for (int i = 0; i < row->image_count; i++)
 		output_json_cstr(out, NULL, runtime_lang_name(row->images[i]->lang), SIZE_MAX);
 	output_json_array_end(out);
 }
 
-static int print_row_json(struct env *env, const struct row *row, uint64_t now, double seconds)
+/* arg: enum ustat_field. */
+static void get_count(const void *data, struct row_value *value)
 {
-	struct output *out = env->tool.output;
-	const char *why;
-	char key[32];
+	const struct shown *shown = data;
+	const char *why = row_cell(shown->env, shown->row, value->arg);
 
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(&env->tool.start, now));
-	output_json_double(out, "interval", seconds);
-	output_json_u64(out, "pid", row->key.pid);
-	if (env->per_thread)
-		output_json_u64(out, "tid", row->key.tid);
-	output_json_cstr(out, "cmdline", row_cmdline(row), SIZE_MAX);
-	print_langs_json(out, row);
-	for (int i = 0; i < USTAT_FIELDS; i++) {
-		why = row_cell(env, row, i);
-		snprintf(key, sizeof(key), "%s_per_s", columns[i].json);
-		if (why) {
-			output_json_error(out, columns[i].json, why);
-			output_json_null(out, key);
-		} else {
-			output_json_u64(out, columns[i].json, row->counts[i]);
-			output_json_double(out, key, row->counts[i] / seconds);
-		}
-	}
-	if (env->gc_time) {
-		output_json_double(out, "gc_ms_per_s", row->gc_ns / 1e6 / seconds);
-		output_json_double(out, "gc_max_ms", row->gc_max_ns / 1e6);
-	}
-	return output_end(out);
+	value->number = shown->row->counts[value->arg];
+	if (why)
+		row_set_none(value, why);
 }
+
+static void get_rate(const void *data, struct row_value *value)
+{
+	const struct shown *shown = data;
+
+	get_count(data, value);
+	value->real = shown->row->counts[value->arg] / shown->seconds;
+}
+
+static void get_gc_time(const void *data, struct row_value *value)
+{
+	const struct shown *shown = data;
+
+	value->real = shown->row->gc_ns / 1e6 / shown->seconds;
+}
+
+#define AT(member) ROW_AT(struct shown, member)
+#define AT_ROW(member) ROW_VIA(struct shown, row, member)
+#define COUNT(key, field, what)                                                       \
+	{                                                                             \
+		NULL, key, ROW_UNSIGNED, .get = get_count, .arg = field, .help = what \
+	}
+#define RATE(title, key, width, field)                                      \
+	{                                                                   \
+		title, key, ROW_RATE, width, .get = get_rate, .arg = field, \
+					     .help = "the same per second"  \
+	}
+
+static const struct row_column columns[] = {
+	{ "TIME", "time", ROW_CLOCK, -8, AT(now), .when = { ROW_CHOSEN },
+	  .help = "the end of the interval" },
+	{ NULL, "interval_s", ROW_DOUBLE, AT(seconds), .help = "its length" },
+	{ "PID", "pid", ROW_UNSIGNED, -7, AT_ROW(key.pid), .help = "the process" },
+	{ "TID", "tid", ROW_UNSIGNED, -7, AT_ROW(key.tid), .when = { 'T' }, .is_extra = true,
+	  .help = "the thread" },
+	{ "CMDLINE", "cmdline", ROW_STRING, -20, .get = get_cmdline, .is_wide = true,
+	  .is_clipped = true, .help = "its command line, or its name" },
+	{ NULL, "languages", .put = put_languages, .help = "whose runtimes it has" },
+	COUNT("methods", USTAT_METHOD, "method calls in the interval"),
+	RATE("METHOD/s", "methods_per_s", -10, USTAT_METHOD),
+	COUNT("gcs", USTAT_GC, "garbage collections that began"),
+	RATE("GC/s", "gcs_per_s", -6, USTAT_GC),
+	COUNT("objects", USTAT_OBJECT, "objects made"),
+	RATE("OBJNEW/s", "objects_per_s", -10, USTAT_OBJECT),
+	COUNT("classes", USTAT_CLASS, "classes loaded"),
+	RATE("CLOAD/s", "classes_per_s", -8, USTAT_CLASS),
+	COUNT("exceptions", USTAT_EXCEPTION, "exceptions thrown"),
+	RATE("EXC/s", "exceptions_per_s", -6, USTAT_EXCEPTION),
+	COUNT("threads", USTAT_THREAD, "threads started"),
+	RATE("THR/s", "threads_per_s", -6, USTAT_THREAD),
+	{ "GCms/s", "gc_ms_per_s", ROW_DOUBLE, -8, .get = get_gc_time, .decimals = 2,
+	  .when = { KEY_GC_TIME }, .is_extra = true, .help = "ms per second in collections" },
+	{ "GCMAXms", "gc_max_ms", ROW_MS, 0, AT_ROW(gc_max_ns), .decimals = 2,
+	  .when = { KEY_GC_TIME }, .is_extra = true, .help = "the longest that ended" },
+};
+
+static const struct row_table rows_of_processes = { .columns = columns,
+						    .count = ARRAY_SIZE(columns),
+						    .is_summary = true };
 
 /* What the probes cost the programs, by the number of hits. */
 static void tell_overhead(const struct env *env, const struct row *rows, size_t count,
@@ -482,18 +485,19 @@ static void tell_overhead(const struct env *env, const struct row *rows, size_t 
 
 static int print_table(struct env *env, const struct row *rows, size_t count, uint64_t now)
 {
-	double seconds = (now - env->last_ns) / 1e9;
+	struct shown shown = { env, rows, now, (now - env->last_ns) / 1e9 };
 	int err = 0;
 
 	if (!output_is_json(env->tool.output))
 		print_header(env, now);
-	for (size_t i = 0; i < count && i < env->max_rows && !err; i++)
-		err = output_is_json(env->tool.output) ? print_row_json(env, &rows[i], now, seconds)
-						       : print_row_text(env, &rows[i], seconds);
+	for (size_t i = 0; i < count && i < env->max_rows && !err; i++) {
+		shown.row = &rows[i];
+		err = row_print(&env->tool.rows, &shown);
+	}
 	if (!output_is_json(env->tool.output))
 		output_end_line(env->tool.output);
 	if (env->tool.options.verbosity && env->hit_ns)
-		tell_overhead(env, rows, count, seconds);
+		tell_overhead(env, rows, count, shown.seconds);
 	return err;
 }
 
@@ -596,7 +600,7 @@ static void choose_programs(struct env *env)
 	env->session.attach.part_fd = bpf_program__fd(skel->progs.gc_resume);
 	for (int i = 0; i < USTAT_FIELDS; i++)
 		if (env->fields & 1u << i)
-			env->session.attach.events |= 1u << columns[i].event;
+			env->session.attach.events |= 1u << counted[i].event;
 	if (env->gc_time)
 		env->session.attach.events |= 1u << RUNTIME_GC_BEGIN | 1u << RUNTIME_GC_END;
 }
@@ -606,6 +610,8 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	struct env *env = ctx;
 	int err;
 
+	env->per_thread = row_wants(&env->tool.options.rows, 'T');
+	env->gc_time = row_wants(&env->tool.options.rows, KEY_GC_TIME);
 	if (env->debug)
 		log_init(2);
 	env->skel = ustat_bpf__open_opts(opts);
@@ -672,6 +678,7 @@ static const struct argp argp = {
 static const struct tool_spec spec = {
 	.options = { .argp = &argp,
 		     .common = OPTIONS_BASIC | OPTIONS_PROCESS,
+		     .rows = { &rows_of_processes },
 		     .letters = { [OPTIONS_PID] = 'p' } },
 	.has_uprobes = true,
 	.open = open_skeleton,
