@@ -5,6 +5,7 @@
  */
 #include <argp.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,18 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 /* ---- output ---- */
 
+static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void complain(const char *format, ...)
+{
+	va_list args;
+
+	fputs("blazesym-lite: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
 /* Text without control characters; JSON strings with quotes and escapes, or null. */
 static void put_string(const char *text)
 {
@@ -241,15 +254,44 @@ static void put_location_text(uint64_t addr, const struct bsl_location *location
 
 /* ---- addresses ---- */
 
-static int addr_symbolize(struct bsl_symbolizer *symbolizer, const char *path, uint64_t addr)
+static void debug_load(const struct bsl_file *file)
+{
+	if (!(env.flags & BSL_SYMBOLIZE_NO_DEBUG))
+		bsl_elf_load_debug(file->elf, env.pid, file->display);
+}
+
+/* One that was written to since the last address, as by a compiler, is another one now. */
+static int file_renew(struct bsl_file *file)
+{
+	struct bsl_elf *now;
+	int err;
+
+	if (bsl_elf_check(file->elf))
+		return 0;
+	err = bsl_elf_open(bsl_elf_path(file->elf), &now);
+	if (err) {
+		complain("%s: %s", file->display, bsl_error_text(err));
+		return err;
+	}
+	bsl_elf_close(file->elf);
+	file->elf = now;
+	debug_load(file);
+	return 0;
+}
+
+static int addr_symbolize(struct bsl_symbolizer *symbolizer, struct bsl_file *file, uint64_t addr)
 {
 	struct bsl_location location;
 	int err;
 
+	err = file ? file_renew(file) : 0;
+	if (err)
+		return err;
 	if (env.kernel)
 		err = bsl_symbolize_kernel(symbolizer, &addr, 1, &location);
-	else if (path)
-		err = bsl_symbolize_elf(symbolizer, path, env.offsets, &addr, 1, &location);
+	else if (file)
+		err = bsl_symbolize_elf(symbolizer, file->elf, file->display, env.offsets, &addr, 1,
+					&location);
 	else
 		err = bsl_symbolize_process(symbolizer, env.pid, &addr, 1, &location);
 	if (err)
@@ -261,18 +303,19 @@ static int addr_symbolize(struct bsl_symbolizer *symbolizer, const char *path, u
 	return 0;
 }
 
-static int text_symbolize(struct bsl_symbolizer *symbolizer, const char *path, const char *text)
+static int text_symbolize(struct bsl_symbolizer *symbolizer, struct bsl_file *file,
+			  const char *text)
 {
 	uint64_t addr;
 
 	if (!address_parse(text, &addr)) {
-		fprintf(stderr, "blazesym-lite: '%s' is not an address\n", text);
+		complain("'%s' is not an address", text);
 		return -EINVAL;
 	}
-	return addr_symbolize(symbolizer, path, addr);
+	return addr_symbolize(symbolizer, file, addr);
 }
 
-static int symbolize(const char *path)
+static int symbolize(struct bsl_file *file)
 {
 	struct bsl_symbolizer *symbolizer;
 	char *line = NULL;
@@ -282,20 +325,21 @@ static int symbolize(const char *path)
 	err = bsl_symbolizer_new(env.flags, &symbolizer);
 	if (err)
 		return err;
-	if (env.pid && !path) {
+	if (file)
+		debug_load(file);
+	if (env.pid && !file) {
 		err = bsl_symbolizer_note_process(symbolizer, env.pid);
 		if (err)
-			fprintf(stderr, "blazesym-lite: can't read the maps of process %d: %s\n",
-				env.pid, strerror(-err));
+			complain("can't read the maps of process %d: %s", env.pid, strerror(-err));
 	}
 	for (int i = 0; i < env.nr_addrs && !err; i++)
-		err = text_symbolize(symbolizer, path, env.addrs[i]);
+		err = text_symbolize(symbolizer, file, env.addrs[i]);
 	/* who asks through a pipe, address by address, waits for each answer */
 	if (!env.nr_addrs)
 		setvbuf(stdout, NULL, _IOLBF, 0);
 	while (!env.nr_addrs && !err && getline(&line, &room, stdin) > 0) {
 		line[strcspn(line, "\n")] = '\0';
-		err = text_symbolize(symbolizer, path, line);
+		err = text_symbolize(symbolizer, file, line);
 	}
 	free(line);
 	bsl_symbolizer_free(symbolizer);
@@ -529,28 +573,15 @@ static int names_scan(struct scan *scan)
 	return bsl_elf_find_inlined(scan->elf, env.pattern, flags, place_found, scan);
 }
 
-/* By the name we opened, which may lead through /proc/PID/root, or the one the process uses. */
-static void debug_load(struct bsl_elf *elf, const char *path, const char *display)
+/* display: its name in the world of the process, if there is one. */
+static int file_scan(struct bsl_elf *elf, const char *display, int *nr)
 {
-	if (bsl_elf_load_debug(elf, "", path) == -ENOENT)
-		bsl_elf_load_debug(elf, "", display);
-}
-
-static int file_scan(const char *path, const char *display, int *nr)
-{
-	struct scan scan = { .display = display };
+	struct scan scan = { .elf = elf, .display = display };
 	int err;
 
-	err = bsl_elf_open(path, &scan.elf);
-	if (err)
-		return err;
 	if (!(env.flags & BSL_SYMBOLIZE_NO_DEBUG) && env.action != USDT)
-		debug_load(scan.elf, path, display);
-	if (env.action == USDT)
-		err = bsl_elf_usdt_each(scan.elf, usdt_found, &scan);
-	else
-		err = names_scan(&scan);
-	bsl_elf_close(scan.elf);
+		bsl_elf_load_debug(elf, env.pid, display);
+	err = env.action == USDT ? bsl_elf_usdt_each(elf, usdt_found, &scan) : names_scan(&scan);
 	*nr += scan.nr;
 	return err < 0 && err != -ENODATA ? err : 0;
 }
@@ -562,7 +593,7 @@ static int process_usdt_found(const struct bsl_process_usdt *site, void *ctx)
 	(void)ctx;
 	if (site->usdt)
 		return usdt_found(site->usdt, &scan);
-	fprintf(stderr, "blazesym-lite: %s: %s\n", site->map->path, bsl_error_text(site->err));
+	complain("%s: %s", site->map->path, bsl_error_text(site->err));
 	return 0;
 }
 
@@ -570,15 +601,20 @@ static int process_usdt_found(const struct bsl_process_usdt *site, void *ctx)
 static int process_names_scan(const struct bsl_maps *maps, int *nr)
 {
 	const struct bsl_map *map = NULL;
-	char path[PATH_MAX];
-	int err;
+	struct bsl_elf *elf;
+	int err, fd;
 
 	while ((map = bsl_maps_next_file(maps, map))) {
-		err = bsl_map_open_path(maps, map, path, sizeof(path));
-		if (!err)
-			err = file_scan(path, map->path, nr);
+		fd = bsl_map_open(maps, map);
+		err = fd < 0 ? fd : bsl_elf_open_fd(fd, &elf);
+		if (fd >= 0)
+			close(fd);
+		if (!err) {
+			err = file_scan(elf, map->path, nr);
+			bsl_elf_close(elf);
+		}
 		if (err)
-			fprintf(stderr, "blazesym-lite: %s: %s\n", map->path, bsl_error_text(err));
+			complain("%s: %s", map->path, bsl_error_text(err));
 	}
 	return 0;
 }
@@ -593,8 +629,7 @@ static int process_scan(int *nr)
 	else
 		err = bsl_maps_read(env.pid, &maps);
 	if (err < 0) {
-		fprintf(stderr, "blazesym-lite: can't read the maps of process %d: %s\n", env.pid,
-			strerror(-err));
+		complain("can't read the maps of process %d: %s", env.pid, strerror(-err));
 		return err;
 	}
 	if (maps)
@@ -611,8 +646,7 @@ static int kernel_scan(int *nr)
 
 	err = bsl_kernel_open(&kernel);
 	if (err) {
-		fprintf(stderr, "blazesym-lite: %s\n",
-			err == -EPERM ? bsl_reason_text(BSL_KERNEL_HIDDEN) : strerror(-err));
+		complain("%s", err == -EPERM ? bsl_reason_text(BSL_KERNEL_HIDDEN) : strerror(-err));
 		return err;
 	}
 	err = bsl_kernel_find_symbols(kernel, env.pattern, flags, kernel_symbol_found, nr);
@@ -622,10 +656,10 @@ static int kernel_scan(int *nr)
 
 static int named_file_scan(const struct bsl_file *file, int *nr)
 {
-	int err = file_scan(file->path, file->display, nr);
+	int err = file_scan(file->elf, file->display, nr);
 
 	if (err)
-		fprintf(stderr, "blazesym-lite: %s: %s\n", file->display, bsl_error_text(err));
+		complain("%s: %s", file->display, bsl_error_text(err));
 	return err;
 }
 
@@ -642,9 +676,9 @@ static int scan(const struct bsl_file *file)
 	if (err || nr)
 		return err;
 	if (env.action == USDT)
-		fprintf(stderr, "blazesym-lite: no USDT sites there\n");
+		complain("no USDT sites there");
 	else
-		fprintf(stderr, "blazesym-lite: no symbol is named '%s' there\n", env.pattern);
+		complain("no symbol is named '%s' there", env.pattern);
 	return -ENOENT;
 }
 
@@ -667,13 +701,15 @@ int main(int argc, char **argv)
 		err = file ? bsl_resolve(env.file, env.pid, 0, file, reason, sizeof(reason))
 			   : -ENOMEM;
 		if (err)
-			fprintf(stderr, "blazesym-lite: %s\n", file ? reason : strerror(ENOMEM));
+			complain("%s", file ? reason : strerror(ENOMEM));
 	}
 	if (!err)
-		err = env.action == SYMBOLIZE ? symbolize(file ? file->path : NULL) : scan(file);
+		err = env.action == SYMBOLIZE ? symbolize(file) : scan(file);
+	if (file)
+		bsl_elf_close(file->elf);
 	free(file);
 	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "blazesym-lite: can't write: %s\n", strerror(errno));
+		complain("can't write: %s", strerror(errno));
 		err = -EIO;
 	}
 	return err ? 1 : 0;

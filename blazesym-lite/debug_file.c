@@ -131,12 +131,9 @@ static bool build_id_matches(const struct bsl_elf *a, const struct bsl_elf *b)
 static int candidate_open(const struct candidate *candidate, const char *path)
 {
 	struct bsl_elf *elf = candidate->elf, *debug;
-	char ours[PATH_MAX];
 	int err;
 
-	err = io_resolve_in_root(candidate->root, path, ours);
-	if (!err)
-		err = bsl_elf_open(ours, &debug);
+	err = elf_open_in_root(candidate->root, path, &debug);
 	if (err)
 		return err;
 	if (debug->is64 != elf->is64 || debug->ehdr.e_machine != elf->ehdr.e_machine ||
@@ -210,17 +207,27 @@ static int by_debuglink(struct candidate *candidate, const char *path)
 	return -ENOENT;
 }
 
-int bsl_elf_load_debug(struct bsl_elf *elf, const char *root, const char *path)
+/* In a root as from io_root(). */
+static int debug_find(struct bsl_elf *elf, const char *root, const char *path)
 {
 	struct candidate candidate = { .elf = elf, .root = root };
-	int err;
+	int err = by_build_id(&candidate);
+
+	return err ? by_debuglink(&candidate, path) : 0;
+}
+
+int bsl_elf_load_debug(struct bsl_elf *elf, pid_t pid, const char *path)
+{
+	char root[IO_ROOT_SIZE];
+	int err = -ENOENT;
 
 	if (elf->debug || (elf->symtab.nr && !elf->made_symtab && !elf->mini &&
 			   elf_section_by_name(elf, ".debug_info")))
 		return -EEXIST;
-	err = by_build_id(&candidate);
+	if (!io_root(pid, root) && root[0])
+		err = debug_find(elf, root, path);
 	if (err)
-		err = by_debuglink(&candidate, path);
+		err = debug_find(elf, "", path);
 	if (err)
 		return err;
 	elf_symtab_load(elf->debug, &elf->debug->symtab);

@@ -130,14 +130,17 @@ static Elf *libelf_open(const struct bsl_elf *elf, struct dwarf_state *state)
 			   : NULL;
 }
 
-static void link_read(int fd, char path[static PATH_MAX])
+/*
+ * Where the file lies, for the split DWARF beside it. "" if that name means another file to us: one of another mount namespace,
+ * or one that was deleted.
+ */
+static void own_path_read(const struct bsl_elf *elf, char path[static PATH_MAX])
 {
-	char link[64];
-	ssize_t len;
+	struct stat st;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, path, PATH_MAX - 1);
-	path[len < 0 ? 0 : len] = '\0';
+	if (io_fd_path(elf->fd, path) || stat(path, &st) || st.st_dev != elf->dev ||
+	    st.st_ino != elf->ino)
+		path[0] = '\0';
 }
 
 static const struct bsl_elf *dwarf_source(const struct bsl_elf *elf)
@@ -161,7 +164,7 @@ static int state_open(struct bsl_elf *elf)
 		return -ENOMEM;
 	elf->dwarf->dwarf = dwarf_begin_elf(elf->dwarf->elf, DWARF_C_READ, NULL);
 	if (source->fd >= 0)
-		link_read(source->fd, elf->dwarf->path);
+		own_path_read(source, elf->dwarf->path);
 	/* libelf has read for itself: the same file that we looked at? */
 	if (source->view && !view_check(source->view))
 		return view_error(source->view);
@@ -217,7 +220,8 @@ static bool split_is_harmless(const struct dwarf_state *state, Dwarf_Die *skelet
 
 	if (!name)
 		name = string_attr(skeleton, DW_AT_GNU_dwo_name);
-	if (!name || !io_format(path, sizeof(path), "%s.dwp", state->path) || !is_harmless(path))
+	if (!name || !state->path[0] || !io_format(path, sizeof(path), "%s.dwp", state->path) ||
+	    !is_harmless(path))
 		return false;
 	if (*name == '/')
 		return is_harmless(name);

@@ -6,12 +6,14 @@
 #include <array_size.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "elf_file.h"
+#include "io.h"
 #include "machine.h"
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -55,6 +57,11 @@ int elf_error(const struct bsl_elf *elf, int ret)
 	return err ? err : ret;
 }
 
+bool bsl_elf_check(struct bsl_elf *elf)
+{
+	return !elf->view || view_check(elf->view);
+}
+
 const char *bsl_error_text(int err)
 {
 	switch (err) {
@@ -66,6 +73,8 @@ const char *bsl_error_text(int err)
 		return "an ELF file of the other byte order";
 	case -ESTALE:
 		return "the file changed while it was read";
+	case -ENOSYS:
+		return "openat2(2) is refused, by which files of another root are opened safely (a seccomp filter?)";
 	default:
 		return strerrordesc_np(-err) ? strerrordesc_np(-err) : "unknown error";
 	}
@@ -410,7 +419,8 @@ static int file_open(struct bsl_elf *elf, int fd)
 	int err;
 
 	elf->fd = fd;
-	if (fd < 0 || fstat(fd, &st))
+	snprintf(elf->path, sizeof(elf->path), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &st))
 		return -errno;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
@@ -426,14 +436,19 @@ static int file_open(struct bsl_elf *elf, int fd)
 	return elf_error(elf, headers_read(elf));
 }
 
-int bsl_elf_open_fd(int fd, struct bsl_elf **out)
+int elf_open_own_fd(int fd, struct bsl_elf **out)
 {
-	struct bsl_elf *elf = calloc(1, sizeof(*elf));
+	struct bsl_elf *elf;
 	int err;
 
-	if (!elf)
+	if (fd < 0)
+		return fd;
+	elf = calloc(1, sizeof(*elf));
+	if (!elf) {
+		close(fd);
 		return -ENOMEM;
-	err = file_open(elf, fcntl(fd, F_DUPFD_CLOEXEC, 3));
+	}
+	err = file_open(elf, fd);
 	if (err) {
 		bsl_elf_close(elf);
 		return err;
@@ -442,17 +457,20 @@ int bsl_elf_open_fd(int fd, struct bsl_elf **out)
 	return 0;
 }
 
+int bsl_elf_open_fd(int fd, struct bsl_elf **out)
+{
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return elf_open_own_fd(fd < 0 ? -errno : fd, out);
+}
+
+int elf_open_in_root(const char *root, const char *path, struct bsl_elf **out)
+{
+	return elf_open_own_fd(io_open_in_root(root, path, O_RDONLY), out);
+}
+
 int bsl_elf_open(const char *path, struct bsl_elf **out)
 {
-	/* O_NONBLOCK: a FIFO where a library was expected must not hang us */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	err = bsl_elf_open_fd(fd, out);
-	close(fd);
-	return err;
+	return elf_open_in_root("", path, out);
 }
 
 void elf_index_close(struct bsl_elf *elf)
@@ -504,6 +522,11 @@ int bsl_elf_machine(const struct bsl_elf *elf)
 int bsl_elf_bits(const struct bsl_elf *elf)
 {
 	return elf->is64 ? 64 : 32;
+}
+
+const char *bsl_elf_path(const struct bsl_elf *elf)
+{
+	return elf->path;
 }
 
 dev_t bsl_elf_dev(const struct bsl_elf *elf)

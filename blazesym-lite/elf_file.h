@@ -37,9 +37,10 @@ struct symbol_index;
 struct bsl_elf {
 	const uint8_t *data;
 	size_t size;
-	struct view *
-		view; /* what fills data: see elf_bytes(); NULL if the bytes are somebody's memory */
-	int fd;	      /* -1 then, too */
+	/* what fills data: see elf_bytes(); NULL if the bytes are somebody's memory */
+	struct view *view;
+	int fd;	       /* -1 then, too */
+	char path[32]; /* see bsl_elf_path() */
 	bool is64;
 	dev_t dev;
 	ino_t ino;
@@ -81,6 +82,12 @@ struct elf_note {
  * for here may be looked at.
  */
 const uint8_t *elf_bytes(const struct bsl_elf *elf, uint64_t offset, uint64_t size);
+
+/* As bsl_elf_open_fd(), but takes the descriptor over; a negative one is the error to return. */
+int elf_open_own_fd(int fd, struct bsl_elf **elf);
+
+/* As bsl_elf_open(), in the root that io_open_in_root() is given. */
+int elf_open_in_root(const char *root, const char *path, struct bsl_elf **elf);
 
 /* What a question is answered: ret, unless the file, or its debug file, couldn't be read, or changed, meanwhile. */
 int elf_error(const struct bsl_elf *elf, int ret);

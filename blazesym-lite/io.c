@@ -2,16 +2,16 @@
 /* Reading small files and /proc, and one process's view of the file system. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "io.h"
-
-#define MAX_LINKS 40 /* as the kernel's MAXSYMLINKS */
 
 bool io_format(char *out, size_t size, const char *format, ...)
 {
@@ -106,82 +106,73 @@ int io_root(pid_t pid, char root[static IO_ROOT_SIZE])
 	return 0;
 }
 
-/* A path being resolved: done, and what is still to be walked. */
-struct walk {
-	char *done; /* PATH_MAX bytes, starts with root */
-	size_t root_len;
-	size_t done_len;
-	char rest[PATH_MAX];
-};
-
-static void walk_up(struct walk *walk)
+size_t io_own_root(pid_t pid, char path[static PATH_MAX])
 {
-	while (walk->done_len > walk->root_len && walk->done[walk->done_len - 1] != '/')
-		walk->done_len--;
-	if (walk->done_len > walk->root_len)
-		walk->done_len--;
-	walk->done[walk->done_len] = '\0';
+	char link[64];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/%d/root", pid);
+	len = readlink(link, path, PATH_MAX - 1);
+	if (len <= 1)
+		len = 0;
+	path[len] = '\0';
+	return len;
 }
 
-/* Replaces the component just walked by the link's text. */
-static int walk_link(struct walk *walk, const char *link)
+int io_fd_path(int fd, char path[static PATH_MAX])
 {
-	char rest[PATH_MAX];
+	char link[64];
+	ssize_t len;
 
-	if (!io_format(rest, sizeof(rest), "%s/%s", link, walk->rest))
-		return -ENAMETOOLONG;
-	memcpy(walk->rest, rest, sizeof(rest));
-	if (link[0] == '/') {
-		walk->done_len = walk->root_len;
-		walk->done[walk->done_len] = '\0';
-	} else {
-		walk_up(walk);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, PATH_MAX - 1);
+	path[len < 0 ? 0 : len] = '\0';
+	return len < 0 ? -errno : 0;
+}
+
+/* A seccomp filter refuses calls that its author didn't know of: with EPERM, and for good. */
+static bool openat2_is_refused(void)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	int fd = syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof(how));
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0;
+}
+
+/* The kernel can't be sure of a `..` while directories are renamed around it. */
+#define MAX_TRIES 100
+
+static int open_below(int root_fd, const char *path, const struct open_how *how)
+{
+	int fd, tries = 0;
+
+	do {
+		fd = syscall(SYS_openat2, root_fd, path, how, sizeof(*how));
+	} while (fd < 0 && (errno == EINTR || errno == EAGAIN) && ++tries < MAX_TRIES);
+	if (fd < 0 && errno == EPERM && openat2_is_refused())
+		return -ENOSYS;
+	return fd < 0 ? -errno : fd;
+}
+
+int io_open_in_root(const char *root, const char *path, int flags)
+{
+	/* O_NONBLOCK: a FIFO where a file was expected must not hang us */
+	const struct open_how how = {
+		.flags = flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		.resolve = RESOLVE_IN_ROOT,
+	};
+	int root_fd, fd;
+
+	if (!root[0]) {
+		fd = open(path, how.flags);
+		return fd < 0 ? -errno : fd;
 	}
-	return 0;
-}
-
-static int walk_step(struct walk *walk, unsigned int *links)
-{
-	size_t skip = strspn(walk->rest, "/"), len = strcspn(walk->rest + skip, "/");
-	char name[NAME_MAX + 1], link[PATH_MAX];
-	ssize_t link_len;
-
-	if (len > NAME_MAX)
-		return -ENAMETOOLONG;
-	memcpy(name, walk->rest + skip, len);
-	name[len] = '\0';
-	memmove(walk->rest, walk->rest + skip + len, strlen(walk->rest + skip + len) + 1);
-	if (!len || !strcmp(name, "."))
-		return 0;
-	if (!strcmp(name, "..")) {
-		walk_up(walk);
-		return 0;
-	}
-	if (!io_format(walk->done + walk->done_len, PATH_MAX - walk->done_len, "/%s", name))
-		return -ENAMETOOLONG;
-	walk->done_len += len + 1;
-	link_len = readlink(walk->done, link, sizeof(link) - 1);
-	if (link_len <= 0)
-		return 0;
-	if (++*links > MAX_LINKS)
-		return -ELOOP;
-	link[link_len] = '\0';
-	return walk_link(walk, link);
-}
-
-int io_resolve_in_root(const char *root, const char *path, char out[static PATH_MAX])
-{
-	struct walk walk = { .done = out };
-	unsigned int links = 0;
-	int err = 0;
-
-	if (!io_format(out, PATH_MAX, "%s", root) ||
-	    !io_format(walk.rest, sizeof(walk.rest), "%s", path))
-		return -ENAMETOOLONG;
-	walk.root_len = walk.done_len = strlen(root);
-	while (!err && walk.rest[0])
-		err = walk_step(&walk, &links);
-	if (!err && walk.done_len == walk.root_len && !io_format(out, PATH_MAX, "%s/", root))
-		err = -ENAMETOOLONG;
-	return err;
+	root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root_fd < 0)
+		return -errno;
+	fd = open_below(root_fd, path, &how);
+	close(root_fd);
+	return fd;
 }

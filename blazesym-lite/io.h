@@ -27,11 +27,21 @@ int io_read_fd(int fd, size_t max, char **data, size_t *size);
 int io_root(pid_t pid, char root[static IO_ROOT_SIZE]);
 
 /*
- * Follows the symbolic links of an absolute path inside of root, where an absolute link starts
- * again at root: the kernel would start it at our own. Writes root + the path without links. The
- * last components need not exist. -ELOOP after 40 links, -ENAMETOOLONG.
+ * Opens an absolute path of a process's world; root is as from io_root(). Links, also absolute ones, stay inside of that root
+ * whatever it does to its directories meanwhile (RESOLVE_IN_ROOT of openat2(2)), which is why the descriptor is what is to be used
+ * from then on, and no path. Never waits: flags are O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_PATH. A descriptor, or a negative errno:
+ * -ENOSYS, openat2(2) is refused, as old container runtimes' seccomp filters do.
  */
-int io_resolve_in_root(const char *root, const char *path, char out[static PATH_MAX]);
+int io_open_in_root(const char *root, const char *path, int flags);
+
+/*
+ * What a process's root directory is called, seen from our root, and its length: paths in its maps start with it. 0 if it is
+ * called "/", or can't be known.
+ */
+size_t io_own_root(pid_t pid, char path[static PATH_MAX]);
+
+/* What a descriptor's file is called, seen from our root as the kernel shows it in maps, too. */
+int io_fd_path(int fd, char path[static PATH_MAX]);
 
 /* snprintf() that says if it fitted. */
 bool io_format(char *out, size_t size, const char *format, ...)

@@ -5,6 +5,7 @@
  * as \012.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -250,12 +251,10 @@ cleanup:
  */
 static void paths_set_root(struct bsl_maps *maps)
 {
-	char link[64], root[PATH_MAX];
-	ssize_t len;
+	char root[PATH_MAX];
+	size_t len = io_own_root(maps->pid, root);
 
-	snprintf(link, sizeof(link), "/proc/%d/root", maps->pid);
-	len = readlink(link, root, sizeof(root));
-	if (len <= 1 || (size_t)len >= sizeof(root))
+	if (!len)
 		return;
 	for (size_t i = 0; i < maps->nr; i++) {
 		struct bsl_map *map = &maps->maps[i];
@@ -332,30 +331,33 @@ static bool map_is_file(const struct bsl_map *map, const struct stat *st)
 	return map->ino == st->st_ino && !map->deleted;
 }
 
-int bsl_map_open_path(const struct bsl_maps *maps, const struct bsl_map *map, char *path,
-		      size_t size)
+static int named_open(const struct bsl_maps *maps, const struct bsl_map *map)
 {
-	char root[IO_ROOT_SIZE], link[96];
-	struct stat mapped, named;
-	bool have_link;
-	int err;
+	char root[IO_ROOT_SIZE];
+	struct stat st;
+	int fd, err;
 
-	if (map->kind != BSL_MAP_FILE)
-		return -ENOENT;
 	err = io_root(maps->pid, root);
 	if (err)
 		return err;
+	fd = io_open_in_root(root, map->path, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	if (!fstat(fd, &st) && map_is_file(map, &st))
+		return fd;
+	close(fd);
+	return -ENOENT;
+}
+
+int bsl_map_open(const struct bsl_maps *maps, const struct bsl_map *map)
+{
+	char link[96];
+	int fd;
+
+	if (map->kind != BSL_MAP_FILE)
+		return -ENOENT;
 	snprintf(link, sizeof(link), "/proc/%d/map_files/%llx-%llx", maps->pid,
 		 (unsigned long long)map->start, (unsigned long long)map->end);
-	have_link = maps->pid && !stat(link, &mapped);
-	if (!io_format(path, size, "%s%s", root, map->path))
-		return -ENAMETOOLONG;
-	if (!stat(path, &named)) {
-		if (have_link ? mapped.st_dev == named.st_dev && mapped.st_ino == named.st_ino
-			      : map_is_file(map, &named))
-			return 0;
-	}
-	if (!have_link)
-		return -ENOENT;
-	return io_format(path, size, "%s", link) ? 0 : -ENAMETOOLONG;
+	fd = maps->pid ? io_open_in_root("", link, O_RDONLY) : -1;
+	return fd >= 0 ? fd : named_open(maps, map);
 }

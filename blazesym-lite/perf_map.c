@@ -150,7 +150,7 @@ static int process_identify(pid_t pid, pid_t *own_pid, uid_t *uid)
 
 int bsl_perf_map_read(pid_t pid, struct bsl_perf_map **out)
 {
-	char root[IO_ROOT_SIZE], name[64], path[PATH_MAX], *text;
+	char root[IO_ROOT_SIZE], name[64], *text;
 	pid_t own_pid = 0;
 	struct stat st;
 	size_t len;
@@ -163,12 +163,9 @@ int bsl_perf_map_read(pid_t pid, struct bsl_perf_map **out)
 	if (err)
 		return err;
 	snprintf(name, sizeof(name), "/tmp/perf-%d.map", own_pid);
-	err = io_resolve_in_root(root, name, path);
-	if (err)
-		return err;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	fd = io_open_in_root(root, name, O_RDONLY | O_NOFOLLOW);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	/* anybody can write to /tmp: only the process itself is to say what its code is */
 	if (fstat(fd, &st))
 		err = -errno;

@@ -7,12 +7,14 @@
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "elf_file.h"
 #include "io.h"
 #include "ldcache.h"
 #include "machine.h"
@@ -43,62 +45,68 @@ struct lookup {
 #define lookup_fail(lookup, error, ...) \
 	(io_format((lookup)->err, (lookup)->err_size, __VA_ARGS__), (error))
 
-/* Takes the file if it is ELF, and, with any_machine false, one that the target can load. */
-static int file_take(struct lookup *lookup, const char *path, const char *display, bool any_machine)
+/* Remembers why a file that is there won't do. */
+static void why_note(struct lookup *lookup, int err, const char *display)
 {
-	struct bsl_file *file = lookup->file;
-	struct bsl_elf *elf;
+	if (lookup->why)
+		return;
+	lookup->why = err;
+	io_format(lookup->why_path, PATH_MAX, "%s", display);
+}
+
+/*
+ * Takes the file if it is ELF, and, with any_machine false, one that the target can load. fd is taken over; a negative one is why
+ * there is none.
+ */
+static int fd_take(struct lookup *lookup, int fd, const char *display, bool any_machine)
+{
+	struct bsl_elf *elf = NULL;
 	int err;
 
-	err = bsl_elf_open(path, &elf);
+	err = elf_open_own_fd(fd, &elf);
+	/* what isn't there is no reason, and neither is a directory we may not look into */
+	if (err && err != -ENOENT && err != -ENOTDIR && err != -EACCES)
+		why_note(lookup, err, display);
+	if (!err && !any_machine &&
+	    (bsl_elf_machine(elf) != lookup->machine || bsl_elf_bits(elf) != lookup->bits))
+		err = -ENOENT;
+	if (!err && !io_format(lookup->file->display, PATH_MAX, "%s", display))
+		err = -ENAMETOOLONG;
 	if (err) {
-		/* what isn't there is no reason, and neither is a directory we may not look into */
-		if (!lookup->why && !access(path, F_OK)) {
-			lookup->why = err;
-			io_format(lookup->why_path, PATH_MAX, "%s", display);
-		}
+		bsl_elf_close(elf);
 		return err;
 	}
-	if (!any_machine &&
-	    (bsl_elf_machine(elf) != lookup->machine || bsl_elf_bits(elf) != lookup->bits)) {
-		bsl_elf_close(elf);
-		return -ENOENT;
-	}
-	file->dev = bsl_elf_dev(elf);
-	file->ino = bsl_elf_ino(elf);
-	bsl_elf_close(elf);
-	if (!io_format(file->path, PATH_MAX, "%s", path) ||
-	    !io_format(file->display, PATH_MAX, "%s", display))
-		return -ENAMETOOLONG;
+	/* one that was good, too, but not as good */
+	bsl_elf_close(lookup->file->elf);
+	lookup->file->elf = elf;
 	return 0;
 }
 
 /* Takes an absolute path of the target's world. */
 static int path_take(struct lookup *lookup, const char *path, bool any_machine)
 {
-	char ours[PATH_MAX];
-	int err;
+	int fd = io_open_in_root(lookup->root, path, O_RDONLY), there;
 
-	if (!lookup->root[0])
-		return file_take(lookup, path, path, any_machine);
-	err = io_resolve_in_root(lookup->root, path, ours);
-	return err ? err : file_take(lookup, ours, path, any_machine);
+	if (fd == -EACCES) {
+		there = io_open_in_root(lookup->root, path, O_PATH);
+		if (there >= 0) {
+			close(there);
+			why_note(lookup, fd, path);
+		}
+	}
+	return fd_take(lookup, fd, path, any_machine);
 }
 
 static int map_take(struct lookup *lookup, const struct bsl_map *map, bool any_machine)
 {
-	char path[PATH_MAX];
-	int err = bsl_map_open_path(lookup->maps, map, path, sizeof(path));
-
-	return err ? err : file_take(lookup, path, map->path, any_machine);
+	return fd_take(lookup, bsl_map_open(lookup->maps, map), map->path, any_machine);
 }
 
 /* ---- the target ---- */
 
 static int exe_take(struct lookup *lookup)
 {
-	char link[64], path[PATH_MAX], text[PATH_MAX];
-	struct stat exe, named;
+	char link[64], text[PATH_MAX];
 	ssize_t len;
 
 	if (!lookup->pid)
@@ -109,12 +117,7 @@ static int exe_take(struct lookup *lookup)
 		return lookup_fail(lookup, -errno, "can't read %s: %s", link,
 				   bsl_error_text(-errno));
 	text[len] = '\0';
-	if (!io_format(path, sizeof(path), "%s%s", lookup->root, text))
-		return lookup_fail(lookup, -ENAMETOOLONG, "the path of %s is too long", link);
-	if (stat(path, &named) || stat(link, &exe) || named.st_dev != exe.st_dev ||
-	    named.st_ino != exe.st_ino)
-		snprintf(path, sizeof(path), "%s", link); /* deleted, replaced, memfd */
-	return file_take(lookup, path, text, true);
+	return fd_take(lookup, io_open_in_root("", link, O_RDONLY), text, true);
 }
 
 static int target_open(struct lookup *lookup)
@@ -154,15 +157,33 @@ static const struct bsl_map *map_by_path(const struct bsl_maps *maps, const char
 	return NULL;
 }
 
+/* The mapping of the file that a path leads to, or of an older one that was called so. */
+static const struct bsl_map *map_by_link(const struct lookup *lookup)
+{
+	int fd = lookup->maps ? io_open_in_root(lookup->root, lookup->name, O_PATH) : -1;
+	char path[PATH_MAX], own_root[PATH_MAX];
+	size_t len;
+	int err;
+
+	if (fd < 0)
+		return NULL;
+	err = io_fd_path(fd, path);
+	close(fd);
+	if (err)
+		return NULL;
+	/* as bsl_maps_read() does with the paths of maps */
+	len = io_own_root(lookup->pid, own_root);
+	return map_by_path(lookup->maps, strncmp(path, own_root, len) ? path : path + len);
+}
+
 static int absolute_take(struct lookup *lookup)
 {
 	const struct bsl_map *map = map_by_path(lookup->maps, lookup->name);
-	char path[PATH_MAX];
 	int err;
 
 	/* the mapped one may be older than what bears its name now */
-	if (!map && lookup->maps && !io_resolve_in_root(lookup->root, lookup->name, path))
-		map = map_by_path(lookup->maps, path + strlen(lookup->root));
+	if (!map)
+		map = map_by_link(lookup);
 	err = map ? map_take(lookup, map, true) : path_take(lookup, lookup->name, true);
 	if (err && map)
 		return lookup_fail(lookup, err, "process %d maps %s, but it can't be opened: %s",
@@ -175,12 +196,8 @@ static int absolute_take(struct lookup *lookup)
 
 static int relative_take(struct lookup *lookup)
 {
-	char path[PATH_MAX];
-	int err;
+	int err = fd_take(lookup, io_open_in_root("", lookup->name, O_RDONLY), lookup->name, true);
 
-	if (!realpath(lookup->name, path))
-		return lookup_fail(lookup, -errno, "%s: %s", lookup->name, bsl_error_text(-errno));
-	err = file_take(lookup, path, lookup->name, true);
 	return err ? lookup_fail(lookup, err, "%s: %s", lookup->name, bsl_error_text(err)) : 0;
 }
 
@@ -215,13 +232,15 @@ static int cached_take(const char *path, void *ctx)
 
 static int library_in_cache(struct lookup *lookup)
 {
-	char path[PATH_MAX], *data;
 	size_t size;
-	int ret;
+	char *data;
+	int fd, ret;
 
-	ret = io_resolve_in_root(lookup->root, "/etc/ld.so.cache", path);
-	if (!ret)
-		ret = io_read_all(path, LDCACHE_MAX, &data, &size);
+	fd = io_open_in_root(lookup->root, "/etc/ld.so.cache", O_RDONLY);
+	if (fd < 0)
+		return -ENOENT;
+	ret = io_read_fd(fd, LDCACHE_MAX, &data, &size);
+	close(fd);
 	if (ret)
 		return -ENOENT;
 	ret = bsl_ldcache_find(data, size, lookup->name, lookup->machine, cached_take, lookup);
@@ -239,17 +258,17 @@ static bool name_better(const char *name, const char *than)
 
 static int library_in_dir(struct lookup *lookup, const char *dir)
 {
-	char ours[PATH_MAX], path[PATH_MAX], best[NAME_MAX + 1] = "";
+	int fd = io_open_in_root(lookup->root, dir, O_RDONLY | O_DIRECTORY);
+	char path[PATH_MAX], best[NAME_MAX + 1] = "";
 	struct dirent *entry;
 	DIR *stream;
-	int err;
 
-	err = io_resolve_in_root(lookup->root, dir, ours);
-	if (err)
-		return err;
-	stream = opendir(ours);
-	if (!stream)
+	stream = fd < 0 ? NULL : fdopendir(fd);
+	if (!stream) {
+		if (fd >= 0)
+			close(fd);
 		return -ENOENT;
+	}
 	while ((entry = readdir(stream))) {
 		if (!library_match(entry->d_name, lookup->name) ||
 		    !name_better(entry->d_name, best))
@@ -260,10 +279,7 @@ static int library_in_dir(struct lookup *lookup, const char *dir)
 			snprintf(best, sizeof(best), "%s", entry->d_name);
 	}
 	closedir(stream);
-	if (!best[0])
-		return -ENOENT;
-	snprintf(path, sizeof(path), "%s/%s", dir, best);
-	return path_take(lookup, path, false);
+	return best[0] ? 0 : -ENOENT;
 }
 
 /* The i-th of library_dirs. */
@@ -364,6 +380,8 @@ int bsl_resolve(const char *name, pid_t pid, unsigned int flags, struct bsl_file
 	};
 	int ret;
 
+	file->elf = NULL;
+	file->display[0] = '\0';
 	ret = target_open(&lookup);
 	if (ret)
 		goto cleanup;

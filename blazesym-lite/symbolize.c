@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "blazesym-lite.h"
+#include "elf_file.h"
 #include "io.h"
 
 #define MAX_FILES 64
@@ -206,31 +206,34 @@ static struct file *file_by_stat(struct bsl_symbolizer *symbolizer, const struct
 	return NULL;
 }
 
-/* Opens path (ours), called display in the world whose root is given, or finds it open already. */
-static struct file *file_get(struct bsl_symbolizer *symbolizer, const char *path, const char *root,
+/*
+ * The file of a descriptor, called display in the world of process pid: as it is known already, or opened. The descriptor is
+ * taken over; a negative one is why there is none.
+ */
+static struct file *file_get(struct bsl_symbolizer *symbolizer, int fd, pid_t pid,
 			     const char *display)
 {
 	struct stat st = { 0 };
 	struct file *file;
-	int err = stat(path, &st) ? -errno : 0;
+	int err = fd < 0 ? fd : fstat(fd, &st) ? -errno : 0;
 
 	file = err ? NULL : file_by_stat(symbolizer, &st);
-	if (file)
+	if (file) {
+		close(fd);
 		return file;
+	}
 	file = file_slot(symbolizer);
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
 	file->mtime = st.st_mtim;
-	if (!err)
-		err = bsl_elf_open(path, &file->elf);
+	err = elf_open_own_fd(fd, &file->elf);
 	if (err) {
 		file->elf = NULL;
 		file->reason = reason_of(err);
 		return file;
 	}
-	if (!(symbolizer->flags & BSL_SYMBOLIZE_NO_DEBUG) &&
-	    bsl_elf_load_debug(file->elf, root, display) == -ENOENT && root[0])
-		bsl_elf_load_debug(file->elf, "", display);
+	if (!(symbolizer->flags & BSL_SYMBOLIZE_NO_DEBUG))
+		bsl_elf_load_debug(file->elf, pid, display);
 	return file;
 }
 
@@ -344,18 +347,22 @@ static struct process *process_get(struct bsl_symbolizer *symbolizer, pid_t pid)
 	return process;
 }
 
-/* As bsl_map_open_path(), and for a process that has ended, if its files were ours too. */
-static int map_path(const struct process *process, const struct bsl_map *map, char *path)
+/* As bsl_map_open(), and for a process that has ended, if its files were ours too. */
+static int map_open(const struct process *process, const struct bsl_map *map)
 {
-	int err = bsl_map_open_path(process->maps, map, path, PATH_MAX);
+	int fd = bsl_map_open(process->maps, map);
 	struct stat st;
 
 	/* of a zombie the root is not to be had any more: -ENOENT */
-	if (err != -ESRCH && err != -ENOENT)
-		return err;
-	if (process->root[0] || map->deleted || stat(map->path, &st) || st.st_ino != map->ino)
+	if (fd != -ESRCH && fd != -ENOENT)
+		return fd;
+	if (process->root[0] || map->deleted)
 		return -ENOENT;
-	return io_format(path, PATH_MAX, "%s", map->path) ? 0 : -ENAMETOOLONG;
+	fd = io_open_in_root("", map->path, O_RDONLY);
+	if (fd < 0 || (!fstat(fd, &st) && st.st_ino == map->ino))
+		return fd;
+	close(fd);
+	return -ENOENT;
 }
 
 static struct file *map_file_get(struct bsl_symbolizer *symbolizer, struct process *process,
@@ -363,20 +370,11 @@ static struct file *map_file_get(struct bsl_symbolizer *symbolizer, struct proce
 {
 	uint64_t *id = &process->file_ids[map - process->maps->maps];
 	struct file *file = file_by_id(symbolizer, *id);
-	char path[PATH_MAX];
-	int err;
 
-	if (!file && map->kind == BSL_MAP_VDSO) {
+	if (!file && map->kind == BSL_MAP_VDSO)
 		file = vdso_get(symbolizer, process->pid, map);
-	} else if (!file) {
-		err = map_path(process, map, path);
-		if (err) {
-			file = file_slot(symbolizer);
-			file->reason = reason_of(err);
-		} else {
-			file = file_get(symbolizer, path, process->root, map->path);
-		}
-	}
+	else if (!file)
+		file = file_get(symbolizer, map_open(process, map), process->pid, map->path);
 	*id = file->id;
 	file->last_used = ++symbolizer->clock;
 	return file;
@@ -559,26 +557,22 @@ int bsl_symbolizer_note_process(struct bsl_symbolizer *symbolizer, pid_t pid)
 	return process_get(symbolizer, pid)->maps ? 0 : -ESRCH;
 }
 
-int bsl_symbolize_elf(struct bsl_symbolizer *symbolizer, const char *path, bool offsets,
-		      const uint64_t *addrs, size_t n, struct bsl_location *locations)
+int bsl_symbolize_elf(struct bsl_symbolizer *symbolizer, struct bsl_elf *elf, const char *module,
+		      bool offsets, const uint64_t *addrs, size_t n, struct bsl_location *locations)
 {
-	char absolute[PATH_MAX];
-	struct file *file;
+	const struct file file = { .elf = elf };
 
 	garbage_free(symbolizer);
-	file = file_get(symbolizer, path, "", realpath(path, absolute) ? absolute : path);
-	file->last_used = ++symbolizer->clock;
 	for (size_t i = 0; i < n; i++) {
 		struct bsl_location *location = &locations[i];
 
 		memset(location, 0, sizeof(*location));
-		location->module = path;
+		location->module = module;
 		location->addr = offsets ? 0 : addrs[i];
-		if (file->elf && offsets &&
-		    bsl_elf_offset_to_addr(file->elf, addrs[i], &location->addr))
+		if (offsets && bsl_elf_offset_to_addr(elf, addrs[i], &location->addr))
 			location->reason = BSL_NO_SYMBOL;
 		else
-			elf_locate(symbolizer, file, location);
+			elf_locate(symbolizer, &file, location);
 	}
 	return 0;
 }

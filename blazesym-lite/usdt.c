@@ -167,14 +167,10 @@ static int process_site_found(const struct bsl_usdt *usdt, void *ctx)
 static int mapped_file_each(struct process_search *search, const struct bsl_maps *maps)
 {
 	struct bsl_process_usdt *site = &search->site;
-	char path[PATH_MAX];
 	int ret;
 
-	site->path = path;
 	site->elf = NULL;
-	ret = bsl_map_open_path(maps, site->map, path, sizeof(path));
-	if (!ret)
-		ret = bsl_elf_open(path, &site->elf);
+	ret = elf_open_own_fd(bsl_map_open(maps, site->map), &site->elf);
 	if (!ret)
 		ret = bsl_elf_usdt_each(site->elf, process_site_found, search);
 	/* what a program maps executable need not be ELF: .jsa archives, its own code caches */

@@ -3,6 +3,7 @@
  * redis-cmd: the commands that Redis-like servers execute, with their cost. See man/redis-cmd.8.
  */
 #include <array_size.h>
+#include <blazesym-lite.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -356,7 +357,7 @@ static int handle_event(void *ctx, const void *data, size_t size)
 /* ---- servers -------------------------------------------------------------------------------- */
 
 /* An executable of servers: whoever runs it is traced from its first command on. */
-static int exe_found(void *ctx, struct redis_exe *exe, const char *path)
+static int exe_found(void *ctx, struct redis_exe *exe, const struct bsl_elf *elf, const char *path)
 {
 	struct redis_layout layout = exe->layout;
 	struct env *env = ctx;
@@ -367,7 +368,9 @@ static int exe_found(void *ctx, struct redis_exe *exe, const char *path)
 	if (exe->number < REDIS_EXES_MAX)
 		err = bpf_map_update_elem(bpf_map__fd(env->skel->maps.exes), &exe->number, &layout,
 					  0);
-	err = err ?: redis_probes_attach(&env->probes, path, &exe->places, exe->number);
+	err = err
+		      ?: redis_probes_attach(&env->probes, bsl_elf_path(elf), &exe->places,
+					     exe->number);
 	if (err)
 		log_libbpf_failure(err, "cannot attach to %s", path);
 	else if (!exe->places.after_error)

@@ -239,16 +239,13 @@ static int print_probe(struct env *env, const char *path, const struct bsl_usdt 
 	return output_error(out);
 }
 
-/* path: by which we open it; display: what it is called. A file that isn't ELF has no probes. */
-static int list_file(struct env *env, const char *path, const char *display)
+/* display: what it is called. */
+static int list_file(struct env *env, struct bsl_elf *elf, const char *display)
 {
 	struct sites found = {};
-	struct bsl_elf *elf = NULL;
 	size_t i, next;
-	int err = bsl_elf_open(path, &elf);
+	int err = bsl_elf_usdt_each(elf, collect_site, &found);
 
-	if (!err)
-		err = bsl_elf_usdt_each(elf, collect_site, &found);
 	if (found.count)
 		qsort(found.sites, found.count, sizeof(*found.sites), compare_sites);
 	for (i = 0; err >= 0 && i < found.count; i = next) {
@@ -258,7 +255,6 @@ static int list_file(struct env *env, const char *path, const char *display)
 		err = print_probe(env, display, &found.sites[i], next - i);
 	}
 	free(found.sites);
-	bsl_elf_close(elf);
 	return err < 0 ? err : 0;
 }
 
@@ -272,17 +268,33 @@ static int list_library(struct env *env)
 		log_error("%s", why);
 		return -ENOENT;
 	}
-	err = list_file(env, file.path, file.display);
+	err = list_file(env, file.elf, file.display);
 	if (err)
 		log_error("cannot read the probes of %s: %s", file.display, bsl_error_text(err));
+	bsl_elf_close(file.elf);
+	return err;
+}
+
+static int list_map(struct env *env, const struct bsl_maps *maps, const struct bsl_map *map)
+{
+	int fd = bsl_map_open(maps, map), err;
+	struct bsl_elf *elf;
+
+	if (fd < 0)
+		return fd;
+	err = bsl_elf_open_fd(fd, &elf);
+	close(fd);
+	if (err)
+		return err;
+	err = list_file(env, elf, map->path);
+	bsl_elf_close(elf);
 	return err;
 }
 
 /* Each file that a process has mapped for execution, once: also those that are deleted or only in memory. */
 static int list_process(struct env *env)
 {
-	const struct bsl_map *map, *last = NULL;
-	char path[PATH_MAX];
+	const struct bsl_map *map = NULL;
 	struct bsl_maps *maps;
 	int err = bsl_maps_read(env->options.pid, &maps);
 
@@ -291,15 +303,11 @@ static int list_process(struct env *env)
 			  strerror(-err));
 		return err;
 	}
-	for (size_t i = 0; i < maps->nr && err != -ENOMEM; i++) {
-		map = &maps->maps[i];
-		if (map->kind != BSL_MAP_FILE || !(map->perms & BSL_MAP_EXEC) ||
-		    (last && last->ino == map->ino && last->dev_minor == map->dev_minor))
-			continue;
-		last = map;
-		err = bsl_map_open_path(maps, map, path, sizeof(path));
-		err = err ?: list_file(env, path, map->path);
-		if (err)
+	while (err != -ENOMEM && !output_error(env->output) &&
+	       (map = bsl_maps_next_file(maps, map))) {
+		err = list_map(env, maps, map);
+		/* what a program maps executable need not be ELF */
+		if (err && err != -ENOEXEC && !output_error(env->output))
 			log_warn("cannot read the probes of %s: %s", map->path,
 				 bsl_error_text(err));
 	}

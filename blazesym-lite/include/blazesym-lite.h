@@ -72,9 +72,21 @@ int bsl_elf_bits(const struct bsl_elf *elf);
 
 enum bsl_elf_type bsl_elf_type(const struct bsl_elf *elf);
 
+/*
+ * "/proc/self/fd/N": a path for the kernel to find this very file by, wherever it lies and whatever its name means by now, such as
+ * for a uprobe. As long as the handle is open, and in this process. "" for _open_mem().
+ */
+const char *bsl_elf_path(const struct bsl_elf *elf);
+
 /* Device and inode numbers at the time of opening, as stat(2) gives them; 0 for _open_mem(). */
 dev_t bsl_elf_dev(const struct bsl_elf *elf);
 ino_t bsl_elf_ino(const struct bsl_elf *elf);
+
+/*
+ * Is the file what it was when it was opened? If it has been written to, all questions that are asked from now on fail with
+ * -ESTALE; opening bsl_elf_path() gives a handle of what it is now.
+ */
+bool bsl_elf_check(struct bsl_elf *elf);
 
 /* What a negative errno of a function about ELF files means, for people: "not an ELF file" for -ENOEXEC. */
 const char *bsl_error_text(int err);
@@ -192,12 +204,11 @@ int bsl_elf_suggest(struct bsl_elf *elf, const char *name, unsigned int flags, c
  *
  * This call looks for a separate debug file and takes its .symtab, and its DWARF for
  * bsl_elf_lines(): by build id in /usr/lib/debug/.build-id, by .gnu_debuglink beside `path`, in
- * .debug below it and in /usr/lib/debug/PATH, its CRC checked. `path` is the file's own name and
- * `root` stands before every name: "" or "/proc/PID/root" (the target's files first, call again
- * with "" for ours). -ENOENT if there is none; -EEXIST if a table is there already, which does no
- * harm.
+ * .debug below it and in /usr/lib/debug/PATH, its CRC checked. `path` is the file's own name in the world of process pid, whose
+ * files come first, then ours (pid 0: ours alone; the path may be relative, then). -ENOENT if there is none; -EEXIST if a table is
+ * there already, which does no harm.
  */
-int bsl_elf_load_debug(struct bsl_elf *elf, const char *root, const char *path);
+int bsl_elf_load_debug(struct bsl_elf *elf, pid_t pid, const char *path);
 
 /* ---- lines and inlined functions ------------------------------------------------------------ */
 
@@ -447,22 +458,19 @@ const struct bsl_map *bsl_maps_find(const struct bsl_maps *maps, uint64_t addr);
 const struct bsl_map *bsl_maps_next_file(const struct bsl_maps *maps, const struct bsl_map *last);
 
 /*
- * Writes a path by which *we* can open a mapped file, whatever our root, and though it be deleted,
- * replaced or a memfd: its path through the process's root when that is still the same file, else
- * /proc/PID/map_files/START-END. -ENOENT if the mapping has no file or it can't be reached
- * (map_files needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN), -ENAMETOOLONG.
+ * Opens a mapped file for reading, whatever our root, and though it be deleted, replaced or a memfd: by
+ * /proc/PID/map_files, else by its path in the process's root when that is still the same file. A descriptor for the caller to
+ * close; -ENOENT if the mapping has no file or it can't be reached (map_files needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN), or
+ * another negative errno.
  */
-int bsl_map_open_path(const struct bsl_maps *maps, const struct bsl_map *map, char *path,
-		      size_t size);
+int bsl_map_open(const struct bsl_maps *maps, const struct bsl_map *map);
 
 /* ---- finding programs and libraries --------------------------------------------------------- */
 
 /* A file found by bsl_resolve(). */
 struct bsl_file {
-	char path[PATH_MAX];	/* what *we* open, and give to the kernel for a uprobe */
+	struct bsl_elf *elf;	/* open: the caller closes it */
 	char display[PATH_MAX]; /* what the user, or the target process, calls it */
-	dev_t dev;
-	ino_t ino;
 };
 
 enum {
@@ -483,7 +491,7 @@ enum {
  *                        a cache. Linker scripts named libc.so are passed over.
  * tried in this order; a mapping of pid's that has the file name `name` exactly, such as its
  * executable, counts as a library. LD_LIBRARY_PATH and RUNPATH matter only through pid. Whatever is
- * found has been opened and is an ELF file.
+ * found has been opened and is an ELF file; names may mean other files by now.
  * On failure returns a negative errno (-ENOENT not found, -ENOEXEC not ELF, -ESRCH no such process,
  * -EACCES, ...) and, if err isn't NULL, writes into it what was looked for and where, one line
  * without a newline, at most err_size bytes with the NUL.
@@ -622,9 +630,13 @@ int bsl_symbolizer_note_process(struct bsl_symbolizer *symbolizer, pid_t pid);
 int bsl_symbolize_maps(struct bsl_symbolizer *symbolizer, const struct bsl_maps *maps,
 		       const uint64_t *addrs, size_t n, struct bsl_location *locations);
 
-/* Addresses of an ELF file, or with offsets set, positions in it. */
-int bsl_symbolize_elf(struct bsl_symbolizer *symbolizer, const char *path, bool offsets,
-		      const uint64_t *addrs, size_t n, struct bsl_location *locations);
+/*
+ * Addresses of an ELF file, or with offsets set, positions in it. Its debug file is for the caller to load before. module: what the
+ * locations call it.
+ */
+int bsl_symbolize_elf(struct bsl_symbolizer *symbolizer, struct bsl_elf *elf, const char *module,
+		      bool offsets, const uint64_t *addrs, size_t n,
+		      struct bsl_location *locations);
 
 /* Addresses of the kernel. */
 int bsl_symbolize_kernel(struct bsl_symbolizer *symbolizer, const uint64_t *addrs, size_t n,
@@ -739,7 +751,6 @@ int bsl_elf_usdt_each(struct bsl_elf *elf, bsl_usdt_fn fn, void *ctx);
 /* A site in one of the files that a process runs; the struct lives until the callback returns. */
 struct bsl_process_usdt {
 	const struct bsl_map *map;   /* of the file's code */
-	const char *path;	     /* by which *we* open it, and what a uprobe is attached to */
 	struct bsl_elf *elf;	     /* the file; NULL if it can't be opened, see err */
 	const struct bsl_usdt *usdt; /* NULL if err is set */
 	int err;		     /* why the file's sites can't be had, a negative errno */

@@ -18,7 +18,7 @@ static int attach_group_uprobes(struct attachment *at, const struct probe_group 
 	struct probe *probe = at->probe;
 	struct attach_place *places = calloc(group->count, sizeof(*places));
 	struct attach_uprobe_opts opts = {
-		.path = probe->target.file.path,
+		.path = bsl_elf_path(probe->target.elf),
 		.places = places,
 		.count = group->count,
 		.is_return = probe->spec->kind == SPEC_RETURN && !probe->target.ret_sites &&

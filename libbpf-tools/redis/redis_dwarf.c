@@ -5,14 +5,12 @@
 #include "redis/redis_dwarf.h"
 
 #include <array_size.h>
+#include <blazesym-lite.h>
 #include <dwarf.h>
 #include <elfutils/libdw.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct row {
 	const char *member;
@@ -109,30 +107,16 @@ static void read_unit(Dwarf_Die *unit, struct redis_layout *layout)
 	} while (!dwarf_siblingof(&die, &die));
 }
 
-int redis_dwarf_complete(const char *path, struct redis_layout *layout)
+int redis_dwarf_complete(struct bsl_elf *elf, struct redis_layout *layout)
 {
-	Dwarf_Off offset = 0, next;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	Dwarf *dwarf = NULL;
-	Dwarf_Die unit;
-	size_t header;
-	int err = 0;
+	Dwarf_CFI *frames;
+	Dwarf_CU *unit = NULL;
+	Dwarf_Die die;
+	Dwarf *dwarf;
+	int err = bsl_elf_dwarf(elf, &dwarf, &frames);
 
-	if (fd < 0)
-		return -errno;
-	dwarf = dwarf_begin(fd, DWARF_C_READ);
-	if (!dwarf) {
-		err = -ENODATA;
-		goto cleanup;
-	}
-	while (!is_complete(layout) &&
-	       !dwarf_nextcu(dwarf, offset, &next, &header, NULL, NULL, NULL)) {
-		if (dwarf_offdie(dwarf, offset + header, &unit))
-			read_unit(&unit, layout);
-		offset = next;
-	}
-cleanup:
-	dwarf_end(dwarf);
-	close(fd);
+	while (!err && !is_complete(layout) &&
+	       !dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &die, NULL))
+		read_unit(&die, layout);
 	return err;
 }

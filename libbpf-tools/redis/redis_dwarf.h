@@ -14,6 +14,7 @@
  * Fill in those members of the layout that are REDIS_NO_FIELD, as far as they are found in the DWARF
  * of an ELF file. 0, or negative errno: -ENODATA, there is none.
  */
-int redis_dwarf_complete(const char *path, struct redis_layout *layout);
+struct bsl_elf;
+int redis_dwarf_complete(struct bsl_elf *elf, struct redis_layout *layout);
 
 #endif /* REDIS_DWARF_H */

@@ -25,11 +25,11 @@ struct redis_places {
 };
 
 /*
- * Decode an executable; path is the same file, for its DWARF where the instructions don't tell, or NULL.
+ * Decode an executable, by its DWARF where the instructions don't tell.
  * 0, or a negative errno and the reason in why: -ENOENT, it is no such server (a function is missing);
  * -ENOTSUP: argc and argv could not be found. What is less essential may be REDIS_NO_FIELD.
  */
-int redis_layout_decode(struct bsl_elf *elf, const char *path, struct redis_layout *layout,
+int redis_layout_decode(struct bsl_elf *elf, struct redis_layout *layout,
 			struct redis_places *places, char *why, size_t why_size);
 
 /* Leave only what counting commands needs: less of each client has to be read. */

@@ -157,19 +157,13 @@ static void read_string(pid_t pid, uint64_t address, char *to, size_t size)
 /* ---- executables ---------------------------------------------------------------------------- */
 
 /* Is it one of servers, and can be traced? */
-static bool decode_exe(struct redis_exe *exe, const char *path,
+static bool decode_exe(struct redis_exe *exe, struct bsl_elf *elf, const char *path,
 		       const struct redis_servers_opts *opts)
 {
-	struct bsl_elf *elf = NULL;
 	char why[200];
 	int err;
 
-	err = bsl_elf_open(path, &elf);
-	if (err)
-		snprintf(why, sizeof(why), "%s", bsl_error_text(err));
-	else
-		err = redis_layout_decode(elf, path, &exe->layout, &exe->places, why, sizeof(why));
-	bsl_elf_close(elf);
+	err = redis_layout_decode(elf, &exe->layout, &exe->places, why, sizeof(why));
 	if (err == -ENOTSUP)
 		log_warn("%s: %s", path, why);
 	else if (err)
@@ -180,22 +174,22 @@ static bool decode_exe(struct redis_exe *exe, const char *path,
 			 path, exe->layout.argc, exe->layout.argv, exe->layout.conn, exe->layout.db,
 			 exe->layout.name, exe->layout.cmd,
 			 exe->places.by_dwarf ? "debugging information" : "instructions");
-	return !err && opts->found_exe(opts->ctx, exe, path) >= 0;
+	return !err && opts->found_exe(opts->ctx, exe, elf, path) >= 0;
 }
 
-static struct redis_exe *find_exe(struct redis_servers *servers, const char *path,
-				  const struct redis_servers_opts *opts)
+static struct redis_exe *known_exe(const struct redis_servers *servers, dev_t dev, ino_t ino)
+{
+	for (size_t i = 0; i < servers->exe_count; i++)
+		if (servers->exes[i]->dev == dev && servers->exes[i]->ino == ino)
+			return servers->exes[i];
+	return NULL;
+}
+
+static struct redis_exe *add_exe(struct redis_servers *servers, struct bsl_elf *elf)
 {
 	struct redis_exe *exe;
-	struct stat st;
 	void *grown;
 
-	if (stat(path, &st) || !S_ISREG(st.st_mode))
-		return NULL;
-	for (size_t i = 0; i < servers->exe_count; i++) {
-		if (servers->exes[i]->dev == st.st_dev && servers->exes[i]->ino == st.st_ino)
-			return servers->exes[i];
-	}
 	grown = realloc(servers->exes, (servers->exe_count + 1) * sizeof(*servers->exes));
 	if (!grown)
 		return NULL;
@@ -203,21 +197,47 @@ static struct redis_exe *find_exe(struct redis_servers *servers, const char *pat
 	exe = calloc(1, sizeof(*exe));
 	if (!exe)
 		return NULL;
-	exe->dev = st.st_dev;
-	exe->ino = st.st_ino;
+	exe->dev = bsl_elf_dev(elf);
+	exe->ino = bsl_elf_ino(elf);
 	exe->number = servers->exe_count;
 	servers->exes[servers->exe_count++] = exe;
-	exe->is_server = decode_exe(exe, path, opts);
 	return exe;
+}
+
+/* 0, and *exe, which is NULL if that is no program; or -ENOMEM. */
+static int find_exe(struct redis_servers *servers, const char *path,
+		    const struct redis_servers_opts *opts, struct redis_exe **exe)
+{
+	struct bsl_elf *elf;
+	struct stat st;
+	int err;
+
+	/* Mostly it is known already. */
+	*exe = stat(path, &st) ? NULL : known_exe(servers, st.st_dev, st.st_ino);
+	if (*exe)
+		return 0;
+	err = bsl_elf_open(path, &elf);
+	if (err) {
+		if (err != -ENOENT)
+			log_info("%s is left out: %s", path, bsl_error_text(err));
+		return err == -ENOMEM ? err : 0;
+	}
+	*exe = known_exe(servers, bsl_elf_dev(elf), bsl_elf_ino(elf));
+	if (!*exe) {
+		*exe = add_exe(servers, elf);
+		if (*exe)
+			(*exe)->is_server = decode_exe(*exe, elf, path, opts);
+	}
+	bsl_elf_close(elf);
+	return *exe ? 0 : -ENOMEM;
 }
 
 int redis_servers_learn(struct redis_servers *servers, const char *path,
 			const struct redis_servers_opts *opts)
 {
-	struct stat st;
+	struct redis_exe *exe;
 
-	return !stat(path, &st) && S_ISREG(st.st_mode) && !find_exe(servers, path, opts) ? -ENOMEM
-											 : 0;
+	return find_exe(servers, path, opts, &exe);
 }
 
 /* ---- servers -------------------------------------------------------------------------------- */
@@ -270,7 +290,9 @@ struct redis_server *redis_servers_find(struct redis_servers *servers, pid_t pid
 static int look_at(struct redis_servers *servers, pid_t pid, const struct redis_servers_opts *opts)
 {
 	struct redis_server *server = redis_servers_find(servers, pid);
+	struct redis_exe *exe;
 	char path[64];
+	int err;
 
 	if (server) {
 		server->is_seen = true;
@@ -283,7 +305,8 @@ static int look_at(struct redis_servers *servers, pid_t pid, const struct redis_
 	if (opts->port && !is_listening(pid, opts->port))
 		return 1;
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	return add_server(servers, pid, find_exe(servers, path, opts), opts);
+	err = find_exe(servers, path, opts, &exe);
+	return err ?: add_server(servers, pid, exe, opts);
 }
 
 int redis_servers_adopt(struct redis_servers *servers, pid_t pid, uint32_t exe,

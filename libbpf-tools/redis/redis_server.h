@@ -15,6 +15,8 @@
 #define REDIS_ADDRESS_SIZE 56 /* of "[IPv6]:port" */
 
 /* An executable file that one or several servers run. */
+struct bsl_elf;
+
 struct redis_exe {
 	dev_t dev;
 	ino_t ino;
@@ -50,8 +52,9 @@ struct redis_servers {
 struct redis_servers_opts {
 	pid_t pid;     /* 0: any */
 	uint16_t port; /* that listen on this TCP port; 0: any */
-	/* An executable of servers has been found. <0: leave it out. */
-	int (*found_exe)(void *ctx, struct redis_exe *exe, const char *path);
+	/* An executable of servers has been found: this file, which messages call path. <0: leave it out. */
+	int (*found_exe)(void *ctx, struct redis_exe *exe, const struct bsl_elf *elf,
+			 const char *path);
 	/* A server has been found. <0: leave it out. */
 	int (*found)(void *ctx, struct redis_server *server);
 	void (*gone)(void *ctx, const struct redis_server *server);

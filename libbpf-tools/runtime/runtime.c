@@ -5,8 +5,10 @@
 #include <array_size.h>
 #include <blazesym-lite.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/runtime_private.h"
 
@@ -269,8 +271,7 @@ static int add_guards(struct resolution *res)
 static int add_handlers(struct resolution *res)
 {
 	uint64_t handlers[RUNTIME_HANDLERS_MAX];
-	int count = runtime_find_php_handlers(res->elf, res->image->path, res->row->php_opcode,
-					      handlers);
+	int count = runtime_find_php_handlers(res->elf, res->row->php_opcode, handlers);
 
 	return add_addresses(res, handlers, count);
 }
@@ -409,7 +410,8 @@ void runtime_image_free(struct runtime_image *image)
 		return;
 	free(image->places);
 	free(image->display);
-	free(image->path);
+	if (image->fd >= 0)
+		close(image->fd);
 	free(image);
 }
 
@@ -436,13 +438,13 @@ static int recognise(struct bsl_elf *elf, unsigned int langs)
 	return -1;
 }
 
-int runtime_image_open(const char *path, const char *display, unsigned int langs,
+int runtime_image_open(int fd, const char *display, unsigned int langs,
 		       struct runtime_image **result)
 {
 	struct resolution res = {};
 	int err, lang;
 
-	err = bsl_elf_open(path, &res.elf);
+	err = bsl_elf_open_fd(fd, &res.elf);
 	if (err)
 		return err;
 	lang = recognise(res.elf, langs);
@@ -459,15 +461,18 @@ int runtime_image_open(const char *path, const char *display, unsigned int langs
 	res.image->lang = lang;
 	res.image->dev = bsl_elf_dev(res.elf);
 	res.image->ino = bsl_elf_ino(res.elf);
-	res.image->path = strdup(path);
+	res.image->fd = -1;
 	res.image->display = strdup(display);
-	if (res.image->path && res.image->display)
+	if (res.image->display)
 		err = image_resolve(&res);
+	if (err)
+		goto cleanup;
+	res.image->fd = fd;
+	snprintf(res.image->path, sizeof(res.image->path), "/proc/self/fd/%d", fd);
+	*result = res.image;
+	res.image = NULL;
 cleanup:
 	bsl_elf_close(res.elf);
-	if (err)
-		runtime_image_free(res.image);
-	else
-		*result = res.image;
+	runtime_image_free(res.image);
 	return err;
 }

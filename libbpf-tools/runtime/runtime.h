@@ -68,8 +68,9 @@ struct runtime_image {
 	enum runtime_lang lang;
 	dev_t dev;
 	ino_t ino;
-	char *path; /* by which we can open it, and the kernel for a probe; may go through /proc/PID */
-	char *display;		      /* as the first process that was seen with it calls it */
+	int fd;	       /* keeps the file to be found by the kernel, for a probe, by path: */
+	char path[32]; /* /proc/self/fd/N */
+	char *display; /* as the first process that was seen with it calls it */
 	struct runtime_place *places; /* an event's own are not all in a row */
 	size_t count;
 	/* A build may tell of returns only: they are the method calls to be counted then. */
@@ -108,8 +109,8 @@ int runtime_images_find(struct runtime_images *images, pid_t pid,
 int runtime_images_find_installed(struct runtime_images *images,
 				  int (*fn)(void *ctx, struct runtime_image *image), void *ctx);
 
-/* The same for one file by its path. -ENOENT: no runtime; errors of open(2), ... */
-int runtime_images_open(struct runtime_images *images, const char *path,
+/* The same for one file by its path; display: what people call it. -ENOENT: no runtime; errors of open(2), ... */
+int runtime_images_open(struct runtime_images *images, const char *path, const char *display,
 			struct runtime_image **image);
 
 /*

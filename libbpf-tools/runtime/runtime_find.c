@@ -5,6 +5,7 @@
 #include <array_size.h>
 #include <blazesym-lite.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "lib/log.h"
 #include "runtime/runtime_private.h"
@@ -59,22 +61,22 @@ static struct runtime_image *find_image(const struct runtime_images *images, dev
 	return NULL;
 }
 
-/* path: by which we open it. */
-static int open_image(struct runtime_images *images, const char *path, const char *display,
+/* fd is taken over. */
+static int open_image(struct runtime_images *images, int fd, const char *display,
 		      struct runtime_image **result)
 {
 	struct runtime_image **grown, *image;
 	struct stat st;
 	int err;
 
-	if (stat(path, &st))
-		return -errno;
-	*result = find_image(images, st.st_dev, st.st_ino);
-	if (*result)
-		return 0;
-	err = runtime_image_open(path, display, images->langs, &image);
-	if (err)
+	err = fstat(fd, &st) ? -errno : 0;
+	*result = err ? NULL : find_image(images, st.st_dev, st.st_ino);
+	if (!err && !*result)
+		err = runtime_image_open(fd, display, images->langs, &image);
+	if (err || *result) {
+		close(fd);
 		return err;
+	}
 	grown = reallocarray(images->images, images->count + 1, sizeof(*grown));
 	if (!grown) {
 		runtime_image_free(image);
@@ -86,10 +88,12 @@ static int open_image(struct runtime_images *images, const char *path, const cha
 	return 0;
 }
 
-int runtime_images_open(struct runtime_images *images, const char *path,
+int runtime_images_open(struct runtime_images *images, const char *path, const char *display,
 			struct runtime_image **image)
 {
-	return open_image(images, path, path, image);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	return fd < 0 ? -errno : open_image(images, fd, display, image);
 }
 
 /* ---- processes ---- */
@@ -115,26 +119,12 @@ static bool is_library_of_runtime(const struct runtime_images *images, const cha
 	return false;
 }
 
-/* The path by which the file can be opened even when this process has ended, if there is one. */
-static int stable_path(const struct bsl_maps *maps, const struct bsl_map *map, char *path,
-		       size_t size)
-{
-	struct stat ours, theirs;
-	int err = bsl_map_open_path(maps, map, path, size);
-
-	if (!err && !stat(path, &theirs) && !stat(map->path, &ours) &&
-	    ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev)
-		snprintf(path, size, "%s", map->path);
-	return err;
-}
-
 /* The image in a mapped file, or NULL; looked at only the first time. */
 static int image_of_map(struct runtime_images *images, const struct bsl_maps *maps,
 			const struct bsl_map *map, struct runtime_image **image)
 {
 	struct seen_file *grown, *seen;
-	char path[PATH_MAX];
-	int err;
+	int err, fd;
 
 	for (size_t i = 0; i < images->seen_count; i++) {
 		seen = &images->seen[i];
@@ -145,8 +135,8 @@ static int image_of_map(struct runtime_images *images, const struct bsl_maps *ma
 		}
 	}
 	*image = NULL;
-	err = stable_path(maps, map, path, sizeof(path));
-	err = err ?: open_image(images, path, map->path, image);
+	fd = bsl_map_open(maps, map);
+	err = fd < 0 ? fd : open_image(images, fd, map->path, image);
 	if (err == -ENOMEM)
 		return err;
 	if (err && err != -ENOENT)
@@ -218,7 +208,8 @@ static int find_installed(struct runtime_images *images, const char *pattern,
 
 	if (!glob(pattern, GLOB_NOSORT, NULL, &found)) {
 		for (size_t i = 0; i < found.gl_pathc && !err; i++)
-			if (!runtime_images_open(images, found.gl_pathv[i], &image))
+			if (!runtime_images_open(images, found.gl_pathv[i], found.gl_pathv[i],
+						 &image))
 				err = fn(ctx, image);
 	}
 	globfree(&found);

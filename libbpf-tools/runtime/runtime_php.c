@@ -96,8 +96,7 @@ static void apply_relocations(Elf_Scn *section, uint64_t table, uint64_t *labels
 }
 
 /* A table of addresses, as it will be once the program is loaded at its own addresses. */
-static int read_labels(const struct bsl_elf *bsl, const char *path, uint64_t table,
-		       uint64_t *labels, size_t count)
+static int read_labels(const struct bsl_elf *bsl, uint64_t table, uint64_t *labels, size_t count)
 {
 	const void *raw = bsl_elf_data(bsl, table, 8 * count);
 	Elf_Scn *section = NULL;
@@ -107,7 +106,7 @@ static int read_labels(const struct bsl_elf *bsl, const char *path, uint64_t tab
 	if (!raw)
 		return -EBADMSG;
 	memcpy(labels, raw, 8 * count);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(bsl_elf_path(bsl), O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	elf_version(EV_CURRENT);
@@ -152,7 +151,7 @@ static uint64_t cheaper_place(const struct runtime_code *code, uint64_t addr)
 	return addr;
 }
 
-int runtime_find_php_handlers(struct bsl_elf *elf, const char *path, unsigned int opcode,
+int runtime_find_php_handlers(struct bsl_elf *elf, unsigned int opcode,
 			      uint64_t handlers[RUNTIME_HANDLERS_MAX])
 {
 	struct variables vars = { .elf = elf };
@@ -172,7 +171,7 @@ int runtime_find_php_handlers(struct bsl_elf *elf, const char *path, unsigned in
 	if (!specs || !labels_table || (uintptr_t)specs % sizeof(*specs))
 		return -ENOENT;
 	err = handler_range(specs, opcode, &first, &count);
-	err = err ?: read_labels(elf, path, labels_table + 8 * first, handlers, count);
+	err = err ?: read_labels(elf, labels_table + 8 * first, handlers, count);
 	if (err)
 		return err;
 	for (size_t i = 0; i < count; i++) {

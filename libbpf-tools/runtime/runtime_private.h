@@ -8,13 +8,14 @@
 #include "runtime/runtime.h"
 #include "runtime/runtime_rows.h"
 
-/*
- * Opens a file and resolves its rows. display: what people call it. 0; -ENOENT: it is none of the
- * runtimes asked for; or the errors of bsl_elf_open(), -ENOMEM.
- */
-int runtime_image_open(const char *path, const char *display, unsigned int langs,
-		       struct runtime_image **image);
 struct bsl_elf;
+
+/*
+ * Resolves the rows of a file. fd is its descriptor, which is taken over if that succeeds; display: what people call it. 0; -ENOENT:
+ * it is none of the runtimes asked for; or the errors of bsl_elf_open_fd(), -ENOMEM.
+ */
+int runtime_image_open(int fd, const char *display, unsigned int langs,
+		       struct runtime_image **image);
 
 /* A file's code in memory. */
 struct runtime_code {
@@ -38,7 +39,7 @@ uint64_t runtime_follow_jump(uint16_t machine, const uint8_t *code, uint64_t add
  * Addresses of all that PHP jumps to for an opcode (a ZEND_ number of zend_vm_opcodes.h). Returns how many, -ENOTSUP on
  * machines other than x86_64, -ENOENT if this build's tables aren't where gcc's are.
  */
-int runtime_find_php_handlers(struct bsl_elf *elf, const char *path, unsigned int opcode,
+int runtime_find_php_handlers(struct bsl_elf *elf, unsigned int opcode,
 			      uint64_t handlers[RUNTIME_HANDLERS_MAX]);
 
 /*

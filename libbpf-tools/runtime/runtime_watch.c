@@ -310,9 +310,11 @@ int runtime_watch_add_program(struct runtime_watch *watch, const char *name)
 {
 	struct runtime_image *image;
 	struct bsl_file file;
+	int err;
 
-	if (bsl_resolve(name, 0, BSL_RESOLVE_NO_LIBRARY, &file, NULL, 0) ||
-	    runtime_images_open(watch->images, file.path, &image))
+	if (bsl_resolve(name, 0, BSL_RESOLVE_NO_LIBRARY, &file, NULL, 0))
 		return 0;
-	return tell_image(watch, image);
+	err = runtime_images_open(watch->images, bsl_elf_path(file.elf), file.display, &image);
+	bsl_elf_close(file.elf);
+	return err ? 0 : tell_image(watch, image);
 }

@@ -32,7 +32,7 @@ static void *names_open(const char *path)
 
 	if (bsl_elf_open(path, &elf))
 		return NULL;
-	bsl_elf_load_debug(elf, "", path);
+	bsl_elf_load_debug(elf, 0, path);
 	return elf;
 }
 

@@ -259,7 +259,7 @@ def test_file_that_changed_in_place_is_read_anew(tmp_path):
         inode = path.stat().st_ino
         path.write_bytes(target_path("useadd").read_bytes())
         assert path.stat().st_ino == inode
-        assert " main+0x0" in ask(symbol(path, "main"))
+        assert " _start+0x0" in ask(symbol(path, "_start"))
 
 
 def test_files_kept_open_are_bounded(tmp_path):
@@ -270,7 +270,7 @@ def test_files_kept_open_are_bounded(tmp_path):
     with conversation("-p", os.getpid()) as (ask, pid):
         for library, address in 2 * list(zip(libraries, addresses)):
             assert f" lib_add+0x0 [{library}]" in ask(address)
-        kept = {path for *_, path in mappings(pid) if path.startswith(str(tmp_path))}
+        kept = {path for path in map(os.readlink, glob.glob(f"/proc/{pid}/fd/*")) if path.startswith(str(tmp_path))}
         assert 0 < len(kept) <= 64 + 1, "what was given up lives until the next address"
 
 

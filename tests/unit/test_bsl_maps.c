@@ -147,8 +147,8 @@ static void test_read_finds_own_code(void **state)
 {
 	struct bsl_maps *maps;
 	const struct bsl_map *map;
-	char path[PATH_MAX];
 	struct stat st, exe;
+	int fd;
 
 	(void)state;
 	assert_int_equal(bsl_maps_read(0, &maps), 0);
@@ -156,37 +156,36 @@ static void test_read_finds_own_code(void **state)
 	map = bsl_maps_find(maps, (uintptr_t)test_read_finds_own_code);
 	assert_non_null(map);
 	assert_true(map->perms & BSL_MAP_EXEC);
-	assert_int_equal(bsl_map_open_path(maps, map, path, sizeof(path)), 0);
-	assert_int_equal(stat(path, &st) | stat("/proc/self/exe", &exe), 0);
+	fd = bsl_map_open(maps, map);
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st) | stat("/proc/self/exe", &exe), 0);
 	assert_true(st.st_dev == exe.st_dev && st.st_ino == exe.st_ino);
-	assert_int_equal(bsl_map_open_path(maps, map, path, 3), -ENAMETOOLONG);
+	close(fd);
 	bsl_maps_free(maps);
 	assert_int_equal(bsl_maps_read(INT_MAX, &maps), -ESRCH);
 }
 
-/* Maps `fd`'s first page and says by which path its bytes can be had. */
-static int mapped_open_path(int fd, char *path)
+/* Maps `fd`'s first page, and opens what is mapped. */
+static int mapped_open(int fd)
 {
 	struct bsl_maps *maps = NULL;
 	const struct bsl_map *map;
 	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
-	int err;
+	int opened;
 
 	assert_true(page != MAP_FAILED);
 	assert_int_equal(bsl_maps_read(0, &maps), 0);
 	map = bsl_maps_find(maps, (uintptr_t)page);
 	assert_non_null(map);
-	err = bsl_map_open_path(maps, map, path, PATH_MAX);
+	opened = bsl_map_open(maps, map);
 	bsl_maps_free(maps);
-	if (err)
-		munmap(page, 4096);
-	return err; /* the mapping must stay for map_files */
+	munmap(page, 4096);
+	return opened;
 }
 
-static void assert_holds(const char *path, const char *text)
+static void assert_holds(int fd, const char *text)
 {
 	char buf[16] = "";
-	int fd = open(path, O_RDONLY);
 
 	assert_true(fd >= 0);
 	assert_true(read(fd, buf, sizeof(buf) - 1) > 0);
@@ -196,35 +195,33 @@ static void assert_holds(const char *path, const char *text)
 
 static void test_deleted_replaced_and_memfd_files_can_be_opened(void **state)
 {
-	char name[] = "/tmp/test_bsl_maps.XXXXXX", path[PATH_MAX];
-	int fd = mkstemp(name), other;
+	char name[] = "/tmp/test_bsl_maps.XXXXXX";
+	int fd = mkstemp(name), other, opened;
 
 	(void)state;
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "first", 5), 5);
-	assert_int_equal(mapped_open_path(fd, path), 0);
-	assert_string_equal(path, name);
+	assert_holds(mapped_open(fd), "first");
 	unlink(name);
-	if (mapped_open_path(fd, path)) {
+	opened = mapped_open(fd);
+	if (opened < 0) {
 		close(fd);
 		print_message("skipped: /proc/PID/map_files needs CAP_CHECKPOINT_RESTORE\n");
 		skip();
 	}
-	assert_holds(path, "first");
+	assert_holds(opened, "first");
 	/* another file of the same name must not be taken for it */
 	other = open(name, O_CREAT | O_EXCL | O_RDWR, 0600);
 	assert_true(other >= 0);
 	assert_int_equal(write(other, "second", 6), 6);
-	assert_int_equal(mapped_open_path(fd, path), 0);
-	assert_holds(path, "first");
+	assert_holds(mapped_open(fd), "first");
 	unlink(name);
 	close(other);
 	close(fd);
 
 	fd = memfd_create("test", 0);
 	assert_int_equal(write(fd, "memory", 6), 6);
-	assert_int_equal(mapped_open_path(fd, path), 0);
-	assert_holds(path, "memory");
+	assert_holds(mapped_open(fd), "memory");
 	close(fd);
 }
 

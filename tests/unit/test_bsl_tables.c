@@ -354,25 +354,25 @@ static void test_debug_file_by_link_needs_the_right_crc(void **state)
 
 	linked_image(&image, crc + 1);
 	assert_int_equal(bsl_elf_open_mem(image.data, image.size, &elf), 0);
-	assert_int_equal(bsl_elf_load_debug(elf, "", binary), -ENOENT);
+	assert_int_equal(bsl_elf_load_debug(elf, 0, binary), -ENOENT);
 	assert_int_equal(find(elf, "hidden", 0), -ENODATA);
 	bsl_elf_close(elf);
 
 	linked_image(&image, crc);
 	assert_int_equal(bsl_elf_open_mem(image.data, image.size, &elf), 0);
-	assert_int_equal(bsl_elf_load_debug(elf, "", binary), 0);
+	assert_int_equal(bsl_elf_load_debug(elf, 0, binary), 0);
 	assert_int_equal(find(elf, "hidden", 0), 1);
 	assert_int_equal(bsl_elf_symbol_at(elf, IMAGE_BASE + 0x18, &sym), 0);
 	assert_string_equal(sym.name, "hidden");
 	assert_int_equal(sym.offset, IMAGE_TEXT + 0x10);
-	assert_int_equal(bsl_elf_load_debug(elf, "", binary), -EEXIST);
+	assert_int_equal(bsl_elf_load_debug(elf, 0, binary), -EEXIST);
 	bsl_elf_close(elf);
 
 	/* The same by a name that isn't absolute. */
 	assert_int_equal(chdir(dir), 0);
 	file_write("x", image.data, image.size);
 	assert_int_equal(bsl_elf_open_mem(image.data, image.size, &elf), 0);
-	assert_int_equal(bsl_elf_load_debug(elf, "", "./x"), 0);
+	assert_int_equal(bsl_elf_load_debug(elf, 0, "./x"), 0);
 	bsl_elf_close(elf);
 	assert_int_equal(chdir("/"), 0);
 	unlink(binary);

@@ -74,7 +74,7 @@ static struct runtime_images *open_self(struct runtime_image **image)
 	Py_FrozenMain();
 	PyType_GenericAlloc(NULL);
 	assert_non_null(images);
-	assert_int_equal(runtime_images_open(images, "/proc/self/exe", image), 0);
+	assert_int_equal(runtime_images_open(images, "/proc/self/exe", "exe", image), 0);
 	return images;
 }
 
@@ -85,9 +85,9 @@ static void test_a_program_is_recognised_by_what_it_defines(void **state)
 
 	(void)state;
 	assert_int_equal(image->lang, RUNTIME_PYTHON);
-	assert_int_equal(runtime_images_open(images, "/proc/self/exe", &again), 0);
+	assert_int_equal(runtime_images_open(images, "/proc/self/exe", "exe", &again), 0);
 	assert_ptr_equal(image, again);
-	assert_int_equal(runtime_images_open(images, "/proc/self/maps", &again), -ENOEXEC);
+	assert_int_equal(runtime_images_open(images, "/proc/self/maps", "maps", &again), -ENOEXEC);
 	runtime_images_free(images);
 }
 
@@ -97,7 +97,7 @@ static void test_languages_that_are_not_wanted_are_not_found(void **state)
 	struct runtime_image *image;
 
 	(void)state;
-	assert_int_equal(runtime_images_open(images, "/proc/self/exe", &image), -ENOENT);
+	assert_int_equal(runtime_images_open(images, "/proc/self/exe", "exe", &image), -ENOENT);
 	runtime_images_free(images);
 }
 

@@ -17,7 +17,7 @@ void target_close(struct target *target)
 	free(target->entries);
 	free(target->contexts);
 	debuginfo_types_free(target->dwarf);
-	bsl_elf_close(target->elf);
+	bsl_elf_close(target->file.elf);
 	*target = (struct target){};
 }
 
@@ -31,14 +31,11 @@ static int resolve_file(const struct spec *spec, pid_t pid, struct target *targe
 		err = target_usdt_find_owner(spec, pid, target, diag);
 	if (err)
 		return err;
-	if (!*target->file.path)
+	if (!target->file.elf)
 		err = bsl_resolve(spec->lib, pid, 0, &target->file, text, sizeof(text));
 	if (err)
 		return diag_error(diag, spec->lib_pos, "%s", text);
-	err = bsl_elf_open(target->file.path, &target->elf);
-	if (err)
-		return diag_error(diag, spec->lib_pos, "%s: %s", target->file.display,
-				  bsl_error_text(err));
+	target->elf = target->file.elf;
 	if (bsl_elf_machine(target->elf) != bsl_host_machine())
 		return diag_error(
 			diag, spec->lib_pos,

@@ -54,7 +54,7 @@ struct target {
 	enum target_how how;
 	struct target_tracing tracing; /* TARGET_KERNEL */
 	struct bsl_file file;	       /* p, r, u */
-	struct bsl_elf *elf;	       /* the places' strings and USDT operands live in it */
+	struct bsl_elf *elf; /* file.elf: the places' strings and USDT operands live in it */
 	struct debuginfo_types
 		*dwarf; /* NULL: there is none, or nobody asked; the contexts' types live in it */
 	struct target_place *places;

@@ -19,12 +19,7 @@
 
 void target_scope_load_debug(const struct target_opts *opts, struct target *target)
 {
-	char root[64] = "";
-
-	if (opts->pid)
-		snprintf(root, sizeof(root), "/proc/%d/root", (int)opts->pid);
-	if (bsl_elf_load_debug(target->elf, root, target->file.display) == -ENOENT && *root)
-		bsl_elf_load_debug(target->elf, "", target->file.display);
+	bsl_elf_load_debug(target->elf, opts->pid, target->file.display);
 }
 
 /* ---- lines ---------------------------------------------------------------------------------- */

@@ -124,30 +124,36 @@ struct usdt_owner {
 	struct stat program;
 };
 
+/* The file of the site becomes the target's. */
+static int take_file(struct bsl_file *file, const struct bsl_process_usdt *site)
+{
+	bsl_elf_close(file->elf);
+	file->elf = NULL;
+	snprintf(file->display, sizeof(file->display), "%s", site->map->path);
+	return bsl_elf_open(bsl_elf_path(site->elf), &file->elf);
+}
+
 static int usdt_owner_found(const struct bsl_process_usdt *site, void *ctx)
 {
 	struct usdt_owner *owner = ctx;
 	struct bsl_file *file = owner->file;
 	bool is_program, is_new;
+	int err = 0;
 
 	if (!site->usdt || !target_places_match(owner->spec->category, site->usdt->provider) ||
 	    !target_places_match(owner->spec->func, site->usdt->name))
 		return 0;
 	is_program = bsl_elf_dev(site->elf) == owner->program.st_dev &&
 		     bsl_elf_ino(site->elf) == owner->program.st_ino;
-	is_new = !*file->path || file->dev != bsl_elf_dev(site->elf) ||
-		 file->ino != bsl_elf_ino(site->elf);
-	if (*file->path && is_new && !is_program) {
+	is_new = !file->elf || bsl_elf_dev(file->elf) != bsl_elf_dev(site->elf) ||
+		 bsl_elf_ino(file->elf) != bsl_elf_ino(site->elf);
+	if (file->elf && is_new && !is_program)
 		snprintf(owner->other, sizeof(owner->other), "%s", site->map->path);
-	} else if (is_new) {
-		snprintf(file->path, sizeof(file->path), "%s", site->path);
-		snprintf(file->display, sizeof(file->display), "%s", site->map->path);
-		file->dev = bsl_elf_dev(site->elf);
-		file->ino = bsl_elf_ino(site->elf);
-	}
+	else if (is_new)
+		err = take_file(file, site);
 	if (is_program)
 		*owner->other = '\0';
-	return is_program;
+	return err ? err : is_program;
 }
 
 int target_usdt_find_owner(const struct spec *spec, pid_t pid, struct target *target,
