@@ -277,7 +277,6 @@ static struct expr *unknown_member(struct checker *c, const struct expr *e, cons
 	struct suggest near = { .wanted = e->text };
 	uint32_t count;
 	const struct type_member *members = type_members(type, &count);
-	char buf[80];
 
 	if (!type->size && !count)
 		return check_fail(
@@ -287,7 +286,7 @@ static struct expr *unknown_member(struct checker *c, const struct expr *e, cons
 	for (uint32_t i = 0; i < count; i++)
 		suggest_add(&near, members[i].name);
 	return check_fail(c, e->pos, "'%s' is not a field of %s%s", e->text, type->name,
-			  suggest_text(&near, buf, sizeof(buf)));
+			  suggest_text(&near));
 }
 
 /* The structure that . or -> is applied to, as a pointer to it; or its pieces, if it isn't in memory. */

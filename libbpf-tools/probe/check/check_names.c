@@ -247,7 +247,6 @@ static struct var *unknown_name(struct checker *c, const char *name, int pos)
 	const struct spec *spec = c->spec;
 	struct suggest near = { .wanted = name };
 	uint32_t offset;
-	char buf[80];
 
 	if (spec->kind == SPEC_TRACEPOINT && c->context->record &&
 	    type_find_member(c->context->record, name, strlen(name), &offset))
@@ -261,19 +260,18 @@ static struct var *unknown_name(struct checker *c, const char *name, int pos)
 	if (c->context->scope && spec->file && name[0] != '$')
 		return check_fail(c, pos, "'%s' is not seen at %s:%u as compiled into %s%s", name,
 				  spec->file, spec->line, debuginfo_scope_name(c->context->scope),
-				  suggest_text(&near, buf, sizeof(buf)));
-	if (!near.best && (spec->param_count || c->context->has_params) && name[0] != '$')
+				  suggest_text(&near));
+	if (!near.count && (spec->param_count || c->context->has_params) && name[0] != '$')
 		return check_fail(c, pos, "'%s' is not a parameter of %s", name, place(c));
-	if (near.best)
+	if (near.count)
 		return check_fail(c, pos, "'%s' is not a parameter of %s%s", name, place(c),
-				  suggest_text(&near, buf, sizeof(buf)));
+				  suggest_text(&near));
 	for (size_t i = 0; i < ARRAY_SIZE(specials); i++)
 		suggest_add(&near, specials[i].name);
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		suggest_add(&near, others[i]);
-	if (near.best)
-		return check_fail(c, pos, "'%s' is not known here%s", name,
-				  suggest_text(&near, buf, sizeof(buf)));
+	if (near.count)
+		return check_fail(c, pos, "'%s' is not known here%s", name, suggest_text(&near));
 	if (spec->kind == SPEC_ENTRY && name[0] != '$' && !spec->has_addr)
 		return check_fail(c, pos,
 				  "'%s' is not known here: write the function's signature, as in "

@@ -53,7 +53,6 @@ static const struct type *new_type(struct checker *c, enum type_kind kind, const
 static const struct type *unknown_base(struct checker *c, const struct type_name *name)
 {
 	struct suggest near = { .wanted = name->base };
-	char buf[80];
 
 	/* An enumeration is an unsigned int on these machines unless it has negative values. */
 	if (has_prefix(name->base, "enum ") && !name->stars)
@@ -68,7 +67,7 @@ static const struct type *unknown_base(struct checker *c, const struct type_name
 	for (size_t i = 0; type_basic_name(i); i++)
 		suggest_add(&near, type_basic_name(i));
 	return check_fail(c, name->pos, "'%s' is not a known type%s", name->base,
-			  suggest_text(&near, buf, sizeof(buf)));
+			  suggest_text(&near));
 }
 
 /*

@@ -58,7 +58,7 @@ const struct var *check_register(struct checker *c, const struct expr *e, bool *
 
 /* A name of the program, with its value as it is at the probed place; NULL and no error: it has none of that name. */
 struct expr *check_scope_name(struct checker *c, const struct expr *e);
-/* Put the program's names near to a wrong one. */
+/* Suggest the program's names. */
 void check_scope_suggest(struct checker *c, struct suggest *near);
 
 /* ---- check_entry.c ---- */

@@ -3,13 +3,13 @@
  * Expressions and type names: recursive descent, binary operators by precedence climbing.
  */
 #include <array_size.h>
-#include <blazesym-lite.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "probe/spec/parse.h"
 #include "probe/spec/parse_private.h"
+#include "probe/spec/suggest.h"
 
 #define MAX_STARS 8
 
@@ -415,24 +415,25 @@ static struct expr *parse_string_compare(struct parser *p, bool counted, int pos
 static struct expr *parse_call(struct parser *p, const struct token *name)
 {
 	static const char *const functions[] = { "STRCMP", "STRNCMP" };
-	const char *near = NULL;
+	char upper[16] = "";
+	struct suggest near = { .wanted = upper };
 
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++)
 		if (token_is(name, functions[i]))
 			return parse_string_compare(p, i == 1, name->pos);
-	if (name->len < 16) {
-		char upper[16] = "";
-
-		for (size_t i = 0; i < name->len; i++)
-			upper[i] = (char)(name->text[i] & ~0x20);
-		for (size_t i = 0; i < ARRAY_SIZE(functions) && !near; i++)
-			if (bsl_edit_distance(upper, functions[i], 2) <= 2)
-				near = functions[i];
+	for (size_t i = 0; i < name->len && i + 1 < sizeof(upper); i++)
+		upper[i] = (char)(name->text[i] & ~0x20);
+	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
+		if (strcmp(upper, functions[i]))
+			suggest_add(&near, functions[i]);
+		else
+			suggest_add_at(&near, functions[i], 0);
 	}
 	diag_error(p->diag, name->pos,
-		   near ? "there is no function '%.*s' (did you mean '%s'?)"
-			: "there is no function '%.*s': only STRCMP and STRNCMP can be called%s",
-		   (int)name->len, name->text, near ? near : "");
+		   near.count
+			   ? "there is no function '%.*s'%s"
+			   : "there is no function '%.*s': only STRCMP and STRNCMP can be called%s",
+		   (int)name->len, name->text, suggest_text(&near));
 	return NULL;
 }
 

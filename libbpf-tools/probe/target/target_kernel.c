@@ -215,8 +215,7 @@ struct kernel_search {
 	const struct traceable *traceable;
 	struct diag *diag;
 	size_t untraceable;
-	char *near[SUGGEST_MAX];
-	int near_count;
+	struct suggest near;
 };
 
 static int add_function(const struct bsl_kernel_symbol *sym, void *ctx)
@@ -243,36 +242,30 @@ static int add_near(const struct bsl_kernel_symbol *sym, void *ctx)
 {
 	struct kernel_search *search = ctx;
 	const char *wanted = search->spec->func;
-	unsigned int limit = 1 + (unsigned int)strlen(wanted) / 8;
 	size_t len = strlen(wanted);
 
-	/* Clones that the compiler made of it, and slips of the finger. */
-	if ((strncmp(sym->name, wanted, len) || sym->name[len] != '.') &&
-	    bsl_edit_distance(wanted, sym->name, limit) > limit)
-		return 0;
-	search->near[search->near_count] = strdup(sym->name);
-	if (search->near[search->near_count])
-		search->near_count++;
-	return search->near_count == SUGGEST_MAX;
+	/* Clones that the compiler made of it are nearer than slips of the finger. */
+	if (!strncmp(sym->name, wanted, len) && sym->name[len] == '.')
+		suggest_add_at(&search->near, sym->name, 0);
+	else
+		suggest_add(&search->near, sym->name);
+	return 0;
 }
 
 static int no_function(struct kernel_search *search, const struct bsl_kernel *kernel)
 {
 	const struct spec *spec = search->spec;
-	char text[400];
 
-	if (spec->is_pattern) {
-		snprintf(text, sizeof(text),
-			 "no function of the kernel that can be probed matches '%s'", spec->func);
-	} else {
-		snprintf(text, sizeof(text),
-			 "the kernel has no function '%s' now: there is none, the compiler has "
-			 "inlined it, or its module isn't loaded",
-			 spec->func);
-		bsl_kernel_find_symbols(kernel, "*", BSL_FIND_GLOB, add_near, search);
-	}
-	suggest_append(text, sizeof(text), search->near, search->near_count);
-	return diag_error(search->diag, spec->func_pos, "%s", text);
+	if (spec->is_pattern)
+		return diag_error(search->diag, spec->func_pos,
+				  "no function of the kernel that can be probed matches '%s'",
+				  spec->func);
+	search->near.wanted = spec->func;
+	bsl_kernel_find_symbols(kernel, "*", BSL_FIND_GLOB, add_near, search);
+	return diag_error(search->diag, spec->func_pos,
+			  "the kernel has no function '%s' now: there is none, the compiler has "
+			  "inlined it, or its module isn't loaded%s",
+			  spec->func, suggest_text(&search->near));
 }
 
 /* Names and addresses from kallsyms; without it a name is tried as it is. */

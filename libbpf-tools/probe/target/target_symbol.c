@@ -150,7 +150,8 @@ static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 static int no_function(const struct spec *spec, struct target *target, unsigned int ifuncs,
 		       int found, struct diag *diag)
 {
-	char *near[SUGGEST_MAX], text[400];
+	struct suggest near = { .wanted = spec->func };
+	char *names[SUGGEST_MAX];
 	int count = 0;
 
 	if (found == -ENODATA)
@@ -162,13 +163,16 @@ static int no_function(const struct spec *spec, struct target *target, unsigned 
 			diag, spec->func_pos,
 			"%s in %s is an indirect function: each program chooses its own version of it when it starts, under another name; list them with: trace -l 'p:%s:*%s*'",
 			spec->func, target->file.display, spec->lib, spec->func);
-	snprintf(text, sizeof(text),
-		 spec->is_pattern ? "no function of %s matches '%s'" : "%s has no function '%s'",
-		 target->file.display, spec->func);
-	if (!spec->is_pattern)
-		count = bsl_elf_suggest(target->elf, spec->func, 0, near, SUGGEST_MAX);
-	suggest_append(text, sizeof(text), near, count);
-	return diag_error(diag, spec->func_pos, "%s", text);
+	if (spec->is_pattern)
+		return diag_error(diag, spec->func_pos, "no function of %s matches '%s'",
+				  target->file.display, spec->func);
+	count = bsl_elf_suggest(target->elf, spec->func, 0, names, SUGGEST_MAX);
+	for (int i = 0; i < count; i++) {
+		suggest_add(&near, names[i]);
+		free(names[i]);
+	}
+	return diag_error(diag, spec->func_pos, "%s has no function '%s'%s", target->file.display,
+			  spec->func, suggest_text(&near));
 }
 
 static int resolve_address(const struct spec *spec, struct target *target, struct diag *diag)

@@ -45,17 +45,15 @@ static int add_tracepoint(const struct spec *spec, int tracefs, const char *cate
 }
 
 /*
- * The entries of a tracefs directory that match a pattern, sorted; a NULL-terminated list to be freed with its
- * names. near: if nothing matches, those that are near to it instead.
+ * The entries of a tracefs directory that match a pattern (NULL: all), sorted; a NULL-terminated list to be freed with its
+ * names.
  */
-static int list_directory(int tracefs, const char *path, const char *pattern, char ***names,
-			  bool near)
+static int list_directory(int tracefs, const char *path, const char *pattern, char ***names)
 {
 	int fd = openat(tracefs, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), count = 0;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 	char **list = calloc(1, sizeof(*list));
-	unsigned int limit = 1 + (unsigned int)strlen(pattern) / 6;
 
 	if (!dir || !list) {
 		if (fd >= 0 && !dir)
@@ -70,8 +68,7 @@ static int list_directory(int tracefs, const char *path, const char *pattern, ch
 
 		if (entry->d_name[0] == '.' || entry->d_type != DT_DIR)
 			continue;
-		if (near ? bsl_edit_distance(pattern, entry->d_name, limit) > limit
-			 : !target_places_match(pattern, entry->d_name))
+		if (!target_places_match(pattern, entry->d_name))
 			continue;
 		grown = realloc(list, (count + 2) * sizeof(*list));
 		if (!grown)
@@ -101,30 +98,26 @@ static void free_names(char **names)
 
 static void no_tracepoint(const struct spec *spec, int tracefs, struct diag *diag)
 {
-	char path[300], text[400], *near[SUGGEST_MAX], **names;
-	const char *wrong = spec->func;
-	int count, pos = spec->func_pos, n = 0;
+	struct suggest near = { .wanted = spec->func };
+	char path[300], **names;
+	bool has_category;
+	int count;
 
 	snprintf(path, sizeof(path), "events/%s", spec->category);
-	if (bsl_glob_is_pattern(spec->category) || faccessat(tracefs, path, F_OK, 0)) {
-		snprintf(text, sizeof(text), "the kernel has no tracepoint category '%s'",
-			 spec->category);
-		snprintf(path, sizeof(path), "events");
-		wrong = spec->category;
-		pos = spec->lib_pos;
-	} else {
-		snprintf(text, sizeof(text), "the kernel has no tracepoint '%s:%s'", spec->category,
-			 spec->func);
-	}
-	count = list_directory(tracefs, path, wrong, &names, true);
-	if (count > 0)
-		qsort(names, count, sizeof(*names), compare_strings);
-	for (; n < SUGGEST_MAX && n < count; n++)
-		near[n] = strdup(names[n]) ?: strdup("");
-	suggest_append(text, sizeof(text), near, n);
+	has_category = !bsl_glob_is_pattern(spec->category) && !faccessat(tracefs, path, F_OK, 0);
+	if (!has_category)
+		near.wanted = spec->category;
+	count = list_directory(tracefs, has_category ? path : "events", NULL, &names);
+	for (int i = 0; i < count; i++)
+		suggest_add(&near, names[i]);
 	if (count >= 0)
 		free_names(names);
-	diag_error(diag, pos, "%s", text);
+	if (has_category)
+		diag_error(diag, spec->func_pos, "the kernel has no tracepoint '%s:%s'%s",
+			   spec->category, spec->func, suggest_text(&near));
+	else
+		diag_error(diag, spec->lib_pos, "the kernel has no tracepoint category '%s'%s",
+			   spec->category, suggest_text(&near));
 }
 
 static int resolve_category(const struct spec *spec, int tracefs, const char *category,
@@ -134,7 +127,7 @@ static int resolve_category(const struct spec *spec, int tracefs, const char *ca
 	int count, err = 0;
 
 	snprintf(path, sizeof(path), "events/%s", category);
-	count = list_directory(tracefs, path, spec->func, &events, false);
+	count = list_directory(tracefs, path, spec->func, &events);
 	if (count < 0)
 		return 0;
 	qsort(events, count, sizeof(*events), compare_strings);
@@ -170,7 +163,7 @@ int target_tracepoint_resolve(const struct spec *spec, const struct target_opts 
 		close(tracefs);
 		return err;
 	}
-	count = list_directory(tracefs, "events", spec->category, &categories, false);
+	count = list_directory(tracefs, "events", spec->category, &categories);
 	if (count >= 0) {
 		qsort(categories, count, sizeof(*categories), compare_strings);
 		for (int i = 0; i < count && !err; i++)

@@ -18,8 +18,7 @@ struct usdt_search {
 	const struct spec *spec;
 	const struct target_opts *opts;
 	unsigned int seen; /* sites of any name */
-	char *near[SUGGEST_MAX];
-	int near_count;
+	struct suggest near;
 };
 
 static bool usdt_is_same(const struct bsl_usdt *a, const struct bsl_usdt *b)
@@ -77,15 +76,7 @@ static int add_usdt(const struct bsl_usdt *usdt, void *ctx)
 	if (!target_places_match(spec->category, usdt->provider))
 		return 0;
 	if (!target_places_match(spec->func, usdt->name)) {
-		if (search->near_count < SUGGEST_MAX &&
-		    bsl_edit_distance(spec->func, usdt->name, 2) <= 2) {
-			for (int i = 0; i < search->near_count; i++)
-				if (!strcmp(search->near[i], usdt->name))
-					return 0;
-			search->near[search->near_count] = strdup(usdt->name);
-			if (search->near[search->near_count])
-				search->near_count++;
-		}
+		suggest_add(&search->near, usdt->name);
 		return 0;
 	}
 	err = usdt_context(search, usdt, &place.context);
@@ -95,25 +86,22 @@ static int add_usdt(const struct bsl_usdt *usdt, void *ctx)
 int target_usdt_resolve(const struct spec *spec, const struct target_opts *opts,
 			struct target *target, struct diag *diag)
 {
-	struct usdt_search search = { .target = target, .spec = spec, .opts = opts };
-	char text[400];
+	struct usdt_search search = {
+		.target = target, .spec = spec, .opts = opts, .near = { .wanted = spec->func }
+	};
 	int found = bsl_elf_usdt_each(target->elf, add_usdt, &search);
 
-	if (found < 0) {
-		diag_error(diag, spec->lib_pos, "%s: its USDT notes cannot be read: %s",
-			   target->file.display, bsl_error_text(found));
-	} else if (!search.seen) {
-		diag_error(diag, spec->lib_pos, "%s has no USDT probes", target->file.display);
-	} else if (!target->place_count) {
-		snprintf(text, sizeof(text), "%s has no USDT probe '%s%s%s'", target->file.display,
-			 spec->category, *spec->category ? ":" : "", spec->func);
-		suggest_append(text, sizeof(text), search.near, search.near_count);
-		search.near_count = 0;
-		diag_error(diag, spec->func_pos, "%s", text);
-	}
-	for (int i = 0; i < search.near_count; i++)
-		free(search.near[i]);
-	return diag->text[0] ? -EINVAL : 0;
+	if (found < 0)
+		return diag_error(diag, spec->lib_pos, "%s: its USDT notes cannot be read: %s",
+				  target->file.display, bsl_error_text(found));
+	if (!search.seen)
+		return diag_error(diag, spec->lib_pos, "%s has no USDT probes",
+				  target->file.display);
+	if (!target->place_count)
+		return diag_error(diag, spec->func_pos, "%s has no USDT probe '%s%s%s'%s",
+				  target->file.display, spec->category, *spec->category ? ":" : "",
+				  spec->func, suggest_text(&search.near));
+	return 0;
 }
 
 /* Of the files that a process runs the one that has a USDT probe, and another one if there is. */
