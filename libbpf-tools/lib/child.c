@@ -81,15 +81,22 @@ static int child_find(const char *name, char **path)
 	return worst;
 }
 
+static const int child_defaults[] = { SIGINT, SIGQUIT, SIGTERM, SIGPIPE };
+
 /* The child's side of fork(): async-signal-safe calls only. */
 static void child_execute(const char *path, char *const argv[], int go_fd, int error_fd)
 {
 	sigset_t none;
+	size_t i;
 	char go;
 	int err;
 
-	/* The runtime ignores it, and that would be inherited; handlers are reset by exec. */
-	signal(SIGPIPE, SIG_DFL);
+	/*
+	 * What ends COMMAND from a terminal, or is passed on, must end it also where the tool was
+	 * started with these ignored ("tool &" in a script). nohup's HUP stays ignored.
+	 */
+	for (i = 0; i < sizeof(child_defaults) / sizeof(child_defaults[0]); i++)
+		signal(child_defaults[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	do {

@@ -15,8 +15,8 @@ struct child;
 /*
  * Find argv[0] on PATH and fork. A command that cannot be found or executed is told at once, before
  * any probe is set up: NULL and errno (ENOENT, EACCES, ...). argv is borrowed until
- * child_release(). The child has the tool's descriptors 0-2, default signal dispositions and an
- * empty signal mask.
+ * child_release(). The child has the tool's descriptors 0-2, default signal dispositions (HUP alone
+ * stays ignored, as nohup(1) wants it) and an empty signal mask.
  */
 struct child *child_new(char *const argv[]);
 /*

@@ -19,6 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+from signals import give_defaults  # noqa: E402
 
 BUILD = os.environ.get("BUILD", "build")
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -155,6 +159,7 @@ def quiesce(tool):
 def main():
     if os.geteuid():
         sys.exit("bench: tracing needs root")
+    give_defaults()
     base = hits()[0]
     empty = floor() - base
     print(f"untraced: {base:.1f} ns a call; {HITS} hits, {ROUNDS} starts\n")

@@ -6,10 +6,14 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+from signals import give_defaults  # noqa: E402
 
 BUILD = os.environ.get("BUILD", "build")
 TIMEOUT = float(os.environ.get("BENCH_TIMEOUT", "20"))
@@ -25,6 +29,7 @@ class Tool:
     """A tool at work; its rows go to a terminal, which makes all of them write each one at once."""
 
     def __init__(self, argv):
+        give_defaults()
         self.master, slave = pty.openpty()
         self.err, self.text = tempfile.TemporaryFile(), bytearray()
         self.start = time.monotonic()

@@ -120,18 +120,39 @@ static void test_freeing_a_running_child_terminates_it(void **state)
 	assert_int_equal(kill(pid, 0), -1);
 }
 
-static void test_signals_are_passed_on_and_dispositions_are_default(void **state)
+static void test_signals_have_their_default_meaning_but_for_nohups(void **state)
 {
+	static const int signals[] = { SIGINT, SIGQUIT, SIGTERM, SIGPIPE };
 	struct child *child;
+	char script[64];
+	size_t i;
 
 	(void)state;
-	signal(SIGPIPE, SIG_IGN);
-	/* A shell cannot be told to catch what was ignored when it started: POSIX, trap. */
-	child = child_new(ARGV("sh", "-c", "kill -PIPE $$; sleep 1000"));
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		signal(signals[i], SIG_IGN);
+		/*
+		 * A shell cannot be told to catch what was ignored when it started: POSIX, trap.
+		 */
+		snprintf(script, sizeof(script), "ulimit -c 0; kill -%d $$; exit 7", signals[i]);
+		child = child_new(ARGV("sh", "-c", script));
+		assert_int_equal(child_release(child), 0);
+		assert_int_equal(WTERMSIG(wait_status(child)), signals[i]);
+		child_free(child);
+		signal(signals[i], SIG_DFL);
+	}
+	signal(SIGHUP, SIG_IGN);
+	child = child_new(ARGV("sh", "-c", "kill -HUP $$; exit 7"));
 	assert_int_equal(child_release(child), 0);
-	assert_int_equal(WTERMSIG(wait_status(child)), SIGPIPE);
+	assert_int_equal(WEXITSTATUS(wait_status(child)), 7);
 	child_free(child);
-	child = child_new(ARGV("sleep", "1000"));
+	signal(SIGHUP, SIG_DFL);
+}
+
+static void test_signals_are_passed_on(void **state)
+{
+	struct child *child = child_new(ARGV("sleep", "1000"));
+
+	(void)state;
 	assert_int_equal(child_release(child), 0);
 	child_signal(child, SIGINT);
 	assert_int_equal(WTERMSIG(wait_status(child)), SIGINT);
@@ -269,7 +290,8 @@ int main(void)
 		cmocka_unit_test(test_command_that_cannot_be_executed_after_all),
 		cmocka_unit_test(test_freeing_an_unreleased_child_ends_it_without_running),
 		cmocka_unit_test(test_freeing_a_running_child_terminates_it),
-		cmocka_unit_test(test_signals_are_passed_on_and_dispositions_are_default),
+		cmocka_unit_test(test_signals_have_their_default_meaning_but_for_nohups),
+		cmocka_unit_test(test_signals_are_passed_on),
 		cmocka_unit_test(test_descendants_are_followed_and_forgotten),
 		cmocka_unit_test(test_tasks_beyond_the_limit_are_counted),
 		cmocka_unit_test(test_exec_from_a_thread_is_followed),
