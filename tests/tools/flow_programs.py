@@ -4,9 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from tracing import BUILD, PATIENCE, need
+from tracing import BUILD, PATIENCE, need, need_target
 
 TARGETS = Path(__file__).resolve().parent.parent / "targets"
 
@@ -28,8 +26,8 @@ class Program:
     def __init__(self, language, *args, command=None, env=None):
         command = command or COMMANDS[language]
         need(command[0])
-        if language == "java" and not (BUILD / "targets/Flow.class").exists():
-            pytest.skip("no javac to compile Flow.java with")
+        if language == "java":
+            need_target("Flow.class")
         self.process = subprocess.Popen(
             [*map(str, command), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env={**os.environ, "USE_ZEND_DTRACE": "1", **(env or {})})

@@ -7,16 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tracing import BUILD
+from tracing import BUILD, running
 
 WORK = Path(__file__).resolve().parent.parent / "targets/runtimes"
 # Debian 13's runtimes, unpacked: make debian13
 DEBIAN13 = BUILD / "debian13"
-
-
-def needs(*commands):
-    missing = [c for c in commands if not shutil.which(c, path="/usr/bin:/bin:/usr/local/bin")]
-    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 
 
 def needs_debian13(command):
@@ -27,8 +22,7 @@ def needs_debian13(command):
 def hold_debian13(name):
     """A process with that interpreter, so that its file is known before the command starts."""
     code = {"python3.13": ["-c", "import time; time.sleep(600)"], "php8.4": ["-r", "sleep(600);"]}[name]
-    return subprocess.Popen(["/usr/sbin/chroot", str(DEBIAN13), "/usr/bin/" + name, *code],
-                            stdin=subprocess.DEVNULL)
+    return running("/usr/sbin/chroot", DEBIAN13, "/usr/bin/" + name, *code)
 
 
 def debian13(command, name):

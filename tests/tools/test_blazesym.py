@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from large_file import evict, large_program, resident
-from tracing import PATIENCE, need, run_tool, target_path, tool_path, wait_until
+from tracing import PATIENCE, need, need_target, need_that, run_tool, running, target_path, tool_path
 
 ADD = target_path("add")
 CLI = tool_path("blazesym-lite")
@@ -54,14 +54,10 @@ def fails(*args):
 @contextmanager
 def waiting(*command, **kwargs):
     """A program that waits for a line, once it said that it is ready."""
-    process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               env={**os.environ, "TARGET_WAIT": "1"}, **kwargs)
-    try:
+    with running(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "TARGET_WAIT": "1"},
+                 **kwargs) as process:
         assert process.stdout.readline().startswith(b"ready")
         yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def mappings(pid):
@@ -132,9 +128,8 @@ def container(tmp_path):
     """useadd and its libraries on a tmpfs that only its own mount namespace has, as pid 1 of its own
     pid namespace; its pid here."""
     need("unshare")
-    if subprocess.run(["unshare", "--mount", "--pid", "--fork", "mount", "-t", "tmpfs", "none", "/mnt"],
-                      capture_output=True).returncode:
-        pytest.skip("mount and pid namespaces can't be made here")
+    need_that(not subprocess.run(["unshare", "--mount", "--pid", "--fork", "mount", "-t", "tmpfs", "none", "/mnt"],
+                                 capture_output=True).returncode, "mount and pid namespaces can't be made here")
     program, root = target_path("useadd"), tmp_path / "root"
     root.mkdir()
     libraries = re.findall(r"(/\S+) \(", output("ldd", program))
@@ -173,20 +168,17 @@ def test_perf_map_of_another_namespace_goes_by_its_own_pid(tmp_path):
 
 def test_java_methods_are_named_by_its_perf_map():
     need("java", "jcmd")
-    classes = target_path("")
-    if not (classes / "HelloThreads.class").exists():
-        pytest.skip("HelloThreads.class is missing")
-    with waiting("java", "-Xcomp", "-cp", classes, "HelloThreads") as process:
+    need_target("HelloThreads.class")
+    with waiting("java", "-Xcomp", "-cp", target_path(""), "HelloThreads") as process:
         said = subprocess.run(["jcmd", str(process.pid), "Compiler.perfmap"], capture_output=True, text=True)
         path = Path(f"/tmp/perf-{process.pid}.map")
-        if not path.exists():
-            pytest.skip(f"this Java writes no perf map: {said.stdout} {said.stderr}")
+        need_that(path.exists(), f"this Java writes no perf map: {said.stdout} {said.stderr}")
         try:
             rows = [line.split(None, 2) for line in path.read_text().splitlines()]
             rows = [(int(start, 16), int(size, 16), name) for start, size, name in rows][::7]
             assert any("java.lang." in name for _, _, name in rows)
             answers = records("-p", process.pid, *(hex(start + size // 2) for start, size, _ in rows))
-            for (start, size, name), answer in zip(rows, answers):
+            for (start, size, name), answer in zip(rows, answers, strict=True):
                 assert (answer["name"], answer["offset"], answer["size"]) == (name, size // 2, size)
         finally:
             path.unlink()
@@ -220,8 +212,7 @@ def test_stub_of_a_library_function_is_named_at_plt():
 @contextmanager
 def conversation(*args):
     """A function that asks one running blazesym-lite address by address; and its pid."""
-    with subprocess.Popen([CLI, *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          text=True) as process:
+    with running(CLI, *args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         def ask(address):
             process.stdin.write(f"{address:#x}\n")
             process.stdin.flush()
@@ -330,7 +321,7 @@ def test_random_kernel_addresses_agree_with_kallsyms():
     first, last = (next(at for at, names in starts.items() if name in names) for name in ("_stext", "_etext"))
     dice = random.Random(7)
     addresses = [dice.randrange(first, last) for _ in range(2000)]
-    for address, answer in zip(addresses, records("-k", *map(hex, addresses))):
+    for address, answer in zip(addresses, records("-k", *map(hex, addresses)), strict=True):
         at = bisect.bisect_right(ordered, address)
         start = ordered[at - 1]
         if answer["name"] is None:
@@ -343,9 +334,7 @@ def test_random_kernel_addresses_agree_with_kallsyms():
 
 
 def test_find_by_name_by_glob_and_demangled():
-    program = target_path("throw")
-    if not program.exists():
-        pytest.skip("no C++ compiler built the target")
+    program = need_target("throw")
     by_nm = {line.split()[-1]: int(line.split()[0], 16) for line in output("nm", program).splitlines()
              if len(line.split()) == 3}
     both = records("-e", program, "--find", "app::add")
@@ -370,8 +359,7 @@ def test_data_is_found_only_when_asked_for():
 def test_symbol_versions_are_told_apart():
     rows = records("-e", "c", "--no-debug-files", "--find", "memcpy")
     versions = sorted({row["version"] for row in rows if row["version"]})
-    if len(versions) < 2:
-        pytest.skip("this libc has one memcpy")
+    need_that(len(versions) > 1, "this libc has one memcpy")
     one = versions[0]
     assert {row["version"] for row in records("-e", "c", "--no-debug-files", "--find",
                                                     f"memcpy@{one}")} == {one}
@@ -548,8 +536,7 @@ def test_finding_a_name_reads_little_of_a_large_program(tmp_path):
     need("gcc")
     program = large_program(tmp_path)
     evict(program)
-    if resident(program):
-        pytest.skip("this file system keeps files in memory")
+    need_that(not resident(program), "this file system keeps files in memory")
     (row,) = records("-e", program, "--find", "far")
     assert row["address"] > 200 << 20
     assert resident(program) < 32 << 20, "but for the kernel's reading ahead"
@@ -602,6 +589,7 @@ def test_usdt_of_a_process_includes_unlinked_libraries(tmp_path):
 # ---- the library's manual -----------------------------------------------------------------------
 
 
+@pytest.mark.no_tool
 def test_manual_names_every_function_of_the_header():
     top = Path(__file__).resolve().parents[2]
     header = (top / "blazesym-lite/include/blazesym-lite.h").read_text()

@@ -9,13 +9,12 @@ import json
 import os
 import random
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tracing import BUILD, need, tool_path
+from tracing import BUILD, need, need_that, tool_path
 
 ADDRESSES = int(os.environ.get("TESTS_ADDRESSES", "10000"))
 SEED = 20261121
@@ -92,8 +91,7 @@ def llvm_symbolizer(path, addresses):
     """A third reader of DWARF, for when two don't agree."""
     if not addresses:
         return []
-    if not shutil.which("llvm-symbolizer"):
-        pytest.skip("llvm-symbolizer is missing, which decides where addr2line differs")
+    need("llvm-symbolizer")
     answers = parse_frames(run("llvm-symbolizer", "--addresses", "--inlines", "--functions=linkage", "-C",
                                "--output-style=GNU", "-e", path, text="\n".join(map(hex, addresses))))
     assert len(answers) == len(addresses)
@@ -282,8 +280,7 @@ def compare(path):
 
 def program(*patterns):
     found = [path for pattern in patterns for path in sorted(glob.glob(pattern)) if os.access(path, os.R_OK)]
-    if not found:
-        pytest.skip(f"{patterns[0]} is missing")
+    need_that(found, f"{patterns[0]} is missing")
     return os.path.realpath(found[0])
 
 
@@ -303,9 +300,9 @@ def test_installed_program_agrees(name, patterns):
 # ---- names into places --------------------------------------------------------------------------
 
 
-def explain_missing(path, row):
+def explain_missing(code, row):
     address, size, kind, name = row
-    if not any(start <= address < start + length for start, length in code_sections(path)):
+    if not any(start <= address < start + length for start, length in code):
         return "not code: nm takes a weak symbol without a type for it"
     return "inner label of assembly: local, without type and size" if kind == "t" and not size else None
 
@@ -322,8 +319,9 @@ def test_every_function_of_nm_is_found_where_it_is(patterns):
             filter(None, map(re.compile(r"(\w+)(?: (\w{16}))? ([tTwWi]) (.*)").fullmatch, text.splitlines()))]
     assert found <= {(row[0], row[3]) for row in rows}
     missing = [row for row in rows if (row[0], row[3]) not in found]
-    assert not [row for row in missing if not explain_missing(path, row)]
     assert len(missing) < len(found) / 100
+    code = code_sections(path)
+    assert not [row for row in missing if not explain_missing(code, row)]
 
 
 # ---- Rust and Go, compiled for the test ---------------------------------------------------------
@@ -335,8 +333,7 @@ def test_rust_program_agrees(mangling, tmp_path):
     path = tmp_path / "words"
     version = ["-C", "symbol-mangling-version=v0"] if mangling == "v0" else []
     run("rustc", "-g", "-O", *version, "-o", path, TARGETS / "words.rs")
-    if not path.exists():
-        pytest.skip(f"rustc knows no {mangling} names")
+    need_that(path.exists(), f"rustc knows no {mangling} names")
     names, frames = compare(path)
     assert names["named as by nm"] > ADDRESSES / 2
     assert frames["the same"] > ADDRESSES / 2

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tracing import PATIENCE, json_lines, need, tool_path
+from tracing import PATIENCE, json_lines, need, need_that, tool_path
 
 # What every tool has something to show of. Its pid is small in a new namespace, and another one outside.
 LOAD = """
@@ -39,8 +39,7 @@ NAMESPACE = ["unshare", "--fork", "--pid", "--mount-proc", "--kill-child"]
 def namespaces():
     need("unshare")
     done = subprocess.run([*NAMESPACE, "true"], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(done.stderr.strip())
+    need_that(not done.returncode, done.stderr.strip())
 
 
 def run_inside(*tool, load=LOAD, wrapper=()):
@@ -61,8 +60,7 @@ def run_inside(*tool, load=LOAD, wrapper=()):
 ], ids=lambda args: args[0])
 def test_rows_and_filters_have_the_ids_of_the_namespace(args):
     result = run_inside(*args, "--json", "--max-events", 5, "--duration", PATIENCE / 2)
-    if args[0] == "capable" and "no kprobes" in result["err"]:
-        pytest.skip(result["err"])
+    need_that(args[0] != "capable" or "no kprobes" not in result["err"], result["err"])
     rows, _ = json_lines(result["out"])
     assert result["status"] == 0 and len(rows) == 5, result["err"]
     assert {row["pid"] for row in rows} == {result["pid"]}

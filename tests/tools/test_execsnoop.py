@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -14,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tracing import FULL, HITS, Tool, json_lines, json_told, run_target, run_tool, wait_until
+from tracing import (FULL, HITS, Tool, cgroup_mount, json_lines, json_told, need, run_target, run_tool, running,
+                     wait_until)
 
 ARGS_SIZE = 32768
 ARGS_MAX = 512
@@ -111,14 +111,16 @@ def test_calls_by_descriptor_are_shown(folder):
         by_fd, _ = spawn(os.execve, fd, ["zero", "by fd"], {})
         cases = [(str(folder), "prog", "0"), (str(folder / "prog"), "", "4096"),
                  (str(folder), "absent", "0")]
-        pids = [subprocess.Popen(["/usr/bin/python3", "-c", libc_execveat, *case]) for case in cases]
-        for process in pids:
-            process.wait()
+        pids = []
+        for case in cases:
+            with running("/usr/bin/python3", "-c", libc_execveat, *case) as process:
+                process.wait()
+            pids.append(process.pid)
         out, _ = tool.stop()
     os.close(fd)
     records = json_lines(out)[0]
     shown = [next(r for r in records if r["pid"] == pid and r["argv"][0] == "zero")
-             for pid in [by_fd] + [p.pid for p in pids]]
+             for pid in [by_fd] + pids]
     assert [r["argv"][1] for r in shown] == ["by fd", "at", "at", "at"]
     assert [r["ret"] for r in shown] == [0, 0, 0, -errno.ENOENT]
     assert shown[0]["file"] == f"/dev/fd/{fd}"
@@ -166,8 +168,7 @@ def test_an_argument_that_could_not_be_read_is_marked_alone(folder):
                "sys.exit(ctypes.get_errno())\n")
     for path, name, number in ((folder / "absent", "ENOENT", 2), (folder / "prog", "EFAULT", 14)):
         command = ["/usr/bin/python3", "-c", program, str(path)]
-        with Tool("execsnoop", "-x", "--json") as tool:
-            process = subprocess.Popen(command)
+        with Tool("execsnoop", "-x", "--json") as tool, running(*command) as process:
             assert process.wait() in (number, errno.EFAULT)
             out, _ = tool.stop()
         record = next(r for r in json_lines(out)[0] if r["pid"] == process.pid and r["ret"])
@@ -255,7 +256,6 @@ def test_users_are_filtered_by_name_and_number(folder):
 
 def test_a_subtree_is_followed_even_when_orphaned(folder):
     """A process, its children from before and after the start, and one whose parent has ended."""
-    read_end, write_end = os.pipe()
     program = ("import os, sys\n"
                "def spawn(word):\n"
                " pid = os.fork()\n"
@@ -272,20 +272,17 @@ def test_a_subtree_is_followed_even_when_orphaned(folder):
                "  os.read(3, 1); spawn('orphan'); os._exit(0)\n"
                " os._exit(0)\n"
                "os.waitpid(between, 0); os.waitpid(old, 0); print('done', flush=True); os.read(0, 1)\n")
-    parent = subprocess.Popen(["/usr/bin/python3", "-c",
-                               f"import os; os.dup2({read_end}, 3); os.set_inheritable(3, True)\n" + program,
-                               str(folder / "prog")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              text=True, pass_fds=(read_end,))
-    assert parent.stdout.readline() == "ready\n"
-    with Tool("execsnoop", "--json", "-P", parent.pid, "--max-events", 3) as tool:
-        spawn(os.execv, str(folder / "prog"), ["prog", "stranger"])
-        os.write(write_end, b"123")
-        assert parent.stdout.readline() == "done\n"
-        out, err = tool.wait()
-    parent.stdin.close()
-    parent.wait()
-    os.close(read_end)
-    os.close(write_end)
+    read_end, write_end = map(open, os.pipe(), ("rb", "wb"))
+    move = f"import os; os.dup2({read_end.fileno()}, 3); os.set_inheritable(3, True)\n"
+    # What still waits ends when we close the pipe.
+    with read_end, write_end, running("/usr/bin/python3", "-c", move + program, folder / "prog", stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, text=True, pass_fds=(read_end.fileno(),)) as parent:
+        assert parent.stdout.readline() == "ready\n"
+        with Tool("execsnoop", "--json", "-P", parent.pid, "--max-events", 3) as tool:
+            spawn(os.execv, str(folder / "prog"), ["prog", "stranger"])
+            os.write(write_end.fileno(), b"123")
+            assert parent.stdout.readline() == "done\n"
+            out, err = tool.wait()
     assert {r["argv"][1] for r in json_lines(out)[0]} == {"old", "child", "orphan"}, err
 
 
@@ -322,18 +319,8 @@ def test_columns_that_cost_something_are_found_out_when_chosen(folder):
         ["OLDCOMM", "PCOMM", "CWD", "FILE"], [own, "prog", os.getcwd(), str(folder / "prog")]]
 
 
-def cgroup2_mount():
-    for line in Path("/proc/mounts").read_text().splitlines():
-        if line.split()[2] == "cgroup2":
-            return Path(line.split()[1])
-    return None
-
-
 def test_a_control_group_is_filtered_and_named(folder):
-    root = cgroup2_mount()
-    if not root:
-        pytest.skip("no cgroup version 2 hierarchy is mounted")
-    group = root / f"execsnoop-test-{os.getpid()}"
+    group = cgroup_mount() / f"execsnoop-test-{os.getpid()}"
     (group / "below").mkdir(parents=True)
 
     def inside():
@@ -357,8 +344,7 @@ def test_a_control_group_is_filtered_and_named(folder):
 @pytest.fixture
 def pins(tmp_path):
     """A BPF file system, to pin maps in."""
-    if not shutil.which("bpftool", path="/usr/sbin:/usr/bin"):
-        pytest.skip("needs bpftool")
+    need("bpftool")
     pins = tmp_path / "pins"
     pins.mkdir()
     subprocess.run(["mount", "-t", "bpf", "bpf", str(pins)], check=True)

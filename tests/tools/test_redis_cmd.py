@@ -20,12 +20,12 @@ import pytest
 
 import redis_servers
 from redis_servers import Client, Error, Server
-from tracing import PATIENCE, Tool, json_lines, run_tool, wait_until
+from tracing import KERNEL, PATIENCE, Tool, json_lines, need, need_that, needs, run_tool, running, wait_until
 
 COMMANDS = int(os.environ.get("REDIS_CMD_COMMANDS") or int(os.environ.get("TESTS_HITS", "200000")) // 40)
 BUILDS = [None] + (list(redis_servers.BUILDS) if os.environ.get("REDIS_CMD_BUILDS") == "all" else [])
 
-pytestmark = pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")
+pytestmark = needs("redis-server")
 
 
 def start(build, *config):
@@ -288,7 +288,7 @@ def test_statistics_of_many_periods_add_up(server, client):
             for other in name, "NOSUCH":
                 client.call(other, "key", "1")
                 sent[other.lower()] = sent.get(other.lower(), 0) + 1
-            row = json.loads(tool.process.stdout.readline())
+            row = json.loads(tool.read_line())
             seen.setdefault(row["command"].lower(), []).append(row)
             tables = len(seen.get("nosuch", []))
         rows, lost = finish(tool)
@@ -334,9 +334,8 @@ def test_a_restarted_server_is_found_again_and_ports_choose():
 
 
 def test_a_process_that_is_no_server_is_refused():
-    with subprocess.Popen(["sleep", "60"]) as sleeper:
+    with running("sleep", 60) as sleeper:
         status, out, err = run_tool("redis-cmd", "-p", sleeper.pid)
-        sleeper.kill()
     assert status == 1 and "not a Redis-like server" in err
     assert run_tool("redis-cmd", "-d", "x")[0] == 2
     assert run_tool("redis-cmd", "--top", "--stats")[0] == 2
@@ -363,9 +362,8 @@ def test_a_server_started_later_is_traced_as_it_begins():
 @pytest.mark.parametrize("mode", [[], ["--stats=60"]], ids=["rows", "stats"])
 def test_the_very_first_commands_are_shown_whatever_becomes_of_the_server(mode):
     """The kernel side takes a server up at its first command: the tool knows nothing of it before it has ended."""
+    need_that(KERNEL >= (5, 15), "this kernel has no attach cookies")
     with Tool("redis-cmd", "-v", "--json", *mode, "-c", "ECHO") as tool:
-        if b"no attach cookies" in tool.stderr:
-            pytest.skip("this kernel has no attach cookies")
         tool.process.send_signal(signal.SIGSTOP)
         with Server(None) as server, Client(server) as client:
             client.call("ECHO", "first")
@@ -418,10 +416,9 @@ def test_a_server_in_a_container_is_found_by_its_own_file(tmp_path):
     inside = f"mount -t tmpfs none {tmp_path} && cp $(readlink -f \"$0\") {tmp_path}/redis-inside && " \
         f"exec {tmp_path}/redis-inside \"$@\""
     wrapper = ["unshare", "--mount", "--pid", "--net", "--fork", "--mount-proc", "sh", "-c", inside]
-    if not shutil.which("mount"):
-        pytest.skip("mount is not installed")
-    if subprocess.run([*wrapper[:-1], "true"], capture_output=True).returncode:
-        pytest.skip("unshare is not allowed to make namespaces")
+    need("mount", "unshare")
+    need_that(not subprocess.run([*wrapper[:-1], "true"], capture_output=True).returncode,
+              "unshare is not allowed to make namespaces")
     with Server(None, wrapper=wrapper) as server, Tool("redis-cmd", "--json", "-p", server.pid) as tool:
         with Client(server, unix=True) as client:
             client.call("CLIENT", "SETNAME", "contained")
@@ -432,8 +429,7 @@ def test_a_server_in_a_container_is_found_by_its_own_file(tmp_path):
 
 
 def test_tls_connections_have_their_address(tmp_path):
-    if not shutil.which("openssl"):
-        pytest.skip("openssl is not installed")
+    need("openssl")
     key, cert, port = tmp_path / "key", tmp_path / "cert", redis_servers.free_port()
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert,
                     "-subj", "/CN=localhost", "-days", "2"], check=True, capture_output=True)
@@ -503,16 +499,12 @@ int main(void)
 
 @contextlib.contextmanager
 def impostor(tmp_path, ping, *flags):
-    if not shutil.which("gcc"):
-        pytest.skip("gcc is not installed")
+    need("gcc")
     program = tmp_path / "redis-impostor"
     subprocess.run(["gcc", "-rdynamic", f"-DPING={ping}", *flags, "-xc", "-", "-o", program], input=IMPOSTOR.encode(),
                    check=True)
-    with subprocess.Popen([program]) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    with running(program) as process:
+        yield process
 
 
 @pytest.mark.parametrize("mode", [[], ["--stats=60"], ["--top=60"]])
@@ -606,23 +598,17 @@ def mixed_load(server, count):
         client.close()
 
 
-class Monitor:
-    """MONITOR, read to the end by redis-cli's protocol; lines are (db, quoted arguments)."""
+@contextlib.contextmanager
+def monitor(server, path):
+    """MONITOR, by redis-cli: a function that waits for a text and gives all lines, as (db, quoted arguments)."""
+    def lines(last):
+        wait_until(lambda: last in path.read_bytes()[-1000:], "MONITOR's last line")
+        matches = (re.match(rb"[0-9.]+ \[(\d+) [^]]*\] (.*)", line) for line in path.read_bytes().splitlines())
+        return [(int(match[1]), match[2]) for match in matches if match]
 
-    def __init__(self, server, path):
-        self.path, self.file = path, open(path, "wb")
-        self.process = subprocess.Popen(["redis-cli", "-p", str(server.port), "MONITOR"], stdout=self.file)
+    with open(path, "wb") as file, running("redis-cli", "-p", server.port, "MONITOR", stdout=file):
         wait_until(lambda: os.path.getsize(path) > 0, "MONITOR")
-
-    def finish(self, last):
-        wait_until(lambda: last in open(self.path, "rb").read()[-1000:], "MONITOR's last line")
-        self.process.terminate()
-        self.process.wait()
-        self.file.close()
-        for line in open(self.path, "rb").read().splitlines():
-            match = re.match(rb"[0-9.]+ \[(\d+) [^]]*\] ", line)
-            if match:
-                yield int(match[1]), line[match.end():]
+        yield lines
 
 
 def in_monitors_order(rows):
@@ -639,15 +625,14 @@ def in_monitors_order(rows):
 
 def test_the_same_commands_as_monitor(server, client, tmp_path):
     client.call("CONFIG", "SET", "client-output-buffer-limit", "normal 0 0 0")
-    monitor = Monitor(server, tmp_path / "monitor")
-    with trace(server, "-Z", "200000", "-b", 16384) as tool:
+    with monitor(server, tmp_path / "monitor") as monitored, trace(server, "-Z", "200000", "-b", 16384) as tool:
         mixed_load(server, COMMANDS)
         client.call("ECHO", "the-end")
         rows, lost = finish(tool)
+        expected = monitored(b"the-end")
     assert lost == 0
     rows = [row for row in rows if row["command"] != "MONITOR"]
     shown = [(row["db"], quote(argv(row), server.build)) for row in in_monitors_order(rows) if not row.get("rejected")]
-    expected = list(monitor.finish(b"the-end"))
 
     def without_blocking(commands):
         # SELECT's database is that before it for us, for MONITOR in some versions that behind it.

@@ -4,8 +4,6 @@ import errno
 import json
 import os
 import re
-import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -13,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tracing import FULL, HITS, PATIENCE, Tool, json_lines, json_told, run_target, run_tool, tool_path
+from tracing import (FULL, HITS, PATIENCE, Tool, json_lines, json_told, need, need_that, run_target, run_tool, running,
+                     tool_path)
 
 PYTHON = "/usr/bin/python3"
 
@@ -103,7 +102,7 @@ def test_what_is_not_an_attempt_is_not_shown(server, tmp_path):
 
 def test_columns_are_bccs_with_results(server, closed_port):
     with Tool("tcpconnect", "-t", "-U", "-L", "-p", os.getpid()) as tool:
-        ok, refused = connect(("127.0.0.1", server)), connect(("127.0.0.1", closed_port))
+        ok, _ = connect(("127.0.0.1", server)), connect(("127.0.0.1", closed_port))
         out, _ = tool.stop()
     header, first, second = out.splitlines()
     assert header == ("TIME(s)  UID   PID     COMM         IP SADDR            LPORT  DADDR            "
@@ -206,12 +205,6 @@ def test_a_command_is_traced_with_its_children(server):
     assert record["dport"] == server and record["result"] == "ok"
 
 
-def needs(*commands):
-    for command in commands:
-        if not shutil.which(command):
-            pytest.skip(f"needs the command {command}")
-
-
 NAME_SERVER = r"""
 import socket, struct, subprocess, sys
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
@@ -234,7 +227,7 @@ for family, address in ((socket.AF_INET, "127.0.0.7"), (socket.AF_INET6, "::1"),
 
 
 def test_names_are_learnt_from_the_answers_of_name_servers():
-    needs("unshare", "ip")
+    need("unshare", "ip")
     command = ["unshare", "-n", tool_path("tcpconnect"), "--json", "-d", "--", PYTHON, "-c", NAME_SERVER]
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=4 * PATIENCE)
     assert done.returncode == 0, done.stderr
@@ -246,7 +239,7 @@ def test_names_are_learnt_from_the_answers_of_name_servers():
 
 def test_attempts_between_network_namespaces(tmp_path):
     """A pair of namespaces joined by veth: answered, refused, unreachable (no such host), dropped on the way."""
-    needs("ip")
+    need("ip")
     names = [f"tcpconnect-{os.getpid()}-{side}" for side in "ab"]
     commands = [f"netns add {names[0]}", f"netns add {names[1]}",
                 f"-n {names[0]} link add v0 type veth peer name v1 netns {names[1]}",
@@ -259,25 +252,20 @@ def test_attempts_between_network_namespaces(tmp_path):
                "    log.append([host, port, s.connect_ex((host, port))])\n"
                "print(json.dumps(log))")
     listener = "import socket; s = socket.socket(); s.bind(('10.9.0.2', 7)); s.listen(); print(1, flush=True); open(0).read()"
-    server = None
     try:
         for command in commands:
             done = subprocess.run(["ip", *command.split()], capture_output=True, text=True)
-            if done.returncode:
-                pytest.skip(f"ip {command}: {done.stderr.strip()}")
-        server = subprocess.Popen(["ip", "netns", "exec", names[1], PYTHON, "-c", listener],
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert server.stdout.readline() == b"1\n"
+            need_that(not done.returncode, f"ip {command}: {done.stderr.strip()}")
         path = f"/run/netns/{names[0]}"
-        with Tool("tcpconnect", "--json", "--netns", path) as tool:
+        with running("ip", "netns", "exec", names[1], PYTHON, "-c", listener, stdin=subprocess.PIPE,
+                     stdout=subprocess.PIPE) as server, Tool("tcpconnect", "--json", "--netns", path) as tool:
+            assert server.stdout.readline() == b"1\n"
             connect(("127.0.0.1", 1))
             client = subprocess.run(["ip", "netns", "exec", names[0], PYTHON, "-c", program],
                                     capture_output=True, text=True, check=True)
             out, _ = tool.stop()
         inode = os.stat(path).st_ino
     finally:
-        if server:
-            server.communicate()
         for name in names:
             subprocess.run(["ip", "netns", "delete", name], capture_output=True)
     log, records = json.loads(client.stdout), json_lines(out)[0]

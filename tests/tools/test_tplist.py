@@ -5,8 +5,7 @@ import os
 import re
 import subprocess
 
-from runtimes import needs
-from tracing import run_tool, target_path
+from tracing import needs, run_tool, running, target_path, tool_path
 
 
 def readelf_probes(path):
@@ -35,11 +34,10 @@ def test_verbose_shows_places_and_arguments():
 
 @needs("python3.11", "readelf")
 def test_probes_of_a_process_name_its_files():
-    process = subprocess.Popen(["/usr/bin/python3.11", "-c", "print(1, flush=True); input()"],
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    process.stdout.readline()
-    status, out, _ = run_tool("tplist", "-p", process.pid, "python:*")
-    process.communicate(b"\n")
+    with running("/usr/bin/python3.11", "-c", "print(1, flush=True); input()",
+                 stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        status, out, _ = run_tool("tplist", "-p", process.pid, "python:*")
     assert status == 0
     assert set(out.splitlines()) == {f"/usr/bin/python3.11 {p}" for p in readelf_probes("/usr/bin/python3.11")}
 
@@ -67,6 +65,8 @@ def test_libraries_and_processes_that_are_not_there():
 def test_a_closed_pipe_ends_it_silently():
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run([target_path("../bin/tplist")], stdout=writer, stderr=subprocess.PIPE)
+    done = subprocess.run([tool_path("tplist")], stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     assert done.stderr == b"" and done.returncode == 0
+    # It had something to write.
+    assert len(run_tool("tplist")[1]) > 1 << 14

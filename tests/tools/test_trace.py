@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tracing import (BUILD, PATIENCE, Tool, json_lines, need, run_target, run_tool, target_path,
-                     tool_path, wait_until)
+from tracing import (BUILD, PATIENCE, Tool, json_lines, need, need_target, need_that, run_target, run_tool, running,
+                     target_path, tool_path, wait_until)
 
 ADD = target_path("add")
 USDT = target_path("usdt")
@@ -44,8 +44,8 @@ def logged(log, name):
 
 def test_prints_header_and_columns_of_bcc():
     with Tool("trace", f'p:{ADD}:AddNum "%d %d", arg1, arg2') as trace:
-        process = subprocess.Popen([ADD, "1"], stdout=subprocess.DEVNULL)
-        assert process.wait() == 0
+        with running(ADD, 1, stdout=subprocess.DEVNULL) as process:
+            assert process.wait() == 0
         out, _ = trace.stop()
     lines = out.splitlines()
     assert lines[0] == "PID     TID     COMM            FUNC             -"
@@ -87,8 +87,7 @@ def test_returns_know_parameters_by_name_structures_in_registers_too():
 
 
 def test_returns_of_go_functions_know_strings():
-    if not target_path("goadd").exists():
-        pytest.skip("go is missing")
+    need_target("goadd")
     _, seen, _ = traced(f'r:{target_path("goadd")}:main.goName "%.*s = %d", name.len, name.str, retval',
                         target="goadd", args=[12])
     assert sorted(seen) == sorted(f"name {i} = {len(str(i)) + 5}" for i in range(12))
@@ -106,8 +105,7 @@ def test_probe_is_put_behind_endbr64_unless_a_loop_goes_there(function, said):
 
 
 def test_exception_through_a_function_whose_return_is_probed_harms_nothing():
-    if not target_path("throw").exists():
-        pytest.skip("g++ is missing")
+    need_target("throw")
     log, seen, _ = traced(f'r:{target_path("throw")}:app::through "%d = %d", i, retval', target="throw", args=[9])
     assert seen == logged(log, "app::through")
     assert len(seen) == 5 and len(logged(log, "throw")) == 4 + 9
@@ -148,7 +146,7 @@ def test_time_of_day_is_that_of_the_hit():
 
 def test_return_of_a_call_that_began_before_the_trace_is_marked_and_counted():
     reader, writer = os.pipe()
-    with subprocess.Popen(["cat"], stdin=reader, stdout=subprocess.DEVNULL) as cat:
+    with running("cat", stdin=reader, stdout=subprocess.DEVNULL) as cat:
         os.close(reader)
         wait_until(lambda: "read" in Path(f"/proc/{cat.pid}/wchan").read_text() or
                    Path(f"/proc/{cat.pid}/syscall").read_text().startswith("0 "), "cat to read")
@@ -331,9 +329,9 @@ def test_usdt_semaphore_is_raised_while_attached():
 
 
 def test_usdt_of_a_jvm_threads_and_classes():
+    need("java")
+    need_target("HelloThreads.class")
     java = shutil.which("java")
-    if not java or not target_path("HelloThreads.class").exists():
-        pytest.skip("java or javac is missing")
     jvm = Path(java).resolve().parent.parent / "lib/server/libjvm.so"
     with Tool("trace", f'u:{jvm}:thread__start (arg2 > 0) "%.*s", arg2, arg1',
               f'u:{jvm}:class__loaded "%.*s", arg2, arg1') as trace:
@@ -351,8 +349,7 @@ def test_usdt_of_a_jvm_threads_and_classes():
 
 
 def test_usdt_of_cplusplus_exceptions():
-    if not target_path("throw").exists():
-        pytest.skip("g++ is missing")
+    need_target("throw")
     library = subprocess.run(["ldd", target_path("throw")], capture_output=True, text=True, check=True)
     path = re.search(r"libstdc\+\+\S* => (\S+)", library.stdout).group(1)
     # std::type_info { vtable; const char *name; }
@@ -365,9 +362,9 @@ def test_usdt_of_cplusplus_exceptions():
 
 def test_usdt_of_python():
     python = Path("/usr/bin/python3").resolve()
-    status, out, _ = run_tool("trace", "-l", f"u:{python}:gc__*")
-    if status:
-        pytest.skip("this python3 has no USDT probes")
+    need("readelf")
+    notes = subprocess.run(["readelf", "-n", python], capture_output=True, text=True).stdout
+    need_that("gc__start" in notes, "this python3 has no USDT probes")
     with Tool("trace", f'u:{python}:gc__start "%d", arg1') as trace:
         log = subprocess.run([python, "tests/targets/hello.py", "5"], capture_output=True, text=True,
                              check=True, cwd=Path(__file__).parents[2]).stdout.splitlines()
@@ -382,8 +379,8 @@ def test_usdt_of_python():
 def test_tracepoint_with_string_field_and_integer_predicate():
     with Tool("trace", 't:sched:sched_process_exec (args->pid == args->old_pid && args->pid > 1) '
                        '"%d %s", args->pid, args->filename') as trace:
-        process = subprocess.Popen([ADD, "1"], stdout=subprocess.DEVNULL)
-        process.wait()
+        with running(ADD, 1, stdout=subprocess.DEVNULL) as process:
+            process.wait()
         out, _ = trace.stop()
     assert f"{process.pid} {ADD}" in messages(out)
 
@@ -418,22 +415,18 @@ def run_target_status(name, status, *args):
 
 @pytest.fixture
 def redis(tmp_path):
-    server = shutil.which("redis-server", path="/usr/bin")
-    if not server:
-        pytest.skip("redis-server is missing")
+    need("/usr/bin/redis-server")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen([server, "--bind", "127.0.0.1", "--port", str(port), "--dir", tmp_path,
-                                "--save", "", "--appendonly", "no"], stdout=subprocess.DEVNULL)
 
     def cli(*args):
         return subprocess.run(["redis-cli", "-p", str(port), *args], capture_output=True, text=True).stdout
 
-    wait_until(lambda: cli("ping").strip() == "PONG", "redis-server answers")
-    yield process.pid, cli
-    process.terminate()
-    process.wait()
+    with running("/usr/bin/redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", tmp_path, "--save", "",
+                 "--appendonly", "no", stdout=subprocess.DEVNULL) as process:
+        wait_until(lambda: cli("ping").strip() == "PONG", "redis-server answers")
+        yield process.pid, cli
 
 
 @pytest.mark.parametrize("static", [False, True])
@@ -462,16 +455,15 @@ def test_static_trace_works_alone_in_an_empty_root(redis, tmp_path):
         for folder in ("proc", "sys"):
             subprocess.run(["mount", "--bind", f"/{folder}", root / folder], check=True)
             mounted.append(root / folder)
-        trace = subprocess.Popen(["chroot", root, "/bin/trace", "-v", "-p", str(pid),
-                                  '/usr/bin/redis-server:createStringObject "%s" arg1'],
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        line = ""
-        while "armed" not in line:
-            line = trace.stderr.readline()
-            assert line, "trace ended early"
-        cli("set", "octi", "fest")
-        trace.send_signal(signal.SIGINT)
-        out, err = trace.communicate(timeout=PATIENCE)
+        with running("chroot", root, "/bin/trace", "-v", "-p", pid, '/usr/bin/redis-server:createStringObject "%s" arg1',
+                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as trace:
+            line = ""
+            while "armed" not in line:
+                line = trace.stderr.readline()
+                assert line, "trace ended early"
+            cli("set", "octi", "fest")
+            trace.send_signal(signal.SIGINT)
+            out, err = trace.communicate(timeout=PATIENCE)
         assert trace.returncode == 0, err
         assert "redis-server" in out and "fest" in out
     finally:
@@ -544,25 +536,26 @@ def test_duration_ends_the_run():
 
 
 def test_pid_filter_sees_one_process_only():
-    processes = [subprocess.Popen([ADD, "3"], env={**os.environ, "TARGET_WAIT": "1"},
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]
-    for process in processes:
-        assert b"ready" in process.stdout.readline()
-    with Tool("trace", "-p", processes[0].pid, f'{ADD}:AddNum "%d", arg1') as trace:
-        for process in processes:
-            process.communicate(b"\n")
-        out, _ = trace.stop()
-    assert {line.split()[0] for line in out.splitlines()[1:]} == {str(processes[0].pid)}
+    waits = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "env": {**os.environ, "TARGET_WAIT": "1"}}
+    with running(ADD, 3, **waits) as one, running(ADD, 3, **waits) as other:
+        for process in one, other:
+            assert b"ready" in process.stdout.readline()
+        with Tool("trace", "-p", one.pid, f'{ADD}:AddNum "%d", arg1') as trace:
+            for process in one, other:
+                process.communicate(b"\n")
+            out, _ = trace.stop()
+    assert {line.split()[0] for line in out.splitlines()[1:]} == {str(one.pid)}
     assert messages(out) == ["0", "1", "2"]
 
 
 def test_pid_filter_sees_all_threads_of_the_process():
-    process = subprocess.Popen([target_path("threads"), "4", "5"], env={**os.environ, "TARGET_WAIT": "1"},
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert "ready" in process.stdout.readline()
-    with Tool("trace", "-p", process.pid, f'{target_path("threads")}:thread_work "%d %d", arg1, arg2') as trace:
-        log, _ = process.communicate("\n")
-        out, _ = trace.stop()
+    threads = target_path("threads")
+    with running(threads, 4, 5, env={**os.environ, "TARGET_WAIT": "1"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                 text=True) as process:
+        assert "ready" in process.stdout.readline()
+        with Tool("trace", "-p", process.pid, f'{threads}:thread_work "%d %d", arg1, arg2') as trace:
+            log, _ = process.communicate("\n")
+            out, _ = trace.stop()
     rows = sorted(line.split() for line in out.splitlines()[1:])
     assert rows == sorted([pid, tid, comm, "thread_work", a, b]
                           for pid, tid, comm, a, b in map(str.split, log.splitlines()))
@@ -627,7 +620,7 @@ def test_command_is_traced_with_its_children_and_nobody_else():
     # The command shares our stdout: its own log is among our lines.
     log = [line.split() for line in out.splitlines() if re.fullmatch(r"\d+ \d+ \d+ \d+", line)]
     rows = [line.split() for line in out.splitlines() if " fork_work " in line]
-    assert {row[0] for row in rows}.isdisjoint(strangers)
+    assert rows and {row[0] for row in rows}.isdisjoint(strangers)
     assert sorted((row[0], row[4], row[5]) for row in rows) == sorted((l[0], l[2], l[3]) for l in log)
 
 
@@ -668,8 +661,7 @@ def test_bad_options_exit_2(args):
 
 
 def test_returns_of_go_functions_know_their_arguments_though_stack_and_thread_change():
-    if not target_path("goadd").exists():
-        pytest.skip("go is missing")
+    need_target("goadd")
     log, seen, _ = traced(f'r:{target_path("goadd")}:main.goAdd "%d %d = %d", arg1, arg2, retval', target="goadd",
                           args=[500])
     assert sorted(seen) == sorted(logged(log, "goAdd"))
@@ -677,16 +669,14 @@ def test_returns_of_go_functions_know_their_arguments_though_stack_and_thread_ch
 
 def test_returns_of_go_functions_are_seen_and_harm_nothing():
     """Each goroutine's stack moves during the call: a return address put there by a probe would be fatal."""
-    if not target_path("goadd").exists():
-        pytest.skip("go is missing")
+    need_target("goadd")
     log, seen, _ = traced(f'r:{target_path("goadd")}:main.goAdd "%d", retval', target="goadd", args=[500])
     assert len(log) == 500
     assert sorted(map(int, seen)) == sorted(int(line.split(" = ")[1]) for line in log)
 
 
 def test_arguments_of_go_functions_are_where_go_puts_them():
-    if not target_path("goadd").exists():
-        pytest.skip("go is missing")
+    need_target("goadd")
     binary = target_path("goadd")
     log, seen, _ = traced(f'p:{binary}:main.goAdd "%d %d", arg1, arg2', target="goadd", args=[20])
     # A call whose stack has to grow begins anew, and is then hit twice.
@@ -697,8 +687,7 @@ def test_arguments_of_go_functions_are_where_go_puts_them():
 
 def test_names_of_cplusplus_are_found_demangled():
     need("nm")
-    if not target_path("throw").exists():
-        pytest.skip("g++ is missing")
+    need_target("throw")
     symbols = subprocess.run(["nm", "-C", "--defined-only", target_path("throw")], capture_output=True,
                              text=True, check=True).stdout
     name = next(re.search(r" [tTW] ((\w+::)+\w+)\(", line).group(1) for line in symbols.splitlines()
@@ -719,30 +708,36 @@ def test_signals_end_it_with_everything_flushed(sig):
     assert messages(out) == [str(i) for i in range(10)]
 
 
+def test_tool_of_a_background_job_ends_as_any_other():
+    """A script's "trace ... &" is started with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Tool("trace", f"p:{ADD}:AddNum", "--", "sleep", "1000") as trace:
+            _, err = trace.stop()
+        assert trace.status == 0 and "was killed by signal 2" in err
+        with Tool("trace", "-v", "--duration", "0.5", f"p:{ADD}:AddNum") as trace:
+            run_target("add", 1)
+            out, _ = trace.wait()
+        assert trace.status == 0 and "AddNum" in out
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_lines_come_at_once_into_a_pipe():
     with Tool("trace", f'{ADD}:AddNum "%d", arg1') as trace:
         run_target("add", 1)
-        os.set_blocking(trace.process.stdout.fileno(), False)
-        seen = b""
-
-        def arrived():
-            nonlocal seen
-            seen += trace.process.stdout.read() or b""
-            return b" AddNum " in seen
-
-        wait_until(arrived, "a line of a probe that was hit once")
-        os.set_blocking(trace.process.stdout.fileno(), True)
+        assert any(" AddNum " in line for line in trace.read_lines())
         trace.stop()
 
 
 def test_closed_pipe_ends_it_quietly():
-    trace = Tool("trace", f'{ADD}:AddNum "%d", arg1')
-    trace.process.stdout.close()
-    trace.process.stdout = None
-    run_target("add", 10)
-    trace.process.wait(timeout=PATIENCE)
-    err = trace.stderr + trace.process.stderr.read()
-    assert trace.process.returncode == 0 and b"annot" not in err
+    with Tool("trace", f'{ADD}:AddNum "%d", arg1') as trace:
+        assert trace.read_line().startswith("PID")
+        trace.process.stdout.close()
+        trace.process.stdout = None
+        run_target("add", 10)
+        _, err = trace.wait()
+    assert trace.status == 0 and "annot" not in err
 
 
 def test_full_disk_is_told():
@@ -789,8 +784,7 @@ def test_a_container_sees_its_own_numbers(tmp_path):
               f'until [ -s {tmp_path}/ns.out ] || ! kill -0 $!; do sleep 0.1; done; {ADD} 2 >/dev/null & echo $!; wait')
     done = subprocess.run(["unshare", "--fork", "--pid", "--mount-proc", "sh", "-c", script],
                           capture_output=True, text=True, timeout=4 * PATIENCE)
-    if "unshare" in done.stderr:
-        pytest.skip(done.stderr.strip())
+    need_that("unshare" not in done.stderr, done.stderr.strip())
     rows = (tmp_path / "ns.out").read_text().splitlines()[1:]
     pid = done.stdout.split()[0]
     assert rows and all(row.split()[0] == pid and row.split()[4] == pid for row in rows)

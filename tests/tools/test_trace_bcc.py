@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tracing import PATIENCE, Tool, WaitingTarget, need, run_tool, target_path
+from tracing import PATIENCE, Tool, WaitingTarget, cgroup_mount, need, need_that, run_tool, running, target_path
 
 KPROBES = Path("/sys/bus/event_source/devices/kprobe/type").exists()
 KALLSYMS = {line.split()[2] for line in Path("/proc/kallsyms").read_text().splitlines()} if KPROBES else set()
@@ -28,8 +28,8 @@ def needs_function(name):
 
 def python(code, **kwargs):
     """Run a program: (pid, what it printed)."""
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, **kwargs)
-    out = process.communicate(timeout=4 * PATIENCE)[0]
+    with running(sys.executable, "-c", code, stdout=subprocess.PIPE, text=True, **kwargs) as process:
+        out = process.communicate(timeout=4 * PATIENCE)[0]
     assert process.returncode == 0
     return process.pid, out.split()
 
@@ -58,8 +58,7 @@ def strace(*command, calls):
     log = subprocess.run(["strace", "-f", "-qq", "-s", "300", "-e", f"trace={calls}", *command],
                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                          text=True, timeout=8 * PATIENCE).stderr
-    if "ptrace" in log:
-        pytest.skip("strace may not trace here")
+    need_that("ptrace" not in log, "strace may not trace here")
     return log.splitlines()
 
 
@@ -77,9 +76,8 @@ def test_sys_execve_shows_the_commands_executed():
 
 def test_sys_read_with_a_predicate_shows_large_reads_only():
     def dd():
-        process = subprocess.Popen(["dd", "if=/dev/zero", "of=/dev/null", "bs=1M", "count=4"],
-                                   stderr=subprocess.DEVNULL)
-        assert process.wait() == 0
+        with running("dd", "if=/dev/zero", "of=/dev/null", "bs=1M", "count=4", stderr=subprocess.DEVNULL) as process:
+            assert process.wait() == 0
         return process.pid
 
     pid, _, lines, _ = traced('sys_read (arg3 > 20000) "read %d bytes", arg3', run=dd)
@@ -180,7 +178,7 @@ def test_malloc_sizes_and_results():
     code = ("import ctypes\nc = ctypes.CDLL(None)\nc.malloc.restype = ctypes.c_void_p\n"
             "print(c.malloc(123457) & 0xffffffff, c.malloc(ctypes.c_size_t(2**62)))")
 
-    (pid, out), _, lines, _ = traced('c:malloc "size = %d", arg1', 'r:c:malloc (retval) "allocated = %x", retval',
+    (pid, out), _, lines, _ = traced('-b', 2048, 'c:malloc "size = %d", arg1', 'r:c:malloc (retval) "allocated = %x", retval',
                                      run=lambda: python(code))
     seen = messages(lines, "malloc", pid)
     assert "size = 123457" in seen
@@ -292,19 +290,16 @@ def test_usdt_argument_as_a_symbol_with_time_and_cpu():
 def test_pthread_usdt_probe_that_is_not_there_is_explained():
     for spec in ("u:pthread:pthread_create (arg4 != 0)", "u:pthread:libpthread:pthread_create (arg4 != 0)"):
         status, out, err = run_tool("trace", spec, "--duration", "0.1")
-        if not status:
-            continue
-        assert (status, out) == (2, "") and "USDT" in err
+        # Some builds of libc have it.
+        assert (status == 2 and not out and "USDT" in err) or (status == 0 and out.startswith("PID"))
 
 
 def test_ruby_methods():
     """'u:ruby:method__entry "%s.%s", arg1, arg2' -p PID -T"""
     need("ruby")
-    ruby = subprocess.Popen(
-        ["ruby", "-e", "class Foo; def bar(n) n + 1; end; end\nputs 'ready'; $stdout.flush; gets\n"
-         "TracePoint.new(:call, :return) {}.enable\n3.times { |i| Foo.new.bar(i) }\nputs 'done'; $stdout.flush; gets"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
+    program = ("class Foo; def bar(n) n + 1; end; end\nputs 'ready'; $stdout.flush; gets\n"
+               "TracePoint.new(:call, :return) {}.enable\n3.times { |i| Foo.new.bar(i) }\nputs 'done'; $stdout.flush; gets")
+    with running("ruby", "-e", program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as ruby:
         assert ruby.stdout.readline() == "ready\n"
         lib = re.search(r"\S*/libruby\S*", Path(f"/proc/{ruby.pid}/maps").read_text())
         name = "ruby" if not lib else Path(lib.group(0)).name
@@ -314,8 +309,6 @@ def test_ruby_methods():
             assert ruby.stdout.readline() == "done\n"
             out, _ = trace.stop()
         assert messages(out.splitlines()[1:], "method__entry", columns=5).count("Foo.bar") == 3
-    finally:
-        ruby.communicate("\n")
 
 
 # ---- tracepoints ----------------------------------------------------------------------------
@@ -331,8 +324,7 @@ def test_block_tracepoint_shows_sectors():
             ["dd", f"if=/dev/{device.name}", "of=/dev/null", "bs=4096", "count=1", "iflag=direct"],
             stderr=subprocess.DEVNULL).returncode]
 
-    if not read():
-        pytest.skip("no block device that can be read from")
+    need_that(read(), "no block device that can be read from")
 
     _, header, lines, _ = traced('t:block:block_rq_complete "sectors=%d", args->nr_sector', "-T", run=read)
     assert "sectors=8" in messages(lines, "block_rq_complete", columns=5)
@@ -374,9 +366,8 @@ def test_filters_by_name_user_process_and_message(tmp_path):
     (pid, _), _, lines, _ = traced(spec, "--uid", "1001", run=lambda: (opens(tmp_path, ["config"]), python(run))[1])
     assert "/etc/hostname" in messages(lines, "do_sys_openat2", pid)
     assert {line.split()[0] for line in lines} == {str(pid)}
-    process = subprocess.Popen([sys.executable, "-c", "input(); open('/etc/hostname'); input()"],
-                               stdin=subprocess.PIPE)
-    with Tool("trace", "-p", str(process.pid), spec, "-T") as trace:
+    with running(sys.executable, "-c", "input(); open('/etc/hostname'); input()", stdin=subprocess.PIPE) as process, \
+            Tool("trace", "-p", process.pid, spec, "-T") as trace:
         open("/etc/passwd").close()
         process.communicate(b"\n\n")
         out, _ = trace.stop()
@@ -406,8 +397,11 @@ def test_offset_in_a_kernel_function():
 
 @needs_function("__kmalloc")
 def test_failed_kmalloc_is_rare():
-    _, _, lines, _ = traced('r::__kmalloc (retval == 0) "kmalloc failed!"', run=lambda: python("open('/etc/hostname')"))
-    assert all(line.endswith("kmalloc failed!") for line in lines)
+    _, _, lines, _ = traced('r::__kmalloc (retval == 0) "kmalloc failed!"', 'r::__kmalloc (retval != 0) "fine"',
+                            run=lambda: python("open('/etc/hostname')"))
+    said = messages(lines, "__kmalloc")
+    assert said.count("fine") > 100 * said.count("kmalloc failed!")
+    assert set(said) <= {"fine", "kmalloc failed!"}
 
 
 @needs_function("clockevents_program_event")
@@ -424,12 +418,7 @@ def test_aggregate_of_kernel_stacks_until_max_events():
 
 @pytest.fixture
 def workload():
-    base = Path("/sys/fs/cgroup")
-    if not (base / "cgroup.controllers").exists():
-        base = base / "unified"
-    if not (base / "cgroup.procs").exists():
-        pytest.skip("needs the cgroup v2 hierarchy")
-    path = base / f"workload.{os.getpid()}.service"
+    path = cgroup_mount() / f"workload.{os.getpid()}.service"
     path.mkdir()
     yield path
     path.rmdir()
@@ -467,8 +456,7 @@ def test_port_of_a_socket_by_the_kernels_macro_name():
             "s.connect(('::1', 53)); s.send(b'x')\n"
             "t = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)\nt.connect(('::1', 54))\n"
             "try: t.send(b'x')\nexcept OSError: pass")
-    if not socket.has_ipv6 or not Path("/proc/net/if_inet6").exists():
-        pytest.skip("needs IPv6")
+    need_that(socket.has_ipv6 and Path("/proc/net/if_inet6").exists(), "needs IPv6")
     (pid, _), _, lines, err = traced("-I", "net/sock.h", "udpv6_sendmsg(struct sock *sk) (sk->sk_dport == 13568)",
                                      run=lambda: python(code))
     assert [line.split()[0] for line in lines] == [str(pid)]

@@ -4,20 +4,19 @@
 bpftrace starts the program (-c) once its probes are there; ours are there before. Values that bpftrace 0.17
 reads wrong are left out: strings on pages not yet in memory (empty there) and control characters."""
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tracing import PATIENCE, Tool, target_path
+from tracing import PATIENCE, Tool, need_that, needs, target_path
 
 KPROBES = Path("/sys/bus/event_source/devices/kprobe/type").exists()
 ADD, STACKS, USDT = target_path("add"), target_path("stacks"), target_path("usdt")
 ROUNDS = {ADD: "5", STACKS: "24", USDT: "3"}
 MINE = '(STRCMP("stacks", $comm))'
 
-pytestmark = pytest.mark.skipif(not shutil.which("bpftrace"), reason="bpftrace is missing")
+pytestmark = needs("bpftrace")
 kernel = pytest.mark.skipif(not KPROBES, reason="needs kprobes (CONFIG_KPROBES)")
 # What doesn't depend on the kernel is not worth the ten seconds that bpftrace takes to start in an emulated one.
 host = pytest.mark.skipif(PATIENCE > 60, reason="too slow here: run on real hardware")
@@ -31,8 +30,7 @@ def side_by_side(target, spec, program, *options, tmp_path):
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, timeout=8 * PATIENCE)
         out, err = trace.stop()
-    if done.returncode:
-        pytest.skip(f"bpftrace can't: {done.stdout.strip().splitlines()[-1]}")
+    need_that(not done.returncode, f"bpftrace can't: {done.stdout.strip().splitlines()[-1]}")
     assert trace.status == 0, err
     assert "lost" not in err
     return out, "\n".join(line for line in said.read_text().splitlines() if not line.startswith("Attaching"))

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tracing import Tool, json_lines, need, run_target, run_tool, target_path
+from tracing import Tool, json_lines, need, need_target, need_that, run_target, run_tool, target_path
 
 SOURCE = "tests/targets/server.c"
 ROUNDS = 3
@@ -132,8 +132,8 @@ def test_structures_passed_by_value_are_printed_without_a_format(server):
 def test_structures_that_are_returned(server):
     log, seen = traced(server, 'r:mirror "%d,%d = %d,%d", p.x, p.y, retval.x, retval.y')
     assert seen == logged(log, "mirror")
-    if os.uname().machine == "aarch64":
-        pytest.skip("this machine's ABI doesn't keep where a large structure is returned (x8)")
+    need_that(os.uname().machine != "aarch64",
+              "this machine's ABI doesn't keep where a large structure is returned (x8)")
     log, seen = traced(server, 'r:widen "%d = %d %d", n, retval.v[0], retval.v[3]')
     assert seen == logged(log, "widen")
     _, seen = traced(server, "r:widen")
@@ -250,8 +250,7 @@ def test_names_come_from_the_debug_file_of_a_stripped_program(tmp_path):
 
 def of_other_language(target, spec):
     """The messages of a run of a target that isn't C."""
-    if not target_path(target).exists():
-        pytest.skip(f"{target} is missing: its compiler isn't installed")
+    need_target(target)
     with Tool("trace", spec.format(target_path(target))) as trace:
         log = run_target(target, ROUNDS)
         out, err = trace.stop()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tracing import Tool, run_tool, target_path, wait_until
+from tracing import Tool, cgroup_mount, run_tool, running, target_path, wait_until
 
 SPEC = f'{target_path("add")}:AddNum "%d", arg1'
 btf = pytest.mark.skipif(not Path("/sys/kernel/btf/vmlinux").exists(),
@@ -66,14 +66,14 @@ def test_children_of_a_process(waiting):
 def test_descendants_that_a_process_has_and_gets(waiting):
     """The first one runs already; the second one is started while the trace runs."""
     command = f"{target_path('add')} 1; TARGET_WAIT= {target_path('add')} 1 | cat; true"
-    shell = subprocess.Popen(["sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                             env={**os.environ, "TARGET_WAIT": "1"})
-    first = int(shell.stdout.readline().split()[1])
-    other = waiting()
-    with Tool("trace", "-p", str(shell.pid), "--follow", SPEC) as trace:
-        other.go()
-        shell.communicate(b"\n")
-        out, err = trace.stop()
+    with running("sh", "-c", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                 env={**os.environ, "TARGET_WAIT": "1"}) as shell:
+        first = int(shell.stdout.readline().split()[1])
+        other = waiting()
+        with Tool("trace", "-p", shell.pid, "--follow", SPEC) as trace:
+            other.go()
+            shell.communicate(b"\n")
+            out, err = trace.stop()
     pids = [int(line.split()[0]) for line in out.splitlines()[1:]]
     assert len(pids) == 2 and pids[0] == first and pids[1] not in (first, other.pid), err
 
@@ -94,23 +94,10 @@ def test_part_of_a_name_is_compared_in_the_kernel(waiting, tmp_path):
 # ---- control groups -------------------------------------------------------------------------
 
 
-def hierarchies():
-    """(version, mount point) of what is mounted."""
-    found = {}
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        kind = line.split(" - ")[1].split()[0]
-        if kind == "cgroup2" or (kind == "cgroup" and "name=" not in line):
-            found.setdefault(2 if kind == "cgroup2" else 1, Path(line.split()[4]))
-    return found
-
-
 @pytest.fixture
 def group(request):
     """A group and one below it, gone afterwards."""
-    point = hierarchies().get(request.param[0])
-    if not point:
-        pytest.skip(f"no hierarchy of control groups version {request.param[0]} is mounted")
-    top = point / request.param[1]
+    top = cgroup_mount(request.param[0]) / request.param[1]
     below = top / "below"
     try:
         below.mkdir(parents=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tracing import PATIENCE, Tool, run_tool
+from tracing import KERNEL, PATIENCE, Tool, need_that, run_tool, running
 
 KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe/type")
 BTF = Path("/sys/kernel/btf/vmlinux")
@@ -48,8 +48,8 @@ def connect():
 
 
 def run_python(code):
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-    out = process.communicate()[0].decode()
+    with running(sys.executable, "-c", code, stdout=subprocess.PIPE) as process:
+        out = process.communicate(timeout=4 * PATIENCE)[0].decode()
     assert process.returncode == 0
     return process.pid, out.split()
 
@@ -103,8 +103,7 @@ def test_return_probe_has_the_parameters_of_the_entry(tmp_path):
     path = tmp_path / "kept-until-the-return"
     spec = 'r::vfs_write (STRCMP("kept-until-the-return", file->f_path.dentry->d_name.name)) "%d %d", arg3, retval'
     status, _, err = run_tool("trace", "--duration", "0.1", spec)
-    if "only fexit keeps it" in err:
-        pytest.skip("needs fexit")
+    need_that("only fexit keeps it" not in err, "needs fexit")
     assert status == 0, err
     _, rows, _ = traced(spec, run=lambda: path.write_text("12345678"))
     assert mine(rows) == ["8 8"]
@@ -112,8 +111,7 @@ def test_return_probe_has_the_parameters_of_the_entry(tmp_path):
 
 @kprobes
 def test_cast_of_argument_without_name_and_function_without_p():
-    if not BTF.exists():
-        pytest.skip("needs the kernel's BTF (CONFIG_DEBUG_INFO_BTF)")
+    need_that(BTF.exists(), "needs the kernel's BTF (CONFIG_DEBUG_INFO_BTF)")
     (_, port), rows, _ = traced(
         'tcp_connect (arg1 != 0) "%d", ((struct sock *)arg1)->__sk_common.skc_dport', run=connect)
     assert mine(rows) == [str(socket.htons(port))]
@@ -290,8 +288,7 @@ def test_returns_that_the_kernel_has_no_probe_for_are_told():
 
     _, rows, err = traced('r::hrtimer_nanoslee[p] "%d", retval', run=run, options=["-p", str(os.getpid())])
     missed = re.search(r"the kernel missed (\d+) hits: too many calls", err)
-    if not missed and len(rows) < count:
-        pytest.skip("this kernel doesn't tell what return probes missed (before 6.7)")
+    need_that(missed or len(rows) >= count or KERNEL >= (6, 7), "this kernel doesn't tell what return probes missed")
     assert len(rows) + int(missed[1] if missed else 0) >= count, err
 
 

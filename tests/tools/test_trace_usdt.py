@@ -4,9 +4,8 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
-import pytest
 
-from tracing import Tool, need, run_tool
+from tracing import Tool, need, need_that, run_tool, running
 
 SOURCE = """
 #include <sys/sdt.h>
@@ -37,11 +36,9 @@ def program(tmp_path, *providers):
     for provider, library in zip(providers, libraries):
         subprocess.run(["gcc", "-O2", "-shared", "-fPIC", f"-DPROVIDER={provider}", "-o", library,
                         tmp_path / "probe.c"], check=True)
-    with subprocess.Popen([sys.executable, "-c", PROGRAM, *libraries], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE) as process:
+    with running(sys.executable, "-c", PROGRAM, *libraries, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
         yield process
-        process.kill()
 
 
 def fired(process, spec):
@@ -69,8 +66,9 @@ def test_provider_chooses_among_libraries(tmp_path):
 
 def test_program_comes_before_its_libraries(tmp_path):
     """python3 has probes of its own."""
-    if "function__entry" not in run_tool("blazesym-lite", "-e", sys.executable, "--usdt")[1]:
-        pytest.skip("this python has no USDT probes")
+    need("readelf")
+    notes = subprocess.run(["readelf", "-n", sys.executable], capture_output=True, text=True).stdout
+    need_that("function__entry" in notes, "this python has no USDT probes")
     with program(tmp_path, "mine") as process:
         status, out, err = run_tool("trace", "-p", process.pid, "-l", "u::*")
         assert status == 0, err

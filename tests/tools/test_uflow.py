@@ -3,7 +3,6 @@
 threads included."""
 import re
 import select
-import shutil
 import signal
 import subprocess
 
@@ -11,7 +10,7 @@ import pytest
 
 import runtimes
 from flow_programs import COMMANDS, FILTERS, TARGETS, Program
-from tracing import BUILD, PATIENCE, Tool, json_lines, run_tool, tool_path
+from tracing import BUILD, PATIENCE, Tool, json_lines, need, run_tool, tool_path
 
 WORK = """
 work
@@ -128,8 +127,7 @@ def test_uflow_closes_java_methods_whose_compiler_tells_no_exceptions(tmp_path):
         static void many() { for (int i = 0; i < 3000; i++) once(); }
         public static void main(String[] a) throws Exception {
             System.out.println("ready"); System.in.read(); many(); System.out.println("done"); System.in.read(); } }""")
-    if not shutil.which("javac"):
-        pytest.skip("no javac to compile with")
+    need("javac")
     subprocess.run(["javac", "-d", tmp_path, tmp_path / "Raise.java"], check=True)
     # The first compiler alone, soon and in the foreground.
     command = [*COMMANDS["java"][:2], "-XX:TieredStopAtLevel=1", "-Xbatch", "-cp", tmp_path, "Raise"]

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """ugc: each collection once, with a duration that fits into what the program saw."""
-import subprocess
 
 import pytest
 
 import runtimes
-from runtimes import needs
-from tracing import json_lines, run_tool
+from tracing import json_lines, needs, run_tool, running
 
 FULL = "import gc\ngc.disable()\nx = [[] for _ in range(200000)]\nfor _ in range(5): gc.collect()\n"
 
@@ -70,10 +68,8 @@ def test_columns():
 
 
 def test_a_process_without_a_runtime_is_refused():
-    process = subprocess.Popen(["sleep", "60"])
-    status, _, err = run_tool("ugc", process.pid)
-    process.kill()
-    process.wait()
+    with running("sleep", 60) as process:
+        status, _, err = run_tool("ugc", process.pid)
     assert status == 1 and "maps no runtime" in err
 
 

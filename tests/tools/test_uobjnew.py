@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """uobjnew: a class's objects, as many as the program made."""
 import runtimes
-from runtimes import needs
-from tracing import json_lines, run_tool
+from tracing import json_lines, needs, run_tool
 
 
 def objects(*command, options=()):

@@ -9,10 +9,9 @@ import subprocess
 import pytest
 
 import runtimes
-from tracing import BUILD, PATIENCE, Tool, json_lines, run_tool, wait_until
+from tracing import BUILD, PATIENCE, Tool, json_lines, needs, run_tool, running, wait_until
 
 KEYS = "methods", "gcs", "objects", "classes", "exceptions", "threads"
-needs = runtimes.needs
 
 
 def count(lang, command, *options, env=None):
@@ -146,18 +145,16 @@ def test_java_methods_objects_and_threads_equal_the_programs():
 @runtimes.needs_debian13("python3.13")
 def test_python_without_usdt_is_counted_when_functions_are_left():
     less, more = (runtimes.debian13(runtimes.python(k), "python3.13") for k in (1, 2))
-    holder = runtimes.hold_debian13("python3.13")
-    found = difference("python", less, more)
-    end(holder)
+    with runtimes.hold_debian13("python3.13"):
+        found = difference("python", less, more)
     assert found["methods"] == 1000 + 50 + 1 and found["gcs"] == 7
 
 
 @runtimes.needs_debian13("php8.4")
 def test_php_without_usdt_is_counted(tmp_path):
     less, more = (runtimes.debian13(runtimes.php(tmp_path, k), "php8.4") for k in (1, 2))
-    holder = runtimes.hold_debian13("php8.4")
-    found = difference("php", less, more)
-    end(holder)
+    with runtimes.hold_debian13("php8.4"):
+        found = difference("php", less, more)
     assert found == {"methods": 1000 + 1 + 3, "objects": 300 + 50, "exceptions": 50, "gcs": 7, "classes": 3}
 
 
@@ -183,33 +180,25 @@ LOOP = "import sys, time\ndef f(): pass\nwhile True:\n    f()\n    time.sleep(0.
 
 
 def python_loop(executable="/usr/bin/python3"):
-    return subprocess.Popen([executable, "-c", LOOP], stdin=subprocess.DEVNULL)
-
-
-def end(*processes):
-    for process in processes:
-        process.kill()
-        process.wait()
+    return running(executable, "-c", LOOP)
 
 
 def read_until(tool, condition):
     """The records up to the first for which the condition holds."""
     records = []
-    while not records or not condition(records[-1]):
-        line = tool.process.stdout.readline()
-        assert line, "ustat ended"
+    for line in tool.read_lines():
         records.append(json.loads(line))
-    return records
+        if condition(records[-1]):
+            return records
+    raise AssertionError("ustat ended")
 
 
 @needs("python3.11")
 def test_processes_come_and_go_without_a_restart():
-    with Tool("ustat", "--json", "-l", "python", "0.3") as tool:
-        first = python_loop()
+    with Tool("ustat", "--json", "-l", "python", "0.3") as tool, python_loop() as first:
         read_until(tool, lambda r: r.get("pid") == first.pid and r["methods"] > 0)
-        second = python_loop()
-        read_until(tool, lambda r: r.get("pid") == second.pid and r["methods"] > 0)
-        end(first, second)
+        with python_loop() as second:
+            read_until(tool, lambda r: r.get("pid") == second.pid and r["methods"] > 0)
         tool.stop()
         assert tool.status == 0
 
@@ -218,20 +207,17 @@ def test_processes_come_and_go_without_a_restart():
 def test_a_renamed_interpreter_is_recognised(tmp_path):
     renamed = tmp_path / "app-server"
     shutil.copy(os.path.realpath("/usr/bin/python3.11"), renamed)
-    with Tool("ustat", "--json", "0.3") as tool:
-        process = python_loop(str(renamed))
+    with Tool("ustat", "--json", "0.3") as tool, python_loop(renamed) as process:
         found = read_until(tool, lambda r: r.get("pid") == process.pid and r["methods"])[-1]
-        end(process)
         assert found["languages"] == ["python"] and str(renamed) in found["cmdline"]
         tool.stop()
 
 
 @needs("python3.11")
 def test_pid_shows_that_process_alone():
-    wanted, other = python_loop(), python_loop()
-    wait_until(lambda: b"c\0" in open(f"/proc/{wanted.pid}/cmdline", "rb").read(), "python runs")
-    status, out, err = run_tool("ustat", "--json", "-p", wanted.pid, "0.5", "2")
-    end(wanted, other)
+    with python_loop() as wanted, python_loop():
+        wait_until(lambda: b"c\0" in open(f"/proc/{wanted.pid}/cmdline", "rb").read(), "python runs")
+        status, out, err = run_tool("ustat", "--json", "-p", wanted.pid, "0.5", "2")
     records, _ = json_lines(out)
     assert status == 0 and {r["pid"] for r in records} == {wanted.pid}, err
     assert all(r["methods"] > 0 for r in records)
@@ -239,10 +225,11 @@ def test_pid_shows_that_process_alone():
 
 @needs("python3.11")
 def test_rates_are_by_the_measured_time():
-    process = python_loop()
-    _, out, _ = run_tool("ustat", "--json", "-l", "python", "0.5", "2")
-    end(process)
-    for record in json_lines(out)[0]:
+    with python_loop() as process:
+        _, out, _ = run_tool("ustat", "--json", "-l", "python", "0.5", "2")
+    records = json_lines(out)[0]
+    assert process.pid in {r["pid"] for r in records}
+    for record in records:
         assert record["interval_s"] > 0.4
         for key in KEYS:
             if record[key] is not None:
@@ -251,14 +238,15 @@ def test_rates_are_by_the_measured_time():
 
 @needs("python3.11", "php8.2")
 def test_languages_that_were_not_asked_for_are_not_shown(tmp_path):
-    process = python_loop()
-    _, out, _ = run_tool("ustat", "--json", "-l", "php", "0.3", "1")
     link = tmp_path / "phpstat"
     link.symlink_to(BUILD / "bin/ustat")
-    done = subprocess.run([link, "--json", "0.3", "1"], capture_output=True, timeout=4 * PATIENCE)
-    end(process)
+    with python_loop() as process:
+        _, out, _ = run_tool("ustat", "--json", "-l", "php", "0.3", "1")
+        done = subprocess.run([link, "--json", "0.3", "1"], capture_output=True, timeout=4 * PATIENCE)
+        _, shown, _ = run_tool("ustat", "--json", "-l", "python", "0.3", "1")
     for text in out, done.stdout.decode():
         assert process.pid not in {r["pid"] for r in json_lines(text)[0]}
+    assert process.pid in {r["pid"] for r in json_lines(shown)[0]}
 
 
 @needs("python3.11")
@@ -280,14 +268,14 @@ def test_time_in_collections():
     assert max(r["gc_max_ms"] for r in records) > 0.5
     for r in records:
         assert r["gc_max_ms"] <= r["gc_ms_per_s"] * r["interval_s"] + 0.01
-        assert r["gc_ms_per_s"] <= 1000
+        # A collection counts where it ends; it may have begun before.
+        assert r["gc_ms_per_s"] * r["interval_s"] <= 1000 * r["interval_s"] + r["gc_max_ms"]
 
 
 @needs("python3.11")
 def test_table_has_bccs_columns():
-    process = python_loop()
-    _, out, _ = run_tool("ustat", "-C", "-l", "python", "-r", "1", "0.5", "1")
-    end(process)
+    with python_loop():
+        _, out, _ = run_tool("ustat", "-C", "-l", "python", "-r", "1", "0.5", "1")
     lines = out.splitlines()
     assert lines[0].split()[1] == "loadavg:"
     assert lines[1].split() == "PID CMDLINE METHOD/s GC/s OBJNEW/s CLOAD/s EXC/s THR/s".split()
@@ -304,9 +292,8 @@ def test_only_the_events_asked_for_are_counted():
 # --- errors ---------------------------------------------------------------------------------------
 
 def test_a_process_without_a_runtime_is_refused():
-    process = subprocess.Popen(["sleep", "60"])
-    status, _, err = run_tool("ustat", "-p", process.pid)
-    end(process)
+    with running("sleep", 60) as process:
+        status, _, err = run_tool("ustat", "-p", process.pid)
     assert status == 1 and f"process {process.pid} maps no runtime" in err
 
 

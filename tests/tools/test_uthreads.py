@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """uthreads: each thread once, by its name where it has one."""
 import runtimes
-from runtimes import needs
-from tracing import json_lines, run_tool
+from tracing import json_lines, needs, run_tool
 
 
 def threads(*command):

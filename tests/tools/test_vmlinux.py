@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+pytestmark = pytest.mark.no_tool
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """What the end-to-end tests share: starting a tool, waiting until its probes are there, and
 comparing what it printed with what the traced program itself logged."""
+import contextlib
 import json
 import os
 import re
@@ -18,6 +19,10 @@ BUILD = Path(os.environ.get("BUILD", "build")).resolve()
 PATIENCE = float(os.environ.get("TESTS_PATIENCE", "30"))
 
 
+# The running kernel's version, for what only later ones have.
+KERNEL = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))
+
+
 def tool_path(name, static=False):
     return BUILD / ("static/bin" if static else "bin") / name
 
@@ -26,18 +31,62 @@ def target_path(name):
     return BUILD / "targets" / name
 
 
+def installed(command):
+    return shutil.which(command, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
 def need(*commands):
     """Skip the test where one of these isn't installed."""
     for command in commands:
-        if not shutil.which(command):
-            pytest.skip(f"{command} is missing")
+        need_that(installed(command), f"{command} is missing")
+
+
+def need_that(condition, missing):
+    """Skip the test unless that is so; says what is missing."""
+    if not condition:
+        pytest.skip(missing)
+
+
+def need_target(name):
+    """The path of a target whose compiler may have been missing."""
+    need_that(target_path(name).exists(), f"the target {name} is missing: its compiler was not installed")
+    return target_path(name)
+
+
+def needs(*commands):
+    """need(), as a mark."""
+    missing = [command for command in commands if not installed(command)]
+    return pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} is missing")
+
+
+def cgroup_mount(version=2):
+    """Where a hierarchy of control groups is mounted, of version 1 one that has controllers."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mounted, _, kind = line.partition(" - ")
+        if kind.startswith("cgroup2 ") if version == 2 else kind.startswith("cgroup ") and "name=" not in kind:
+            return Path(mounted.split()[4])
+    pytest.skip(f"no hierarchy of control groups version {version} is mounted")
+
+
+@contextlib.contextmanager
+def running(*command, **kwargs):
+    """A program for the length of a block, after which it is killed, should it still be there."""
+    process = subprocess.Popen([str(word) for word in command], **{"stdin": subprocess.DEVNULL, **kwargs})
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
 
 
 class Tool:
     """A running tool. Its probes are attached when the constructor returns."""
 
     def __init__(self, name, *args, armed="armed", static=False, stdout=subprocess.PIPE, env=None):
-        self.stderr = b""
+        self.stderr, self.read = b"", b""
         self.process = subprocess.Popen(
             [str(tool_path(name, static)), "-v", *map(str, args)], stdin=subprocess.DEVNULL,
             stdout=stdout, stderr=subprocess.PIPE, env=env)
@@ -55,6 +104,23 @@ class Tool:
                 raise AssertionError(f"no {pattern!r} on stderr: {self.stderr.decode()}")
             self.stderr += chunk
 
+    def read_line(self):
+        """The next line of stdout as text, without its end; None once the tool has closed it. Fails if none comes."""
+        end = time.monotonic() + PATIENCE
+        while b"\n" not in self.read:
+            if not select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
+                raise AssertionError(f"no line came in {PATIENCE} s")
+            chunk = os.read(self.process.stdout.fileno(), 65536)
+            if not chunk:
+                return None
+            self.read += chunk
+        line, _, self.read = self.read.partition(b"\n")
+        return line.decode()
+
+    def read_lines(self):
+        """The lines as they come, until the tool ends."""
+        return iter(self.read_line, None)
+
     def stop(self, sig=signal.SIGINT):
         """End it as a user would; returns (stdout, stderr) as text and keeps the exit status."""
         if self.process.poll() is None:
@@ -69,13 +135,17 @@ class Tool:
             self.process.wait()
             raise AssertionError("the tool did not end")
         self.status = self.process.returncode
-        return (out or b"").decode("utf-8"), (self.stderr + err).decode("utf-8")
+        return (self.read + (out or b"")).decode("utf-8"), (self.stderr + err).decode("utf-8")
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exc):
         if self.process.poll() is None:
+            # It ends a command that it has started.
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.communicate(timeout=PATIENCE)
             self.process.kill()
             self.process.communicate()
 
@@ -140,4 +210,8 @@ class WaitingTarget:
         return self
 
     def __exit__(self, *exc):
-        self.process.communicate("\n", timeout=PATIENCE)
+        try:
+            self.process.communicate("\n", timeout=PATIENCE)
+        finally:
+            self.process.kill()
+            self.process.wait()
