@@ -86,7 +86,7 @@ OBJ      := $(BUILD)/obj
 objs      = $(patsubst %.c,$(1)/%.o,$(2))
 SHARED   := $(BSL_SRC) $(LIB_SRC)
 
-.PHONY: all static demo check check-control check-layers check-paths check-unit check-asan check-fuzz check-tools check-truth \
+.PHONY: all static demo check check-user check-root check-control check-layers check-paths check-unit check-asan check-fuzz check-tools check-truth \
 	targets debian13 bench install vmlinux deb clean help format check-format FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -229,7 +229,9 @@ $(BUILD)/targets/%: tests/targets/%.c $(TARGET_SO)
 -include tests/targets/targets.mk
 targets: $(TARGET_SO) $(TARGET_BIN) $(TARGET_EXTRA) ## the programs that tests trace
 
-check: check-format check-control check-layers check-paths check-unit check-asan check-fuzz check-tools ## all tests on this machine, as root
+check: check-user check-root ## all tests on this machine, as root
+check-user: check-format check-control check-layers check-paths check-unit check-asan check-fuzz
+check-root: check-tools check-honest
 
 check-unit: $(UNIT:%=$(BUILD)/unit/%) ## unit tests, the unprivileged ones unless root
 	$(Q)for t in $^; do echo "== $$t"; $$t || exit 1; done
@@ -257,6 +259,21 @@ SEED     ?= 1
 PROGRAMS ?= 5
 check-truth: $(BUILD)/bin/trace ## random programs against what trace prints of them, as root
 	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/truth/truth.py --seed $(SEED) --programs $(PROGRAMS) $(TRUTH)
+
+# End-to-end tests with a fake in the place of each tool, which the tests must notice.
+HONEST := $(BUILD)/honest
+define check_honest # name of the fake, what it does
+	$(say) FAKE '$(1): $(2)'
+	$(Q)rm -rf $(HONEST)/$(1) && mkdir -p $(HONEST)/$(1)/bin $(HONEST)/$(1)/static
+	$(Q)printf '#!/bin/sh\n$(2)\n' >$(HONEST)/$(1)/fake && chmod +x $(HONEST)/$(1)/fake
+	$(Q)for b in $(BINS); do ln -s ../fake $(HONEST)/$(1)/bin/$$b; done && ln -s ../bin $(HONEST)/$(1)/static
+	$(Q)ln -s $(addprefix $(abspath $(BUILD))/,targets debian13 servers) $(HONEST)/$(1)
+	$(Q)BUILD=$(abspath $(HONEST))/$(1) TESTS_PATIENCE=2 PYTHONPATH=tests $(PYTEST) -p honest -p no:cacheprovider -q \
+		-m 'not no_tool' $(TESTS)
+endef
+check-honest: targets ## fail if one of TESTS passes with tools that print nothing
+	$(call check_honest,blind,echo armed >&2)
+	$(call check_honest,mute,exit 1)
 
 demo: $(BUILD)/bin/trace ## trace a live Redis, as root
 	$(Q)BUILD=$(abspath $(BUILD)) sh tests/demo.sh
