@@ -295,11 +295,9 @@ int main(int argc, char **argv)
 	static const char *const types[] = { "pt_regs", "user_pt_regs" };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
-			     .common = OPTIONS_EVENTS | OPTIONS_FILTER,
+			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
 			     .rows = { &rows },
-			     .letters = { [OPTIONS_PID] = 'p',
-					  [OPTIONS_CGROUP] = 'c',
-					  [OPTIONS_DURATION] = 'd' } },
+			     .letters = { [OPTIONS_DURATION] = 'd' } },
 		.types = types,
 		.type_count = ARRAY_SIZE(types),
 		.open = open_object,

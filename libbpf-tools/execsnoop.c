@@ -8,9 +8,7 @@
 #include <string.h>
 
 #include "exec/exec_count.h"
-#include "lib/follow.h"
 #include "lib/log.h"
-#include "lib/subtree.h"
 #include "lib/tool.h"
 #include "execsnoop.skel.h"
 
@@ -18,12 +16,10 @@ struct env {
 	struct tool tool;
 	struct exec_print print;
 	bool fails, count;
-	pid_t ancestor;
 	regex_t name, line;
 	bool has_name, has_line;
 	struct tally programs;
 	struct execsnoop_bpf *skel;
-	struct follow *subtree;
 };
 
 enum { KEY_MAX_ARGS = EXEC_KEY_OTHER };
@@ -36,7 +32,6 @@ static const struct argp_option arguments[] = {
 	{ "quote", 'q', NULL, 0, "Quote the arguments, for a shell to read", 0 },
 	{ "name", 'n', "REGEX", 0, "Only commands whose name matches REGEX", 0 },
 	{ "line", 'l', "REGEX", 0, "Only commands whose whole line matches REGEX", 0 },
-	{ "ppid", 'P', "PID", 0, "Only descendants of process PID, of any degree", 0 },
 	{ "max-args", KEY_MAX_ARGS, "N", 0, "Show at most N arguments (512)", 0 },
 	{ "cwd", EXEC_KEY_CWD, NULL, 0, "Print the current directory", 0 },
 	{ "cgroup-name", EXEC_KEY_CGROUP_NAME, NULL, 0,
@@ -81,15 +76,8 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	case 'l':
 		compile_regex(state, "--line", arg, &env->line, &env->has_line);
 		return 0;
-	case 'P':
-		env->ancestor = options_pid(state, "--ppid", arg);
-		return 0;
 	case KEY_MAX_ARGS:
 		env->print.max_args = options_u64(state, "--max-args", arg, 1, EXECSNOOP_ARGS_SIZE);
-		return 0;
-	case ARGP_KEY_END:
-		if (env->ancestor && env->tool.options.command)
-			argp_error(state, "--ppid and a COMMAND exclude each other");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -101,8 +89,6 @@ static bool is_wanted(const struct env *env, const struct exec_record *record)
 	const struct execsnoop_event *event = record->event;
 	char comm[sizeof(event->comm) + 1] = {}, line[EXEC_LINE_SIZE];
 
-	if (env->ancestor && (pid_t)event->pid == env->ancestor)
-		return false;
 	memcpy(comm, event->comm, sizeof(event->comm));
 	if (env->has_name && regexec(&env->name, comm, 0, NULL, 0))
 		return false;
@@ -145,23 +131,6 @@ static void finish(void *ctx)
 
 	if (env->count && exec_count_print(&env->programs, &env->tool.rows) == -ENOMEM)
 		log_error("cannot print the summary: out of memory");
-	if (env->subtree && follow_missed(env->subtree))
-		log_warn("%llu processes or threads were not followed: too many at a time",
-			 (unsigned long long)follow_missed(env->subtree));
-}
-
-static int follow_ancestor(struct env *env)
-{
-	int err;
-
-	env->subtree = subtree_follow(env->ancestor);
-	if (!env->subtree) {
-		err = -errno;
-		log_libbpf_failure(err, "cannot follow process %d", env->ancestor);
-		return err;
-	}
-	env->tool.follow_map_fd = follow_map_fd(env->subtree);
-	return 0;
 }
 
 static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
@@ -188,7 +157,7 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	bpf_program__set_autoload(skel->progs.enter_execve, calls);
 	bpf_program__set_autoload(skel->progs.enter_execveat, calls);
 	env->print.rows = &env->tool.rows;
-	return env->ancestor ? follow_ancestor(env) : 0;
+	return 0;
 }
 
 static void close_object(void *ctx)
@@ -196,7 +165,6 @@ static void close_object(void *ctx)
 	struct env *env = ctx;
 
 	execsnoop_bpf__destroy(env->skel);
-	follow_free(env->subtree);
 	if (env->has_name)
 		regfree(&env->name);
 	if (env->has_line)
@@ -218,12 +186,12 @@ int main(int argc, char **argv)
 					     "dentry",	    "nsproxy",	 "mnt_namespace" };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
-			     .common = OPTIONS_EVENTS | OPTIONS_CORE_FILTER,
+			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
 			     .rows = { &exec_print_rows, &exec_count_rows },
-			     .letters = { [OPTIONS_PID] = 'p',
-					  [OPTIONS_UID] = 'u',
-					  [OPTIONS_CGROUP] = 'c',
-					  [OPTIONS_DURATION] = 'd' } },
+			     .letters = { [OPTIONS_DURATION] = 'd' } },
+		/* -n REGEX is its own. */
+		.choice = { .without = CHOICE_BIT(CHOICE_NAME),
+			    .letters = { [CHOICE_PPID] = 'P' } },
 		.types = types,
 		.type_count = ARRAY_SIZE(types),
 		.open = open_object,

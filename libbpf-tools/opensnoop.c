@@ -41,8 +41,6 @@ static const struct flag {
 struct env {
 	struct tool tool;
 	bool failed_only;
-	pid_t tid;
-	const char *name;
 	const struct flag *flag_filters[FLAG_FILTERS_MAX];
 	size_t flag_filter_count;
 	struct opensnoop_bpf *skel;
@@ -94,8 +92,6 @@ static const struct argp_option arguments[] = {
 	{ "timestamp", 'T', NULL, 0, "Print the time since the start, in seconds", 0 },
 	{ "print-uid", 'U', NULL, 0, "Print the user's number", 0 },
 	{ "failed", 'x', NULL, 0, "Only those that failed", 0 },
-	{ "tid", 't', "TID", 0, "Only thread TID (the PID column is then TID)", 0 },
-	{ "name", 'n', "NAME", 0, "Only processes whose name contains NAME", 0 },
 	{ "extended_fields", 'e', NULL, 0, "Print the flags", 0 },
 	{ "flag_filter", 'f', "FLAG", 0, "Only with FLAG, or one of several", 0 },
 	{},
@@ -125,12 +121,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	case 'x':
 		env->failed_only = true;
 		return 0;
-	case 't':
-		env->tid = options_pid(state, "--tid", arg);
-		return 0;
-	case 'n':
-		env->name = arg;
-		return 0;
 	case 'f':
 		add_flag_filter(env, arg, state);
 		return 0;
@@ -143,9 +133,6 @@ static bool is_wanted(const struct env *env, const struct opensnoop_event *event
 {
 	size_t i;
 
-	if (env->name && !memmem(event->comm, strnlen(event->comm, sizeof(event->comm)), env->name,
-				 strlen(env->name)))
-		return false;
 	for (i = 0; i < env->flag_filter_count; i++) {
 		if ((event->flags & env->flag_filters[i]->mask) == env->flag_filters[i]->value)
 			return true;
@@ -195,7 +182,6 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	TOOL_USES_FILTER(&env->tool, skel);
 	env->tool.has_registers = &skel->rodata->returning_has_registers;
 	env->tool.scratch_slots = &skel->rodata->events_scratch_slots;
-	skel->rodata->filter_config.tid = env->tid;
 	skel->rodata->failed_only = env->failed_only;
 	return 0;
 }
@@ -217,13 +203,10 @@ int main(int argc, char **argv)
 	};
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
-			     .common = OPTIONS_EVENTS | OPTIONS_FILTER,
+			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
 			     .rows = { &rows },
-			     .letters = { [OPTIONS_PID] = 'p',
-					  [OPTIONS_UID] = 'u',
-					  [OPTIONS_CGROUP] = 'c',
-					  [OPTIONS_DURATION] = 'd',
-					  [OPTIONS_BUFFER_PAGES] = 'b' } },
+			     .letters = { [OPTIONS_DURATION] = 'd', [OPTIONS_BUFFER_PAGES] = 'b' } },
+		.choice = { .letters = { [CHOICE_TID] = 't' } },
 		.open = open_object,
 		.attach = attach_calls,
 		.handle = handle_event,

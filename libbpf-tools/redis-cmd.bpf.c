@@ -14,7 +14,7 @@
 #include "redis/redis_event.h"
 
 #include "bpf/events.bpf.h"
-#include "bpf/pidns.bpf.h"
+#include "bpf/filter.bpf.h"
 #include "bpf/task_stack.bpf.h"
 #include "redis/redis_read.bpf.h"
 
@@ -137,7 +137,7 @@ static __always_inline struct redis_state *server_get(void)
 	struct redis_state *server = bpf_map_lookup_elem(&servers, slot);
 
 	/* A free slot has the id 0, too. */
-	if (!pid)
+	if (!pid || (config.by_task && !filter_allows_current()))
 		return NULL;
 	if (server && server->pid == pid)
 		return server;

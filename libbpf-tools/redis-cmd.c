@@ -408,23 +408,37 @@ static void server_gone(void *ctx, const struct redis_server *server)
 	bpf_map_delete_elem(bpf_map__fd(env->skel->maps.strangers), &pid);
 }
 
+/* Is each of the processes that were asked for a server? */
+static int check_asked(struct env *env)
+{
+	const struct choice *choice = &env->tool.choice;
+
+	for (unsigned int i = 0; i < choice_pid_count(choice); i++) {
+		if (redis_servers_find(&env->servers, choice->pids[i]))
+			continue;
+		log_error("process %d is not a Redis-like server that can be traced (-v tells "
+			  "why)",
+			  choice->pids[i]);
+		return -ESRCH;
+	}
+	return 0;
+}
+
 /* Servers that run now. None is no error unless a certain one was asked for: one may start. */
 static int find_servers(struct env *env)
 {
-	pid_t pid = env->tool.options.pid;
 	int err = redis_servers_scan(&env->servers, &env->scan);
 
 	if (err)
 		log_error("cannot look for servers in /proc: %s", strerror(-err));
-	else if (!env->servers.count && pid)
-		log_error("process %d is not a Redis-like server that can be traced (-v tells "
-			  "why)",
-			  pid);
-	else if (!env->servers.count && env->port)
+	err = err ?: check_asked(env);
+	if (err || env->servers.count)
+		return err;
+	if (env->port)
 		log_warn("no Redis-like server listens on port %u yet; waiting", env->port);
-	else if (!env->servers.count)
+	else
 		log_warn("no Redis-like server is running yet; waiting");
-	return err ?: pid && !env->servers.count ? -ESRCH : 0;
+	return 0;
 }
 
 /* ---- aggregates ----------------------------------------------------------------------------- */
@@ -494,12 +508,12 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, env->skel);
 	TOOL_USES_EVENTS(&env->tool, env->skel);
-	env->tool.pidns = &env->skel->rodata->pidns_config;
+	TOOL_USES_FILTER(&env->tool, env->skel);
 	env->tool.buffer_bytes = BUFFER_BYTES;
 	env->tool.interval_ns = TICK_NS;
 	env->print.output = env->tool.output;
 	env->print.start = &env->tool.start;
-	env->scan.pid = env->tool.options.pid;
+	env->scan.choice = &env->tool.choice;
 	env->scan.port = env->port;
 	env->scan.found_exe = exe_found;
 	env->scan.found = server_found;
@@ -509,7 +523,8 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	config->min_ns = env->filter.min_ns;
 	config->db = env->db;
 	config->by_name = env->command_count > 0;
-	config->by_pid = env->tool.options.pid > 0;
+	config->by_pid = choice_pid_count(&env->tool.choice) > 0;
+	config->by_task = choice_is_by_task(&env->tool.choice);
 	config->errors_only = env->filter.errors != NULL;
 	config->top = env->mode == MODE_TOP;
 	attach_probe_features(&env->probes.features);
@@ -520,7 +535,8 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	env->probes.skel = env->skel;
 	env->probes.set = &env->tool.attached;
 	env->probes.is_counting = is_counting(env);
-	env->probes.pid = env->tool.options.pid;
+	env->probes.pid = choice_pid(&env->tool.choice);
+	env->probes.finds_others = !config->by_pid;
 	redis_probes_choose(&env->probes);
 	return set_sizes(env, config);
 }
@@ -600,10 +616,10 @@ static int attach(void *ctx)
 					      .name = "sched_process_exec" };
 	int err = fill_maps(env);
 
-	if (!err && !env->tool.options.pid)
+	if (!err && env->probes.finds_others)
 		err = tool_attach_tracepoints(&env->tool, &exec, 1);
 	err = err ?: find_servers(env);
-	return err || env->tool.options.pid ? err : learn_executables(env);
+	return err || !env->probes.finds_others ? err : learn_executables(env);
 }
 
 /* ---- the run -------------------------------------------------------------------------------- */
@@ -686,8 +702,8 @@ int main(int argc, char **argv)
 	static const struct tool_spec spec = {
 		.options = {
 			.argp = &argp,
-			.common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_PID),
-			.letters = { [OPTIONS_PID] = 'p', [OPTIONS_BUFFER_PAGES] = 'b' },
+			.common = OPTIONS_EVENTS,
+			.letters = { [OPTIONS_BUFFER_PAGES] = 'b' },
 		},
 		.has_uprobes = true,
 		.open = open_skeleton,

@@ -540,9 +540,8 @@ int main(int argc, char **argv)
 					     "nsproxy",	    "mnt_namespace" };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
-			     .common = OPTIONS_EVENTS | OPTIONS_CORE_FILTER,
-			     .rows = { &rows, &flow_rows },
-			     .letters = { [OPTIONS_PID] = 'p', [OPTIONS_UID] = 'u' } },
+			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
+			     .rows = { &rows, &flow_rows } },
 		.types = types,
 		.type_count = ARRAY_SIZE(types),
 		.open = open_object,

@@ -19,6 +19,7 @@
 
 struct env {
 	struct options options;
+	pid_t pid;
 	const char *library, *filter;
 	struct output *output;
 	size_t found;
@@ -40,7 +41,7 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		env->library = arg;
 		return 0;
 	case 'p':
-		env->options.pid = options_pid(state, "-p", arg);
+		env->pid = options_pid(state, "-p", arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (env->filter)
@@ -264,7 +265,7 @@ static int list_library(struct env *env)
 	char why[512];
 	int err;
 
-	if (bsl_resolve(env->library, env->options.pid, 0, &file, why, sizeof(why))) {
+	if (bsl_resolve(env->library, env->pid, 0, &file, why, sizeof(why))) {
 		log_error("%s", why);
 		return -ENOENT;
 	}
@@ -296,11 +297,10 @@ static int list_process(struct env *env)
 {
 	const struct bsl_map *map = NULL;
 	struct bsl_maps *maps;
-	int err = bsl_maps_read(env->options.pid, &maps);
+	int err = bsl_maps_read(env->pid, &maps);
 
 	if (err) {
-		log_error("cannot read the maps of process %d: %s", env->options.pid,
-			  strerror(-err));
+		log_error("cannot read the maps of process %d: %s", env->pid, strerror(-err));
 		return err;
 	}
 	while (err != -ENOMEM && !output_error(env->output) &&
@@ -351,13 +351,12 @@ int main(int argc, char **argv)
 	if (env.library)
 		err = list_library(&env);
 	else
-		err = env.options.pid ? list_process(&env) : list_tracepoints(&env);
+		err = env.pid ? list_process(&env) : list_tracepoints(&env);
 	err = err ?: output_flush(env.output);
 	if (err == -EPIPE)
 		err = 0;
 	else if (!err && !env.found)
-		log_warn("there is no %s%s%s",
-			 env.library || env.options.pid ? "USDT probe" : "tracepoint",
+		log_warn("there is no %s%s%s", env.library || env.pid ? "USDT probe" : "tracepoint",
 			 env.filter ? " that matches " : "", env.filter ?: "");
 	output_free(env.output);
 	return err || !env.found ? RUN_FAILED : RUN_OK;

@@ -11,19 +11,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/events.h"
 #include "lib/log.h"
-#include "lib/options.h"
 #include "lib/percpu.h"
-#include "lib/run.h"
 #include "lib/stack.h"
 #include "lib/timestamp.h"
+#include "lib/tool.h"
 #include "probe/record/aggregate.h"
 #include "types/btf.h"
 #include "probe/print.h"
 #include "probe/probe.h"
 #include "probe/target_list.h"
-#include "probe/whom.h"
 
 #define DEFAULT_STRING_SIZE 80
 #define MAX_STRING_SIZE 4096
@@ -38,8 +35,7 @@
 #define KEY_ROOM 192
 
 static struct env {
-	struct options options;
-	struct whom whom;
+	struct tool tool;
 	uint32_t string_size;
 	bool show_offset, show_time, unix_time, show_cpu, dump, list;
 	bool kernel_stack, user_stack, show_address, add_up, binary;
@@ -50,7 +46,7 @@ static struct env {
 	const char *msg_filter;
 	const char **specs;
 	size_t spec_count;
-} env = { .whom.uid = -1, .string_size = DEFAULT_STRING_SIZE };
+} env = { .string_size = DEFAULT_STRING_SIZE };
 
 /* The state of a run. */
 struct trace {
@@ -58,14 +54,11 @@ struct trace {
 	struct probe *probes;
 	size_t probe_count;
 	uint32_t place_count;
-	struct events_maps maps;
 	int unreadable_fd, scratch_fd, overflow_fd;
-	struct whom_state whom;
 	int entry_fd, entry_missed_fd; /* what returns know of their entries; -1: nothing */
 	unsigned int entry_most;       /* values */
 	int *aggregate_fds;	       /* a probe's each; NULL: none */
 	struct probe_links links;
-	struct output *out;
 	struct print *print;
 	uint64_t next_summary; /* CLOCK_MONOTONIC ns */
 };
@@ -169,7 +162,7 @@ static void check_aggregate(struct argp_state *state)
 		argp_error(state, "what is added up has no time of its own to show with -T or -t");
 	if (env.aggregate && env.show_cpu)
 		argp_error(state, "--count, --sum and --hist know no -C: use it as a value, $cpu");
-	if (env.aggregate && env.options.max_events)
+	if (env.aggregate && env.tool.options.max_events)
 		argp_error(
 			state,
 			"-M ends after so many lines; --count, --sum and --hist run until ^C or --duration");
@@ -241,9 +234,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'I':
 		log_warn("-I %s is not needed and has no effect", arg);
 		break;
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &env.whom;
-		break;
 	case ARGP_KEY_ARG:
 		if (env.spec_count == MAX_SPECS)
 			argp_error(state, "at most %d specs", MAX_SPECS);
@@ -291,9 +281,9 @@ static unsigned int choose_depth(void)
 
 static int compile_probes(struct trace *trace)
 {
-	bool wants_all = env.options.json && !env.add_up && !env.aggregate;
+	bool wants_all = env.tool.options.json && !env.add_up && !env.aggregate;
 	struct probe_opts opts = {
-		.pid = env.whom.pids[0],
+		.pid = env.tool.choice.pids[0],
 		.record = {
 			.string_size = env.string_size,
 			.time = env.show_time || env.show_offset || wants_all,
@@ -308,10 +298,6 @@ static int compile_probes(struct trace *trace)
 		.links = env.dump ? NULL : &trace->links.probes,
 	};
 	trace->types = opts.types = btf_types_new();
-	if (trace->types && whom_open(&trace->whom, &env.whom, trace->types))
-		return RUN_USAGE;
-	opts.predicate = trace->whom.predicate;
-
 	trace->probes = calloc(env.spec_count, sizeof(*trace->probes));
 	if (!trace->probes || !trace->types)
 		return report(env.specs[0], &(struct diag){}, -ENOMEM);
@@ -341,10 +327,8 @@ static int dump_probes(struct trace *trace)
 				      .entry_missed_fd = 7,
 				      .overflow_fd = 8,
 				      .aggregate_fd = 9,
-				      .follow_fd = -1,
-				      .cgroup_fd = -1 };
+				      .filter = &env.tool.filter };
 
-	whom_fill(&trace->whom, &opts);
 	for (size_t i = 0; i < trace->probe_count; i++) {
 		struct diag diag = {};
 		int err = probe_dump(&trace->probes[i], &opts, stdout, &diag);
@@ -359,10 +343,10 @@ static int dump_probes(struct trace *trace)
 static int list_places(void)
 {
 	struct target_opts opts = {
-		.pid = env.whom.pids[0],
+		.pid = env.tool.choice.pids[0],
 		.string_size = env.string_size,
 		.types = btf_types_new(),
-		.wants_types = env.options.verbosity,
+		.wants_types = env.tool.options.verbosity,
 	};
 	int status = opts.types ? RUN_OK : RUN_FAILED;
 
@@ -383,72 +367,89 @@ static int list_places(void)
 
 /* ---- maps ----------------------------------------------------------------------------------- */
 
+/* 0 or negative errno, told. */
+static int make_map(int *fd, enum bpf_map_type type, const char *name, uint32_t key_size,
+		    uint32_t value_size, uint32_t entries)
+{
+	*fd = bpf_map_create(type, name, key_size, value_size, entries, NULL);
+	if (*fd < 0)
+		log_libbpf_failure(*fd, "cannot create maps");
+	return *fd < 0 ? *fd : 0;
+}
+
+/* For each probe a count by CPU. */
+static int make_counts(const struct trace *trace, int *fd, const char *name)
+{
+	return make_map(fd, BPF_MAP_TYPE_PERCPU_ARRAY, name, 4, 8, trace->probe_count);
+}
+
+static int open_aggregate(struct trace *trace, size_t i)
+{
+	uint32_t size = probe_key_size(&trace->probes[i]);
+	int fd = aggregate_map_new(env.aggregate, size, env.max_keys);
+
+	trace->aggregate_fds[i] = fd;
+	if (fd == -E2BIG)
+		log_error(
+			"'%s': its values take %u bytes, more than this kernel counts by (512): see -Z",
+			env.specs[i], size);
+	else if (fd < 0)
+		log_libbpf_failure(fd, "cannot create a map of %u keys of %u bytes", env.max_keys,
+				   size);
+	return fd < 0 ? fd : 0;
+}
+
 static int open_aggregates(struct trace *trace)
 {
-	trace->overflow_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "trace_overflow", 4, 8,
-					    trace->probe_count, NULL);
-	if (trace->overflow_fd < 0) {
-		log_libbpf_failure(trace->overflow_fd, "cannot create maps");
-		return RUN_FAILED;
-	}
-	trace->aggregate_fds = malloc(trace->probe_count * sizeof(*trace->aggregate_fds));
-	for (size_t i = 0; trace->aggregate_fds && i < trace->probe_count; i++)
-		trace->aggregate_fds[i] = -1;
-	for (size_t i = 0; trace->aggregate_fds && i < trace->probe_count; i++) {
-		uint32_t size = probe_key_size(&trace->probes[i]);
-		int fd = aggregate_map_new(env.aggregate, size, env.max_keys);
+	int err = make_counts(trace, &trace->overflow_fd, "trace_overflow");
 
-		trace->aggregate_fds[i] = fd;
-		if (fd == -E2BIG)
-			log_error(
-				"'%s': its values take %u bytes, more than this kernel counts by (512): see -Z",
-				env.specs[i], size);
-		else if (fd < 0)
-			log_libbpf_failure(fd, "cannot create a map of %u keys of %u bytes",
-					   env.max_keys, size);
-		if (fd < 0)
-			return RUN_FAILED;
+	if (err)
+		return err;
+	trace->aggregate_fds = malloc(trace->probe_count * sizeof(*trace->aggregate_fds));
+	if (!trace->aggregate_fds)
+		return -ENOMEM;
+	for (size_t i = 0; i < trace->probe_count; i++)
+		trace->aggregate_fds[i] = -1;
+	for (size_t i = 0; i < trace->probe_count && !err; i++)
+		err = open_aggregate(trace, i);
+	return err;
+}
+
+/* Where records are put together that can't be written where they are sent from. */
+static int open_scratch(struct trace *trace)
+{
+	bool use_perf = env.tool.maps.transport == OPTIONS_TRANSPORT_PERF;
+	uint32_t size = 0;
+
+	for (size_t i = 0; i < trace->probe_count; i++) {
+		uint32_t wanted = probe_scratch_size(&trace->probes[i], use_perf);
+
+		if (wanted > size)
+			size = wanted;
 	}
-	return trace->aggregate_fds ? RUN_OK : RUN_FAILED;
+	log_info("%s of %u KiB; scratch memory %u bytes a CPU",
+		 use_perf ? "perf buffers" : "ring buffer", env.tool.maps.buffer_bytes / 1024,
+		 size * GENERATE_SCRATCH_SLOTS);
+	return size ? make_map(&trace->scratch_fd, BPF_MAP_TYPE_PERCPU_ARRAY, "trace_scratch", 4,
+			       size, GENERATE_SCRATCH_SLOTS)
+		    : 0;
 }
 
 static int open_maps(struct trace *trace)
 {
-	size_t bytes = (size_t)env.options.buffer_pages * (size_t)sysconf(_SC_PAGESIZE);
+	size_t bytes = (size_t)env.tool.options.buffer_pages * (size_t)sysconf(_SC_PAGESIZE);
 	enum options_transport transport;
-	uint32_t scratch_size = 0;
-	int err = events_choose_transport(env.options.transport, &transport);
+	int err = events_choose_transport(env.tool.options.transport, &transport);
 
 	if (!err)
-		err = events_maps_open(&trace->maps, transport, bytes, trace->probe_count);
+		err = events_maps_open(&env.tool.maps, transport, bytes, trace->probe_count);
 	if (err) {
 		log_libbpf_failure(err, "cannot create the event buffer");
-		return RUN_FAILED;
+		return err;
 	}
-	trace->unreadable_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "trace_unread", 4, 8,
-					      trace->probe_count, NULL);
-	for (size_t i = 0; i < trace->probe_count; i++) {
-		uint32_t size =
-			probe_scratch_size(&trace->probes[i], transport == OPTIONS_TRANSPORT_PERF);
-
-		if (size > scratch_size)
-			scratch_size = size;
-	}
-	if (scratch_size)
-		trace->scratch_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "trace_scratch", 4,
-						   scratch_size, GENERATE_SCRATCH_SLOTS, NULL);
-	if (trace->unreadable_fd < 0 || (scratch_size && trace->scratch_fd < 0)) {
-		log_libbpf_failure(trace->unreadable_fd < 0 ? trace->unreadable_fd
-							    : trace->scratch_fd,
-				   "cannot create maps");
-		return RUN_FAILED;
-	}
-	log_info("%s of %u KiB; scratch memory %u bytes a CPU",
-		 transport == OPTIONS_TRANSPORT_PERF ? "perf buffers" : "ring buffer",
-		 trace->maps.buffer_bytes / 1024, scratch_size * GENERATE_SCRATCH_SLOTS);
-	if (env.aggregate && open_aggregates(trace))
-		return RUN_FAILED;
-	return RUN_OK;
+	err = make_counts(trace, &trace->unreadable_fd, "trace_unread");
+	err = err ?: open_scratch(trace);
+	return err || !env.aggregate ? err : open_aggregates(trace);
 }
 
 /*
@@ -459,25 +460,19 @@ static int open_entry_maps(struct trace *trace)
 {
 	uint32_t room = OPEN_CALLS + OPEN_CALLS_PER_CPU * (uint32_t)libbpf_num_possible_cpus();
 	unsigned int values = 0;
+	int err;
 
 	for (size_t i = 0; i < trace->probe_count; i++)
 		if (probe_entry_count(&trace->probes[i]) > values)
 			values = probe_entry_count(&trace->probes[i]);
 	if (!values)
-		return RUN_OK;
+		return 0;
 	trace->entry_most = values;
-	trace->entry_fd = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "trace_entry",
-					 GENERATE_ENTRY_KEY_SIZE, generate_entry_size(values), room,
-					 NULL);
-	trace->entry_missed_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "trace_missed", 4, 8,
-						trace->probe_count, NULL);
-	if (trace->entry_fd < 0 || trace->entry_missed_fd < 0) {
-		log_libbpf_failure(trace->entry_fd < 0 ? trace->entry_fd : trace->entry_missed_fd,
-				   "cannot create maps");
-		return RUN_FAILED;
-	}
+	err = make_map(&trace->entry_fd, BPF_MAP_TYPE_LRU_HASH, "trace_entry",
+		       GENERATE_ENTRY_KEY_SIZE, generate_entry_size(values), room);
+	err = err ?: make_counts(trace, &trace->entry_missed_fd, "trace_missed");
 	log_info("room for the entry values of %u open calls, %u bytes each", room, 8 * values);
-	return RUN_OK;
+	return err;
 }
 
 static void close_fd(int fd)
@@ -486,8 +481,10 @@ static void close_fd(int fd)
 		close(fd);
 }
 
-static void trace_close(struct trace *trace)
+static void close_run(void *ctx)
 {
+	struct trace *trace = ctx;
+
 	probe_links_close(&trace->links);
 	for (size_t i = 0; i < trace->probe_count; i++)
 		probe_close(&trace->probes[i]);
@@ -498,38 +495,35 @@ static void trace_close(struct trace *trace)
 		close_fd(trace->aggregate_fds[i]);
 	free(trace->aggregate_fds);
 	close_fd(trace->overflow_fd);
-	events_maps_close(&trace->maps);
+	events_maps_close(&env.tool.maps);
 	close_fd(trace->unreadable_fd);
 	close_fd(trace->scratch_fd);
 	close_fd(trace->entry_fd);
 	close_fd(trace->entry_missed_fd);
-	whom_close(&trace->whom);
 }
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-static int attach_probes(struct trace *trace, struct run *run)
+static int attach_probes(void *ctx)
 {
+	struct trace *trace = ctx;
 	struct generate_opts opts = {
-		.ring_fd = trace->maps.ring_fd,
-		.use_perf = trace->maps.transport == OPTIONS_TRANSPORT_PERF,
-		.ctl_fd = trace->maps.ctl_fd,
-		.lost_fd = trace->maps.lost_fd,
+		.ring_fd = env.tool.maps.ring_fd,
+		.use_perf = env.tool.maps.transport == OPTIONS_TRANSPORT_PERF,
+		.ctl_fd = env.tool.maps.ctl_fd,
+		.lost_fd = env.tool.maps.lost_fd,
 		.unreadable_fd = trace->unreadable_fd,
 		.overflow_fd = trace->overflow_fd,
 		.scratch_fd = trace->scratch_fd,
 		.entry_fd = trace->entry_fd,
 		.entry_most = trace->entry_most,
 		.entry_missed_fd = trace->entry_missed_fd,
-		.follow_fd = run_follow_map_fd(run),
+		.filter = &env.tool.filter,
 	};
 	struct attach_features features;
 
-	if (whom_start(&trace->whom))
-		return RUN_FAILED;
-	whom_fill(&trace->whom, &opts);
 	attach_probe_features(&features);
-	for (size_t i = 0; i < trace->probe_count && !run_ending(run); i++) {
+	for (size_t i = 0; i < trace->probe_count && !run_ending(env.tool.run); i++) {
 		struct probe *probe = &trace->probes[i];
 		struct diag diag = {};
 		int err;
@@ -537,11 +531,11 @@ static int attach_probes(struct trace *trace, struct run *run)
 		opts.probe = (uint32_t)i;
 		if (trace->aggregate_fds)
 			opts.aggregate_fd = trace->aggregate_fds[i];
-		err = probe_attach(probe, &opts, &features, whom_pid(&env.whom), &trace->links,
-				   &diag);
+		err = probe_attach(probe, &opts, &features, choice_pid(&env.tool.choice),
+				   &trace->links, &diag);
 		if (err) {
 			report(env.specs[i], &diag, err);
-			return RUN_FAILED;
+			return err;
 		}
 		if (probe->attached < probe->target.place_count)
 			log_warn("'%s': attached to %zu of %zu places: %s", env.specs[i],
@@ -619,12 +613,12 @@ static void tell_overflow(const struct trace *trace)
 			"'%s': %llu hit%s not added up, as there were %u different values already (--max-keys)",
 			env.specs[i], (unsigned long long)count, count == 1 ? "" : "s",
 			env.max_keys);
-		if (!env.options.json)
+		if (!env.tool.options.json)
 			continue;
-		output_json_begin(trace->out);
-		output_json_cstr(trace->out, "spec", env.specs[i], SIZE_MAX);
-		output_json_u64(trace->out, "overflow", count);
-		output_end(trace->out);
+		output_json_begin(env.tool.output);
+		output_json_cstr(env.tool.output, "spec", env.specs[i], SIZE_MAX);
+		output_json_u64(env.tool.output, "overflow", count);
+		output_end(env.tool.output);
 	}
 }
 
@@ -657,12 +651,13 @@ static void finish(void *ctx)
 		log_error("cannot read what was added up: %s", strerror(-err));
 	if (env.aggregate)
 		tell_overflow(trace);
+	tell_unreadable(trace);
 }
 
 static struct print *new_print(const struct trace *trace)
 {
 	const struct print_opts opts = {
-		.out = trace->out,
+		.out = env.tool.output,
 		.probes = trace->probes,
 		.probe_count = trace->probe_count,
 		.msg_filter = env.msg_filter,
@@ -679,88 +674,85 @@ static struct print *new_print(const struct trace *trace)
 	return print_new(&opts);
 }
 
-static int run_trace(struct trace *trace, struct run *run)
+/* What needs no privileges: the specs, compiled. That is all for --list and --dump. */
+static int prepare(void *ctx)
 {
-	struct events_opts events_opts = { .maps = &trace->maps, .handle = print_record };
-	struct run_loop_opts loop_opts = { .detach = detach,
-					   .finish = finish,
-					   .probe_name = probe_name,
-					   .interval_ns = TICK_NS,
-					   .tick = tick,
-					   .ctx = trace };
-	struct events *events;
-	int status = open_maps(trace);
-
-	if (!status)
-		status = open_entry_maps(trace);
-	if (status)
-		return status;
-	trace->print = events_opts.ctx = new_print(trace);
-	if (!trace->print) {
-		log_error("out of memory");
-		return RUN_FAILED;
-	}
-	events = events_new(&events_opts);
-	if (!events) {
-		log_libbpf_failure(-errno, "cannot read the event buffer");
-		return RUN_FAILED;
-	}
-	status = attach_probes(trace, run);
-	if (!status) {
-		if (!env.aggregate)
-			print_header(trace->print);
-		output_flush(trace->out);
-		loop_opts.events = events;
-		trace->next_summary = timestamp_now() + env.interval_ns;
-		status = run_loop(run, &loop_opts);
-		tell_unreadable(trace);
-		whom_tell(&trace->whom);
-	}
-	events_free(events);
-	return status;
-}
-
-int main(int argc, char **argv)
-{
-	const struct argp_child children[] = { { &whom_argp, 0, "Whom to look at:", 1 }, {} };
-	const struct argp argp = { options, parse_option, args_doc, doc, children, NULL, NULL };
-	const struct options_spec spec = {
-		.argp = &argp,
-		.common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
-		.letters = { [OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_BUFFER_PAGES] = 'b' },
-	};
-	struct trace trace = { .unreadable_fd = -1,
-			       .scratch_fd = -1,
-			       .overflow_fd = -1,
-			       .whom = { .cgroup_fd = -1, .cgroup_map_fd = -1 },
-			       .entry_fd = -1,
-			       .entry_missed_fd = -1 };
-	const char *specs[MAX_SPECS];
-	struct run *run = NULL;
+	struct trace *trace = ctx;
 	int status;
 
-	env.specs = specs;
-	options_parse(&spec, &env.options, argc, argv);
-	if (env.options.command && env.whom.pid_count) {
-		log_error("-p and -- COMMAND exclude each other");
-		return RUN_USAGE;
-	}
 	if (env.list)
 		return list_places();
 	if (env.add_up) {
 		/* Of hits, not of lines. */
-		env.max_hits = env.options.max_events;
-		env.options.max_events = 0;
+		env.max_hits = env.tool.options.max_events;
+		env.tool.options.max_events = 0;
 	}
-	status = compile_probes(&trace);
-	if (!status && env.dump) {
-		status = dump_probes(&trace);
-	} else if (!status) {
-		run = run_new(&env.options);
-		trace.out = run ? run_output(run) : NULL;
-		status = run ? run_trace(&trace, run) : RUN_FAILED;
-	}
-	trace_close(&trace);
-	run_free(run);
-	return status;
+	status = compile_probes(trace);
+	if (status)
+		return status;
+	return env.dump ? dump_probes(trace) : TOOL_GO_ON;
+}
+
+/* There is no skeleton: the programs are generated. */
+static int open_run(void *ctx, const struct bpf_object_open_opts *opts)
+{
+	struct trace *trace = ctx;
+	int err = open_maps(trace);
+
+	(void)opts;
+	err = err ?: open_entry_maps(trace);
+	if (err)
+		return err;
+	trace->print = new_print(trace);
+	if (!trace->print)
+		log_error("out of memory");
+	env.tool.interval_ns = TICK_NS;
+	return trace->print ? 0 : -ENOMEM;
+}
+
+static int handle_record(void *ctx, const void *data, size_t size)
+{
+	struct trace *trace = ctx;
+
+	return print_record(trace->print, data, size);
+}
+
+static void header(void *ctx)
+{
+	struct trace *trace = ctx;
+
+	if (!env.aggregate)
+		print_header(trace->print);
+	output_flush(env.tool.output);
+	trace->next_summary = timestamp_now() + env.interval_ns;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = { options, parse_option, args_doc, doc, NULL, NULL, NULL };
+	static const struct tool_spec spec = {
+		.options = { .argp = &argp,
+			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
+			     .letters = { [OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_BUFFER_PAGES] = 'b' } },
+		.choice = { .letters = { [CHOICE_SELF] = 'S' } },
+		.prepare = prepare,
+		.open = open_run,
+		.attach = attach_probes,
+		.header = header,
+		.handle = handle_record,
+		.tick = tick,
+		.detach = detach,
+		.finish = finish,
+		.probe_name = probe_name,
+		.close = close_run,
+	};
+	struct trace trace = { .unreadable_fd = -1,
+			       .scratch_fd = -1,
+			       .overflow_fd = -1,
+			       .entry_fd = -1,
+			       .entry_missed_fd = -1 };
+	const char *specs[MAX_SPECS];
+
+	env.specs = specs;
+	return tool_main(&spec, &env.tool, &trace, argc, argv);
 }

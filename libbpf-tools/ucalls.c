@@ -88,8 +88,10 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		env->no_methods = !strcmp(arg, "none");
 		return env->no_methods ? 0 : runtime_session_parse(&env->session, key, arg, state);
 	case ARGP_KEY_END:
-		if (!env->tool.options.pid && !env->tool.options.command)
-			argp_error(state, "which process? Expected its PID, or -- COMMAND");
+		if (!env->tool.choice.pid_count && !choice_is_by_task(&env->tool.choice) &&
+		    !env->tool.options.command)
+			argp_error(state,
+				   "which process? Expected its PID, a filter, or -- COMMAND");
 		else if (env->no_methods && !env->syscalls)
 			argp_error(state, "-l none leaves nothing to count without -S");
 		return 0;
@@ -428,9 +430,10 @@ static int prepare_programs(struct env *env)
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
 		bpf_program__set_autoload(programs[i].prog, programs[i].is_wanted);
 	skel->rodata->is_timed = env->latency;
-	skel->rodata->is_sleepable = env->session.attach.features.sleepable;
-	/* A name may have to be fetched. */
-	if (env->session.attach.features.sleepable)
+	/* A name may have to be fetched. Sleepable programs can't ask for a control group. */
+	skel->rodata->is_sleepable = env->session.attach.features.sleepable &&
+				     !env->tool.filter.config.cgroup;
+	if (skel->rodata->is_sleepable)
 		bpf_program__set_flags(skel->progs.called, BPF_F_SLEEPABLE);
 	return bpf_map__set_max_entries(skel->maps.threads, timed ? THREADS : 1);
 }
@@ -483,7 +486,7 @@ static void found_process(void *ctx, const struct runtime_process *process)
 	const char *why, *advice;
 	bool is_silent;
 
-	if (!use || process->pid != env->tool.options.pid)
+	if (!use || !choice_pid_count(&env->tool.choice))
 		return;
 	why = explain_image(env, use->image);
 	advice = runtime_explain(process->pid, use, RUNTIME_METHOD_ENTRY, &is_silent);
@@ -533,7 +536,7 @@ static int attach_methods(struct env *env)
 	attach->prog_fds[RUNTIME_EXCEPTION] = bpf_program__fd(env->skel->progs.raised);
 	attach->prog_fds[RUNTIME_ENABLER] = bpf_program__fd(env->skel->progs.nothing);
 	err = runtime_session_attach(&env->session);
-	if (!err && env->tool.options.pid && !env->is_telling && !env->syscalls)
+	if (!err && choice_pid_count(&env->tool.choice) && !env->is_telling && !env->syscalls)
 		return -EOPNOTSUPP;
 	return err;
 }
@@ -580,9 +583,8 @@ static const struct argp argp = {
 
 static const struct tool_spec spec = {
 	.options = { .argp = &argp,
-		     .common = OPTIONS_BASIC | OPTIONS_PROCESS,
-		     .rows = { &rows_of_calls },
-		     .letters = { [OPTIONS_PID] = 'p' } },
+		     .common = OPTIONS_BASIC | OPTIONS_BIT(OPTIONS_COMMAND),
+		     .rows = { &rows_of_calls } },
 	.has_uprobes = true,
 	.open = open_skeleton,
 	.attach = attach,

@@ -14,6 +14,7 @@
 
 #define EVENTS_SCRATCH_SIZE 2048
 #include "bpf/events.bpf.h"
+#include "bpf/filter.bpf.h"
 #include "runtime/usdt_args.bpf.h"
 
 const volatile struct uflow_config config = {};
@@ -252,7 +253,7 @@ int method(struct pt_regs *ctx)
 	__u32 level;
 
 	TASK_STACK(ctx);
-	if (!spec || (config.pid && config.pid != pidns_current_ids() >> 32))
+	if (!spec || !filter_allows_current())
 		return 0;
 	thread = calls_thread_get();
 	if (!thread) {

@@ -113,8 +113,8 @@ static void set_mode(struct env *env, const struct argp_state *state, enum mode 
 
 static void check_arguments(const struct env *env, const struct argp_state *state)
 {
-	if (!env->tool.options.pid)
-		argp_error(state, "which process? Expected its PID");
+	if (env->tool.choice.pid_count != 1)
+		argp_error(state, "which process? Expected the PID of one");
 	else if (env->mode == MODE_FOLDED && env->tool.options.json)
 		argp_error(state, "--folded has a form of its own: no --json");
 }
@@ -152,9 +152,9 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		set_mode(env, state, MODE_FOLDED);
 		return 0;
 	case ARGP_KEY_ARG:
-		if (env->tool.options.pid)
+		if (env->tool.choice.pid_count)
 			argp_error(state, "unexpected argument '%s'", arg);
-		env->tool.options.pid = options_pid(state, "PID", arg);
+		choice_add_pid(&env->tool.choice, state, "PID", arg);
 		return 0;
 	case ARGP_KEY_END:
 		check_arguments(env, state);
@@ -412,7 +412,7 @@ static bool is_ours(const struct env *env, const struct runtime_place *place)
 static int choose_runtime(struct env *env)
 {
 	struct runtime_use uses[RUNTIME_USES_MAX];
-	int pid = env->tool.options.pid, count;
+	int pid = env->tool.choice.pids[0], count;
 
 	count = runtime_images_find(env->images, pid, uses);
 	if (count < 0) {
@@ -443,8 +443,8 @@ static int check_runtime(const struct env *env)
 	const struct runtime_route *entry = &image->routes[RUNTIME_METHOD_ENTRY];
 	const struct runtime_route *leave = &image->routes[RUNTIME_METHOD_RETURN];
 	bool is_silent;
-	const char *advice =
-		runtime_explain(env->tool.options.pid, &env->use, RUNTIME_METHOD_ENTRY, &is_silent);
+	const char *advice = runtime_explain(env->tool.choice.pids[0], &env->use,
+					     RUNTIME_METHOD_ENTRY, &is_silent);
 
 	if (!entry->places || !leave->places) {
 		log_error("the calls of this %s (%s) can't be seen: %s",
@@ -453,11 +453,12 @@ static int check_runtime(const struct env *env)
 		return -EOPNOTSUPP;
 	}
 	if (advice && is_silent) {
-		log_error("process %d doesn't tell its calls: %s", env->tool.options.pid, advice);
+		log_error("process %d doesn't tell its calls: %s", env->tool.choice.pids[0],
+			  advice);
 		return -EOPNOTSUPP;
 	}
-	log_info("process %d: %s, %s, by %s", env->tool.options.pid, runtime_lang_name(image->lang),
-		 image->display, kinds[entry->kind]);
+	log_info("process %d: %s, %s, by %s", env->tool.choice.pids[0],
+		 runtime_lang_name(image->lang), image->display, kinds[entry->kind]);
 	/* A switch that could be looked at is on, then. */
 	if (image->switch_addrs[0])
 		advice = NULL;
@@ -486,7 +487,7 @@ static pid_t attach_pid(const struct env *env)
 {
 	return env->features.uprobe_multi && !env->features.uprobe_multi_pid
 		       ? 0
-		       : env->tool.options.pid;
+		       : env->tool.choice.pids[0];
 }
 
 /* Tell the kernel side what it need not be ready for. */
@@ -515,11 +516,10 @@ static int configure(struct env *env)
 {
 	struct uflow_bpf *skel = env->skel;
 	struct uflow_config *config = (struct uflow_config *)&skel->rodata->config;
-	uint32_t threads = count_threads(env->tool.options.pid) * 2 + THREADS_SPARE;
+	uint32_t threads = count_threads(env->tool.choice.pids[0]) * 2 + THREADS_SPARE;
 	int err;
 
 	attach_probe_features(&env->features);
-	config->pid = attach_pid(env) ? 0 : env->tool.options.pid;
 	config->max_depth = env->max_depth;
 	if (env->class_prefix)
 		memcpy(config->class_prefix, env->class_prefix,
@@ -529,8 +529,9 @@ static int configure(struct env *env)
 		       config->method_len = strlen(env->method_prefix));
 	describe_runtime(env);
 	skel->rodata->usdt_use_cookie = env->features.cookie;
-	skel->rodata->is_sleepable = env->features.sleepable;
-	if (env->features.sleepable)
+	/* Such programs can't ask for a control group. */
+	skel->rodata->is_sleepable = env->features.sleepable && !env->tool.filter.config.cgroup;
+	if (skel->rodata->is_sleepable)
 		bpf_program__set_flags(skel->progs.method, BPF_F_SLEEPABLE);
 	if (env->features.uprobe_multi)
 		bpf_program__set_expected_attach_type(skel->progs.method, ATTACH_TYPE_UPROBE_MULTI);
@@ -561,7 +562,7 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, env->skel);
 	TOOL_USES_EVENTS(&env->tool, env->skel);
-	env->tool.pidns = &env->skel->rodata->pidns_config;
+	TOOL_USES_FILTER(&env->tool, env->skel);
 	env->tool.scratch_slots = &env->skel->rodata->events_scratch_slots;
 	env->tool.buffer_bytes = BUFFER_BYTES;
 	env->tool.interval_ns = TICK_NS;
@@ -587,7 +588,7 @@ static int describe_place(const struct env *env, uint32_t index)
 		__u64 ip;
 		__u32 tgid, pad;
 	} key = { .ip = place->is_return ? USDT_IP_RETURN : place->addr + env->use.bias,
-		  .tgid = env->tool.options.pid };
+		  .tgid = env->tool.choice.pids[0] };
 	int err;
 
 	err = bpf_map_update_elem(bpf_map__fd(skel->maps.places), &index, &place->spec, 0);
@@ -656,6 +657,8 @@ int main(int argc, char **argv)
 			     .common = OPTIONS_EVENTS,
 			     .rows = { &flow_print_rows, &flow_print_nodes },
 			     .letters = { [OPTIONS_BUFFER_PAGES] = 'b', [OPTIONS_DURATION] = 'd' } },
+		/* One process. */
+		.choice = { .without = CHOICE_BIT(CHOICE_FOLLOW) },
 		.has_uprobes = true,
 		.open = open_object,
 		.attach = attach,

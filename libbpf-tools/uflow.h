@@ -44,7 +44,6 @@ struct uflow_event {
 
 /* What user space wants, as read-only data. */
 struct uflow_config {
-	__u32 pid;		     /* as the kernel's first process namespace has it; 0: any */
 	__u32 max_depth;	     /* 0: any */
 	__u32 class_len, method_len; /* of the prefixes to match; 0: any */
 	char class_prefix[UFLOW_PREFIX_SIZE], method_prefix[UFLOW_PREFIX_SIZE];

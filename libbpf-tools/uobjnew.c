@@ -232,11 +232,10 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	return runtime_session_open(&env->session, skel->obj);
 }
 
-/* An empty table of one process may have its reason. */
-static void explain(const struct env *env)
+/* An empty table of a process that was asked for may have its reason. */
+static void explain(const struct env *env, pid_t pid)
 {
-	const struct runtime_process *process =
-		runtime_watch_find(env->session.watch, env->tool.options.pid);
+	const struct runtime_process *process = runtime_watch_find(env->session.watch, pid);
 	const struct runtime_route *route;
 	bool is_silent;
 
@@ -260,8 +259,8 @@ static int attach(void *ctx)
 	attach->events = 1u << RUNTIME_OBJECT;
 	attach->prog_fds[RUNTIME_OBJECT] = bpf_program__fd(env->skel->progs.object_made);
 	err = runtime_session_attach(&env->session);
-	if (!err && env->tool.options.pid)
-		explain(env);
+	for (unsigned int i = 0; !err && i < choice_pid_count(&env->tool.choice); i++)
+		explain(env, env->tool.choice.pids[i]);
 	return err;
 }
 
@@ -290,9 +289,8 @@ static const char *const types[] = { "pt_regs", "user_pt_regs" };
 
 static const struct tool_spec spec = {
 	.options = { .argp = &argp,
-		     .common = OPTIONS_BASIC | OPTIONS_PROCESS,
-		     .rows = { &rows_of_classes },
-		     .letters = { [OPTIONS_PID] = 'p' } },
+		     .common = OPTIONS_BASIC | OPTIONS_BIT(OPTIONS_COMMAND),
+		     .rows = { &rows_of_classes } },
 	.types = types,
 	.type_count = ARRAY_SIZE(types),
 	.has_uprobes = true,

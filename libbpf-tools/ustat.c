@@ -285,7 +285,7 @@ static ssize_t make_rows(struct env *env, const struct entry *entries, size_t co
 	for (size_t i = 0; i < process_count && !env->per_thread; i++) {
 		idle.key.pid = processes[i].pid;
 		if (!processes[i].uses_count || !processes[i].is_there ||
-		    env->tool.options.command ||
+		    env->tool.options.command || choice_is_by_task(&env->tool.choice) ||
 		    (count && bsearch(&idle, entries, count, sizeof(idle), compare_entries)))
 			continue;
 		row_fill(env, &rows[rows_count++], &idle);
@@ -677,9 +677,8 @@ static const struct argp argp = {
 
 static const struct tool_spec spec = {
 	.options = { .argp = &argp,
-		     .common = OPTIONS_BASIC | OPTIONS_PROCESS,
-		     .rows = { &rows_of_processes },
-		     .letters = { [OPTIONS_PID] = 'p' } },
+		     .common = OPTIONS_BASIC | OPTIONS_BIT(OPTIONS_COMMAND),
+		     .rows = { &rows_of_processes } },
 	.has_uprobes = true,
 	.open = open_skeleton,
 	.attach = attach,

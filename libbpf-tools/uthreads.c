@@ -167,9 +167,8 @@ static const char *const types[] = { "pt_regs", "user_pt_regs", "task_struct",
 
 static const struct tool_spec spec = {
 	.options = { .argp = &argp,
-		     .common = OPTIONS_EVENTS | OPTIONS_PROCESS,
-		     .rows = { &rows },
-		     .letters = { [OPTIONS_PID] = 'p' } },
+		     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
+		     .rows = { &rows } },
 	.types = types,
 	.type_count = ARRAY_SIZE(types),
 	.has_uprobes = true,

@@ -262,6 +262,26 @@ int core_find_function(const char *name)
 	return err ?: search.found ? (int)search.ids[0] : -ENOENT;
 }
 
+int core_find_enumerator(const char *enumeration, const char *name)
+{
+	struct btf_file_search search = { .kinds = 1u << BTF_KIND_ENUM,
+					  .names = &enumeration,
+					  .count = 1 };
+	const struct btf_type *type;
+	struct btf_file *file;
+	int err = btf_file_open(BTF_FILE_KERNEL, NULL, &search, &file), value = -ENOENT;
+	size_t i, k;
+
+	for (i = 0; !err && i < search.found; i++) {
+		type = btf_file_type(file, search.ids[i]);
+		for (k = 0; type && k < btf_vlen(type); k++)
+			if (!strcmp(btf_file_string(file, btf_enum(type)[k].name_off), name))
+				value = btf_enum(type)[k].val;
+	}
+	btf_file_free(file);
+	return err ?: value;
+}
+
 void core_free(struct core *core)
 {
 	if (!core)

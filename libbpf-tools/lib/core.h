@@ -39,4 +39,7 @@ int core_find_members(struct core_member *members, size_t count);
 /* The number in the kernel's BTF of a function that programs attach to. Negative errno: -ENOENT; as above. */
 int core_find_function(const char *name);
 
+/* The value of one of the names of an enumeration. Negative errno: -ENOENT; as above. */
+int core_find_enumerator(const char *enumeration, const char *name);
+
 #endif /* LIB_CORE_H */

@@ -48,7 +48,6 @@ static const struct {
 			      .doc = "Tell what is chosen and why (repeat for more)",
 			      .letter = 'v' },
 	[OPTIONS_VERSION] = { .name = "version", .doc = "Print the version", .letter = 'V' },
-	[OPTIONS_PID] = { .name = "pid", .arg = "PID", .doc = "Trace only process PID" },
 	[OPTIONS_BUFFER_PAGES] = { .name = "buffer-pages",
 				   .arg = "N",
 				   .doc = "Size of the event buffer in pages" },
@@ -58,18 +57,6 @@ static const struct {
 				.hidden = true },
 	/* Not an option but everything after "--": has no name. */
 	[OPTIONS_COMMAND] = {},
-	[OPTIONS_UID] = { .name = "uid",
-			  .arg = "USER",
-			  .doc = "Trace only user USER, a name or a number" },
-	[OPTIONS_CGROUP] = { .name = "cgroup",
-			     .arg = "PATH",
-			     .doc = "Trace only the control group (version 2) at PATH, and those below" },
-	[OPTIONS_CGROUPMAP] = { .name = "cgroupmap",
-				.arg = "PATH",
-				.doc = "Trace only control groups whose ids are in the BPF map pinned at PATH" },
-	[OPTIONS_MNTNSMAP] = { .name = "mntnsmap",
-			       .arg = "PATH",
-			       .doc = "Trace only mount namespaces whose inodes are in the BPF map pinned at PATH" },
 	[OPTIONS_COLUMNS] = { .name = "columns",
 			      .arg = "LIST",
 			      .doc = "Print these columns in this order, a,b,c; +a adds one to the usual ones, -a leaves one out. Their names are below" },
@@ -256,6 +243,20 @@ static int options_key(const struct options_spec *spec, enum options_common opti
 	return letter ?: OPTIONS_KEY_BASE + (int)option;
 }
 
+bool options_has_letter(const struct options_spec *spec, int letter)
+{
+	const struct argp_option *row;
+	int option;
+
+	for (row = spec->argp->options; row && (row->name || row->key); row++)
+		if (row->key == letter)
+			return true;
+	for (option = 0; option < OPTIONS_COMMON_COUNT; option++)
+		if (spec->common & OPTIONS_BIT(option) && options_key(spec, option) == letter)
+			return true;
+	return letter == 'h';
+}
+
 static error_t options_apply(enum options_common option, char *arg, struct argp_state *state,
 			     struct options_state *common)
 {
@@ -277,27 +278,12 @@ static error_t options_apply(enum options_common option, char *arg, struct argp_
 	case OPTIONS_VERSION:
 		printf("%s %s\n", program_invocation_short_name, TOOLS_VERSION);
 		exit(0);
-	case OPTIONS_PID:
-		options->pid = options_pid(state, "--pid", arg);
-		return 0;
 	case OPTIONS_BUFFER_PAGES:
 		options->buffer_pages =
 			options_u64(state, "--buffer-pages", arg, 1, OPTIONS_BUFFER_PAGES_MAX);
 		return 0;
 	case OPTIONS_TRANSPORT:
 		options->transport = options_transport(state, arg);
-		return 0;
-	case OPTIONS_UID:
-		options->uid = options_uid(state, "--uid", arg);
-		return 0;
-	case OPTIONS_CGROUP:
-		options->cgroup = arg;
-		return 0;
-	case OPTIONS_CGROUPMAP:
-		options->cgroupmap = arg;
-		return 0;
-	case OPTIONS_MNTNSMAP:
-		options->mntnsmap = arg;
 		return 0;
 	case OPTIONS_COLUMNS:
 		common->columns = arg;
@@ -360,6 +346,20 @@ static error_t options_parse_tool(int key, char *arg, struct argp_state *state)
 	return err == ARGP_ERR_UNKNOWN && is_known ? 0 : err;
 }
 
+/* The parser of the group of options that a tool adds. */
+static error_t options_parse_group(int key, char *arg, struct argp_state *state)
+{
+	struct options_state *common = state->input;
+	const struct options_spec *spec = common->spec;
+	error_t err;
+
+	row_note_option(&common->options->rows, spec->rows, key);
+	state->input = spec->group_input;
+	err = spec->group->parser(key, arg, state);
+	state->input = common;
+	return err;
+}
+
 /* What ends --help. */
 static char *options_filter_help(int key, const char *text, void *input)
 {
@@ -382,6 +382,7 @@ static error_t options_parse_root(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = state->input;
 		state->child_inputs[1] = state->input;
+		state->child_inputs[2] = state->input;
 		return 0;
 	case ARGP_KEY_ARG:
 		/* state->quoted: the index of the argument that follows "--". */
@@ -393,8 +394,6 @@ static error_t options_parse_root(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (takes_command && state->quoted && !options->command)
 			argp_error(state, "expected a command after --");
-		if (options->command && options->pid)
-			argp_error(state, "--pid and -- COMMAND exclude each other");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -406,10 +405,13 @@ void options_parse(const struct options_spec *spec, struct options *options, int
 	struct argp_option table[OPTIONS_COMMON_COUNT + 2] = {};
 	struct options_state common = { .spec = spec, .options = options };
 	struct argp tool = *spec->argp,
-		    shared = { .options = table, .parser = options_parse_common };
+		    shared = { .options = table, .parser = options_parse_common },
+		    group = { .options = spec->group ? spec->group->options : NULL,
+			      .parser = options_parse_group };
 	struct argp_child children[] = {
 		{ .argp = &tool },
-		{ .argp = &shared, .header = "Common to these tools:", .group = -2 },
+		{ .argp = &shared, .header = "All tools:", .group = -2 },
+		{ .argp = spec->group ? &group : NULL, .header = spec->group_heading, .group = 1 },
 		{},
 	};
 	struct argp root = { .parser = options_parse_root,
@@ -421,7 +423,6 @@ void options_parse(const struct options_spec *spec, struct options *options, int
 	int option;
 
 	options->start_ns = timestamp_now();
-	options->uid = OPTIONS_ANY_UID;
 	/* argp's own messages begin with the tool's name, as all others do, whatever its path. */
 	program_invocation_name = program_invocation_short_name;
 	argv[0] = program_invocation_short_name;

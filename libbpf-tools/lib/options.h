@@ -26,14 +26,9 @@ enum options_common {
 	OPTIONS_MAX_EVENTS,   /* --max-events N */
 	OPTIONS_VERBOSE,      /* -v, --verbose, repeatable */
 	OPTIONS_VERSION,      /* -V, --version */
-	OPTIONS_PID,	      /* --pid PID */
 	OPTIONS_BUFFER_PAGES, /* --buffer-pages N */
 	OPTIONS_TRANSPORT,    /* --transport ring|perf, hidden in --help */
 	OPTIONS_COMMAND,      /* -- COMMAND [ARG...] after the tool's own arguments */
-	OPTIONS_UID,	      /* --uid USER */
-	OPTIONS_CGROUP,	      /* --cgroup PATH */
-	OPTIONS_CGROUPMAP,    /* --cgroupmap PATH */
-	OPTIONS_MNTNSMAP,     /* --mntnsmap PATH */
 	OPTIONS_COLUMNS,      /* --columns LIST, if there are rows */
 	OPTIONS_COMMON_COUNT,
 };
@@ -47,14 +42,6 @@ enum options_common {
 #define OPTIONS_EVENTS                                                                         \
 	(OPTIONS_BASIC | OPTIONS_BIT(OPTIONS_MAX_EVENTS) | OPTIONS_BIT(OPTIONS_BUFFER_PAGES) | \
 	 OPTIONS_BIT(OPTIONS_TRANSPORT))
-/* What a tool that can be pointed at one process, running or yet to be started, has. */
-#define OPTIONS_PROCESS (OPTIONS_BIT(OPTIONS_PID) | OPTIONS_BIT(OPTIONS_COMMAND))
-/* What a tool whose programs ask filter_allows_current() (bpf/filter.bpf.h) has. */
-#define OPTIONS_FILTER                                                              \
-	(OPTIONS_PROCESS | OPTIONS_BIT(OPTIONS_UID) | OPTIONS_BIT(OPTIONS_CGROUP) | \
-	 OPTIONS_BIT(OPTIONS_CGROUPMAP))
-/* And with CO-RE. */
-#define OPTIONS_CORE_FILTER (OPTIONS_FILTER | OPTIONS_BIT(OPTIONS_MNTNSMAP))
 
 enum options_transport {
 	OPTIONS_TRANSPORT_AUTO, /* ring buffer where the kernel has it, else perf buffer */
@@ -62,19 +49,13 @@ enum options_transport {
 	OPTIONS_TRANSPORT_PERF,
 };
 
-#define OPTIONS_ANY_UID ((uid_t)-1)
-
-/* The values of the common options; zeroed means defaults, except for what options_parse() sets. */
+/* The values of the common options; zeroed means defaults. */
 struct options {
 	bool json;
 	int verbosity;
-	uint64_t duration_ns; /* 0: no limit */
-	uint64_t max_events;  /* 0: no limit */
-	pid_t pid;	      /* 0: all processes */
-	uid_t uid;	      /* OPTIONS_ANY_UID (set by options_parse()): all users */
-	const char *cgroup;   /* path of a directory; NULL: all; borrowed from main's argv */
-	const char *cgroupmap, *mntnsmap; /* paths of pinned hash maps; NULL: all; borrowed, too */
-	uint32_t buffer_pages;		  /* 0: the tool's default */
+	uint64_t duration_ns;  /* 0: no limit */
+	uint64_t max_events;   /* 0: no limit */
+	uint32_t buffer_pages; /* 0: the tool's default */
 	enum options_transport transport;
 	uint64_t start_ns; /* CLOCK_MONOTONIC when options_parse() was called: "armed ... ms" */
 	char **command;	   /* NULL or a NULL-terminated argv, borrowed from main's argv */
@@ -89,8 +70,12 @@ struct options_spec {
 	unsigned int common; /* mask of OPTIONS_BIT(): which common options it takes */
 	/* The kinds of rows that it prints, the usual one first. */
 	const struct row_table *rows[ROW_TABLES_MAX + 1];
-	/* Short letters given to common options: [OPTIONS_PID] = 'p'. 0: none. */
+	/* Short letters given to common options: [OPTIONS_DURATION] = 'd'. 0: none. */
 	char letters[OPTIONS_COMMON_COUNT];
+	/* One more group of options: an argp child with its input and heading. NULL: there is none. */
+	const struct argp *group;
+	void *group_input;
+	const char *group_heading;
 };
 
 /*
@@ -100,6 +85,9 @@ struct options_spec {
  * --version, and with 2 for a wrong command line.
  */
 void options_parse(const struct options_spec *spec, struct options *options, int argc, char **argv);
+
+/* Has the tool an option with this letter, of its own or a common one? */
+bool options_has_letter(const struct options_spec *spec, int letter);
 
 /* For a tool's argp parser: options that just are there or not. */
 struct options_switch {

@@ -10,9 +10,7 @@
 #include <unistd.h>
 
 #include "lib/core.h"
-#include "lib/filter.h"
 #include "lib/log.h"
-#include "lib/pidns.h"
 #include "lib/tracefs.h"
 
 int tool_fail_open(void)
@@ -69,15 +67,14 @@ int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *poi
 	return -ENOENT;
 }
 
+/* Of a tool with a skeleton. */
 static int tool_load(struct tool *tool)
 {
 	const struct options *options = &tool->options;
 	size_t bytes = (size_t)options->buffer_pages * getpagesize();
-	int err = tool->pidns ? pidns_find(tool->pidns) : 0;
+	int err = filter_prepare_object(&tool->filter, tool->object, tool->filter_config,
+					tool->pidns_config);
 
-	if (!err && tool->filter)
-		err = filter_prepare_object(tool->object, tool->filter, options,
-					    tool->follow_map_fd);
 	if (err)
 		return err;
 	if (tool->use_perf)
@@ -118,13 +115,14 @@ static int tool_start(struct tool *tool)
 
 	if (spec->has_uprobes)
 		attach_set_warm(&tool->attached);
-	tool->follow_map_fd = run_follow_map_fd(tool->run);
 	tool->output = run_output(tool->run);
 	row_printer_init(&tool->rows, &tool->options.rows, tool->output, &tool->start);
-	err = spec->open(tool->env, &opts);
-	err = err ?: tool_load(tool);
+	err = filter_start(&tool->filter, run_follow_map_fd(tool->run));
+	err = err ?: spec->open(tool->env, &opts);
+	if (!err && tool->object)
+		err = tool_load(tool);
 	core_free(core);
-	if (!err && tool->use_perf)
+	if (!err && spec->handle)
 		err = tool_open_events(tool);
 	if (!err && spec->attach)
 		err = spec->attach(tool->env);
@@ -136,7 +134,11 @@ static void tool_detach(void *ctx)
 	struct bpf_program *prog;
 	struct tool *tool = ctx;
 
+	if (tool->spec->detach)
+		tool->spec->detach(tool->env);
 	attach_set_close(&tool->attached);
+	if (!tool->object)
+		return;
 	bpf_object__for_each_program(prog, tool->object) {
 		if (tool->events && prog != tool->waker && bpf_program__fd(prog) >= 0)
 			events_add_skipped(tool->events, bpf_program__fd(prog));
@@ -156,6 +158,14 @@ static void tool_finish(void *ctx)
 
 	if (tool->spec->finish)
 		tool->spec->finish(tool->env);
+	filter_tell_missed(&tool->filter);
+}
+
+static const char *tool_probe_name(void *ctx, uint32_t probe)
+{
+	struct tool *tool = ctx;
+
+	return tool->spec->probe_name(tool->env, probe);
 }
 
 static int tool_run(struct tool *tool)
@@ -166,6 +176,7 @@ static int tool_run(struct tool *tool)
 		.tick = tool_tick,
 		.detach = tool_detach,
 		.finish = tool_finish,
+		.probe_name = tool->spec->probe_name ? tool_probe_name : NULL,
 		.ctx = tool,
 	};
 
@@ -179,28 +190,62 @@ static int tool_run(struct tool *tool)
 
 bool tool_process_ended(const struct tool *tool)
 {
-	if (!tool->options.pid || !kill(tool->options.pid, 0) || errno != ESRCH)
+	pid_t pid = choice_pid(&tool->choice);
+
+	if (!pid || !kill(pid, 0) || errno != ESRCH)
 		return false;
-	log_info("process %d has ended", tool->options.pid);
+	log_info("process %d has ended", pid);
 	return true;
+}
+
+static bool tool_has_letter(const void *ctx, int letter)
+{
+	return options_has_letter(ctx, letter);
+}
+
+void tool_parse(const struct tool_spec *spec, struct tool *tool, void *env, int argc, char **argv)
+{
+	struct options_spec options = spec->options;
+	struct choice_parser parser;
+
+	tool->spec = spec;
+	tool->env = env;
+	tool->filter = (struct filter)FILTER_CLOSED;
+	choice_parser_init(&parser, &spec->choice, &tool->choice, tool_has_letter, &options);
+	options.input = env;
+	options.group = &parser.argp;
+	options.group_input = &parser;
+	options.group_heading = "Filters:";
+	options_parse(&options, &tool->options, argc, argv);
+}
+
+/* What the command line asks for, before anything is set up for it: TOOL_GO_ON, or an exit status. */
+static int tool_prepare(struct tool *tool)
+{
+	if (tool->options.command && tool->choice.pid_count) {
+		log_error("-p and -- COMMAND exclude each other");
+		return RUN_USAGE;
+	}
+	if (filter_open(&tool->filter, &tool->choice))
+		return RUN_USAGE;
+	return tool->spec->prepare ? tool->spec->prepare(tool->env) : TOOL_GO_ON;
 }
 
 int tool_main(const struct tool_spec *spec, struct tool *tool, void *env, int argc, char **argv)
 {
-	struct options_spec options = spec->options;
-	int status = RUN_FAILED;
+	int status;
 
-	tool->spec = spec;
-	tool->env = env;
-	options.input = env;
-	options_parse(&options, &tool->options, argc, argv);
-	tool->run = run_new(&tool->options);
-	if (tool->run && !tool_start(tool))
-		status = tool_run(tool);
+	tool_parse(spec, tool, env, argc, argv);
+	status = tool_prepare(tool);
+	if (status == TOOL_GO_ON) {
+		tool->run = run_new(&tool->options);
+		status = tool->run && !tool_start(tool) ? tool_run(tool) : RUN_FAILED;
+	}
 	attach_set_close(&tool->attached);
 	events_free(tool->events);
 	if (spec->close)
 		spec->close(env);
+	filter_close(&tool->filter);
 	run_free(tool->run);
 	return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * What tools with a skeleton have in common, from the command line to the exit status: such a tool is
- * a table of what only it knows, and its main() is
+ * What tools have in common, from the command line to the exit status: a tool is a table of what only it
+ * knows, and its main() is
  *
  *	struct env env = {};
  *
@@ -9,13 +9,17 @@
  *
  * Steps, with the tool's part in [brackets]; without one, it has nothing to do there:
  *
- *	command line [options], signals, output, a stopped child for -- COMMAND
+ *	command line [options], what is chosen to be looked at
+ *	[prepare]: what needs no kernel, and may be all that was asked for
+ *	signals, output, a stopped child for -- COMMAND, filters
  *	[open]: the skeleton; its constants, what isn't loaded, sizes of maps
  *	filters and event buffer as the options say; load
  *	[attach], [header]: if there is none, that of the rows, unless they are a summary
  *	consume events [handle], every interval_ns [tick]
- *	detach, consume the rest, [finish], tell what was lost
+ *	[detach], consume the rest, [finish], tell what was lost
  *	[close]: whatever happened before, also if [open] wasn't reached
+ *
+ * A tool without a skeleton (trace) makes maps and programs in [open] and [attach] by itself.
  */
 #ifndef LIB_TOOL_H
 #define LIB_TOOL_H
@@ -25,10 +29,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bpf/filter_config.h"
-#include "bpf/pidns_config.h"
 #include "lib/attach.h"
+#include "lib/choice.h"
 #include "lib/events.h"
+#include "lib/filter.h"
 #include "lib/options.h"
 #include "lib/output.h"
 #include "lib/run.h"
@@ -37,6 +41,8 @@
 /* A run. Zeroed at first; the tool's functions read it, and write where it is said. */
 struct tool {
 	struct options options; /* from the command line on */
+	struct choice choice;	/* the same; a tool's parser may add processes */
+	struct filter filter;	/* from prepare() on; its maps from open() on */
 	struct run *run;	/* from here on set in open() */
 	struct output *output;
 	struct row_printer rows;    /* of options.rows */
@@ -46,15 +52,16 @@ struct tool {
 	/* For open() to set. */
 	struct bpf_object *object;	      /* skel->obj */
 	struct bpf_object_skeleton *skeleton; /* skel->skeleton */
-	struct filter_config *filter; /* with bpf/filter.bpf.h: &skel->rodata->filter_config */
-	struct pidns_config *pidns;   /* with bpf/pidns.bpf.h: &skel->rodata->pidns_config */
-	int follow_map_fd;	      /* other than COMMAND's: lib/subtree.h */
-	bool *use_perf;		      /* with bpf/events.bpf.h: &skel->rodata->events_use_perf */
-	struct events_ctl *ctl;	      /* and &skel->bss->events_ctl */
+	struct filter_config *filter_config;  /* &skel->rodata->filter_config */
+	struct pidns_config *pidns_config;    /* &skel->rodata->pidns_config */
+	bool *use_perf;		 /* with bpf/events.bpf.h: &skel->rodata->events_use_perf */
+	struct events_ctl *ctl;	 /* and &skel->bss->events_ctl */
 	uint32_t *scratch_slots; /* with EVENTS_SCRATCH_SIZE: &skel->rodata->events_scratch_slots */
 	bool *has_registers; /* with bpf/returning.bpf.h: &skel->rodata->returning_has_registers */
 	const struct bpf_program *waker; /* one that sends nothing: skipping it does no harm */
 	size_t buffer_bytes; /* of events, unless the user says; 0: EVENTS_DEFAULT_BYTES */
+	struct events_maps
+		maps; /* made for a skeleton with use_perf; else the tool's, to make and to close */
 
 	/* For open() or attach() to set; 0: no ticks. */
 	uint64_t interval_ns;
@@ -62,7 +69,6 @@ struct tool {
 	/* Private. */
 	const struct tool_spec *spec;
 	void *env;
-	struct events_maps maps;
 	struct events *events;
 };
 
@@ -70,11 +76,14 @@ struct tool {
 struct tool_spec {
 	/* input is set by tool_main(): env. */
 	struct options_spec options;
+	struct choice_spec choice;
 	/* The kernel's types that CO-RE relocations name (lib/core.h); none for a tool without any. */
 	const char *const *types;
 	size_t type_count;
 	bool has_uprobes; /* attach() attaches some */
 
+	/* TOOL_GO_ON, or the exit status of a run that is over. */
+	int (*prepare)(void *env);
 	/*
 	 * Open the skeleton with these options, or tell that it failed by returning tool_fail_open(). Set tool's
 	 * fields; TOOL_OPENED() sets object and skeleton.
@@ -85,9 +94,13 @@ struct tool_spec {
 	/* As in struct events_opts and struct run_loop_opts. */
 	int (*handle)(void *env, const void *data, size_t size);
 	int (*tick)(void *env);
+	void (*detach)(void *env); /* what isn't in tool->attached */
 	void (*finish)(void *env);
+	const char *(*probe_name)(void *env, uint32_t probe);
 	void (*close)(void *env);
 };
+
+#define TOOL_GO_ON (-1)
 
 #define TOOL_OPENED(tool, skel)                      \
 	do {                                         \
@@ -96,10 +109,10 @@ struct tool_spec {
 	} while (0)
 
 /* With bpf/filter.bpf.h, which includes bpf/pidns.bpf.h. */
-#define TOOL_USES_FILTER(tool, skel)                             \
-	do {                                                     \
-		(tool)->filter = &(skel)->rodata->filter_config; \
-		(tool)->pidns = &(skel)->rodata->pidns_config;   \
+#define TOOL_USES_FILTER(tool, skel)                                    \
+	do {                                                            \
+		(tool)->filter_config = &(skel)->rodata->filter_config; \
+		(tool)->pidns_config = &(skel)->rodata->pidns_config;   \
 	} while (0)
 
 /* With bpf/events.bpf.h. */
@@ -125,6 +138,9 @@ int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *poi
 
 /* Has the process of -p ended, for a tick to end the run with it? Tells it with -v. Never without -p. */
 bool tool_process_ended(const struct tool *tool);
+
+/* The first step alone: the command line. As options_parse(), it may end the process. */
+void tool_parse(const struct tool_spec *spec, struct tool *tool, void *env, int argc, char **argv);
 
 /* Returns the exit status. */
 int tool_main(const struct tool_spec *spec, struct tool *tool, void *env, int argc, char **argv);

@@ -17,7 +17,7 @@ struct generate_opts probe_group_opts(const struct probe *probe, const struct ge
 			 : probe->target.contexts[0].is_go ? GENERATE_FRAME_GO
 							   : GENERATE_FRAME_SITE;
 	generate.sleepable = is_file && !group->is_entry && features->sleepable &&
-			     !generate.use_perf && generate.cgroup_fd < 0 &&
+			     !generate.use_perf && !generate.filter->config.cgroup &&
 			     generate_reads_user(&probe->records[group->context]);
 	generate.place_is_cookie = group->count > 1;
 	generate.place = probe->first_place + (uint32_t)group->indices[0];

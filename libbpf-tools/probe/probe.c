@@ -155,30 +155,6 @@ uint32_t probe_key_size(const struct probe *probe)
 	return probe->records[0].key_size;
 }
 
-/* `first && the spec's own`. */
-static int add_predicate(struct spec *spec, const char *first, struct diag *diag)
-{
-	struct expr *test, *both;
-	int err = parse_expr(spec->arena, first, &test, diag);
-
-	if (err || !spec->predicate) {
-		spec->predicate = err ? spec->predicate : test;
-		return err;
-	}
-	both = arena_alloc(spec->arena, sizeof(*both));
-	if (!both)
-		return -ENOMEM;
-	*both = (struct expr){ .kind = EXPR_LOGICAL,
-			       .op = OP_LOGICAL_AND,
-			       .pos = spec->predicate->pos,
-			       .a = test,
-			       .b = spec->predicate };
-	both->depth =
-		1 + (test->depth > spec->predicate->depth ? test->depth : spec->predicate->depth);
-	spec->predicate = both;
-	return 0;
-}
-
 int probe_compile(const char *text, const struct probe_opts *opts, struct probe *probe,
 		  struct diag *diag)
 {
@@ -194,8 +170,6 @@ int probe_compile(const char *text, const struct probe_opts *opts, struct probe 
 	if (!err && opts->links && probe->spec->kind != SPEC_TRACEPOINT &&
 	    (probe->spec->kind == SPEC_USDT || *probe->spec->lib))
 		attach_set_warm(opts->links);
-	if (!err && opts->predicate && *opts->predicate)
-		err = add_predicate(probe->spec, opts->predicate, diag);
 	if (!err)
 		err = parse_measure(probe->spec, opts, diag);
 	if (!err && opts->binary)

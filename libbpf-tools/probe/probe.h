@@ -31,8 +31,7 @@ struct probe {
 };
 
 struct probe_opts {
-	pid_t pid;	       /* whose files; 0: ours */
-	const char *predicate; /* that every hit has to fulfil first; "" or NULL: none */
+	pid_t pid; /* whose files; 0: ours */
 	struct record_opts record;
 	bool binary;  /* literals of STRCMP are arrays of bytes (-B) */
 	bool adds_up; /* equal records are counted, not printed each (-A) */

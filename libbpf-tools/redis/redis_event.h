@@ -122,7 +122,8 @@ struct redis_config {
 	__u32 args, arg_bytes, data_bytes;
 	__s32 db;     /* -1: any */
 	__u8 by_name; /* only commands in the map "names" */
-	__u8 by_pid;  /* only a certain server: no others are looked for */
+	__u8 by_pid;  /* only certain servers: no others are looked for */
+	__u8 by_task; /* only where filter_allows_current() (bpf/filter.bpf.h) */
 	__u8 errors_only;
 	__u8 top;	 /* count keys, not commands */
 	__u8 has_cookie; /* bpf_get_attach_cookie(): the number of the executable */

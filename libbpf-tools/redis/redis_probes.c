@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/events_ctl.h"
+#include "bpf/filter_config.h"
 #include "bpf/pidns_config.h"
 #include "redis-cmd.skel.h"
 
@@ -63,7 +64,8 @@ void redis_probes_choose(const struct redis_probes *probes)
 	struct bpf_program *prog;
 
 	bpf_object__for_each_program(prog, skel->obj)
-		bpf_program__set_autoload(prog, prog == skel->progs.started && !probes->pid);
+		bpf_program__set_autoload(prog,
+					  prog == skel->progs.started && probes->finds_others);
 	list_probes(skel, &none, list);
 	for (size_t i = 0; i < PROBES; i++) {
 		if (!is_needed(probes, &list[i]))

@@ -19,7 +19,8 @@ struct redis_probes {
 	struct attach_set *set;
 	struct attach_features features;
 	bool is_counting;
-	pid_t pid; /* 0: any that runs the executable */
+	pid_t pid;	   /* 0: any that runs the executable */
+	bool finds_others; /* servers that start later, too */
 };
 
 /* Have those programs loaded, and for that way of attaching, that will be needed. */

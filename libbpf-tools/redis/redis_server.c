@@ -23,6 +23,7 @@
 
 #include <blazesym-lite.h>
 
+#include "lib/choice.h"
 #include "lib/log.h"
 #include "redis/redis_command.h"
 
@@ -298,9 +299,9 @@ static int look_at(struct redis_servers *servers, pid_t pid, const struct redis_
 		server->is_seen = true;
 		return 0;
 	}
-	if (opts->pid && opts->pid != pid)
+	if (!choice_allows_pid(opts->choice, pid))
 		return 0;
-	if (!opts->pid && !is_likely_server(pid))
+	if (!choice_pid_count(opts->choice) && !is_likely_server(pid))
 		return 0;
 	if (opts->port && !is_listening(pid, opts->port))
 		return 1;

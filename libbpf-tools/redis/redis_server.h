@@ -50,8 +50,8 @@ struct redis_servers {
 
 /* Which ones. */
 struct redis_servers_opts {
-	pid_t pid;     /* 0: any */
-	uint16_t port; /* that listen on this TCP port; 0: any */
+	const struct choice *choice; /* which processes may be servers */
+	uint16_t port;		     /* that listen on this TCP port; 0: any */
 	/* An executable of servers has been found: this file, which messages call path. <0: leave it out. */
 	int (*found_exe)(void *ctx, struct redis_exe *exe, const struct bsl_elf *elf,
 			 const char *path);

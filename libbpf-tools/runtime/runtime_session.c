@@ -83,7 +83,7 @@ int runtime_session_open(struct runtime_session *session, struct bpf_object *obj
 	const struct runtime_watch_opts opts = {
 		.langs = session->langs
 				 ?: runtime_front_lang_of_tool(program_invocation_short_name),
-		.pid = session->tool->options.pid,
+		.choice = &session->tool->choice,
 		.found_image = found_image,
 		.found_process = found_process,
 		.ctx = session,
@@ -101,23 +101,28 @@ int runtime_session_open(struct runtime_session *session, struct bpf_object *obj
 	if (session->use_cookie)
 		*session->use_cookie = session->attach.features.cookie;
 	session->attach.set = &session->tool->attached;
-	session->attach.pid = opts.pid;
+	session->attach.pid = choice_pid(&session->tool->choice);
 	session->attach.place = note_place;
 	session->attach.ctx = session;
 	return err;
 }
 
-/* One process was asked for: does it run any of the runtimes? */
-static int check_process(const struct runtime_session *session, pid_t pid)
+/* Does each of the processes that were asked for run any of the runtimes? */
+static int check_processes(const struct runtime_session *session)
 {
-	const struct runtime_process *process = runtime_watch_find(session->watch, pid);
+	const struct choice *choice = &session->tool->choice;
+	const struct runtime_process *process;
 
-	if (process && process->uses_count)
-		return 0;
-	log_error(
-		"process %d maps no runtime of the languages asked for (a program or library that defines its functions)",
-		pid);
-	return -ENOENT;
+	for (unsigned int i = 0; i < choice_pid_count(choice); i++) {
+		process = runtime_watch_find(session->watch, choice->pids[i]);
+		if (process && process->uses_count)
+			continue;
+		log_error(
+			"process %d maps no runtime of the languages asked for (a program or library that defines its functions)",
+			choice->pids[i]);
+		return -ENOENT;
+	}
+	return 0;
 }
 
 int runtime_session_attach(struct runtime_session *session)
@@ -128,13 +133,9 @@ int runtime_session_attach(struct runtime_session *session)
 	if (options->command)
 		err = runtime_watch_add_program(session->watch, options->command[0]);
 	err = err ?: runtime_watch_start(session->watch);
-	if (err == -ESRCH)
-		log_error("there is no process %d", options->pid);
-	else if (err)
+	if (err)
 		log_error("cannot look for language runtimes: %s", strerror(-err));
-	else if (options->pid && !session->may_be_none)
-		err = check_process(session, options->pid);
-	return err;
+	return err || session->may_be_none ? err : check_processes(session);
 }
 
 const struct runtime_session_place *runtime_session_place(const struct runtime_session *session,
@@ -146,15 +147,15 @@ const struct runtime_session_place *runtime_session_place(const struct runtime_s
 error_t runtime_session_parse(struct runtime_session *session, int key, char *arg,
 			      struct argp_state *state)
 {
-	pid_t *pid = &session->tool->options.pid;
+	struct choice *choice = &session->tool->choice;
 
 	switch (key) {
 	case 'l':
 		session->langs |= runtime_front_parse_lang(state, arg);
 		return 0;
 	case ARGP_KEY_ARG:
-		if (!*pid)
-			*pid = options_pid(state, "PID", arg);
+		if (!choice->pid_count)
+			choice_add_pid(choice, state, "PID", arg);
 		else if (session->interval_ns && !*session->interval_ns)
 			*session->interval_ns = options_seconds(state, "interval", arg);
 		else

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/choice.h"
 #include "lib/log.h"
 
 #define LOOKS_YOUNG 4
@@ -240,7 +241,7 @@ int runtime_watch_look(struct runtime_watch *watch, pid_t pid)
 	struct runtime_process *process, fresh = {};
 	int err;
 
-	if (!start_time || (watch->opts.pid && pid != watch->opts.pid))
+	if (!start_time || !choice_allows_pid(watch->opts.choice, pid))
 		return 0;
 	process = table_insert(watch, pid);
 	if (!process)
@@ -275,6 +276,8 @@ static int scan_process(struct runtime_watch *watch, pid_t pid)
 
 int runtime_watch_scan(struct runtime_watch *watch)
 {
+	const struct choice *choice = watch->opts.choice;
+	unsigned int count = choice_pid_count(choice);
 	struct dirent *entry;
 	int err = 0;
 	DIR *dir;
@@ -283,8 +286,10 @@ int runtime_watch_scan(struct runtime_watch *watch)
 	for (size_t i = 0; i < watch->count; i++)
 		watch->processes[i].is_there = false;
 	watch->scans++;
-	if (watch->opts.pid)
-		return scan_process(watch, watch->opts.pid);
+	for (unsigned int i = 0; i < count && !err; i++)
+		err = scan_process(watch, choice->pids[i]);
+	if (count)
+		return err;
 	dir = opendir("/proc");
 	if (!dir)
 		return -errno;
@@ -299,9 +304,7 @@ int runtime_watch_start(struct runtime_watch *watch)
 {
 	int err = 0;
 
-	if (watch->opts.pid && !read_start_time(watch->opts.pid))
-		return -ESRCH;
-	if (!watch->opts.pid)
+	if (!choice_pid_count(watch->opts.choice))
 		err = runtime_images_find_installed(watch->images, tell_image, watch);
 	return err ?: runtime_watch_scan(watch);
 }

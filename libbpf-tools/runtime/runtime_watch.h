@@ -23,7 +23,7 @@ struct runtime_process {
 
 struct runtime_watch_opts {
 	unsigned int langs;
-	pid_t pid; /* 0: all */
+	const struct choice *choice; /* which processes */
 	/* An image was seen for the first time: attach to it. 0 or negative errno. */
 	int (*found_image)(void *ctx, struct runtime_image *image);
 	/* A process turned out to run the last of its uses. NULL: not asked for. */
@@ -38,8 +38,8 @@ struct runtime_watch *runtime_watch_new(const struct runtime_watch_opts *opts);
 void runtime_watch_free(struct runtime_watch *watch);
 
 /*
- * Find what is there: the images in the system's usual places, unless one process was asked for; then all processes.
- * 0 or negative errno: of the callback's, -ESRCH for a process asked for that isn't there.
+ * Find what is there: the images in the system's usual places, unless certain processes were asked for; then all processes.
+ * 0 or negative errno, that of the callback.
  */
 int runtime_watch_start(struct runtime_watch *watch);
 

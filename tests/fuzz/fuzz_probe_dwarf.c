@@ -37,14 +37,13 @@ static void print_as(const struct input *input, const struct type *type)
 static void generate(const struct checked *checked)
 {
 	const struct record_opts layout = { .string_size = 80 };
+	const struct filter filter = { .config = { .uid = FILTER_ANY_UID } };
 	const struct generate_opts opts = { .ring_fd = 1,
 					    .ctl_fd = 2,
 					    .lost_fd = 3,
 					    .unreadable_fd = 4,
 					    .scratch_fd = 5,
-					    .follow_fd = -1,
-					    .cgroup_fd = -1,
-					    .uid = -1 };
+					    .filter = &filter };
 	struct code_program program;
 	struct record record;
 	struct diag diag = {};

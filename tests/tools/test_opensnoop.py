@@ -144,9 +144,6 @@ def test_filter_by_control_group():
         os.rmdir(group)
     assert "/etc/passwd" in paths
     assert "/etc/hostname" not in paths
-    status, out, err = run_tool("opensnoop", "-c", "/tmp")
-    assert (status, out) == (1, "")
-    assert "cannot use control group '/tmp'" in err
 
 
 OPENAT2 = 437

@@ -309,4 +309,4 @@ def test_wrong_arguments_are_usage_errors(args, said):
 
 def test_a_process_that_is_not_there():
     status, _, err = run_tool("ustat", "-p", "4194303")
-    assert status == 1 and "there is no process 4194303" in err
+    assert status == 2 and "there is no process 4194303" in err

@@ -20,12 +20,9 @@ static void replay_events(struct tool *tool, void *env);
 static int replay_main(const struct tool_spec *spec, struct tool *tool, void *env, int argc,
 		       char **argv)
 {
-	struct options_spec options = spec->options;
 	struct output_opts output = { .fd = replay_fd };
 
-	tool->spec = spec;
-	options.input = env;
-	options_parse(&options, &tool->options, argc, argv);
+	tool_parse(spec, tool, env, argc, argv);
 	output.json = tool->options.json;
 	tool->output = output_new(&output);
 	assert_non_null(tool->output);

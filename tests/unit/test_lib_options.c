@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "lib/choice.h"
 #include "lib/options.h"
 
 struct tool {
@@ -55,20 +56,35 @@ static const struct argp tool_argp = { .options = tool_options,
 		"tool", __VA_ARGS__, NULL \
 	}
 
+/* What the last command line chose. */
+static struct choice choice;
+
+static bool has_letter(const void *ctx, int letter)
+{
+	return options_has_letter(ctx, letter);
+}
+
 static void parse(struct tool *tool, struct options *options, char **argv)
 {
 	struct options_spec spec = {
 		.argp = &tool_argp,
 		.input = tool,
-		.common = OPTIONS_EVENTS | OPTIONS_FILTER,
-		.letters = { [OPTIONS_PID] = 'p', [OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_UID] = 'u' },
+		.common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
+		.letters = { [OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_BUFFER_PAGES] = 'c' },
 	};
+	const struct choice_spec choice_spec = { .without = CHOICE_BIT(CHOICE_MNTNSMAP),
+						 .letters = { [CHOICE_TID] = 't' } };
+	struct choice_parser parser;
 	int argc = 0;
 
 	memset(tool, 0, sizeof(*tool));
 	memset(options, 0, sizeof(*options));
 	while (argv[argc])
 		argc++;
+	choice_parser_init(&parser, &choice_spec, &choice, has_letter, &spec);
+	spec.group = &parser.argp;
+	spec.group_input = &parser;
+	spec.group_heading = "Filters:";
 	options_parse(&spec, options, argc, argv);
 }
 
@@ -119,7 +135,8 @@ static void test_common_options_and_letters(void **state)
 	parse(&t, &o,
 	      ARGV("-p", "12", "spec", "-M5", "--json", "-vv", "-v", "--duration", "0.25",
 		   "--buffer-pages=64", "-f", "--transport=perf", "other"));
-	assert_int_equal(o.pid, 12);
+	assert_int_equal(choice.pid_count, 1);
+	assert_int_equal(choice.pids[0], 12);
 	assert_int_equal(o.max_events, 5);
 	assert_true(o.json);
 	assert_int_equal(o.verbosity, 3);
@@ -127,8 +144,8 @@ static void test_common_options_and_letters(void **state)
 	assert_int_equal(o.buffer_pages, 64);
 	assert_int_equal(o.transport, OPTIONS_TRANSPORT_PERF);
 	assert_null(o.command);
-	assert_true(o.uid == OPTIONS_ANY_UID);
-	assert_null(o.cgroup);
+	assert_true(choice.uid == CHOICE_ANY_UID);
+	assert_null(choice.cgroup);
 	assert_true(t.flag);
 	assert_int_equal(t.arg_count, 2);
 	assert_string_equal(t.args[0], "spec");
@@ -141,9 +158,52 @@ static void test_options_of_filters(void **state)
 	struct tool t;
 
 	(void)state;
-	parse(&t, &o, ARGV("-u", "root", "--cgroup", "/sys/fs/cgroup"));
-	assert_int_equal(o.uid, 0);
-	assert_string_equal(o.cgroup, "/sys/fs/cgroup");
+	parse(&t, &o,
+	      ARGV("-u", "root", "--cgroup", "/sys/fs/cgroup", "-t", "7", "-n", "a", "--name=b"));
+	assert_int_equal(choice.uid, 0);
+	assert_string_equal(choice.cgroup, "/sys/fs/cgroup");
+	assert_int_equal(choice.tid, 7);
+	assert_int_equal(choice.name_count, 2);
+	assert_string_equal(choice.names[1], "b");
+	assert_true(choice_is_by_task(&choice));
+	parse(&t, &o, ARGV("--cgroup-path", "/a"));
+	assert_string_equal(choice.cgroup, "/a");
+	assert_true(choice_allows_pid(&choice, 1));
+}
+
+static void test_several_processes(void **state)
+{
+	char list[] = "1,22", one[] = "4,5";
+	struct options o;
+	struct tool t;
+
+	(void)state;
+	parse(&t, &o, ARGV("-p", list, "--pid=333"));
+	assert_int_equal(choice_pid_count(&choice), 3);
+	assert_int_equal(choice.pids[2], 333);
+	assert_int_equal(choice_pid(&choice), 0);
+	assert_true(choice_allows_pid(&choice, 22) && !choice_allows_pid(&choice, 2));
+	assert_false(choice_is_by_task(&choice));
+	/* Descendants have other ids. */
+	parse(&t, &o, ARGV("-p", "9", "--follow"));
+	assert_int_equal(choice_pid_count(&choice), 0);
+	assert_true(choice_allows_pid(&choice, 10) && choice_is_by_task(&choice));
+	assert_usage_error(ARGV("-p", one, "--follow"), "--follow goes with one -p PID");
+}
+
+static void test_a_letter_that_a_tool_has_is_its_own(void **state)
+{
+	char text[8192];
+
+	(void)state;
+	assert_int_equal(parse_elsewhere(ARGV("--help"), text, sizeof(text)), 0);
+	/* -c is this tool's for another one. */
+	assert_non_null(strstr(text, "      --cgroup-path=PATH"));
+	assert_non_null(strstr(text, "-c, --buffer-pages"));
+	assert_non_null(strstr(text, "-t, --tid"));
+	assert_non_null(strstr(text, "Filters:"));
+	assert_null(strstr(text, "mntnsmap"));
+	assert_usage_error(ARGV("--mntnsmap=/x"), "unrecognized option");
 }
 
 static void test_switches(void **state)
@@ -181,13 +241,16 @@ static void test_usage_errors_exit_2_and_say_why(void **state)
 	(void)state;
 	assert_usage_error(ARGV("--nonsense"), "unrecognized option");
 	assert_usage_error(ARGV("-p", "0"), "invalid --pid '0': expected a process id");
-	assert_usage_error(ARGV("-p", "12x"), "invalid --pid '12x'");
+	assert_usage_error(ARGV("-p", (char[]){ "12x" }), "invalid --pid '12x'");
 	assert_usage_error(ARGV("-M", "-1"),
 			   "invalid --max-events '-1': expected a number from 1 to");
 	assert_usage_error(ARGV("--duration", "0"), "expected seconds greater than 0");
 	assert_usage_error(ARGV("--transport", "pipe"), "expected ring or perf");
 	assert_usage_error(ARGV("spec", "--"), "expected a command after --");
-	assert_usage_error(ARGV("-p", "1", "--", "ls"), "exclude each other");
+	assert_usage_error(ARGV("-n", ""), "the name of a thread has 1 to 15 bytes");
+	assert_usage_error(ARGV("-n", "0123456789abcdef"),
+			   "the name of a thread has 1 to 15 bytes");
+	assert_usage_error(ARGV("--cgroup=/a", "--container", "abcd"), "exclude each other");
 	assert_usage_error(ARGV("1", "2", "3", "4", "5"), "unexpected argument '5'");
 }
 
@@ -279,6 +342,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_common_options_and_letters),
 		cmocka_unit_test(test_options_of_filters),
+		cmocka_unit_test(test_several_processes),
+		cmocka_unit_test(test_a_letter_that_a_tool_has_is_its_own),
 		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_command_after_two_dashes),
 		cmocka_unit_test(test_usage_errors_exit_2_and_say_why),

@@ -60,9 +60,9 @@ static int teardown(void **state)
 static void compile(struct fixture *f, const char *text, enum generate_frame frame)
 {
 	struct probe_context *context = arena_alloc(f->arena, sizeof(*context));
+	const struct filter filter = { .config = { .uid = FILTER_ANY_UID } };
 	struct generate_opts opts = {
 		.frame = frame,
-		.uid = -1,
 		.ring_fd = VM_RING_FD,
 		.ctl_fd = VM_CTL_FD,
 		.lost_fd = VM_LOST_FD,
@@ -70,8 +70,7 @@ static void compile(struct fixture *f, const char *text, enum generate_frame fra
 		.scratch_fd = VM_SCRATCH_FD,
 		.entry_fd = VM_ENTRY_FD,
 		.entry_missed_fd = VM_ENTRY_MISSED_FD,
-		.follow_fd = -1,
-		.cgroup_fd = -1,
+		.filter = &filter,
 		.probe = 3,
 		.place = 77,
 	};

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -41,15 +42,16 @@ struct fixture {
 	bool is_binary; /* as with -B */
 };
 
-static void compile_measure(struct fixture *f, const char *text,
-			    const struct generate_opts *filters,
+static void compile_measure(struct fixture *f, const char *text, const struct choice *choice,
 			    const struct record_opts *record_opts, enum aggregate aggregate,
 			    const char *measure)
 {
 	static const struct probe_context context = { .kind = SPEC_ENTRY,
 						      .machine = EM_X86_64,
 						      .string_size = 80 };
-	struct generate_opts opts = filters ? *filters : (struct generate_opts){ .uid = -1 };
+	static const struct choice everybody = { .uid = CHOICE_ANY_UID };
+	struct filter filter = FILTER_CLOSED;
+	struct generate_opts opts = { .filter = &filter };
 	struct diag diag = {};
 	struct spec *spec;
 	int err;
@@ -61,7 +63,7 @@ static void compile_measure(struct fixture *f, const char *text,
 	opts.scratch_fd = VM_SCRATCH_FD;
 	opts.overflow_fd = VM_OVERFLOW_FD;
 	opts.aggregate_fd = VM_AGGREGATE_FD;
-	opts.follow_fd = opts.cgroup_fd = -1;
+	filter_fill_config(&filter.config, choice ?: &everybody);
 	opts.probe = 2;
 	opts.place = 77;
 	f->arena = arena_new();
@@ -86,16 +88,16 @@ static void compile_measure(struct fixture *f, const char *text,
 		fail_msg("%s: %s", text, diag.text);
 }
 
-static void compile_record(struct fixture *f, const char *text, const struct generate_opts *filters,
+static void compile_record(struct fixture *f, const char *text, const struct choice *choice,
 			   const struct record_opts *record_opts)
 {
-	compile_measure(f, text, filters, record_opts, AGGREGATE_NONE, NULL);
+	compile_measure(f, text, choice, record_opts, AGGREGATE_NONE, NULL);
 }
 
-static void compile_with(struct fixture *f, const char *text, const struct generate_opts *filters,
+static void compile_with(struct fixture *f, const char *text, const struct choice *choice,
 			 uint32_t string_size)
 {
-	compile_record(f, text, filters, &(struct record_opts){ .string_size = string_size });
+	compile_record(f, text, choice, &(struct record_opts){ .string_size = string_size });
 }
 
 static void compile(struct fixture *f, const char *text)
@@ -671,9 +673,9 @@ static void test_declared_type_is_printed_whole(void **state)
 
 /* ---- filters -------------------------------------------------------------------------------- */
 
-static int passes(struct fixture *f, const struct generate_opts *filters)
+static int passes(struct fixture *f, const struct choice *choice)
 {
-	compile_with(f, "x:f", filters, 80);
+	compile_with(f, "x:f", choice, 80);
 	run(f);
 	release(f);
 	return f->vm.submitted;
@@ -684,34 +686,37 @@ static void test_filters_let_through_what_they_should(void **state)
 	struct fixture *f = *state;
 
 	f->vm.uid_gid = 7ull << 32 | 3000000000u;
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1 }), 1);
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1,
-							    .tgids = (pid_t[]){ 4711 },
-							    .tgid_count = 1 }),
+	assert_int_equal(passes(f, &(struct choice){ .uid = -1 }), 1);
+	assert_int_equal(passes(f, &(struct choice){ .uid = -1, .pids = { 4711 }, .pid_count = 1 }),
 			 1);
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1,
-							    .tgids = (pid_t[]){ 4712 },
-							    .tgid_count = 1 }),
+	assert_int_equal(passes(f, &(struct choice){ .uid = -1, .pids = { 4712 }, .pid_count = 1 }),
 			 0);
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1,
-							    .tgids = (pid_t[]){ 1, 4711, 5 },
-							    .tgid_count = 3 }),
-			 1);
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1,
-							    .tgids = (pid_t[]){ 1, 2, 4711 },
-							    .tgid_count = 3 }),
-			 1);
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1,
-							    .tgids = (pid_t[]){ 1, 2, 3 },
-							    .tgid_count = 3 }),
-			 0);
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1, .tid = 4712 }), 1);
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1, .tid = 4711 }), 0);
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1, .not_tgid = 4711 }), 0);
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1, .not_tgid = 1 }), 1);
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = 3000000000u }), 1);
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = 7 }), 0);
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = 0 }), 0);
+	assert_int_equal(
+		passes(f, &(struct choice){ .uid = -1, .pids = { 1, 4711, 5 }, .pid_count = 3 }),
+		1);
+	assert_int_equal(
+		passes(f, &(struct choice){ .uid = -1, .pids = { 1, 2, 4711 }, .pid_count = 3 }),
+		1);
+	assert_int_equal(
+		passes(f, &(struct choice){ .uid = -1, .pids = { 1, 2, 3 }, .pid_count = 3 }), 0);
+	assert_int_equal(passes(f, &(struct choice){ .uid = -1, .tid = 4712 }), 1);
+	assert_int_equal(passes(f, &(struct choice){ .uid = -1, .tid = 4711 }), 0);
+	assert_int_equal(passes(f, &(struct choice){ .uid = 3000000000u }), 1);
+	assert_int_equal(passes(f, &(struct choice){ .uid = 7 }), 0);
+	assert_int_equal(passes(f, &(struct choice){ .uid = 0 }), 0);
+}
+
+static void test_the_tool_itself_is_not_traced(void **state)
+{
+	static const struct choice everybody = { .uid = CHOICE_ANY_UID };
+	struct fixture *f = *state;
+
+	f->vm.pid_tgid = (uint64_t)getpid() << 32 | 1;
+	f->vm.comm = "tool";
+	compile_with(f, "x:f", &everybody, 80);
+	vm_run(&f->vm, f->program.insns, f->program.len, &f->regs);
+	assert_int_equal(f->vm.submitted, 0);
+	release(f);
 }
 
 /* Every part of every name, and what is none. */
@@ -730,19 +735,29 @@ static void test_name_filter_finds_the_text_anywhere(void **state)
 				char part[16] = "";
 
 				memcpy(part, names[i] + start, count);
-				assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1,
-										    .name = part }),
+				assert_int_equal(passes(f, &(struct choice){ .uid = -1,
+									     .names = { part },
+									     .name_count = 1 }),
 						 1);
 				part[count - 1] ^= 0x80;
-				assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1,
-										    .name = part }),
+				assert_int_equal(passes(f, &(struct choice){ .uid = -1,
+									     .names = { part },
+									     .name_count = 1 }),
 						 0);
 			}
 		}
 	}
+	f->vm.comm = "second";
+	assert_int_equal(
+		passes(f,
+		       &(struct choice){ .uid = -1, .names = { "first", "eco" }, .name_count = 2 }),
+		1);
 	f->vm.comm = "ab";
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1, .name = "abc" }), 0);
-	assert_int_equal(passes(f, &(struct generate_opts){ .uid = -1, .name = "abcdefghijklmno" }),
+	assert_int_equal(
+		passes(f, &(struct choice){ .uid = -1, .names = { "abc" }, .name_count = 1 }), 0);
+	assert_int_equal(passes(f, &(struct choice){ .uid = -1,
+						     .names = { "abcdefghijklmno" },
+						     .name_count = 1 }),
 			 0);
 }
 
@@ -1015,6 +1030,7 @@ int main(void)
 		TEST(test_untyped_argument_is_as_wide_as_its_format),
 		TEST(test_declared_type_is_printed_whole),
 		TEST(test_filters_let_through_what_they_should),
+		TEST(test_the_tool_itself_is_not_traced),
 		TEST(test_name_filter_finds_the_text_anywhere),
 		TEST(test_builtins_have_their_values),
 		TEST(test_stacks_follow_the_strings_as_long_as_they_are),

@@ -59,5 +59,5 @@ static void replay_events(struct tool *tool, void *env)
 }
 
 REPLAY("opensnoop", "opensnoop", "opensnoop -T -U -e", "opensnoop -t 4243", "opensnoop --json",
-       "opensnoop -T -U -e -t 1 --json", "opensnoop -x -n cat -f O_CREAT",
+       "opensnoop -T -U -e -t 1 --json", "opensnoop -x -f O_CREAT",
        "opensnoop --columns time,error,path,tid", "opensnoop --columns +flags,-comm,+TIME_s")

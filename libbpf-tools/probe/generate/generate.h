@@ -5,10 +5,9 @@
 #ifndef PROBE_GENERATE_GENERATE_H
 #define PROBE_GENERATE_GENERATE_H
 
-#include <linux/types.h>
 #include <sys/types.h>
 
-#include "bpf/pidns_config.h"
+#include "lib/filter.h"
 #include "probe/code/code.h"
 #include "probe/record/record.h"
 #include "probe/spec/diag.h"
@@ -37,26 +36,17 @@ struct generate_opts {
 				 * -1 if no record needs it */
 	/*
 	 * The program is loaded as sleepable (6.0, 8c7dcb84e3b7): user memory that is not there is
-	 * faulted in and read again. Excludes use_perf and cgroup_fd, whose maps such programs can't have.
+	 * faulted in and read again. Excludes use_perf and a control group's filter, whose maps such programs can't have.
 	 */
 	bool sleepable;
 	int entry_fd; /* LRU hash of GENERATE_ENTRY_KEY_SIZE to generate_entry_size(entry_most) bytes */
 	unsigned int entry_most; /* values: the most that any probe keeps; 0: as many as this one */
 	int entry_missed_fd;	 /* as lost_fd: returns whose entry values were not there */
-	int follow_fd;		 /* only threads in this map; -1: all */
-	int cgroup_fd;		 /* only tasks under element 0 of this cgroup array; -1: all */
 	/* Identity. */
-	uint32_t probe;	      /* index of the spec: whose counters */
-	uint32_t place;	      /* what RECORD_PLACE is, if !place_is_cookie */
-	bool place_is_cookie; /* RECORD_PLACE is bpf_get_attach_cookie() */
-	/* Filters. */
-	const pid_t *tgids; /* only these processes; none: all */
-	unsigned int tgid_count;
-	const char *name; /* only threads with this in their name, at most 15 bytes; NULL: all */
-	pid_t tid;	  /* only this thread; 0: all */
-	pid_t not_tgid;	  /* not this process (ourselves); 0: none */
-	int64_t uid;	  /* only this user; -1: all */
-	struct pidns_config pidns; /* the namespace whose ids are filtered by and recorded */
+	uint32_t probe;		     /* index of the spec: whose counters */
+	uint32_t place;		     /* what RECORD_PLACE is, if !place_is_cookie */
+	bool place_is_cookie;	     /* RECORD_PLACE is bpf_get_attach_cookie() */
+	const struct filter *filter; /* whose hits count, and in which namespace their ids are */
 };
 
 #define GENERATE_ENTRY_KEY_SIZE 24

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * The filters that every program begins with: whose hits count.
+ * The filters that every program begins with, from the same description as bpf/filter.bpf.h: whose hits count.
  */
-#include <string.h>
+#include <stddef.h>
 
 #include "probe/generate/generate_private.h"
 
@@ -22,7 +22,7 @@ static void gen_read_kernel(struct generator *g, int buffer, int size, int base,
 /* v = the id of the task at an address in the tool's PID namespace, 0 if it has none: pidns_tid() of bpf/pidns.bpf.h */
 static void gen_tid(struct generator *g, int v, int task)
 {
-	const struct pidns_config *pidns = &g->opts->pidns;
+	const struct pidns_config *pidns = &g->opts->filter->pidns;
 	struct code *c = g->code;
 	int upid = code_new_buffer(c, 16), pid = code_new_vreg(c), value = code_new_vreg(c);
 	int ns = code_new_vreg(c), none = code_new_label(c);
@@ -41,167 +41,245 @@ static void gen_tid(struct generator *g, int v, int task)
 	code_label(c, none);
 }
 
+/*
+ * The id of the process of a task at an address, and unless tid is -1 that of the task itself, in the tool's PID namespace,
+ * which isn't the initial one.
+ */
+static void gen_task_ids(struct generator *g, int task, int tgid, int tid)
+{
+	int leader = code_new_vreg(g->code), buffer = code_new_buffer(g->code, 8);
+
+	gen_read_kernel(g, buffer, 8, task, g->opts->filter->pidns.task_leader);
+	code_load(g->code, 8, leader, BPF_REG_10, (int16_t)buffer);
+	gen_tid(g, tgid, leader);
+	if (tid >= 0)
+		gen_tid(g, tid, task);
+}
+
 /* pid_tgid: as bpf_get_current_pid_tgid(), but in the tool's PID namespace. */
 static void gen_identity(struct generator *g)
 {
 	struct code *c = g->code;
-	int task, leader, tid, buffer;
+	int task, tid;
 
 	g->pid_tgid = code_new_vreg(c);
-	if (!g->opts->pidns.ns) {
+	if (!g->opts->filter->pidns.ns) {
 		code_call(c, BPF_FUNC_get_current_pid_tgid, 0);
 		code_mov(c, g->pid_tgid, BPF_REG_0);
 		return;
 	}
 	task = code_new_vreg(c);
-	leader = code_new_vreg(c);
 	tid = code_new_vreg(c);
-	buffer = code_new_buffer(c, 8);
 	code_comment(c, "process and thread in our PID namespace; 0 if they aren't in it");
 	code_call(c, BPF_FUNC_get_current_task, 0);
 	code_mov(c, task, BPF_REG_0);
-	gen_read_kernel(g, buffer, 8, task, g->opts->pidns.task_leader);
-	code_load(c, 8, leader, BPF_REG_10, (int16_t)buffer);
-	gen_tid(g, g->pid_tgid, leader);
-	gen_tid(g, tid, task);
+	gen_task_ids(g, task, g->pid_tgid, tid);
 	code_alu_imm(c, BPF_LSH, true, g->pid_tgid, 32);
 	code_alu(c, BPF_OR, true, g->pid_tgid, tid);
 }
 
+/* Go on if the 32 bits of v are value. */
+static void gen_want(struct generator *g, int v, uint32_t value)
+{
+	int wanted;
+
+	if (value <= INT32_MAX) {
+		code_jump_if_imm(g->code, BPF_JNE, v, (int32_t)value, g->drop);
+		return;
+	}
+	wanted = code_new_vreg(g->code);
+	code_mov_imm(g->code, wanted, value);
+	code_jump_if(g->code, BPF_JNE, v, wanted, g->drop);
+}
+
+static void gen_filter_process(struct generator *g)
+{
+	const struct filter_config *config = &g->opts->filter->config;
+	int v = code_new_vreg(g->code), ours = code_new_label(g->code);
+
+	code_comment(g->code, "process id");
+	code_mov(g->code, v, g->pid_tgid);
+	code_alu_imm(g->code, BPF_RSH, true, v, 32);
+	if (config->self)
+		code_jump_if_imm(g->code, BPF_JEQ, v, (int32_t)config->self, g->drop);
+	for (unsigned int i = 0; i + 1 < config->pid_count; i++)
+		code_jump_if_imm(g->code, BPF_JEQ, v, (int32_t)config->pids[i], ours);
+	if (config->pid_count)
+		gen_want(g, v, config->pids[config->pid_count - 1]);
+	code_label(g->code, ours);
+}
+
 static void gen_filter_ids(struct generator *g)
 {
-	const struct generate_opts *o = g->opts;
+	const struct filter_config *config = &g->opts->filter->config;
 	struct code *c = g->code;
 	int v = code_new_vreg(c);
 
-	if (o->tgid_count || o->not_tgid) {
-		code_comment(c, "process id");
-		code_mov(c, v, g->pid_tgid);
-		code_alu_imm(c, BPF_RSH, true, v, 32);
-	}
-	if (o->tgid_count) {
-		int ours = code_new_label(c);
-
-		for (unsigned int i = 0; i + 1 < o->tgid_count; i++)
-			code_jump_if_imm(c, BPF_JEQ, v, o->tgids[i], ours);
-		code_jump_if_imm(c, BPF_JNE, v, o->tgids[o->tgid_count - 1], g->drop);
-		code_label(c, ours);
-	}
-	if (o->not_tgid)
-		code_jump_if_imm(c, BPF_JEQ, v, o->not_tgid, g->drop);
-	if (o->tid) {
+	if (config->self || config->pid_count)
+		gen_filter_process(g);
+	if (config->tid) {
 		code_comment(c, "thread id");
 		code_alu(c, BPF_MOV, false, v, g->pid_tgid);
-		code_jump_if_imm(c, BPF_JNE, v, o->tid, g->drop);
+		gen_want(g, v, config->tid);
 	}
-	if (o->uid >= 0) {
+	if (config->uid != FILTER_ANY_UID) {
 		code_comment(c, "user id");
 		code_call(c, BPF_FUNC_get_current_uid_gid, 0);
 		code_alu(c, BPF_MOV, false, v, BPF_REG_0);
-		if (o->uid > INT32_MAX) {
-			int u = code_new_vreg(c);
+		gen_want(g, v, config->uid);
+	}
+}
 
-			code_mov_imm(c, u, (uint64_t)o->uid);
-			code_jump_if(c, BPF_JNE, v, u, g->drop);
-		} else {
-			code_jump_if_imm(c, BPF_JNE, v, (int32_t)o->uid, g->drop);
+/* Go on if the map has the key, `size` bytes of v. */
+static void gen_look_up(struct generator *g, int map_fd, int v, unsigned int size)
+{
+	struct code *c = g->code;
+	int key = code_new_buffer(c, 8);
+
+	code_store(c, size, BPF_REG_10, (int16_t)key, v);
+	code_mov_map_fd(c, BPF_REG_1, map_fd);
+	code_mov(c, BPF_REG_2, BPF_REG_10);
+	code_alu_imm(c, BPF_ADD, true, BPF_REG_2, key);
+	code_call(c, BPF_FUNC_map_lookup_elem, 2);
+	code_jump_if_imm(c, BPF_JEQ, BPF_REG_0, 0, g->drop);
+}
+
+/* A value in a virtual register: filter_walk() of bpf/filter.bpf.h */
+static int gen_walk(struct generator *g, const struct filter_path *path)
+{
+	struct code *c = g->code;
+	int at = code_new_vreg(c), buffer = code_new_buffer(c, 8);
+
+	code_call(c, BPF_FUNC_get_current_task, 0);
+	code_mov(c, at, BPF_REG_0);
+	for (unsigned int i = 0; i < path->count; i++) {
+		gen_read_kernel(g, buffer, 8, at, path->offsets[i]);
+		code_load(c, 8, at, BPF_REG_10, (int16_t)buffer);
+	}
+	return at;
+}
+
+static void gen_filter_maps(struct generator *g)
+{
+	const struct filter *filter = g->opts->filter;
+	struct code *c = g->code;
+	int v = code_new_vreg(c);
+
+	if (filter->config.follow) {
+		code_comment(c, "one of the followed tasks, by the host's id?");
+		code_call(c, BPF_FUNC_get_current_pid_tgid, 0);
+		code_mov(c, v, BPF_REG_0);
+		gen_look_up(g, filter->follow_fd, v, 4);
+	}
+	if (filter->config.cgroup) {
+		code_comment(c, "in the control group?");
+		code_mov_map_fd(c, BPF_REG_1, filter->cgroup_fd);
+		code_mov_imm(c, BPF_REG_2, 0);
+		code_call(c, BPF_FUNC_current_task_under_cgroup, 2);
+		code_jump_if_imm(c, BPF_JNE, BPF_REG_0, 1, g->drop);
+	}
+	if (filter->config.cgroupmap) {
+		code_comment(c, "in one of the control groups?");
+		code_call(c, BPF_FUNC_get_current_cgroup_id, 0);
+		code_mov(c, v, BPF_REG_0);
+		gen_look_up(g, filter->cgroupmap_fd, v, 8);
+	}
+	if (filter->config.mntnsmap) {
+		code_comment(c, "in one of the mount namespaces?");
+		code_alu(c, BPF_MOV, false, v, gen_walk(g, &filter->config.mntns));
+		gen_look_up(g, filter->mntnsmap_fd, v, 8);
+	}
+}
+
+static void gen_filter_parent(struct generator *g)
+{
+	const struct filter *filter = g->opts->filter;
+	int v = code_new_vreg(g->code), parent;
+
+	code_comment(g->code, "parent");
+	parent = gen_walk(g, &filter->config.parent);
+	if (filter->pidns.ns)
+		gen_task_ids(g, parent, v, -1);
+	else
+		code_alu(g->code, BPF_MOV, false, v, parent);
+	gen_want(g, v, filter->config.ppid);
+}
+
+/* Is the task's group of version 1 the one asked for, or below it? */
+static void gen_filter_group(struct generator *g)
+{
+	const struct filter_config *config = &g->opts->filter->config;
+	struct code *c = g->code;
+	int v = code_new_vreg(c), wanted = code_new_vreg(c);
+
+	code_comment(c, "control group");
+	code_alu(c, BPF_MOV, false, v, gen_walk(g, &config->level));
+	code_jump_if_imm(c, BPF_JLT, v, (int32_t)config->cgroup_level, g->drop);
+	code_mov(c, v, gen_walk(g, &config->ancestor));
+	code_mov_imm(c, wanted, config->cgroup_id);
+	code_jump_if(c, BPF_JNE, v, wanted, g->drop);
+}
+
+/* Jump to `found` if the name's bytes, in two registers that may be changed, have the text at one of its places. */
+static void gen_match_name(struct generator *g, const struct filter_name *name, const int words[2],
+			   int found)
+{
+	struct code *c = g->code;
+	int v = code_new_vreg(c), mask = code_new_vreg(c), text = code_new_vreg(c);
+
+	for (unsigned int at = 0; at < name->places; at++) {
+		int differs = code_new_label(c);
+
+		for (int i = 0; i < 2 && name->mask[i]; i++) {
+			code_mov_imm(c, mask, name->mask[i]);
+			code_mov_imm(c, text, name->text[i]);
+			code_mov(c, v, words[i]);
+			code_alu(c, BPF_AND, true, v, mask);
+			code_jump_if(c, BPF_JNE, v, text, differs);
 		}
+		code_jump(c, found);
+		code_label(c, differs);
+		code_mov(c, v, words[1]);
+		code_alu_imm(c, BPF_LSH, true, v, 56);
+		code_alu_imm(c, BPF_RSH, true, words[0], 8);
+		code_alu(c, BPF_OR, true, words[0], v);
+		code_alu_imm(c, BPF_RSH, true, words[1], 8);
 	}
 }
 
-/* Go on if `len` (1 to 8) bytes of the name from byte `at` are those of the text. */
-static void gen_match_name(struct generator *g, const int words[2], unsigned int at,
-			   const char *text, unsigned int len, int differs)
+static void gen_filter_names(struct generator *g)
 {
+	const struct filter_config *config = &g->opts->filter->config;
 	struct code *c = g->code;
-	int v = code_new_vreg(c), wanted = code_new_vreg(c), rest = 64 - 8 * (int)len;
-	uint64_t value = 0;
+	int found = code_new_label(c), buffer = code_new_buffer(c, FILTER_NAME_SIZE), words[2];
 
-	for (unsigned int i = 0; i < len; i++)
-		value |= (uint64_t)(unsigned char)text[i] << (rest + 8 * i);
-	code_mov(c, v, words[at / 8]);
-	if (at % 8)
-		code_alu_imm(c, BPF_RSH, true, v, 8 * (at % 8));
-	if (at < 8 && at + len > 8) {
-		int upper = code_new_vreg(c);
-
-		code_mov(c, upper, words[1]);
-		code_alu_imm(c, BPF_LSH, true, upper, 64 - 8 * (at % 8));
-		code_alu(c, BPF_OR, true, v, upper);
-	}
-	if (rest)
-		code_alu_imm(c, BPF_LSH, true, v, rest);
-	code_mov_imm(c, wanted, value);
-	code_jump_if(c, BPF_JNE, v, wanted, differs);
-}
-
-/* The name's 16 bytes as two words (both machines are little-endian), compared at each place the text may be. */
-static void gen_filter_name(struct generator *g)
-{
-	const char *text = g->opts->name;
-	unsigned int len = text ? (unsigned int)strlen(text) : 0;
-	struct code *c = g->code;
-	int found, words[2], buffer;
-
-	if (!len || len >= RECORD_COMM_SIZE)
-		return;
-	found = code_new_label(c);
-	buffer = code_new_buffer(c, RECORD_COMM_SIZE);
 	code_comment(c, "thread's name");
 	code_mov(c, BPF_REG_1, BPF_REG_10);
 	code_alu_imm(c, BPF_ADD, true, BPF_REG_1, buffer);
-	code_mov_imm(c, BPF_REG_2, RECORD_COMM_SIZE);
+	code_mov_imm(c, BPF_REG_2, FILTER_NAME_SIZE);
 	code_call(c, BPF_FUNC_get_current_comm, 2);
-	for (int i = 0; i < 2; i++) {
-		words[i] = code_new_vreg(c);
-		code_load(c, 8, words[i], BPF_REG_10, (int16_t)(buffer + 8 * i));
-	}
-	for (unsigned int at = 0; at + len < RECORD_COMM_SIZE; at++) {
-		int differs = code_new_label(c);
-
-		gen_match_name(g, words, at, text, len < 8 ? len : 8, differs);
-		if (len > 8)
-			gen_match_name(g, words, at + 8, text + 8, len - 8, differs);
-		code_jump(c, found);
-		code_label(c, differs);
+	for (unsigned int name = 0; name < config->name_count; name++) {
+		for (int i = 0; i < 2; i++) {
+			words[i] = code_new_vreg(c);
+			code_load(c, 8, words[i], BPF_REG_10, (int16_t)(buffer + 8 * i));
+		}
+		gen_match_name(g, &config->names[name], words, found);
 	}
 	code_jump(c, g->drop);
 	code_label(c, found);
 }
 
-static void gen_filter_maps(struct generator *g)
-{
-	const struct generate_opts *o = g->opts;
-	struct code *c = g->code;
-
-	if (o->follow_fd >= 0) {
-		int key = code_new_buffer(c, 4);
-		int v = code_new_vreg(c);
-
-		/* lib/follow.h: keyed by the thread id of the initial PID namespace. */
-		code_comment(c, "one of the followed tasks?");
-		code_call(c, BPF_FUNC_get_current_pid_tgid, 0);
-		code_mov(c, v, BPF_REG_0);
-		code_store(c, 4, BPF_REG_10, key, v);
-		code_mov_map_fd(c, BPF_REG_1, o->follow_fd);
-		code_mov(c, BPF_REG_2, BPF_REG_10);
-		code_alu_imm(c, BPF_ADD, true, BPF_REG_2, key);
-		code_call(c, BPF_FUNC_map_lookup_elem, 2);
-		code_jump_if_imm(c, BPF_JEQ, BPF_REG_0, 0, g->drop);
-	}
-	if (o->cgroup_fd >= 0) {
-		code_comment(c, "in the cgroup?");
-		code_mov_map_fd(c, BPF_REG_1, o->cgroup_fd);
-		code_mov_imm(c, BPF_REG_2, 0);
-		code_call(c, BPF_FUNC_current_task_under_cgroup, 2);
-		code_jump_if_imm(c, BPF_JNE, BPF_REG_0, 1, g->drop);
-	}
-}
-
 void generate_filters(struct generator *g)
 {
+	const struct filter_config *config = &g->opts->filter->config;
+
 	gen_identity(g);
 	gen_filter_ids(g);
 	gen_filter_maps(g);
-	gen_filter_name(g);
+	if (config->ppid)
+		gen_filter_parent(g);
+	if (config->cgroup_id)
+		gen_filter_group(g);
+	if (config->name_count)
+		gen_filter_names(g);
 }
