@@ -3,6 +3,7 @@
  * Source lines and inlined functions of an address, by libdw from DWARF. libelf reads whole sections into memory, as a mapped
  * file may shrink or change below it, and decompresses what is compressed.
  */
+#include <array_size.h>
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <errno.h>
@@ -40,7 +41,7 @@ struct dwarf_state {
 	Elf *elf;
 	char path[PATH_MAX]; /* of elf, as libdw knows it; "" if it doesn't */
 	Dwarf *dwarf;	     /* NULL: there is none */
-	Elf *frames_elf;     /* of the file itself, for its .eh_frame, once asked for; may be elf */
+	Elf *frames_elf;     /* of the file itself, for its .eh_frame, once asked for */
 	Dwarf_CFI *frames;
 	struct unit_index *units; /* the one used last comes first */
 };
@@ -60,8 +61,7 @@ static void state_free(struct dwarf_state *state)
 		state->units = next;
 	}
 	dwarf_cfi_end(state->frames);
-	if (state->frames_elf != state->elf)
-		elf_end(state->frames_elf);
+	elf_end(state->frames_elf);
 	dwarf_end(state->dwarf);
 	elf_end(state->elf);
 	free(state->copy);
@@ -143,14 +143,9 @@ static void own_path_read(const struct bsl_elf *elf, char path[static PATH_MAX])
 		path[0] = '\0';
 }
 
-static const struct bsl_elf *dwarf_source(const struct bsl_elf *elf)
-{
-	return elf->debug && has_dwarf(elf->debug) ? elf->debug : elf;
-}
-
 static int state_open(struct bsl_elf *elf)
 {
-	const struct bsl_elf *source = dwarf_source(elf);
+	const struct bsl_elf *source = elf->debug && has_dwarf(elf->debug) ? elf->debug : elf;
 
 	elf->dwarf = calloc(1, sizeof(*elf->dwarf));
 	if (!elf->dwarf)
@@ -171,12 +166,33 @@ static int state_open(struct bsl_elf *elf)
 	return 0;
 }
 
-/* Of the file itself: a separate debug file has no .eh_frame. */
+/* What dwarf_getcfi_elf() looks at, beside headers: the tables' sections, or what is loaded where they are. */
+static void frames_read(const struct bsl_elf *elf)
+{
+	static const char *const names[] = { ".eh_frame", ".eh_frame_hdr" };
+	const Elf64_Shdr *shdr;
+	bool found = true;
+	size_t size;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		shdr = elf_section_by_name(elf, names[i]);
+		found &= shdr && elf_section_data(elf, shdr, &size);
+	}
+	for (size_t i = 0; i < elf->nr_phdrs && !found; i++)
+		if (elf->phdrs[i].p_type == PT_LOAD)
+			elf_bytes(elf, elf->phdrs[i].p_offset, elf->phdrs[i].p_filesz);
+}
+
+/*
+ * Of the file itself: a separate debug file has no .eh_frame. Not by its descriptor: where sections don't tell, libdw reads all of a
+ * file, and libelf then forgets what it had read of it before (elf_rawfile(), elf_end() of elfutils 0.192).
+ */
 static void frames_open(struct bsl_elf *elf)
 {
 	struct dwarf_state *state = elf->dwarf;
 
-	state->frames_elf = dwarf_source(elf) == elf ? state->elf : libelf_open(elf, state);
+	frames_read(elf);
+	state->frames_elf = elf_memory((char *)elf->data, elf->size);
 	if (state->frames_elf)
 		state->frames = dwarf_getcfi_elf(state->frames_elf);
 }
