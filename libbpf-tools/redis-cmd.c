@@ -40,16 +40,7 @@
 
 enum mode { MODE_ROWS, MODE_SLOW, MODE_STATS, MODE_TOP };
 
-enum {
-	KEY_PORT = 0x100,
-	KEY_CLIENT,
-	KEY_ARGS,
-	KEY_TOP,
-	KEY_STATS,
-	KEY_SLOW,
-	KEY_BIGKEYS,
-	KEY_SECRETS,
-};
+enum { KEY_PORT = REDIS_KEY_OTHER, KEY_CLIENT, KEY_ARGS, KEY_SLOW, KEY_SECRETS };
 
 struct env {
 	struct tool tool;
@@ -94,10 +85,10 @@ static const struct argp_option arguments[] = {
 	{ "args", KEY_ARGS, "N", 0, "Show this many arguments (32)", 0 },
 	{ "timestamp", 't', NULL, 0, "Print the time since the start, in seconds", 0 },
 	{ "time", 'T', NULL, 0, "Print the time of day", 0 },
-	{ "stats", KEY_STATS, "SECONDS", OPTION_ARG_OPTIONAL,
+	{ "stats", REDIS_KEY_STATS, "SECONDS", OPTION_ARG_OPTIONAL,
 	  "Print statistics of each command, every second or so", 1 },
-	{ "top", KEY_TOP, "SECONDS", OPTION_ARG_OPTIONAL, "Print the keys used most", 1 },
-	{ "bigkeys-seen", KEY_BIGKEYS, "SECONDS", OPTION_ARG_OPTIONAL,
+	{ "top", REDIS_KEY_TOP, "SECONDS", OPTION_ARG_OPTIONAL, "Print the keys used most", 1 },
+	{ "bigkeys-seen", REDIS_KEY_BIGKEYS, "SECONDS", OPTION_ARG_OPTIONAL,
 	  "Print the keys with the largest commands", 1 },
 	{ "rows", 'r', "N", 0, "Print N rows of statistics at most (20)", 1 },
 	{ "slow", KEY_SLOW, "N", 0, "Print the N slowest commands, at the end", 1 },
@@ -176,22 +167,16 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	case KEY_ARGS:
 		env->print.args = options_u64(state, "--args", arg, 1, REDIS_ARGS_MAX);
 		return 0;
-	case 't':
-		env->print.seconds = true;
-		return 0;
-	case 'T':
-		env->print.clock = true;
-		return 0;
-	case KEY_STATS:
+	case REDIS_KEY_STATS:
 		set_mode(env, state, MODE_STATS);
 		set_interval(env, state, "--stats", arg);
 		return 0;
-	case KEY_BIGKEYS:
+	case REDIS_KEY_BIGKEYS:
 		env->by_size = true;
 		/* fall through */
-	case KEY_TOP:
+	case REDIS_KEY_TOP:
 		set_mode(env, state, MODE_TOP);
-		set_interval(env, state, key == KEY_TOP ? "--top" : "--bigkeys-seen", arg);
+		set_interval(env, state, key == REDIS_KEY_TOP ? "--top" : "--bigkeys-seen", arg);
 		return 0;
 	case 'r':
 		env->rows = options_u64(state, "--rows", arg, 1, 100000);
@@ -447,8 +432,7 @@ static int print_tables(struct env *env)
 {
 	uint64_t now = timestamp_now();
 	struct redis_tables_opts opts = {
-		.output = env->tool.output,
-		.start = &env->tool.start,
+		.printer = &env->tool.rows,
 		.now = now,
 		.elapsed_ns = now - env->period_start,
 		.rows = env->rows,
@@ -511,8 +495,7 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	TOOL_USES_FILTER(&env->tool, env->skel);
 	env->tool.buffer_bytes = BUFFER_BYTES;
 	env->tool.interval_ns = TICK_NS;
-	env->print.output = env->tool.output;
-	env->print.start = &env->tool.start;
+	env->print.rows = &env->tool.rows;
 	env->scan.choice = &env->tool.choice;
 	env->scan.port = env->port;
 	env->scan.found_exe = exe_found;
@@ -619,19 +602,11 @@ static int attach(void *ctx)
 	if (!err && env->probes.finds_others)
 		err = tool_attach_tracepoints(&env->tool, &exec, 1);
 	err = err ?: find_servers(env);
+	env->period_start = timestamp_now();
 	return err || !env->probes.finds_others ? err : learn_executables(env);
 }
 
 /* ---- the run -------------------------------------------------------------------------------- */
-
-static void header(void *ctx)
-{
-	struct env *env = ctx;
-
-	env->period_start = timestamp_now();
-	if (!is_counting(env))
-		redis_print_header(&env->print);
-}
 
 static int tick(void *ctx)
 {
@@ -703,12 +678,13 @@ int main(int argc, char **argv)
 		.options = {
 			.argp = &argp,
 			.common = OPTIONS_EVENTS,
+			.rows = { &redis_print_rows, &redis_tables_stats, &redis_tables_top,
+				  &redis_tables_bigkeys },
 			.letters = { [OPTIONS_BUFFER_PAGES] = 'b' },
 		},
 		.has_uprobes = true,
 		.open = open_skeleton,
 		.attach = attach,
-		.header = header,
 		.handle = handle_event,
 		.tick = tick,
 		.finish = finish,

@@ -777,10 +777,13 @@ char *row_help(const struct row_table *const *tables, const struct argp_option *
 	if (!file)
 		return NULL;
 	fprintf(file, "Fields: column, key in JSON, meaning (what shows the column)\n");
-	for (; *tables; tables++) {
-		if ((*tables)->title)
-			fprintf(file, "\n%s:\n", (*tables)->title);
-		row_help_table(file, *tables, options);
+	for (size_t i = 0; tables[i]; i++) {
+		/* Rows of the same columns by another option. */
+		if (i && tables[i]->columns == tables[i - 1]->columns)
+			continue;
+		if (tables[i]->title)
+			fprintf(file, "\n%s:\n", tables[i]->title);
+		row_help_table(file, tables[i], options);
 	}
 	fclose(file);
 	return text;

@@ -4,11 +4,10 @@
  */
 #include "redis/redis_print.h"
 
+#include <array_size.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/output.h"
-#include "lib/timestamp.h"
 #include "redis/redis_server.h"
 
 static void find_error(struct redis_shown *shown)
@@ -54,14 +53,14 @@ static char *make_room(struct redis_print *print, size_t len)
 	return print->quoted;
 }
 
-static void print_quoted(struct redis_print *print, const char *data, size_t len)
+static void put_quoted(struct redis_print *print, struct output *out, const char *data, size_t len)
 {
 	char *quoted = make_room(print, len);
 
 	if (quoted)
-		output_put(print->output, quoted, redis_quote(quoted, data, len));
+		output_put(out, quoted, redis_quote(quoted, data, len));
 	else
-		output_put(print->output, "?", 1);
+		output_put(out, "?", 1);
 }
 
 /* An argument's bytes to be shown: we may have been given more, for the sake of finding secrets. */
@@ -71,58 +70,33 @@ static uint32_t shown_bytes(const struct redis_print *print, const struct redis_
 									: print->arg_bytes;
 }
 
-static void print_arg(struct redis_print *print, const struct redis_arg *arg)
+static void put_arg(struct redis_print *print, struct output *out, const struct redis_arg *arg)
 {
 	uint32_t bytes = shown_bytes(print, arg);
 
 	if (arg->err) {
-		output_puts(print->output, " ?");
+		output_puts(out, " ?");
 	} else if (arg->is_secret && !print->show_secrets) {
-		output_puts(print->output, " (redacted)");
+		output_puts(out, " (redacted)");
 	} else {
-		output_put(print->output, " ", 1);
-		print_quoted(print, arg->data, bytes);
+		output_put(out, " ", 1);
+		put_quoted(print, out, arg->data, bytes);
 		if (bytes < arg->len)
-			output_printf(print->output, "...(%u)", arg->len);
+			output_printf(out, "...(%u)", arg->len);
 	}
 }
 
-static void print_name(struct redis_print *print, const struct redis_arg *name)
+static void put_name(struct redis_print *print, struct output *out, const struct redis_arg *name)
 {
 	for (uint32_t i = 0; i < name->kept; i++) {
 		if (name->data[i] <= ' ' || name->data[i] == '"' || name->data[i] > '~') {
-			print_quoted(print, name->data, name->kept);
+			put_quoted(print, out, name->data, name->kept);
 			return;
 		}
 	}
-	output_put(print->output, name->data, name->kept);
+	output_put(out, name->data, name->kept);
 	if (name->kept < name->len)
-		output_printf(print->output, "...(%u)", name->len);
-}
-
-void redis_print_header(const struct redis_print *print)
-{
-	struct output *out = print->output;
-
-	if (output_is_json(out))
-		return;
-	if (print->clock)
-		output_printf(out, "%-9s", "TIME");
-	if (print->seconds)
-		output_printf(out, "%-14s", "TIME(s)");
-	output_printf(out, "%-7s %-3s %-21s %11s %s", "PID", "DB", "CLIENT", "LATENCY(us)",
-		      "COMMAND ARGS");
-	output_end_line(out);
-}
-
-/* Microseconds with one decimal, 11 characters: printf() takes half as long as all the rest of a row. */
-static void put_us(struct output *out, uint64_t ns)
-{
-	uint64_t tenths = (ns + 50) / 100;
-
-	output_put_u64(out, tenths / 10, 9);
-	output_put(out, ".", 1);
-	output_put_u64(out, tenths % 10, 0);
+		output_printf(out, "...(%u)", name->len);
 }
 
 /* Two blanks for each level. */
@@ -132,47 +106,19 @@ static void put_indent(struct output *out, unsigned int depth)
 		output_put(out, "  ", 2);
 }
 
-static void print_text_columns(struct redis_print *print, const struct redis_shown *shown)
-{
-	const struct redis_event *event = shown->command.event;
-	struct output *out = print->output;
-	char hms[9];
-
-	if (print->clock)
-		output_printf(out, "%-9s", timestamp_hms(print->start, event->start, hms));
-	if (print->seconds)
-		output_printf(out, "%-14.6f", timestamp_offset(print->start, event->start));
-	output_put_u64(out, event->pid, -7);
-	output_put(out, " ", 1);
-	if (event->db < 0)
-		output_puts(out, "?  ");
-	else
-		output_put_u64(out, event->db, -3);
-	output_put(out, " ", 1);
-	output_put_escaped(out, shown->client->address, strlen(shown->client->address), -21);
-	output_put(out, " ", 1);
-	if (event->kind == REDIS_REJECTED)
-		output_puts(out, "          -");
-	else
-		put_us(out, shown->row->run_ns);
-	output_put(out, " ", 1);
-}
-
-static int print_text(struct redis_print *print, const struct redis_shown *shown)
+static void put_line(struct redis_print *print, const struct redis_shown *shown, struct output *out)
 {
 	const struct redis_command *command = &shown->command;
 	const struct redis_event *event = command->event;
 	const struct redis_row *row = shown->row;
-	struct output *out = print->output;
 
-	print_text_columns(print, shown);
 	put_indent(out, event->depth);
 	if (command->count && !command->args[0].err)
-		print_name(print, &command->args[0]);
+		put_name(print, out, &command->args[0]);
 	else
 		output_puts(out, "?");
 	for (size_t i = 1; i < command->count && i < print->args; i++)
-		print_arg(print, &command->args[i]);
+		put_arg(print, out, &command->args[i]);
 	if (event->argc > print->args || event->argc > command->count)
 		output_printf(out, " ...(%zu more)",
 			      event->argc - (command->count < print->args ? command->count
@@ -184,7 +130,6 @@ static int print_text(struct redis_print *print, const struct redis_shown *shown
 		output_puts(out, event->kind == REDIS_REJECTED ? " # rejected: " : " # ");
 		output_put_escaped(out, shown->error, strlen(shown->error), 0);
 	}
-	return output_end(out);
 }
 
 static bool is_hidden(const struct redis_print *print, const struct redis_arg *arg)
@@ -205,13 +150,13 @@ static bool is_utf8(const char *text, size_t len)
 	return true;
 }
 
-static void json_arg_hex(struct redis_print *print, const struct redis_arg *arg)
+static void json_arg_hex(struct redis_print *print, struct output *out, const struct redis_arg *arg)
 {
 	uint32_t bytes = shown_bytes(print, arg);
 	char *hex;
 
 	if (is_hidden(print, arg)) {
-		output_json_null(print->output, NULL);
+		output_json_null(out, NULL);
 		return;
 	}
 	hex = make_room(print, bytes);
@@ -221,12 +166,12 @@ static void json_arg_hex(struct redis_print *print, const struct redis_arg *arg)
 		hex[2 * i] = digits[(uint8_t)arg->data[i] >> 4];
 		hex[2 * i + 1] = digits[(uint8_t)arg->data[i] & 15];
 	}
-	output_json_str(print->output, NULL, hex, hex ? 2 * (size_t)bytes : 0);
+	output_json_str(out, NULL, hex, hex ? 2 * (size_t)bytes : 0);
 }
 
-static void json_args(struct redis_print *print, const struct redis_command *command)
+static void json_args(struct redis_print *print, const struct redis_command *command,
+		      struct output *out)
 {
-	struct output *out = print->output;
 	bool is_cut = false, is_binary = false;
 
 	output_json_array_begin(out, "args");
@@ -244,7 +189,7 @@ static void json_args(struct redis_print *print, const struct redis_command *com
 	if (is_binary) {
 		output_json_array_begin(out, "args_hex");
 		for (size_t i = 1; i < command->count && i < print->args; i++)
-			json_arg_hex(print, &command->args[i]);
+			json_arg_hex(print, out, &command->args[i]);
 		output_json_array_end(out);
 	}
 	if (!is_cut)
@@ -264,60 +209,169 @@ static void json_args(struct redis_print *print, const struct redis_command *com
 	output_json_array_end(out);
 }
 
-static void json_client(struct output *out, const struct redis_shown *shown)
-{
-	const struct redis_command *command = &shown->command;
+/* ---- columns -------------------------------------------------------------------------------- */
 
-	output_json_u64(out, "client_id", command->event->client_id);
-	if (strcmp(shown->client->address, "?"))
-		output_json_str(out, "client", shown->client->address,
-				strlen(shown->client->address));
+static void put_args(const void *data, struct output *out)
+{
+	const struct redis_shown *shown = data;
+
+	if (output_is_json(out))
+		json_args(shown->print, &shown->command, out);
 	else
-		output_json_error(out, "client", "its connection could not be looked at");
-	if (command->name.data)
-		output_json_str(out, "name", command->name.data, command->name.kept);
-	if (shown->client->user[0])
-		output_json_cstr(out, "user", shown->client->user, sizeof(shown->client->user));
+		put_line(shown->print, shown, out);
 }
 
-static int print_json(struct redis_print *print, const struct redis_shown *shown)
+static void get_db(const void *data, struct row_value *value)
 {
-	const struct redis_command *command = &shown->command;
-	const struct redis_event *event = command->event;
-	const struct redis_row *row = shown->row;
-	struct output *out = print->output;
+	const struct redis_shown *shown = data;
 
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(print->start, event->start));
-	output_json_u64(out, "pid", event->pid);
-	if (event->db < 0)
-		output_json_error(out, "db", "unreadable");
+	value->number = (uint64_t)(int64_t)shown->command.event->db;
+	if (shown->command.event->db < 0)
+		row_set_unknown(value, "unreadable");
+}
+
+static void get_client(const void *data, struct row_value *value)
+{
+	const char *address = ((const struct redis_shown *)data)->client->address;
+
+	row_set_text(value, address, strlen(address));
+	if (!strcmp(address, "?"))
+		row_set_unknown(value, "its connection could not be looked at");
+}
+
+/* Empty: there is none, or it isn't known. */
+static void set_optional(struct row_value *value, const char *text, size_t len)
+{
+	if (len)
+		row_set_text(value, text, len);
 	else
-		output_json_s64(out, "db", event->db);
-	json_client(out, shown);
-	output_json_u64(out, "depth", event->depth);
-	if (event->kind == REDIS_REJECTED)
-		output_json_bool(out, "rejected", true);
+		row_set_none(value, NULL);
+}
+
+static void get_name(const void *data, struct row_value *value)
+{
+	const struct redis_arg *name = &((const struct redis_shown *)data)->command.name;
+
+	if (name->data)
+		row_set_text(value, name->data, name->kept);
 	else
-		output_json_double(out, "latency_us", row->run_ns / 1e3);
-	if (row->has_blocked)
-		output_json_double(out, "wait_us", row->wait_ns / 1e3);
-	if (row->is_blocked)
-		output_json_bool(out, "blocked", true);
+		row_set_none(value, NULL);
+}
+
+static void get_user(const void *data, struct row_value *value)
+{
+	const struct redis_client *client = ((const struct redis_shown *)data)->client;
+
+	set_optional(value, client->user, strnlen(client->user, sizeof(client->user)));
+}
+
+static void get_error(const void *data, struct row_value *value)
+{
+	const struct redis_shown *shown = data;
+
+	set_optional(value, shown->error, strlen(shown->error));
+}
+
+static void get_latency(const void *data, struct row_value *value)
+{
+	const struct redis_shown *shown = data;
+
+	value->number = shown->row->run_ns;
+	if (shown->command.event->kind == REDIS_REJECTED)
+		row_set_none(value, NULL);
+}
+
+static void get_wait(const void *data, struct row_value *value)
+{
+	const struct redis_shown *shown = data;
+
+	value->number = shown->row->wait_ns;
+	if (!shown->row->has_blocked)
+		row_set_none(value, NULL);
+}
+
+static void set_if(struct row_value *value, bool is_so)
+{
+	value->number = is_so;
+	if (!is_so)
+		row_set_none(value, NULL);
+}
+
+static void get_rejected(const void *data, struct row_value *value)
+{
+	const struct redis_shown *shown = data;
+
+	set_if(value, shown->command.event->kind == REDIS_REJECTED);
+}
+
+static void get_blocked(const void *data, struct row_value *value)
+{
+	const struct redis_shown *shown = data;
+
+	set_if(value, shown->row->is_blocked);
+}
+
+static void get_command(const void *data, struct row_value *value)
+{
+	const struct redis_command *command = &((const struct redis_shown *)data)->command;
+
 	if (command->count && !command->args[0].err)
-		output_json_str(out, "command", command->args[0].data, command->args[0].kept);
+		row_set_text(value, command->args[0].data, command->args[0].kept);
 	else
-		output_json_error(out, "command", event->argc ? "unreadable" : "protocol error");
-	json_args(print, command);
-	output_json_u64(out, "args_total", event->argc ? event->argc - 1 : 0);
-	if (shown->error[0])
-		output_json_str(out, "error", shown->error, strlen(shown->error));
-	return output_end(out);
+		row_set_unknown(value, command->event->argc ? "unreadable" : "protocol error");
 }
 
-int redis_print_row(struct redis_print *print, const struct redis_shown *shown)
+static void get_args_total(const void *data, struct row_value *value)
 {
-	return output_is_json(print->output) ? print_json(print, shown) : print_text(print, shown);
+	const struct redis_event *event = ((const struct redis_shown *)data)->command.event;
+
+	value->number = event->argc ? event->argc - 1 : 0;
+}
+
+#define AT(member) ROW_VIA(struct redis_shown, command.event, member)
+
+static const struct row_column columns[] = {
+	{ "TIME", "time", ROW_CLOCK, -8, AT(start), .when = { 'T' }, .help = "when it began" },
+	{ "TIME(s)", NULL, ROW_ELAPSED, -13, AT(start), .decimals = 6, .when = { 't' },
+	  .help = "the same, in seconds since the start" },
+	{ "PID", "pid", ROW_UNSIGNED, -7, AT(pid), .help = "the server's process" },
+	{ "DB", "db", ROW_SIGNED, -3, .get = get_db, .help = "the client's database" },
+	{ "CLIENT_ID", "client_id", ROW_UNSIGNED, -9, AT(client_id), .when = { ROW_CHOSEN },
+	  .help = "the client's number" },
+	{ "CLIENT", "client", ROW_STRING, -21, .get = get_client, .help = "its address" },
+	{ "NAME", "name", ROW_STRING, -16, .get = get_name, .when = { ROW_CHOSEN },
+	  .help = "its name, if it has set one" },
+	{ "USER", "user", ROW_STRING, -12, .get = get_user, .when = { ROW_CHOSEN },
+	  .help = "its ACL user, if known" },
+	{ "DEPTH", "depth", ROW_UNSIGNED, 5, AT(depth), .when = { ROW_CHOSEN },
+	  .help = "how deep it is nested, 0 if not" },
+	{ NULL, "rejected", ROW_BOOL, .get = get_rejected, .help = "true if it was not executed" },
+	{ "LATENCY(us)", "latency_us", ROW_US, 11, .get = get_latency, .decimals = 1,
+	  .help = "time of its execution" },
+	{ "WAIT(us)", "wait_us", ROW_US, 11, .get = get_wait, .decimals = 1, .when = { ROW_CHOSEN },
+	  .help = "time that it blocked its client" },
+	{ NULL, "blocked", ROW_BOOL, .get = get_blocked,
+	  .help = "true if it blocks it still at the end" },
+	{ "COMMAND", "command", ROW_STRING, -12, .get = get_command, .when = { ROW_CHOSEN },
+	  .help = "its name" },
+	{ "COMMAND ARGS", "args", .put = put_args, .help = "its arguments; in text all of it" },
+	{ "ARGS_TOTAL", "args_total", ROW_UNSIGNED, 10, .get = get_args_total,
+	  .when = { ROW_CHOSEN }, .help = "how many arguments it has" },
+	{ "ERROR", "error", ROW_STRING, -24, .get = get_error, .when = { ROW_CHOSEN },
+	  .help = "the error that it replied, if one" },
+};
+
+const struct row_table redis_print_rows = {
+	.columns = columns,
+	.count = ARRAY_SIZE(columns),
+	.order = "time,time_s,pid,db,client_id,client,name,user,depth,latency_us,wait_us,"
+		 "args_total,error,command,command_args",
+};
+
+int redis_print_row(struct redis_print *print, struct redis_shown *shown)
+{
+	shown->print = print;
+	return row_print(print->rows, shown);
 }
 
 void redis_print_end(struct redis_print *print)

@@ -9,19 +9,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/row.h"
 #include "redis/redis_command.h"
 #include "redis/redis_rows.h"
 
-struct output;
 struct redis_client;
-struct timestamp;
 
 /* How rows are printed. */
 struct redis_print {
-	struct output *output;
-	struct timestamp *start;
+	struct row_printer *rows;
 	uint32_t args, arg_bytes; /* show so many, the name included, and so much of each */
-	bool seconds, clock;	  /* columns of the time since the start, of the time of day */
 	bool show_secrets;
 	char *quoted; /* room for an argument */
 	size_t quoted_size;
@@ -33,15 +30,16 @@ struct redis_shown {
 	struct redis_command command;
 	const struct redis_client *client;
 	char error[REDIS_ERROR_SIZE + 8]; /* "" : none */
+	struct redis_print *print;	  /* set by redis_print_row() */
 };
 
-/* The columns' names; nothing with JSON. */
+extern const struct row_table redis_print_rows;
+
 /* All but the client, from a row, which is borrowed. 0 or -EINVAL. */
 int redis_shown_set(struct redis_shown *shown, const struct redis_row *row);
 
-void redis_print_header(const struct redis_print *print);
 /* 0, 1 or negative errno: output_end(). */
-int redis_print_row(struct redis_print *print, const struct redis_shown *shown);
+int redis_print_row(struct redis_print *print, struct redis_shown *shown);
 /* Free what was needed meanwhile. */
 void redis_print_end(struct redis_print *print);
 

@@ -4,6 +4,7 @@
  */
 #include "redis/redis_tables.h"
 
+#include <array_size.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,6 @@
 
 #include <bpf/bpf.h>
 
-#include "lib/output.h"
-#include "lib/timestamp.h"
 #include "redis/redis_command.h"
 
 /* Home, and erase what is below: a table in place of the last one. */
@@ -56,14 +55,15 @@ static int table_take(struct table *table, int map_fd, size_t value_size, size_t
 
 static void begin_table(const struct redis_tables_opts *opts)
 {
+	struct output *out = opts->printer->out;
 	char hms[9];
 
-	if (output_is_json(opts->output))
+	if (output_is_json(out))
 		return;
 	if (isatty(STDOUT_FILENO))
-		output_puts(opts->output, CLEAR_SCREEN);
-	output_printf(opts->output, "%s", timestamp_hms(opts->start, opts->now, hms));
-	output_end_line(opts->output);
+		output_puts(out, CLEAR_SCREEN);
+	output_printf(out, "%s", timestamp_hms(opts->printer->start, opts->now, hms));
+	output_end_line(out);
 }
 
 static double per_second(uint64_t count, const struct redis_tables_opts *opts)
@@ -73,65 +73,91 @@ static double per_second(uint64_t count, const struct redis_tables_opts *opts)
 
 /* ---- statistics ----------------------------------------------------------------------------- */
 
+/* A row. */
+struct stat_row {
+	const struct redis_stat *stat;
+	const struct redis_tables_opts *opts;
+	double seconds;
+};
+
+static void get_calls(const void *data, struct row_value *value)
+{
+	const struct stat_row *row = data;
+
+	value->real = per_second(row->stat->calls, row->opts);
+}
+
+static void get_kib(const void *data, struct row_value *value)
+{
+	const struct stat_row *row = data;
+
+	value->real = per_second(row->stat->bytes, row->opts) / 1024;
+}
+
+enum { MEAN, P50, P99, MAX };
+
 /* Times of calls; there are none if all were rejected. */
-static void put_times(struct output *out, const struct redis_stat *stat)
+static void get_time(const void *data, struct row_value *value)
 {
-	if (!stat->calls) {
-		output_printf(out, " %9s %9s %9s %11s", "-", "-", "-", "-");
-		return;
-	}
-	output_printf(out, " %9.1f %9.1f %9.1f %11.1f", stat->total_ns / 1e3 / stat->calls,
-		      redis_stat_percentile(stat, 0.5) / 1e3,
-		      redis_stat_percentile(stat, 0.99) / 1e3, stat->max_ns[0] / 1e3);
+	const struct redis_stat *stat = ((const struct stat_row *)data)->stat;
+
+	if (!stat->calls)
+		row_set_none(value, NULL);
+	else if (value->arg == MEAN)
+		value->real = stat->total_ns / 1e3 / stat->calls;
+	else if (value->arg == MAX)
+		value->real = stat->max_ns[0] / 1e3;
+	else
+		value->real = redis_stat_percentile(stat, value->arg == P50 ? 0.5 : 0.99) / 1e3;
 }
 
-static int print_stat(const struct redis_tables_opts *opts, const struct redis_stat *stat)
-{
-	const struct redis_stat_key *key = &stat->key;
-	struct output *out = opts->output;
+#define AT_STAT(member) ROW_VIA(struct stat_row, stat, member)
 
-	if (!output_is_json(out)) {
-		output_printf(out, "%-7llu ", (unsigned long long)key->pid);
-		output_put_cstr(out, key->name, sizeof(key->name), -16);
-		output_printf(out, " %10.0f %7llu", per_second(stat->calls, opts),
-			      (unsigned long long)stat->errors);
-		put_times(out, stat);
-		output_printf(out, " %10.1f", per_second(stat->bytes, opts) / 1024);
-		return output_end(out);
-	}
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(opts->start, opts->now));
-	output_json_double(out, "seconds", opts->elapsed_ns / 1e9);
-	output_json_u64(out, "pid", key->pid);
-	output_json_cstr(out, "command", key->name, sizeof(key->name));
-	output_json_u64(out, "calls", stat->calls);
-	output_json_u64(out, "errors", stat->errors);
-	if (stat->calls) {
-		output_json_double(out, "mean_us", stat->total_ns / 1e3 / stat->calls);
-		output_json_double(out, "p50_us", redis_stat_percentile(stat, 0.5) / 1e3);
-		output_json_double(out, "p99_us", redis_stat_percentile(stat, 0.99) / 1e3);
-		output_json_double(out, "max_us", stat->max_ns[0] / 1e3);
-	}
-	output_json_u64(out, "bytes", stat->bytes);
-	return output_end(out);
-}
+static const struct row_column stat_columns[] = {
+	{ "TIME", "time", ROW_CLOCK, -8, ROW_VIA(struct stat_row, opts, now),
+	  .when = { ROW_CHOSEN }, .help = "the end of the interval" },
+	{ NULL, "interval_s", ROW_DOUBLE, ROW_AT(struct stat_row, seconds), .help = "its length" },
+	{ "PID", "pid", ROW_UNSIGNED, -7, AT_STAT(key.pid), .help = "the server's process" },
+	{ "COMMAND", "command", ROW_CHARS, -16, AT_STAT(key.name), .is_wide = true,
+	  .help = "the command" },
+	{ NULL, "calls", ROW_UNSIGNED, AT_STAT(calls), .help = "calls in the interval" },
+	{ "CALLS/s", NULL, ROW_RATE, 10, .get = get_calls, .help = "the same per second" },
+	{ "ERRORS", "errors", ROW_UNSIGNED, 7, AT_STAT(errors),
+	  .help = "of these failed or rejected" },
+	{ "MEAN(us)", "mean_us", ROW_DOUBLE, 9, .get = get_time, .arg = MEAN, .decimals = 1,
+	  .help = "mean latency" },
+	{ "P50(us)", "p50_us", ROW_DOUBLE, 9, .get = get_time, .arg = P50, .decimals = 1,
+	  .help = "latency that half of the calls don't exceed" },
+	{ "P99(us)", "p99_us", ROW_DOUBLE, 9, .get = get_time, .arg = P99, .decimals = 1,
+	  .help = "latency that 99% don't exceed" },
+	{ "MAX(us)", "max_us", ROW_DOUBLE, 11, .get = get_time, .arg = MAX, .decimals = 1,
+	  .help = "the longest" },
+	{ NULL, "bytes", ROW_UNSIGNED, AT_STAT(bytes),
+	  .help = "of the commands with their arguments" },
+	{ "KiB/s", NULL, ROW_DOUBLE, 10, .get = get_kib, .decimals = 1,
+	  .help = "the same per second" },
+};
+
+const struct row_table redis_tables_stats = { .columns = stat_columns,
+					      .count = ARRAY_SIZE(stat_columns),
+					      .when = { REDIS_KEY_STATS },
+					      .is_summary = true,
+					      .title = "With --stats" };
 
 static int print_stats(const struct redis_tables_opts *opts, const struct redis_stat *list,
 		       size_t count)
 {
-	struct output *out = opts->output;
+	struct stat_row row = { .opts = opts, .seconds = opts->elapsed_ns / 1e9 };
 	int err = 0;
 
 	begin_table(opts);
-	if (count && !output_is_json(out)) {
-		output_printf(out, "%-7s %-16s %10s %7s %9s %9s %9s %11s %10s", "PID", "COMMAND",
-			      "CALLS/s", "ERRORS", "MEAN(us)", "P50(us)", "P99(us)", "MAX(us)",
-			      "KiB/s");
-		output_end_line(out);
+	if (count)
+		row_print_header(opts->printer);
+	for (size_t i = 0; i < count && i < opts->rows && !err; i++) {
+		row.stat = &list[i];
+		err = row_print(opts->printer, &row);
 	}
-	for (size_t i = 0; i < count && i < opts->rows && !err; i++)
-		err = print_stat(opts, &list[i]);
-	return err ?: output_flush(out);
+	return err ?: output_flush(opts->printer->out);
 }
 
 int redis_tables_print_stats(struct redis_stats *stats, const struct redis_tables_opts *opts)
@@ -160,56 +186,116 @@ static int by_max_bytes(const void *a, const void *b)
 	return left->max_bytes < right->max_bytes ? 1 : left->max_bytes > right->max_bytes ? -1 : 0;
 }
 
-static int print_top(const struct redis_tables_opts *opts, const struct redis_top_key *key,
-		     const struct redis_top *top)
-{
-	uint32_t kept = key->len < REDIS_KEY_SIZE ? key->len : REDIS_KEY_SIZE;
-	char quoted[REDIS_QUOTED_SIZE(REDIS_KEY_SIZE)];
-	struct output *out = opts->output;
+/* A row. */
+struct top_row {
+	const struct redis_top_key *key;
+	const struct redis_top *top;
+	const struct redis_tables_opts *opts;
+	double seconds;
+};
 
-	if (!output_is_json(out)) {
-		output_printf(out, "%-7u %-3d %10.0f %9.1f %10llu ", key->pid, key->db,
-			      per_second(top->calls, opts),
-			      top->calls ? top->total_ns / 1e3 / top->calls : 0,
-			      (unsigned long long)top->max_bytes);
-		output_put(out, quoted, redis_quote(quoted, key->key, kept));
-		if (kept < key->len)
-			output_printf(out, "...(%u)", key->len);
-		return output_end(out);
-	}
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(opts->start, opts->now));
-	output_json_double(out, "seconds", opts->elapsed_ns / 1e9);
-	output_json_u64(out, "pid", key->pid);
-	output_json_s64(out, "db", key->db);
-	output_json_str(out, "key", key->key, kept);
-	if (kept < key->len)
-		output_json_u64(out, "key_bytes", key->len);
-	output_json_u64(out, "calls", top->calls);
-	output_json_double(out, "mean_us", top->calls ? top->total_ns / 1e3 / top->calls : 0);
-	output_json_u64(out, "bytes", top->bytes);
-	output_json_u64(out, "max_bytes", top->max_bytes);
-	return output_end(out);
+static void get_db(const void *data, struct row_value *value)
+{
+	const struct top_row *row = data;
+
+	value->number = (uint64_t)(int64_t)row->key->db;
+	if (row->key->db < 0)
+		row_set_unknown(value, "unreadable");
 }
+
+static void get_top_calls(const void *data, struct row_value *value)
+{
+	const struct top_row *row = data;
+
+	value->real = per_second(row->top->calls, row->opts);
+}
+
+static void get_top_mean(const void *data, struct row_value *value)
+{
+	const struct redis_top *top = ((const struct top_row *)data)->top;
+
+	value->real = top->calls ? top->total_ns / 1e3 / top->calls : 0;
+}
+
+static uint32_t key_kept(const struct redis_top_key *key)
+{
+	return key->len < REDIS_KEY_SIZE ? key->len : REDIS_KEY_SIZE;
+}
+
+static void put_key(const void *data, struct output *out)
+{
+	const struct redis_top_key *key = ((const struct top_row *)data)->key;
+	char quoted[REDIS_QUOTED_SIZE(REDIS_KEY_SIZE)];
+
+	output_put(out, quoted, redis_quote(quoted, key->key, key_kept(key)));
+	if (key_kept(key) < key->len)
+		output_printf(out, "...(%u)", key->len);
+}
+
+static void get_key(const void *data, struct row_value *value)
+{
+	const struct redis_top_key *key = ((const struct top_row *)data)->key;
+
+	row_set_text(value, key->key, key_kept(key));
+}
+
+static void get_key_bytes(const void *data, struct row_value *value)
+{
+	const struct redis_top_key *key = ((const struct top_row *)data)->key;
+
+	value->number = key->len;
+	if (key_kept(key) == key->len)
+		row_set_none(value, NULL);
+}
+
+#define AT_KEY(member) ROW_VIA(struct top_row, key, member)
+#define AT_TOP(member) ROW_VIA(struct top_row, top, member)
+
+static const struct row_column top_columns[] = {
+	{ "TIME", "time", ROW_CLOCK, -8, ROW_VIA(struct top_row, opts, now), .when = { ROW_CHOSEN },
+	  .help = "the end of the interval" },
+	{ NULL, "interval_s", ROW_DOUBLE, ROW_AT(struct top_row, seconds), .help = "its length" },
+	{ "PID", "pid", ROW_UNSIGNED, -7, AT_KEY(pid), .help = "the server's process" },
+	{ "DB", "db", ROW_SIGNED, -3, .get = get_db, .help = "the database" },
+	{ NULL, "key", ROW_STRING, .get = get_key, .help = "the key" },
+	{ NULL, "key_bytes", ROW_UNSIGNED, .get = get_key_bytes,
+	  .help = "its length, if it was cut" },
+	{ NULL, "calls", ROW_UNSIGNED, AT_TOP(calls), .help = "commands with it" },
+	{ "CALLS/s", NULL, ROW_RATE, 10, .get = get_top_calls, .help = "the same per second" },
+	{ "MEAN(us)", "mean_us", ROW_DOUBLE, 9, .get = get_top_mean, .decimals = 1,
+	  .help = "their mean latency" },
+	{ NULL, "bytes", ROW_UNSIGNED, AT_TOP(bytes),
+	  .help = "of the commands with their arguments" },
+	{ "MAX(bytes)", "max_bytes", ROW_UNSIGNED, 10, AT_TOP(max_bytes),
+	  .help = "of the largest command" },
+	{ "KEY", NULL, .put = put_key, .help = "the key" },
+};
+
+const struct row_table redis_tables_top = { .columns = top_columns,
+					    .count = ARRAY_SIZE(top_columns),
+					    .when = { REDIS_KEY_TOP },
+					    .is_summary = true,
+					    .title = "With --top, --bigkeys-seen" };
+const struct row_table redis_tables_bigkeys = { .columns = top_columns,
+						.count = ARRAY_SIZE(top_columns),
+						.when = { REDIS_KEY_BIGKEYS },
+						.is_summary = true };
 
 static int print_tops(const struct redis_tables_opts *opts, struct table *table)
 {
-	struct output *out = opts->output;
+	struct top_row row = { .opts = opts, .seconds = opts->elapsed_ns / 1e9 };
 	int err = 0;
 
 	begin_table(opts);
-	if (table->count && !output_is_json(out)) {
-		output_printf(out, "%-7s %-3s %10s %9s %10s %s", "PID", "DB", "CALLS/s", "MEAN(us)",
-			      "MAX(bytes)", "KEY");
-		output_end_line(out);
-	}
+	if (table->count)
+		row_print_header(opts->printer);
 	qsort(table->entries, table->count, table->size, opts->by_size ? by_max_bytes : by_calls);
 	for (size_t i = 0; i < table->count && i < opts->rows && !err; i++) {
-		const char *entry = table->entries + i * table->size;
-
-		err = print_top(opts, (const void *)entry, (const void *)(entry + KEY_ROOM));
+		row.key = (const void *)(table->entries + i * table->size);
+		row.top = (const void *)(table->entries + i * table->size + KEY_ROOM);
+		err = row_print(opts->printer, &row);
 	}
-	return err ?: output_flush(out);
+	return err ?: output_flush(opts->printer->out);
 }
 
 int redis_tables_print_top(int map_fd, const struct redis_tables_opts *opts)

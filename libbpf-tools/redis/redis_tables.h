@@ -11,19 +11,21 @@
 #include <stdint.h>
 
 #include "redis/redis_event.h"
+#include "lib/row.h"
 #include "redis/redis_rows.h"
 #include "redis/redis_stats.h"
 
-struct output;
-struct timestamp;
+/* redis-cmd's options that choose a table. */
+enum { REDIS_KEY_STATS = 0x100, REDIS_KEY_TOP, REDIS_KEY_BIGKEYS, REDIS_KEY_OTHER };
 
 struct redis_tables_opts {
-	struct output *output;
-	struct timestamp *start;
+	struct row_printer *printer;
 	uint64_t now, elapsed_ns; /* ktime; since the last table */
 	uint32_t rows;		  /* at most */
 	bool by_size;		  /* keys by their largest command, not by calls */
 };
+
+extern const struct row_table redis_tables_stats, redis_tables_top, redis_tables_bigkeys;
 
 /* Print what has been counted since the last time, and start anew. 0, 1 or negative errno: output_end(). */
 int redis_tables_print_stats(struct redis_stats *stats, const struct redis_tables_opts *opts);

@@ -10,8 +10,8 @@ import pytest
 from tracing import run_tool
 
 MAN = Path(__file__).resolve().parents[2] / "man"
-TOOLS = ["capable", "execsnoop", "opensnoop", "tcpconnect", "ucalls", "uflow", "ugc", "uobjnew",
-         "ustat", "uthreads"]
+TOOLS = ["capable", "execsnoop", "opensnoop", "redis-cmd", "tcpconnect", "ucalls", "uflow", "ugc",
+         "uobjnew", "ustat", "uthreads"]
 FIELD = re.compile(r"  (?P<column>\S.*?) {2,}(?P<key>\S+) {2,}(?P<help>\S.*?)(?P<shown> \(-[^)]+\))?$")
 INTRODUCTION = r"""Columns of text and, behind the comma, keys of JSON objects; in brackets the option that shows a column.
 .B \-\-columns

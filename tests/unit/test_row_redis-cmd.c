@@ -17,8 +17,7 @@ static void replay_open(struct tool *tool, void *ctx)
 {
 	struct env *env = ctx;
 
-	env->print.output = tool->output;
-	env->print.start = &tool->start;
+	env->print.rows = &tool->rows;
 }
 
 static void replay_item(struct replay_record *record, uint8_t type, const char *text, int32_t kept,
@@ -150,8 +149,7 @@ static void replay_events(struct tool *tool, void *ctx)
 {
 	struct env *env = ctx;
 	const struct redis_tables_opts opts = {
-		.output = tool->output,
-		.start = &tool->start,
+		.printer = &tool->rows,
 		.now = REPLAY_START + 2000000000,
 		.elapsed_ns = 2000000000,
 		.rows = env->rows,
