@@ -13,6 +13,7 @@
 
 #include "flow/flow_print.h"
 #include "lib/log.h"
+#include "lib/map_rows.h"
 #include "lib/tool.h"
 #include "runtime/runtime_front.h"
 #include "runtime/runtime_session.h"
@@ -137,25 +138,28 @@ static bool is_worth_a_row(const struct ucalls_count *count)
 
 static int take_methods(struct env *env, struct rows *rows)
 {
-	int map_fd = bpf_map__fd(env->skel->maps.methods);
-	struct ucalls_key key, *last = NULL;
-	struct ucalls_method method;
-	struct ucalls_count count;
-	struct row *row;
+	struct map_rows methods;
+	int err = map_rows_read(bpf_map__fd(env->skel->maps.methods), false, &methods);
 
-	while (!env->no_methods && !bpf_map_get_next_key(map_fd, last, &key)) {
-		last = &key;
-		if (bpf_map_lookup_elem(map_fd, &key, &method) || method.id >= UCALLS_METHODS_MAX)
+	for (size_t i = 0; !err && i < methods.count; i++) {
+		const struct ucalls_method *method = map_rows_value(&methods, i);
+		struct ucalls_count count;
+		struct row *row;
+
+		if (method->id >= UCALLS_METHODS_MAX)
 			continue;
-		count = take_count(&env->skel->bss->counts[method.id], &env->shown[method.id]);
+		count = take_count(&env->skel->bss->counts[method->id], &env->shown[method->id]);
 		if (!is_worth_a_row(&count))
 			continue;
 		row = add_row(rows);
-		if (!row)
-			return -ENOMEM;
-		*row = (struct row){ .key = key, .method = method, .count = count };
+		err = row ? 0 : -ENOMEM;
+		if (row)
+			*row = (struct row){ .method = *method, .count = count };
+		if (row)
+			memcpy(&row->key, map_rows_key(&methods, i), sizeof(row->key));
 	}
-	return 0;
+	map_rows_free(&methods);
+	return err;
 }
 
 static void name_syscall(struct ucalls_key *key, uint32_t number)
@@ -365,8 +369,9 @@ static int print_rows(struct env *env, const struct row *rows, size_t count)
 static int print_table(struct env *env)
 {
 	struct rows rows = {};
-	int err = take_methods(env, &rows) ?: take_syscalls(env, &rows);
+	int err = env->no_methods ? 0 : take_methods(env, &rows);
 
+	err = err ?: take_syscalls(env, &rows);
 	if (rows.count)
 		qsort(rows.rows, rows.count, sizeof(*rows.rows),
 		      env->latency ? compare_times : compare_calls);

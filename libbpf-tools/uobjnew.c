@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "lib/map_rows.h"
 #include "lib/tool.h"
 #include "runtime/runtime_session.h"
 #include "uobjnew.h"
@@ -111,30 +112,25 @@ static size_t merge_rows(struct row *rows, size_t count)
 	return kept;
 }
 
-/* What the map holds, which is emptied. Returns how many, or -ENOMEM. */
+/* What the map holds, which is emptied. Returns how many, or negative errno. */
 static ssize_t take_rows(struct env *env, struct row **result)
 {
-	int map_fd = bpf_map__fd(env->skel->maps.classes);
-	struct row *rows = NULL, *grown;
-	struct uobjnew_key key;
+	struct map_rows classes;
+	int err = map_rows_read(bpf_map__fd(env->skel->maps.classes), true, &classes);
+	struct row *rows = err ? NULL : calloc(classes.count + 1, sizeof(*rows));
 	size_t count = 0;
 
-	while (!bpf_map_get_next_key(map_fd, NULL, &key)) {
-		grown = reallocarray(rows, count + 1, sizeof(*rows));
-		if (!grown) {
-			free(rows);
-			return -ENOMEM;
-		}
-		rows = grown;
-		rows[count].key = key;
-		/* What is made between these two is lost: kernels before 5.14 can't do both in one. */
-		if (!bpf_map_lookup_and_delete_elem(map_fd, &key, &rows[count].counts) ||
-		    (!bpf_map_lookup_elem(map_fd, &key, &rows[count].counts) &&
-		     !bpf_map_delete_elem(map_fd, &key)))
-			name_kind(env, &rows[count++]);
-		else
-			break;
+	if (err)
+		return err;
+	for (; rows && count < classes.count; count++) {
+		memcpy(&rows[count].key, map_rows_key(&classes, count), sizeof(rows[count].key));
+		memcpy(&rows[count].counts, map_rows_value(&classes, count),
+		       sizeof(rows[count].counts));
+		name_kind(env, &rows[count]);
 	}
+	map_rows_free(&classes);
+	if (!rows)
+		return -ENOMEM;
 	count = merge_rows(rows, count);
 	if (count)
 		qsort(rows, count, sizeof(*rows), env->top_size ? compare_bytes : compare_objects);

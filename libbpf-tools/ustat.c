@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/map_rows.h"
 #include "lib/tool.h"
 #include "runtime/runtime_cost.h"
 #include "runtime/runtime_session.h"
@@ -161,29 +162,24 @@ static int compare_entries(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct ustat_key));
 }
 
-/* All counts as they are now, sorted by key. Returns how many or -ENOMEM; other errors end the list. */
+/* All counts as they are now, sorted by key. Returns how many, or negative errno. */
 static ssize_t read_entries(int map_fd, struct entry **result)
 {
-	struct entry *entries = NULL, *grown;
-	struct ustat_key key, *previous = NULL;
-	size_t count = 0, size = 0;
+	struct map_rows rows;
+	int err = map_rows_read(map_fd, false, &rows);
+	struct entry *entries = err ? NULL : calloc(rows.count + 1, sizeof(*entries));
+	size_t count = 0;
 
-	while (!bpf_map_get_next_key(map_fd, previous, &key)) {
-		if (count == size) {
-			size = size ? 2 * size : 64;
-			grown = reallocarray(entries, size, sizeof(*entries));
-			if (!grown) {
-				free(entries);
-				return -ENOMEM;
-			}
-			entries = grown;
-		}
-		/* Nobody but us deletes, thus the walk never starts anew for ever. */
-		entries[count].key = key;
-		if (!bpf_map_lookup_elem(map_fd, &key, &entries[count].counts))
-			count++;
-		previous = &key;
+	if (err)
+		return err;
+	for (; entries && count < rows.count; count++) {
+		memcpy(&entries[count].key, map_rows_key(&rows, count), sizeof(entries[count].key));
+		memcpy(&entries[count].counts, map_rows_value(&rows, count),
+		       sizeof(entries[count].counts));
 	}
+	map_rows_free(&rows);
+	if (!entries)
+		return -ENOMEM;
 	if (count)
 		qsort(entries, count, sizeof(*entries), compare_entries);
 	*result = entries;

@@ -10,48 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <bpf/bpf.h>
-
+#include "lib/map_rows.h"
 #include "redis/redis_command.h"
 
 /* Home, and erase what is below: a table in place of the last one. */
 #define CLEAR_SCREEN "\x1b[H\x1b[J"
-
-/* ---- maps ----------------------------------------------------------------------------------- */
-
-/* Before an element's value: room for the key, and for the value's alignment. */
-#define KEY_ROOM 80
-#define TOP_MAX 16384 /* as many as the map has */
-
-_Static_assert(sizeof(struct redis_top_key) <= KEY_ROOM, "KEY_ROOM has room for the key");
-
-struct table {
-	char *entries; /* key, then value */
-	size_t count, size;
-};
-
-/* Take all elements out of a map. One being counted at this very moment may be lost. */
-static int table_take(struct table *table, int map_fd, size_t value_size, size_t max)
-{
-	char *entry;
-
-	*table = (struct table){ .size = KEY_ROOM + value_size };
-	table->entries = calloc(max, table->size);
-	if (!table->entries)
-		return -ENOMEM;
-	while (table->count < max) {
-		entry = table->entries + table->count * table->size;
-		if (bpf_map_get_next_key(map_fd, NULL, entry))
-			break;
-		/* In one step where the kernel can (5.14). */
-		if (bpf_map_lookup_and_delete_elem(map_fd, entry, entry + KEY_ROOM) &&
-		    (bpf_map_lookup_elem(map_fd, entry, entry + KEY_ROOM) ||
-		     bpf_map_delete_elem(map_fd, entry)))
-			continue;
-		table->count++;
-	}
-	return 0;
-}
 
 static void begin_table(const struct redis_tables_opts *opts)
 {
@@ -170,18 +133,24 @@ int redis_tables_print_stats(struct redis_stats *stats, const struct redis_table
 
 /* ---- keys ----------------------------------------------------------------------------------- */
 
+/* What the map has of a key. */
+struct top_entry {
+	struct redis_top_key key;
+	struct redis_top top;
+};
+
 static int by_calls(const void *a, const void *b)
 {
-	const struct redis_top *left = (const void *)((const char *)a + KEY_ROOM);
-	const struct redis_top *right = (const void *)((const char *)b + KEY_ROOM);
+	const struct redis_top *left = &((const struct top_entry *)a)->top;
+	const struct redis_top *right = &((const struct top_entry *)b)->top;
 
 	return left->calls < right->calls ? 1 : left->calls > right->calls ? -1 : 0;
 }
 
 static int by_max_bytes(const void *a, const void *b)
 {
-	const struct redis_top *left = (const void *)((const char *)a + KEY_ROOM);
-	const struct redis_top *right = (const void *)((const char *)b + KEY_ROOM);
+	const struct redis_top *left = &((const struct top_entry *)a)->top;
+	const struct redis_top *right = &((const struct top_entry *)b)->top;
 
 	return left->max_bytes < right->max_bytes ? 1 : left->max_bytes > right->max_bytes ? -1 : 0;
 }
@@ -281,18 +250,18 @@ const struct row_table redis_tables_bigkeys = { .columns = top_columns,
 						.when = { REDIS_KEY_BIGKEYS },
 						.is_summary = true };
 
-static int print_tops(const struct redis_tables_opts *opts, struct table *table)
+static int print_tops(const struct redis_tables_opts *opts, struct top_entry *entries, size_t count)
 {
 	struct top_row row = { .opts = opts, .seconds = opts->elapsed_ns / 1e9 };
 	int err = 0;
 
 	begin_table(opts);
-	if (table->count)
+	if (count)
 		row_print_header(opts->printer);
-	qsort(table->entries, table->count, table->size, opts->by_size ? by_max_bytes : by_calls);
-	for (size_t i = 0; i < table->count && i < opts->rows && !err; i++) {
-		row.key = (const void *)(table->entries + i * table->size);
-		row.top = (const void *)(table->entries + i * table->size + KEY_ROOM);
+	qsort(entries, count, sizeof(*entries), opts->by_size ? by_max_bytes : by_calls);
+	for (size_t i = 0; i < count && i < opts->rows && !err; i++) {
+		row.key = &entries[i].key;
+		row.top = &entries[i].top;
 		err = row_print(opts->printer, &row);
 	}
 	return err ?: output_flush(opts->printer->out);
@@ -300,13 +269,19 @@ static int print_tops(const struct redis_tables_opts *opts, struct table *table)
 
 int redis_tables_print_top(int map_fd, const struct redis_tables_opts *opts)
 {
-	struct table table;
-	int err = table_take(&table, map_fd, sizeof(struct redis_top), TOP_MAX);
+	struct map_rows taken;
+	int err = map_rows_read(map_fd, true, &taken);
+	struct top_entry *entries = err ? NULL : calloc(taken.count + 1, sizeof(*entries));
 
 	if (err)
 		return err;
-	err = print_tops(opts, &table);
-	free(table.entries);
+	for (size_t i = 0; entries && i < taken.count; i++) {
+		memcpy(&entries[i].key, map_rows_key(&taken, i), sizeof(entries[i].key));
+		memcpy(&entries[i].top, map_rows_value(&taken, i), sizeof(entries[i].top));
+	}
+	err = entries ? print_tops(opts, entries, taken.count) : -ENOMEM;
+	map_rows_free(&taken);
+	free(entries);
 	return err;
 }
 

@@ -123,26 +123,14 @@ static void replay_stats(const struct redis_tables_opts *opts)
 
 static void replay_tops(const struct redis_tables_opts *opts)
 {
-	static const struct {
-		struct redis_top_key key;
-		struct redis_top top;
-	} tops[] = {
+	struct top_entry tops[] = {
 		{ { 4242, 0, 8, "user:\n\xff\"" }, { 1000, 1234567, 5000, 50 } },
 		{ { 4194304, 15, 100, "a long key that is cut" },
 		  { 7, 1, 12345678901ull, 5000000 } },
 		{ { 4242, -1, 1, "k" }, {} },
 	};
-	struct table table = { .size = KEY_ROOM + sizeof(struct redis_top), .count = 3 };
 
-	table.entries = calloc(table.count, table.size);
-	assert_non_null(table.entries);
-	for (size_t i = 0; i < table.count; i++) {
-		memcpy(table.entries + i * table.size, &tops[i].key, sizeof(tops[i].key));
-		memcpy(table.entries + i * table.size + KEY_ROOM, &tops[i].top,
-		       sizeof(tops[i].top));
-	}
-	assert_int_equal(print_tops(opts, &table), 0);
-	free(table.entries);
+	assert_int_equal(print_tops(opts, tops, ARRAY_SIZE(tops)), 0);
 }
 
 static void replay_events(struct tool *tool, void *ctx)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/map_rows.h"
 #include "lib/output.h"
 #include "probe/record/totals.h"
 
@@ -46,52 +47,26 @@ bool aggregate_takes_key(uint32_t key_size)
 	return fd != -E2BIG;
 }
 
-/* A key's value, all CPUs' together, into sum[]. room: for the values of all CPUs. */
-static int read_value(int map_fd, const void *key, uint64_t *room, unsigned int width,
-		      unsigned int cpus, uint64_t *sum)
-{
-	int err = bpf_map_lookup_elem(map_fd, key, room);
-
-	memset(sum, 0, width * sizeof(*sum));
-	for (unsigned int i = 0; i < width * cpus && !err; i++)
-		sum[i % width] += room[i];
-	return err;
-}
-
 int aggregate_read(int map_fd, struct totals *totals, void (*fixup)(void *ctx, void *key),
 		   void *ctx)
 {
-	struct bpf_map_info info = {};
-	uint32_t len = sizeof(info);
-	uint64_t sum[AGGREGATE_BUCKETS], *room = NULL, *values;
-	unsigned int cpus = 1, width;
-	void *key = NULL, *next = NULL;
-	int err = bpf_obj_get_info_by_fd(map_fd, &info, &len);
+	struct map_rows rows;
+	int err = map_rows_read(map_fd, false, &rows);
+	size_t words = rows.value_size / 8, width = words / rows.copies;
 
-	if (err)
-		return err;
-	if (info.type == BPF_MAP_TYPE_PERCPU_HASH)
-		cpus = (unsigned int)libbpf_num_possible_cpus();
-	width = info.value_size / 8;
-	room = calloc(cpus, info.value_size);
-	key = calloc(1, info.key_size);
-	next = calloc(1, info.key_size);
-	err = room && key && next && width <= AGGREGATE_BUCKETS ? 0 : -ENOMEM;
-	for (bool is_first = true;
-	     !err && !bpf_map_get_next_key(map_fd, is_first ? NULL : key, next); is_first = false) {
-		memcpy(key, next, info.key_size);
-		err = read_value(map_fd, key, room, width, cpus, sum);
+	for (size_t i = 0; !err && i < rows.count; i++) {
+		const uint64_t *copies = map_rows_value(&rows, i);
+		char *key = rows.keys + i * rows.key_size;
+		uint64_t *values;
+
 		if (fixup)
-			fixup(ctx, next);
-		values = err ? NULL : totals_values(totals, next, info.key_size);
-		if (!values)
-			err = err ? err : -ENOMEM;
-		for (unsigned int v = 0; v < width && !err; v++)
-			values[v] += sum[v];
+			fixup(ctx, key);
+		values = totals_values(totals, key, rows.key_size);
+		err = values ? 0 : -ENOMEM;
+		for (size_t word = 0; values && word < words; word++)
+			values[word % width] += copies[word];
 	}
-	free(room);
-	free(key);
-	free(next);
+	map_rows_free(&rows);
 	return err;
 }
 
