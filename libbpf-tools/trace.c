@@ -4,6 +4,7 @@
  * The probes are compiled to BPF instructions here (probe/), which is why there is no trace.bpf.c.
  */
 #include <blazesym-lite.h>
+#include <blazesym-lite.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -279,6 +280,37 @@ static unsigned int choose_depth(void)
 	return depth;
 }
 
+/* Does a process run code of that file? True, too, if it can't be looked at. */
+static bool runs_file(pid_t pid, const struct bsl_elf *elf)
+{
+	const struct bsl_map *map = NULL;
+	struct bsl_maps *maps;
+
+	if (bsl_maps_read(pid, &maps))
+		return true;
+	/* Not by device, too: on overlayfs the maps show another one than stat(2). */
+	while ((map = bsl_maps_next_file(maps, map)) && map->ino != bsl_elf_ino(elf))
+		;
+	bsl_maps_free(maps);
+	return map != NULL;
+}
+
+/* The processes chosen may load it yet; most often it is a mistake. */
+static void warn_unmapped(const char *spec, const struct target *target)
+{
+	const struct choice *choice = &env.tool.choice;
+	unsigned int count = choice_pid_count(choice), i;
+
+	if (target->how != TARGET_FILE)
+		return;
+	for (i = 0; i < count && !runs_file(choice->pids[i], target->elf); i++)
+		;
+	if (count && i == count)
+		log_warn("'%s': %s has not loaded %s: there are no hits unless that changes", spec,
+			 count == 1 ? "the process of -p" : "no process of -p",
+			 target->file.display);
+}
+
 static int compile_probes(struct trace *trace)
 {
 	bool wants_all = env.tool.options.json && !env.add_up && !env.aggregate;
@@ -309,6 +341,7 @@ static int compile_probes(struct trace *trace)
 		trace->probe_count++;
 		if (err)
 			return report(env.specs[i], &diag, err);
+		warn_unmapped(env.specs[i], &probe->target);
 		probe->first_place = trace->place_count;
 		trace->place_count += probe->target.place_count;
 	}

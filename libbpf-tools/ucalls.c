@@ -385,8 +385,6 @@ static int tick(void *ctx)
 	struct env *env = ctx;
 	int err = env->no_methods ? 0 : runtime_session_tick(&env->session);
 
-	if (!err && tool_process_ended(&env->tool))
-		return 1;
 	return err || !env->interval_ns ? err : print_table(env);
 }
 

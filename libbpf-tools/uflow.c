@@ -22,7 +22,6 @@
 #include "uflow.h"
 #include "uflow.skel.h"
 
-#define TICK_NS 100000000ull
 #define BUFFER_BYTES (4u << 20)
 #define THREADS_MAX 1024u /* 32 KiB each */
 #define THREADS_SPARE 32u /* besides those that run now, and as many again */
@@ -369,13 +368,6 @@ static int handle_event(void *ctx, const void *data, size_t size)
 
 /* ---- the run -------------------------------------------------------------------------------- */
 
-static int tick(void *ctx)
-{
-	const struct env *env = ctx;
-
-	return tool_process_ended(&env->tool);
-}
-
 static void finish(void *ctx)
 {
 	struct env *env = ctx;
@@ -565,7 +557,6 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	TOOL_USES_FILTER(&env->tool, env->skel);
 	env->tool.scratch_slots = &env->skel->rodata->events_scratch_slots;
 	env->tool.buffer_bytes = BUFFER_BYTES;
-	env->tool.interval_ns = TICK_NS;
 	return configure(env);
 }
 
@@ -663,7 +654,6 @@ int main(int argc, char **argv)
 		.open = open_object,
 		.attach = attach,
 		.handle = handle_event,
-		.tick = tick,
 		.finish = finish,
 		.close = close_object,
 	};

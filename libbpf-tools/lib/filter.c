@@ -224,6 +224,16 @@ static int filter_open_group(struct filter *filter, const char *path)
 	return filter_find_group(&filter->config, &place);
 }
 
+/* For the run to end with them. */
+static void filter_hold_processes(struct filter *filter)
+{
+	const struct choice *choice = filter->choice;
+	int err = processes_open(&filter->processes, choice->pids, choice->pid_count);
+
+	if (err)
+		log_info("the end of the processes won't be seen: %s", strerror(-err));
+}
+
 int filter_open(struct filter *filter, const struct choice *choice)
 {
 	char path[PATH_MAX];
@@ -232,6 +242,8 @@ int filter_open(struct filter *filter, const struct choice *choice)
 	*filter = (struct filter)FILTER_CLOSED;
 	filter->choice = choice;
 	filter_fill_config(&filter->config, choice);
+	if (!err)
+		filter_hold_processes(filter);
 	if (!err && choice->ppid)
 		err = filter_find_parent(&filter->config);
 	if (!err && choice->mntnsmap)
@@ -352,6 +364,37 @@ int filter_prepare_object(const struct filter *filter, struct bpf_object *obj,
 	return err;
 }
 
+int filter_attached(struct filter *filter)
+{
+	int err = filter->follow ? follow_exits_last(filter->follow) : 0;
+
+	if (err)
+		log_libbpf_failure(err, "cannot follow process %d", filter->choice->pids[0]);
+	return err;
+}
+
+static bool filter_follows_nobody(const struct filter *filter)
+{
+	uint32_t tid;
+
+	return bpf_map_get_next_key(filter->follow_fd, NULL, &tid) && errno == ENOENT;
+}
+
+bool filter_has_ended(const struct filter *filter)
+{
+	if (!processes_have_ended(&filter->processes) ||
+	    (filter->follow && !filter_follows_nobody(filter)))
+		return false;
+	if (filter->follow)
+		log_note("process %d and all that it had forked have ended",
+			 filter->choice->pids[0]);
+	else if (filter->choice->pid_count == 1)
+		log_note("process %d has ended", filter->choice->pids[0]);
+	else
+		log_note("all processes of -p have ended");
+	return true;
+}
+
 void filter_tell_missed(const struct filter *filter)
 {
 	uint64_t missed = filter->follow ? follow_missed(filter->follow) : 0;
@@ -368,6 +411,7 @@ void filter_close(struct filter *filter)
 	size_t i;
 
 	follow_free(filter->follow);
+	processes_close(&filter->processes);
 	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);

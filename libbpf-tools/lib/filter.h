@@ -12,6 +12,7 @@
 #include "bpf/filter_config.h"
 #include "bpf/pidns_config.h"
 #include "lib/choice.h"
+#include "lib/processes.h"
 
 struct bpf_object;
 struct follow;
@@ -26,6 +27,7 @@ struct filter {
 	const struct choice *choice;
 	int group_fd; /* of a version 2 group's directory */
 	struct follow *follow;
+	struct processes processes; /* of -p */
 };
 
 #define FILTER_CLOSED                                                                    \
@@ -55,6 +57,12 @@ int filter_start(struct filter *filter, int command_map_fd);
  */
 int filter_prepare_object(const struct filter *filter, struct bpf_object *obj,
 			  struct filter_config *config, struct pidns_config *pidns);
+
+/* Once the tool's programs are attached. 0, or negative errno after the cause has been told. */
+int filter_attached(struct filter *filter);
+
+/* Have the processes of -p ended, and with --follow all that they have forked? Tells it. Never without -p. */
+bool filter_has_ended(const struct filter *filter);
 
 /* Warn of tasks that should have been followed. */
 void filter_tell_missed(const struct filter *filter);

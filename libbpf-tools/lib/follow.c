@@ -34,7 +34,7 @@ enum follow_probe { FOLLOW_FORK, FOLLOW_EXEC, FOLLOW_EXIT, FOLLOW_PROBES };
 struct follow {
 	int map_fd, missed_fd;
 	int pid_offset; /* of pid in struct task_struct; <0: not known, classic tracepoints are used */
-	struct attach_set attached;
+	struct attach_set attached, exit;
 };
 
 /* A thread id among what a tracepoint gives. */
@@ -207,13 +207,18 @@ static int follow_load(const struct follow *follow, enum follow_probe probe,
 			     "follow", "Dual BSD/GPL", code.insns, code.count, NULL);
 }
 
+static struct attach_set *follow_set(struct follow *follow, enum follow_probe probe)
+{
+	return probe == FOLLOW_EXIT ? &follow->exit : &follow->attached;
+}
+
 static int follow_attach_raw(struct follow *follow, enum follow_probe probe)
 {
 	int prog_fd = follow_load(follow, probe, (const int[2]){}), err;
 
 	if (prog_fd < 0)
 		return prog_fd;
-	err = attach_raw_tracepoint(&follow->attached, prog_fd, follow_probes[probe].event);
+	err = attach_raw_tracepoint(follow_set(follow, probe), prog_fd, follow_probes[probe].event);
 	close(prog_fd);
 	return err;
 }
@@ -237,8 +242,9 @@ static int follow_attach_classic(struct follow *follow, int tracefs_fd, enum fol
 		offsets[i] = field->offset;
 	}
 	prog_fd = follow_load(follow, probe, offsets);
-	err = prog_fd < 0 ? prog_fd
-			  : attach_tracepoint(&follow->attached, prog_fd, format.id, false, 0);
+	err = prog_fd < 0
+		      ? prog_fd
+		      : attach_tracepoint(follow_set(follow, probe), prog_fd, format.id, false, 0);
 	if (prog_fd >= 0)
 		close(prog_fd);
 cleanup:
@@ -246,14 +252,15 @@ cleanup:
 	return err;
 }
 
-/* All three in one way. */
-static int follow_attach(struct follow *follow)
+/* All three, or those from `first` on, in one way. */
+static int follow_attach(struct follow *follow, enum follow_probe first)
 {
-	int tracefs_fd = follow->pid_offset < 0 ? tracefs_open() : -1, probe, err = 0;
+	int tracefs_fd = follow->pid_offset < 0 ? tracefs_open() : -1, err = 0;
+	enum follow_probe probe;
 
 	if (follow->pid_offset < 0 && tracefs_fd < 0)
 		return tracefs_fd;
-	for (probe = 0; probe < FOLLOW_PROBES && !err; probe++) {
+	for (probe = first; probe < FOLLOW_PROBES && !err; probe++) {
 		err = tracefs_fd < 0 ? follow_attach_raw(follow, probe)
 				     : follow_attach_classic(follow, tracefs_fd, probe);
 		if (err)
@@ -293,11 +300,12 @@ static int follow_start(struct follow *follow, pid_t pid, uint32_t max_tasks)
 		return err;
 	core_find_members(&task, 1);
 	follow->pid_offset = task.offset;
-	err = follow_attach(follow);
+	err = follow_attach(follow, FOLLOW_FORK);
 	if (err && follow->pid_offset >= 0) {
 		attach_set_close(&follow->attached);
+		attach_set_close(&follow->exit);
 		follow->pid_offset = -1;
-		err = follow_attach(follow);
+		err = follow_attach(follow, FOLLOW_FORK);
 	}
 	if (err)
 		return err;
@@ -328,11 +336,23 @@ struct follow *follow_new(pid_t pid, uint32_t max_tasks)
 	return follow;
 }
 
+int follow_exits_last(struct follow *follow)
+{
+	struct attach_set before = follow->exit;
+	int err;
+
+	follow->exit = (struct attach_set){};
+	err = follow_attach(follow, FOLLOW_EXIT);
+	attach_set_close(&before);
+	return err;
+}
+
 void follow_free(struct follow *follow)
 {
 	if (!follow)
 		return;
 	attach_set_close(&follow->attached);
+	attach_set_close(&follow->exit);
 	if (follow->missed_fd >= 0)
 		close(follow->missed_fd);
 	if (follow->map_fd >= 0)

@@ -30,6 +30,11 @@ struct follow;
  */
 struct follow *follow_new(pid_t pid, uint32_t max_tasks);
 void follow_free(struct follow *follow);
+/*
+ * Once all other programs are attached: a task leaves the set after they have seen its exit, as programs run in the order in
+ * which they were attached. 0 or negative errno.
+ */
+int follow_exits_last(struct follow *follow);
 /* The map, for use in generated programs or with bpf_map__reuse_fd(). Owned by follow. */
 int follow_map_fd(const struct follow *follow);
 /* Tasks that could not be followed because the map was full: nothing may be lost silently. */

@@ -104,6 +104,7 @@ static void log_print(const char *kind, const char *fmt, va_list args)
 	}
 
 LOG_FUNCTION(log_error, 0, "")
+LOG_FUNCTION(log_note, 0, "")
 LOG_FUNCTION(log_warn, 0, "warning: ")
 LOG_FUNCTION(log_info, 1, "")
 LOG_FUNCTION(log_debug, 2, "")

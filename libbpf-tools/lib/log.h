@@ -19,6 +19,8 @@ int log_verbosity(void);
 
 /* "TOOL: message". A newline is added. Control characters in the result are escaped. */
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same, of what is no failure. */
+void log_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "TOOL: warning: message" */
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Shown with -v. */

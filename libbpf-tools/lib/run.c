@@ -194,9 +194,11 @@ static bool run_child_is_over(struct run *run, uint64_t now)
 	return now >= run->child_deadline_ns;
 }
 
-static bool run_is_over(struct run *run, uint64_t now)
+static bool run_is_over(struct run *run, const struct run_loop_opts *opts, uint64_t now)
 {
 	if (run->deadline_ns && now >= run->deadline_ns)
+		return true;
+	if (opts->is_over && opts->is_over(opts->ctx))
 		return true;
 	return run->child ? run_child_is_over(run, now) : run_signal != 0;
 }
@@ -251,7 +253,7 @@ static int run_consume(struct run *run, const struct run_loop_opts *opts)
 		err = err
 			      ?: consumed == RUN_BUDGET ? output_flush_if_due(run->output)
 							: output_flush(run->output);
-		if (err || is_over || run_is_over(run, now))
+		if (err || is_over || run_is_over(run, opts, now))
 			return err;
 		if (consumed < RUN_BUDGET)
 			run_wait(run, opts->events, run_wait_ns(run, now, next_tick));
@@ -385,6 +387,12 @@ int run_loop(struct run *run, const struct run_loop_opts *opts)
 	run_tell_start(run);
 	if (run->options->duration_ns)
 		run->deadline_ns = timestamp_now() + run->options->duration_ns;
+	err = run->follow ? follow_exits_last(run->follow) : 0;
+	if (err) {
+		log_libbpf_failure(err, "cannot follow the processes of '%s'",
+				   child_path(run->child));
+		return RUN_FAILED;
+	}
 	err = run->child ? child_release(run->child) : 0;
 	if (err) {
 		log_error("cannot execute '%s': %s", child_path(run->child), strerror(-err));

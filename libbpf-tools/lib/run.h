@@ -9,8 +9,8 @@
  *	...free...
  *	return status;				RUN_OK, RUN_FAILED (RUN_USAGE: see lib/options.h)
  *
- * What ends a run: INT, TERM or HUP; --duration; --max-events; the end of COMMAND; a closed pipe on
- * stdout (like any filter, silently and with status 0); an error. Whichever it is, probes are
+ * What ends a run: INT, TERM or HUP; --duration; --max-events; the end of COMMAND, or of the processes
+ * of -p; a closed pipe on stdout (like any filter, silently and with status 0); an error. Whichever it is, probes are
  * detached, the records made until then are consumed and written, and losses are told. A second
  * signal ends the tool at once. (Two within 0.3 s count as one: timeout(1) sends its signal twice.)
  *
@@ -71,6 +71,8 @@ struct run_loop_opts {
 	void (*detach)(void *ctx);
 	/* Called once all records are consumed, for a summary: what it puts is written before losses are told. */
 	void (*finish)(void *ctx);
+	/* True once there is nothing more to come: asked for at each turn, so it should cost little. NULL: never. */
+	bool (*is_over)(void *ctx);
 	/* The name of a probe, for telling what was lost where. NULL: only the total is told. */
 	const char *(*probe_name)(void *ctx, uint32_t probe);
 	void *ctx;

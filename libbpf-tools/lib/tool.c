@@ -5,7 +5,6 @@
 #include "lib/tool.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -126,7 +125,7 @@ static int tool_start(struct tool *tool)
 		err = tool_open_events(tool);
 	if (!err && spec->attach)
 		err = spec->attach(tool->env);
-	return err;
+	return err ?: filter_attached(&tool->filter);
 }
 
 static void tool_detach(void *ctx)
@@ -161,6 +160,13 @@ static void tool_finish(void *ctx)
 	filter_tell_missed(&tool->filter);
 }
 
+static bool tool_is_over(void *ctx)
+{
+	const struct tool *tool = ctx;
+
+	return filter_has_ended(&tool->filter);
+}
+
 static const char *tool_probe_name(void *ctx, uint32_t probe)
 {
 	struct tool *tool = ctx;
@@ -176,6 +182,7 @@ static int tool_run(struct tool *tool)
 		.tick = tool_tick,
 		.detach = tool_detach,
 		.finish = tool_finish,
+		.is_over = tool_is_over,
 		.probe_name = tool->spec->probe_name ? tool_probe_name : NULL,
 		.ctx = tool,
 	};
@@ -186,16 +193,6 @@ static int tool_run(struct tool *tool)
 	else if (tool->options.rows.table && !tool->options.rows.table->is_summary)
 		row_print_header(&tool->rows);
 	return run_loop(tool->run, &loop);
-}
-
-bool tool_process_ended(const struct tool *tool)
-{
-	pid_t pid = choice_pid(&tool->choice);
-
-	if (!pid || !kill(pid, 0) || errno != ESRCH)
-		return false;
-	log_info("process %d has ended", pid);
-	return true;
 }
 
 static bool tool_has_letter(const void *ctx, int letter)

@@ -136,9 +136,6 @@ struct tool_tracepoint {
 /* In this order. Fails, too, if none is left. 0, or negative errno after the cause has been told. */
 int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *points, size_t count);
 
-/* Has the process of -p ended, for a tick to end the run with it? Tells it with -v. Never without -p. */
-bool tool_process_ended(const struct tool *tool);
-
 /* The first step alone: the command line. As options_parse(), it may end the process. */
 void tool_parse(const struct tool_spec *spec, struct tool *tool, void *env, int argc, char **argv);
 

@@ -143,6 +143,36 @@ def test_descendants_that_a_process_has_and_gets(start):
     assert len(pids) == 2 and pids[0] == first and pids[1] not in (first, other.pid), err
 
 
+def test_the_exits_of_followed_tasks_are_seen():
+    """A task leaves the set only after all other programs have seen it end."""
+    status, out, err = run_tool("trace", "--json", "t:sched:sched_process_exit", "--", "sh", "-c", "/bin/true; :")
+    assert status == 0 and {row["comm"] for row in json_lines(out)[0]} == {"true", "sh"}, err
+
+
+# ---- the end --------------------------------------------------------------------------------
+
+
+def test_the_run_ends_with_its_processes(tool, start):
+    one, two = start(), start()
+    with Tool(*TOOLS[tool], "-p", f"{one.pid},{two.pid}") as run:
+        one.go()
+        with pytest.raises(subprocess.TimeoutExpired):
+            run.process.wait(timeout=0.5)
+        two.go()
+        out, err = run.wait()
+    assert run.status == 0 and "all processes of -p have ended" in err
+    assert {row["pid"] for row in json_lines(out)[0]} == {one.pid, two.pid}
+
+
+def test_the_run_ends_with_the_last_descendant(start):
+    program = start(command=["sh", "-c", f"echo ready {os.getpid()}; read x; (sleep 1; exec /bin/true) & exit 0"])
+    with Tool("execsnoop", "--json", "-p", program.process.pid, "--follow") as run:
+        program.go()
+        out, err = run.wait()
+    assert run.status == 0 and f"process {program.process.pid} and all that it had forked have ended" in err
+    assert {row["comm"] for row in json_lines(out)[0]} == {"sleep", "true"}
+
+
 # ---- control groups -------------------------------------------------------------------------
 
 
@@ -254,6 +284,14 @@ def test_filters_that_cannot_match_are_refused(tool, options, reason):
     status, _, err = run_tool(*TOOLS[tool], *options)
     assert status == 2
     assert reason in err
+
+
+def test_a_file_that_the_process_has_not_loaded_is_told(start):
+    program = start()
+    library = target_path("libadd.so")
+    status, _, err = run_tool("trace", "-p", program.pid, "--duration", "0.1", f"{library}:lib_add", "c:malloc")
+    assert status == 0
+    assert f"the process of -p has not loaded {library}" in err and err.count("has not loaded") == 1
 
 
 def test_every_tool_has_the_options():
