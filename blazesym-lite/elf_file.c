@@ -501,6 +501,8 @@ void bsl_elf_close(struct bsl_elf *elf)
 	elf_index_close(elf);
 	elf_plt_close(elf);
 	elf_dwarf_close(elf);
+	if (elf->eh_frame)
+		elf->eh_frame_free(elf->eh_frame);
 	bsl_elf_close(elf->debug);
 	bsl_elf_close(elf->mini);
 	free(elf->mini_data);

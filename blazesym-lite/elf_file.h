@@ -63,9 +63,11 @@ struct bsl_elf {
 	struct bsl_elf *mini;	    /* ... and opened */
 	struct bsl_elf *debug;	    /* the separate debug file */
 	struct dwarf_state *dwarf;  /* NULL until a line is asked for */
+	struct eh_frame *eh_frame;  /* NULL until a frame is asked for */
 	/* Their owners' functions; so who asks for no lines needs no libdw. */
 	void (*index_free)(struct symbol_index *index);
 	void (*dwarf_free)(struct dwarf_state *dwarf);
+	void (*eh_frame_free)(struct eh_frame *table);
 };
 
 /* A note as in a PT_NOTE segment or SHT_NOTE section. */

@@ -275,6 +275,47 @@ int bsl_elf_dwarf(struct bsl_elf *elf, struct Dwarf **dwarf, struct Dwarf_CFI_s 
  */
 void bsl_elf_split_unit(struct bsl_elf *elf, void *unit);
 
+/* ---- unwinding tables ------------------------------------------------------------------------- */
+
+/* The code that one entry of .eh_frame describes: a function, or a part of it that was split off. */
+struct bsl_frame {
+	uint64_t addr, size;
+	size_t entry;	      /* where it is in the section */
+	bool is_signal;	      /* it is what a signal's handler returns to, no function */
+	bool has_personality; /* the language has a say when an exception passes */
+	bool has_handlers;    /* it has code to run, or a list of what may pass: an LSDA */
+};
+
+/* Where the return address of a frame is. */
+enum bsl_frame_rule {
+	BSL_FRAME_IN_REG, /* in the register that a call put it into (arm64: x30) */
+	BSL_FRAME_AT_CFA, /* in memory, at the CFA plus ret_offset */
+	BSL_FRAME_NONE,	  /* nowhere: there is no caller */
+	BSL_FRAME_OTHER,
+};
+
+/* What holds at the instructions [addr, addr + size). The CFA is what the stack pointer was before the call. */
+struct bsl_frame_row {
+	uint64_t addr, size;
+	int16_t cfa_reg; /* the CFA is that register plus cfa_offset; BSL_REG_NONE: an expression says */
+	int64_t cfa_offset;
+	enum bsl_frame_rule ret;
+	int64_t ret_offset;
+};
+
+/*
+ * The entry that covers an address. The first question reads all of them (about 50 ns each). -ENOENT; -ENODATA if the file
+ * has no .eh_frame; -ENOMEM.
+ */
+int bsl_elf_frame_at(struct bsl_elf *elf, uint64_t addr, struct bsl_frame *frame);
+
+/*
+ * Gives fn the rows of an entry from bsl_elf_frame_at(), in order, without gaps. Returns 0, or what fn returned if that isn't
+ * 0, which ends it; -EBADMSG if the entry's program is broken.
+ */
+int bsl_elf_frame_rows(struct bsl_elf *elf, const struct bsl_frame *frame,
+		       int (*fn)(const struct bsl_frame_row *row, void *ctx), void *ctx);
+
 /* ---- instructions --------------------------------------------------------------------------- */
 
 #define BSL_INSN_MAX 15 /* bytes of the longest one */
