@@ -412,7 +412,8 @@ static int rule_run(struct machine *machine, uint8_t op, struct reader *program)
 		set_rule(machine, reg, BSL_FRAME_AT_CFA, scaled(machine, uleb_take(program)));
 		break;
 	case 0x11: /* offset_extended_sf */
-		set_rule(machine, reg, BSL_FRAME_AT_CFA, scaled(machine, (uint64_t)sleb_take(program)));
+		set_rule(machine, reg, BSL_FRAME_AT_CFA,
+			 scaled(machine, (uint64_t)sleb_take(program)));
 		break;
 	case 0x06: /* restore_extended */
 		restore_rule(machine, reg);
@@ -514,7 +515,8 @@ static int program_run(struct machine *machine, struct reader program)
 
 		switch (op >> 6) {
 		case 1: /* advance_loc */
-			ret = advance(machine, machine->row.addr + (op & 63) * machine->cie->code_align);
+			ret = advance(machine,
+				      machine->row.addr + (op & 63) * machine->cie->code_align);
 			break;
 		case 2: /* offset */
 			set_rule(machine, op & 63, BSL_FRAME_AT_CFA,

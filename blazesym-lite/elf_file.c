@@ -503,6 +503,8 @@ void bsl_elf_close(struct bsl_elf *elf)
 	elf_dwarf_close(elf);
 	if (elf->eh_frame)
 		elf->eh_frame_free(elf->eh_frame);
+	if (elf->body)
+		elf->body_free(elf->body);
 	bsl_elf_close(elf->debug);
 	bsl_elf_close(elf->mini);
 	free(elf->mini_data);

@@ -64,10 +64,12 @@ struct bsl_elf {
 	struct bsl_elf *debug;	    /* the separate debug file */
 	struct dwarf_state *dwarf;  /* NULL until a line is asked for */
 	struct eh_frame *eh_frame;  /* NULL until a frame is asked for */
+	struct body *body;	    /* the last function whose instructions were asked for */
 	/* Their owners' functions; so who asks for no lines needs no libdw. */
 	void (*index_free)(struct symbol_index *index);
 	void (*dwarf_free)(struct dwarf_state *dwarf);
 	void (*eh_frame_free)(struct eh_frame *table);
+	void (*body_free)(struct body *body);
 };
 
 /* A note as in a PT_NOTE segment or SHT_NOTE section. */

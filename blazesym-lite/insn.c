@@ -65,6 +65,9 @@ int bsl_elf_entry_skip(const struct bsl_elf *elf, uint64_t addr, uint64_t size)
 
 	if (!code || size <= sizeof(endbr64) || memcmp(code, endbr64, sizeof(endbr64)))
 		return 0;
+	len = bsl_insn_decode(EM_X86_64, code + sizeof(endbr64), size - sizeof(endbr64), 0, &insn);
+	if (len <= 0 || insn.why)
+		return 0;
 	for (uint64_t at = sizeof(endbr64); at < size; at += len) {
 		len = bsl_insn_decode(EM_X86_64, code + at, size - at, addr + at, &insn);
 		if (len <= 0)

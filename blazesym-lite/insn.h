@@ -9,4 +9,7 @@
 int insn_x86_decode(const uint8_t *code, size_t size, uint64_t addr, struct bsl_insn *insn);
 int insn_arm64_decode(const uint8_t *code, size_t size, uint64_t addr, struct bsl_insn *insn);
 
+/* Does the word at code[0] load or store exclusively (ldxr, stlxr and so on)? */
+bool insn_arm64_is_exclusive(const uint8_t *code, bool *is_load);
+
 #endif /* BSL_INSN_H */

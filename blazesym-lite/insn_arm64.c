@@ -173,6 +173,16 @@ static void note_address(uint32_t word, uint64_t addr, struct bsl_insn *insn)
 	}
 }
 
+bool insn_arm64_is_exclusive(const uint8_t *code, bool *is_load)
+{
+	uint32_t word;
+
+	memcpy(&word, code, sizeof(word));
+	*is_load = word >> 22 & 1;
+	/* of one register or a pair; casp has an encoding among the latter */
+	return (word & 0x3f800000) == 0x08000000 && (word & 0xbfa00000) != 0x08200000;
+}
+
 int insn_arm64_decode(const uint8_t *code, size_t size, uint64_t addr, struct bsl_insn *insn)
 {
 	const struct row *row = NULL;

@@ -129,6 +129,7 @@ static bool entry_get(const struct bsl_elf *elf, const struct elf_symtab *tab, s
 	    !address_get(elf, &sym, &out->addr))
 		return false;
 	out->size = sym.st_size;
+	out->is_label = ELF64_ST_TYPE(sym.st_info) == STT_NOTYPE;
 	switch (ELF64_ST_BIND(sym.st_info)) {
 	case STB_LOCAL:
 		out->bind = BSL_BIND_LOCAL;

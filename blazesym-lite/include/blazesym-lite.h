@@ -145,6 +145,7 @@ struct bsl_symbol {
 	uint64_t size;	     /* bytes, 0 if the file does not say */
 	enum bsl_symbol_type type;
 	enum bsl_symbol_bind bind;
+	bool is_label;	   /* STT_NOTYPE: the file doesn't say that it is a function */
 	const char *clone; /* ".constprop.0", a tail of name: a variant of a function, perhaps
 				 * with other arguments; ".cold", ".part.0": a piece of one, which
 				 * isn't called as it is. Else NULL */
@@ -386,6 +387,39 @@ struct bsl_insn {
  */
 int bsl_insn_decode(int machine, const uint8_t *code, size_t size, uint64_t addr,
 		    struct bsl_insn *insn);
+
+/* ---- places for uprobes ---------------------------------------------------------------------- */
+
+/* The function that code belongs to, as its symbol or, without one, its unwinding table has it. */
+struct bsl_function {
+	uint64_t addr, size;
+	const char *name; /* NULL: it has no symbol. Lives as long as the ELF handle */
+	bool is_label;	  /* the symbol doesn't say that it is a function, nor does a table */
+};
+
+/* -ENOENT: none is known there; other errors as bsl_elf_symbol_at(). */
+int bsl_elf_function_at(struct bsl_elf *elf, uint64_t addr, struct bsl_function *function);
+
+enum {
+	BSL_PLACE_VOUCHED =
+		1
+		<< 0, /* where no function is known: something says that an instruction begins there (a USDT
+				     * note, a line table) */
+	BSL_PLACE_FORCE = 1 << 1, /* the caller is sure that one does */
+};
+
+/*
+ * May a uprobe be put at an address without harm? Not in relocatable files and what isn't code; not but where an
+ * instruction is proved to begin, as decoded from the function's start; not on what the kernel refuses, or does wrongly (enum
+ * bsl_insn_probe), nor within an exclusive sequence of arm64, which would never succeed. No flag excuses the last ones.
+ * 0; -EPERM with a line for people in why; -ENOMEM.
+ */
+int bsl_elf_check_place(struct bsl_elf *elf, uint64_t addr, unsigned int flags, char *why,
+			size_t why_size);
+
+/* The same for the entry of a function that the caller knows by its symbol. */
+int bsl_elf_check_entry(struct bsl_elf *elf, const struct bsl_symbol *sym, char *why,
+			size_t why_size);
 
 /*
  * Calls fn with the file offset of each return instruction of a function: `ret` on x86_64 (with

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /* Any bytes as an ELF file: headers, symbols, notes and USDT sites. */
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +27,10 @@ static int usdt_read(const struct bsl_usdt *usdt, void *ctx)
 
 static void addresses_try(struct bsl_elf *elf, const uint8_t *data, size_t size)
 {
+	struct bsl_function function;
 	struct bsl_symbol sym;
 	uint64_t value, out;
+	char why[300];
 
 	/* addresses that the file itself holds are the interesting ones */
 	for (size_t at = 0; at + sizeof(value) <= size && at < 4096; at += sizeof(value)) {
@@ -38,6 +41,10 @@ static void addresses_try(struct bsl_elf *elf, const uint8_t *data, size_t size)
 			out = *(const volatile uint8_t *)bsl_elf_data(elf, value, 8);
 		if (!bsl_elf_symbol_at(elf, value, &sym))
 			out += strlen(sym.name);
+		if (!bsl_elf_function_at(elf, value, &function) && function.name)
+			out += strlen(function.name);
+		if (bsl_elf_check_place(elf, value, at % 3, why, sizeof(why)) == -EPERM && !*why)
+			abort();
 	}
 }
 

@@ -43,7 +43,8 @@ static int register_of(const Dwarf_Op *ops, size_t nr, int64_t *offset)
 	return ops[0].atom - DW_OP_breg0;
 }
 
-static void compare_return(const struct bsl_frame_row *row, const Dwarf_Op *ops, size_t nr, const Dwarf_Op *mem)
+static void compare_return(const struct bsl_frame_row *row, const Dwarf_Op *ops, size_t nr,
+			   const Dwarf_Op *mem)
 {
 	int64_t offset = 0;
 
