@@ -13,7 +13,8 @@
 
 #include "elf_file.h"
 
-#define BODY_MAX (64u << 20) /* bytes of a function; the largest interpreters' loops have a hundredth */
+#define BODY_MAX \
+	(64u << 20) /* bytes of a function; the largest interpreters' loops have a hundredth */
 
 static bool bit_get(const uint8_t *bits, uint64_t at)
 {

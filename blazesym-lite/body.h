@@ -10,7 +10,7 @@ struct body {
 	uint64_t addr, size;
 	const uint8_t *code;
 	uint8_t *starts; /* a bit per byte: an instruction is proved to begin there */
-	bool is_whole;	 /* all of its bytes are instructions; else starts holds what its entry leads to */
+	bool is_whole; /* all of its bytes are instructions; else starts holds what its entry leads to */
 };
 
 /*

@@ -170,13 +170,14 @@ static int check_insn(const struct bsl_elf *elf, uint64_t addr, struct bsl_insn 
 	while (!code && --size)
 		code = bsl_elf_data(elf, addr, size);
 	if (!code || bsl_insn_decode(bsl_elf_machine(elf), code, size, addr, insn) < 0)
-		return refuse(answer, "there is no instruction at 0x%llx", (unsigned long long)addr);
+		return refuse(answer, "there is no instruction at 0x%llx",
+			      (unsigned long long)addr);
 	return insn->why ? refuse(answer, "%s", insn->why) : 0;
 }
 
 /* Within a function, which the place is not the entry of. */
-static int check_inside(struct bsl_elf *elf, const struct bsl_function *function,
-			uint64_t addr, unsigned int flags, struct answer answer)
+static int check_inside(struct bsl_elf *elf, const struct bsl_function *function, uint64_t addr,
+			unsigned int flags, struct answer answer)
 {
 	bool is_excused = flags & BSL_PLACE_FORCE;
 	const struct body *body;

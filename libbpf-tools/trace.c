@@ -39,7 +39,7 @@ static struct env {
 	struct tool tool;
 	uint32_t string_size;
 	bool show_offset, show_time, unix_time, show_cpu, dump, list;
-	bool kernel_stack, user_stack, show_address, add_up, binary;
+	bool kernel_stack, user_stack, show_address, add_up, binary, force_address;
 	enum aggregate aggregate;
 	const char *measure;
 	uint32_t max_keys;
@@ -109,7 +109,15 @@ static const char doc[] =
 	"  trace 't:syscalls:sys_enter_openat \"%s\", args->filename' -- ls\n"
 	"  trace -l 'p:c:*alloc*'                     which functions are there\n";
 
-enum { KEY_DUMP = 0x1000, KEY_COUNT, KEY_SUM, KEY_HIST, KEY_INTERVAL, KEY_MAX_KEYS };
+enum {
+	KEY_DUMP = 0x1000,
+	KEY_COUNT,
+	KEY_SUM,
+	KEY_HIST,
+	KEY_INTERVAL,
+	KEY_MAX_KEYS,
+	KEY_FORCE_ADDRESS,
+};
 
 static const struct argp_option options[] = {
 	{ "msg-filter", 'f', "TEXT", 0, "Only lines whose message contains TEXT", 0 },
@@ -131,6 +139,9 @@ static const struct argp_option options[] = {
 	{ "interval", KEY_INTERVAL, "SECONDS", 0,
 	  "Print what was added up so often, not only at the end", 0 },
 	{ "max-keys", KEY_MAX_KEYS, "N", 0, "Most different values to add up by (default 4096)",
+	  0 },
+	{ "force-address", KEY_FORCE_ADDRESS, NULL, 0,
+	  "Believe that 0xADDR and +OFF are where instructions begin; else the program crashes",
 	  0 },
 	{ "list", 'l', NULL, 0, "List what SPEC would attach to, and exit", 0 },
 	{ "dump", KEY_DUMP, NULL, 0, "Show the typed expressions and BPF instructions, and exit",
@@ -220,6 +231,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_MAX_KEYS:
 		env.max_keys = options_u64(state, "--max-keys", arg, 1, MAX_KEYS);
+		break;
+	case KEY_FORCE_ADDRESS:
+		env.force_address = true;
 		break;
 	case 'l':
 		env.list = true;
@@ -327,6 +341,7 @@ static int compile_probes(struct trace *trace)
 		.aggregate = env.aggregate,
 		.measure = env.measure,
 		.binary = env.binary,
+		.force_address = env.force_address,
 		.links = env.dump ? NULL : &trace->links.probes,
 	};
 	trace->types = opts.types = btf_types_new();
@@ -380,6 +395,7 @@ static int list_places(void)
 		.string_size = env.string_size,
 		.types = btf_types_new(),
 		.wants_types = env.tool.options.verbosity,
+		.force_address = env.force_address,
 	};
 	int status = opts.types ? RUN_OK : RUN_FAILED;
 

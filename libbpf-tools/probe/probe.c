@@ -159,6 +159,7 @@ int probe_compile(const char *text, const struct probe_opts *opts, struct probe 
 		  struct diag *diag)
 {
 	const struct target_opts target_opts = { .pid = opts->pid,
+						 .force_address = opts->force_address,
 						 .string_size = opts->record.string_size,
 						 .types = opts->types };
 	int err;

@@ -33,8 +33,9 @@ struct probe {
 struct probe_opts {
 	pid_t pid; /* whose files; 0: ours */
 	struct record_opts record;
-	bool binary;  /* literals of STRCMP are arrays of bytes (-B) */
-	bool adds_up; /* equal records are counted, not printed each (-A) */
+	bool force_address; /* see struct target_opts */
+	bool binary;	    /* literals of STRCMP are arrays of bytes (-B) */
+	bool adds_up;	    /* equal records are counted, not printed each (-A) */
 	enum aggregate aggregate;
 	const char *measure;	  /* an expression: what to sum up or sort by powers of two */
 	struct btf_types *types;  /* the kernel's; borrowed, must outlive the probe */

@@ -21,19 +21,10 @@ enum { X86_RDI = 5, ARM_X0 = 0 };
 
 /* ---- functions ------------------------------------------------------------------------------ */
 
-struct function {
-	uint64_t addr, offset, size;
-};
-
-static int keep_function(const struct bsl_symbol *sym, void *ctx)
+static int keep_symbol(const struct bsl_symbol *sym, void *ctx)
 {
-	*(struct function *)ctx = (struct function){ sym->addr, sym->offset, sym->size };
+	*(struct bsl_symbol *)ctx = *sym;
 	return 1;
-}
-
-static bool find_symbol(struct bsl_elf *elf, const char *name, struct function *function)
-{
-	return bsl_elf_find_symbols(elf, name, 0, keep_function, function) > 0;
 }
 
 #define ANY (-1)
@@ -133,16 +124,16 @@ static uint16_t find_field(struct bsl_elf *elf, const struct rule *rule)
 {
 	size_t most = ARRAY_SIZE(rule->functions);
 	uint16_t field = REDIS_NO_FIELD;
-	struct function function;
+	struct bsl_symbol sym;
 	const uint8_t *code;
 
 	for (size_t i = 0; i < most && rule->functions[i] && field == REDIS_NO_FIELD; i++) {
-		if (!find_symbol(elf, rule->functions[i], &function))
+		if (bsl_elf_find_symbols(elf, rule->functions[i], 0, keep_symbol, &sym) <= 0)
 			continue;
-		if (function.size > FUNCTION_BYTES_MAX)
-			function.size = FUNCTION_BYTES_MAX;
-		code = bsl_elf_data(elf, function.addr, function.size);
-		field = code ? apply_rule(bsl_elf_machine(elf), rule, code, function.size)
+		if (sym.size > FUNCTION_BYTES_MAX)
+			sym.size = FUNCTION_BYTES_MAX;
+		code = bsl_elf_data(elf, sym.addr, sym.size);
+		field = code ? apply_rule(bsl_elf_machine(elf), rule, code, sym.size)
 			     : REDIS_NO_FIELD;
 	}
 	return field;
@@ -206,19 +197,16 @@ void redis_layout_trim(struct redis_layout *layout)
 	set_span(layout);
 }
 
-/* x86_64's endbr64 at a function's start would be single-stepped, 3 to 5 times dearer: behind it. */
+/* Where a function's entry is probed; 0 if that can't be, or would do harm. */
 static uint64_t place_of(struct bsl_elf *elf, const char *name)
 {
-	static const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
-	struct function function;
-	const void *code;
+	struct bsl_symbol sym;
+	char why[300];
 
-	if (!find_symbol(elf, name, &function) || function.offset == UINT64_MAX)
+	if (bsl_elf_find_symbols(elf, name, 0, keep_symbol, &sym) <= 0 ||
+	    sym.offset == UINT64_MAX || bsl_elf_check_entry(elf, &sym, why, sizeof(why)))
 		return 0;
-	code = bsl_elf_data(elf, function.addr, sizeof(endbr64));
-	if (bsl_elf_machine(elf) == EM_X86_64 && code && !memcmp(code, endbr64, sizeof(endbr64)))
-		function.offset += sizeof(endbr64);
-	return function.offset;
+	return sym.offset + bsl_elf_entry_skip(elf, sym.addr, sym.size);
 }
 
 static void find_places(struct bsl_elf *elf, struct redis_places *places)

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/log.h"
+
 #include "runtime/runtime_private.h"
 
 static const char *const event_names[RUNTIME_EVENTS] = {
@@ -122,16 +124,34 @@ struct resolution {
 	uint64_t version;	 /* 0: not known */
 };
 
-static struct runtime_place *place_add(struct resolution *res, const struct bsl_usdt *usdt)
+/*
+ * Adds the place at an address, of a USDT site, a function's entry, or neither (NULL); one at which a probe would do harm is
+ * left out. 0 or -ENOMEM.
+ */
+static int place_add(struct resolution *res, const struct bsl_usdt *usdt,
+		     const struct bsl_symbol *entry, uint64_t addr)
 {
 	struct runtime_image *image = res->image;
 	const struct runtime_row *row = res->row;
 	struct runtime_place *grown, *place;
 	const struct bsl_machine *machine = bsl_machine_get(bsl_elf_machine(res->elf));
+	uint64_t offset;
+	char why[300];
+	int err;
 
+	if (bsl_elf_addr_to_offset(res->elf, addr, &offset))
+		return 0;
+	err = entry ? bsl_elf_check_entry(res->elf, entry, why, sizeof(why))
+		    : bsl_elf_check_place(res->elf, addr, usdt ? BSL_PLACE_VOUCHED : 0, why,
+					  sizeof(why));
+	if (err == -EPERM)
+		log_info("%s: %s is not probed: %s", image->display,
+			 row->symbol ?: row->usdt ?: "an opcode", why);
+	if (err)
+		return err == -EPERM ? 0 : err;
 	grown = reallocarray(image->places, image->count + 1, sizeof(*grown));
 	if (!grown)
-		return NULL;
+		return -ENOMEM;
 	image->places = grown;
 	place = &grown[image->count++];
 	*place = (struct runtime_place){
@@ -142,12 +162,15 @@ static struct runtime_place *place_add(struct resolution *res, const struct bsl_
 		.is_return = row->is_return,
 		.probe = row->usdt && row->event != RUNTIME_ENABLER ? row->usdt : row->symbol,
 		.danger = row->danger,
+		.offset = offset,
+		.addr = addr,
+		.ref_ctr_offset = usdt ? usdt->sema_offset : res->ref_ctr_offset,
 	};
 	for (int role = 0; role < RUNTIME_ROLES; role++)
 		value_resolve(&place->spec.args[role], &row->values[role], usdt, machine);
 	if (row->event < RUNTIME_EVENTS)
 		image->routes[row->event].places++;
-	return place;
+	return 0;
 }
 
 static bool usdt_matches(const struct bsl_usdt *usdt, const char *name)
@@ -161,32 +184,14 @@ static bool usdt_matches(const struct bsl_usdt *usdt, const char *name)
 static int add_usdt_site(const struct bsl_usdt *usdt, void *ctx)
 {
 	struct resolution *res = ctx;
-	struct runtime_place *place;
 
 	if (usdt->offset == UINT64_MAX || usdt->sema_offset == UINT64_MAX ||
 	    !usdt_matches(usdt, res->row->usdt))
 		return 0;
-	place = place_add(res, usdt);
-	if (!place)
-		return -ENOMEM;
-	place->offset = usdt->offset;
-	place->addr = usdt->addr;
-	place->ref_ctr_offset = usdt->sema_offset;
-	return 0;
+	return place_add(res, usdt, NULL, usdt->addr);
 }
 
 #define FIRST_PART_MAX 64 /* bytes: a test and a jump */
-
-/* A leading endbr64 is single-stepped by the kernel, while the push or nop after it is emulated. */
-static unsigned int skip_landing_pad(const struct bsl_elf *elf, uint64_t addr)
-{
-	const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
-	const void *code = bsl_elf_data(elf, addr, sizeof(endbr64));
-
-	return bsl_elf_machine(elf) == EM_X86_64 && code && !memcmp(code, endbr64, sizeof(endbr64))
-		       ? sizeof(endbr64)
-		       : 0;
-}
 
 /* The second part of a function that is split; of others, their start. */
 static uint64_t second_part(const struct bsl_elf *elf, const struct bsl_symbol *sym)
@@ -201,23 +206,13 @@ static uint64_t second_part(const struct bsl_elf *elf, const struct bsl_symbol *
 static int add_function(const struct bsl_symbol *sym, void *ctx)
 {
 	struct resolution *res = ctx;
-	uint64_t addr = sym->addr, offset;
-	struct runtime_place *place;
 
 	if (sym->offset == UINT64_MAX || sym->clone || sym->type != BSL_SYM_FUNC)
 		return 0;
 	if (res->row->follow_jump)
-		addr = second_part(res->elf, sym);
-	addr += skip_landing_pad(res->elf, addr);
-	if (bsl_elf_addr_to_offset(res->elf, addr, &offset))
-		return 0;
-	place = place_add(res, NULL);
-	if (!place)
-		return -ENOMEM;
-	place->offset = offset;
-	place->addr = addr;
-	place->ref_ctr_offset = res->ref_ctr_offset;
-	return 0;
+		return place_add(res, NULL, NULL, second_part(res->elf, sym));
+	return place_add(res, NULL, sym,
+			 sym->addr + bsl_elf_entry_skip(res->elf, sym->addr, sym->size));
 }
 
 #define SITES_MAX 64
@@ -242,19 +237,11 @@ static int note_site(const struct bsl_usdt *usdt, void *ctx)
 /* Places that have no symbol, by their addresses. */
 static int add_addresses(struct resolution *res, const uint64_t *addrs, int count)
 {
-	struct runtime_place *place;
-	uint64_t offset;
+	int err = 0;
 
-	for (int i = 0; i < count; i++) {
-		if (bsl_elf_addr_to_offset(res->elf, addrs[i], &offset))
-			continue;
-		place = place_add(res, NULL);
-		if (!place)
-			return -ENOMEM;
-		place->offset = offset;
-		place->addr = addrs[i];
-	}
-	return 0;
+	for (int i = 0; i < count && !err; i++)
+		err = place_add(res, NULL, NULL, addrs[i]);
+	return err;
 }
 
 static int add_guards(struct resolution *res)

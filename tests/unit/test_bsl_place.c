@@ -35,7 +35,7 @@ static struct bsl_elf *elf_of(struct image *image, int machine, const void *code
 struct row {
 	const char *code;
 	size_t size;
-	uint64_t at; /* from FUNC */
+	uint64_t at;	 /* from FUNC */
 	const char *why; /* a part of it; NULL: a probe may be put there */
 };
 
@@ -102,7 +102,8 @@ static void test_arm64_places(void **state)
 	static const char exclusive[] = "\x01\xfc\x5f\x88\x21\x04\x00\x11\x01\xfc\x02\x88"
 					"\xa2\xff\xff\x35\xc0\x03\x5f\xd6";
 	/* casal is whole in itself: add w1, w1, #1; casal w1, w2, [x0]; add; ret */
-	static const char swap[] = "\x21\x04\x00\x11\x02\xfc\xe1\x88\x21\x04\x00\x11\xc0\x03\x5f\xd6";
+	static const char swap[] =
+		"\x21\x04\x00\x11\x02\xfc\xe1\x88\x21\x04\x00\x11\xc0\x03\x5f\xd6";
 	const struct row rows[] = {
 		{ exclusive, 20, 0, "the kernel refuses" },
 		{ exclusive, 20, 4, "exclusive sequence" },
@@ -156,8 +157,8 @@ static void test_flags_excuse_what_is_not_proved_alone(void **state)
 	assert_int_equal(bsl_elf_check_place(elf, unknown, BSL_PLACE_FORCE, why, sizeof(why)), 0);
 	/* a nop as a USDT probe's, and another instruction */
 	assert_int_equal(bsl_elf_check_place(elf, unknown, BSL_PLACE_VOUCHED, why, sizeof(why)), 0);
-	assert_int_equal(bsl_elf_check_place(elf, unknown + 16, BSL_PLACE_VOUCHED, why, sizeof(why)),
-			 0);
+	assert_int_equal(
+		bsl_elf_check_place(elf, unknown + 16, BSL_PLACE_VOUCHED, why, sizeof(why)), 0);
 	/* forced into the middle of an instruction; but not onto a harmful one */
 	assert_int_equal(bsl_elf_check_place(elf, FUNC + 8, BSL_PLACE_FORCE, why, sizeof(why)), 0);
 	assert_int_equal(bsl_elf_check_place(elf, FUNC + 10, BSL_PLACE_VOUCHED, why, sizeof(why)),

@@ -48,6 +48,7 @@ struct target_opts {
 	uint32_t string_size;	 /* goes into the contexts */
 	struct btf_types *types; /* the kernel's; borrowed, must outlive the target */
 	bool wants_types;	 /* functions' parameters, even if the spec doesn't use them */
+	bool force_address;	 /* addresses are taken to be those of instructions */
 };
 
 struct target {
@@ -59,6 +60,8 @@ struct target {
 		*dwarf; /* NULL: there is none, or nobody asked; the contexts' types live in it */
 	struct target_place *places;
 	size_t place_count, place_size;
+	size_t left_out;	/* places at which a probe would do harm */
+	char left_out_why[400]; /* of the first: its name and the reason */
 	struct probe_context *contexts;
 	unsigned int context_count;
 	bool is_inlined; /* the places are where the function was inlined into others */

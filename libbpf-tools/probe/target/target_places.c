@@ -4,9 +4,11 @@
  */
 #include <blazesym-lite.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/log.h"
 #include "probe/target/target_private.h"
 
 static int add_to(struct target_place **places, size_t *count, size_t *size,
@@ -28,6 +30,39 @@ static int add_to(struct target_place **places, size_t *count, size_t *size,
 int target_places_add(struct target *target, const struct target_place *place)
 {
 	return add_to(&target->places, &target->place_count, &target->place_size, place);
+}
+
+void target_places_leave_out(struct target *target, const char *name, const char *why)
+{
+	if (!target->left_out++)
+		snprintf(target->left_out_why, sizeof(target->left_out_why), "%s: %s", name, why);
+}
+
+int target_places_add_noted(struct target *target, const struct target_place *place, uint64_t addr)
+{
+	char why[300];
+	int err = bsl_elf_check_place(target->elf, addr, BSL_PLACE_VOUCHED, why, sizeof(why));
+
+	if (err == -EPERM)
+		target_places_leave_out(target, place->name, why);
+	else if (!err)
+		err = target_places_add(target, place);
+	return err == -EPERM ? 0 : err;
+}
+
+int target_places_settle(const struct spec *spec, struct target *target, struct diag *diag)
+{
+	if (!target->left_out)
+		return 0;
+	if (!target->place_count && target->left_out == 1)
+		return diag_error(diag, spec->func_pos, "can't probe %s", target->left_out_why);
+	if (!target->place_count)
+		return diag_error(diag, spec->func_pos,
+				  "can't probe any of the %zu places, such as %s", target->left_out,
+				  target->left_out_why);
+	log_warn("'%s': %zu of %zu places left out, such as %s", spec->text, target->left_out,
+		 target->left_out + target->place_count, target->left_out_why);
+	return 0;
 }
 
 int target_places_add_entry(struct target *target, const struct target_place *place)

@@ -14,6 +14,15 @@
 int target_places_add(struct target *target, const struct target_place *place);
 int target_places_add_entry(struct target *target, const struct target_place *place);
 int target_places_add_context(struct target *target, const struct probe_context *context);
+/*
+ * Adds a place that a file's own tables name (a USDT note, a line, an inlined function), if a probe does no harm there; else
+ * counts it as left out. 0 or negative errno.
+ */
+int target_places_add_noted(struct target *target, const struct target_place *place, uint64_t addr);
+/* Counts a place that is left out, as a probe there would do harm: for why. */
+void target_places_leave_out(struct target *target, const char *name, const char *why);
+/* An error if all places were left out; else a warning that tells how many of them, if any. */
+int target_places_settle(const struct spec *spec, struct target *target, struct diag *diag);
 /* Keeps one of several names of an address, of places and of entries; sorts them by offset. */
 void target_places_drop_aliases(struct target *target);
 /* Whether a name is what a spec asks for: by a glob pattern, or any where it is left out (NULL, ""). */

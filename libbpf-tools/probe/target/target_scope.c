@@ -39,7 +39,7 @@ static int add_line(const struct bsl_dwarf_place *found, void *ctx)
 		return 0;
 	snprintf(name, sizeof(name), "%s:%u", search->spec->file, search->spec->line);
 	place.name = arena_strndup(search->spec->arena, name, strlen(name));
-	return place.name ? target_places_add(search->target, &place) : -ENOMEM;
+	return place.name ? target_places_add_noted(search->target, &place, found->addr) : -ENOMEM;
 }
 
 int target_scope_resolve_line(const struct spec *spec, struct target *target, struct diag *diag)
@@ -54,10 +54,10 @@ int target_scope_resolve_line(const struct spec *spec, struct target *target, st
 			target->file.display);
 	if (found < 0)
 		return found;
-	if (!target->place_count)
+	if (!target->place_count && !target->left_out)
 		return diag_error(diag, spec->func_pos, "%s has no code for %s:%u",
 				  target->file.display, spec->file, spec->line);
-	return 0;
+	return target_places_settle(spec, target, diag);
 }
 
 /* ---- inlined functions ---------------------------------------------------------------------- */
@@ -67,7 +67,9 @@ static int add_inlined(const struct bsl_dwarf_place *found, void *ctx)
 	struct line_search *search = ctx;
 	struct target_place place = { .offset = found->offset, .name = search->spec->func };
 
-	return found->offset == UINT64_MAX ? 0 : target_places_add(search->target, &place);
+	return found->offset == UINT64_MAX
+		       ? 0
+		       : target_places_add_noted(search->target, &place, found->addr);
 }
 
 int target_scope_resolve_inlined(const struct spec *spec, unsigned int flags, struct target *target,

@@ -13,6 +13,7 @@
 #include "probe/target/target_private.h"
 
 struct symbol_search {
+	const struct target_opts *opts;
 	struct target *target;
 	const struct spec *spec;
 	struct diag *diag;
@@ -122,13 +123,18 @@ static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 {
 	struct symbol_search *search = ctx;
 	struct target_place place = { .offset = sym->offset };
+	unsigned int flags = search->opts->force_address ? BSL_PLACE_FORCE : 0;
+	struct bsl_elf *elf = search->target->elf;
 	const struct spec *spec = search->spec;
+	char why[300];
+	int err;
 
 	if (sym->type == BSL_SYM_IFUNC) {
 		search->ifuncs++;
 		return 0;
 	}
-	if (sym->offset == UINT64_MAX || (spec->is_pattern && is_fragment(sym)))
+	/* A piece that was split off is no call, unless it is asked for by its own name. */
+	if (sym->offset == UINT64_MAX || (is_fragment(sym) && strcmp(sym->name, spec->func)))
 		return 0;
 	if (spec->offset && sym->size && spec->offset >= sym->size)
 		return diag_error(search->diag, spec->func_pos,
@@ -141,9 +147,15 @@ static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 	place.title = demangled(spec->arena, sym->name);
 	if (search->target->ret_sites)
 		return add_ret_sites(search, sym, place.name);
+	err = spec->offset
+		      ? bsl_elf_check_place(elf, sym->addr + spec->offset, flags, why, sizeof(why))
+		      : bsl_elf_check_entry(elf, sym, why, sizeof(why));
+	if (err == -EPERM)
+		target_places_leave_out(search->target, sym->name, why);
+	if (err)
+		return err == -EPERM ? 0 : err;
 	if (!spec->offset)
-		place.skip =
-			(unsigned int)bsl_elf_entry_skip(search->target->elf, sym->addr, sym->size);
+		place.skip = (unsigned int)bsl_elf_entry_skip(elf, sym->addr, sym->size);
 	return target_places_add(search->target, &place);
 }
 
@@ -175,15 +187,25 @@ static int no_function(const struct spec *spec, struct target *target, unsigned 
 			  spec->func, suggest_text(&near));
 }
 
-static int resolve_address(const struct spec *spec, struct target *target, struct diag *diag)
+static int resolve_address(const struct spec *spec, const struct target_opts *opts,
+			   struct target *target, struct diag *diag)
 {
+	uint64_t addr = spec->addr + spec->offset;
 	struct target_place place = {};
-	char name[32];
+	char name[32], why[300];
+	int err;
 
-	if (bsl_elf_addr_to_offset(target->elf, spec->addr + spec->offset, &place.offset))
+	if (bsl_elf_addr_to_offset(target->elf, addr, &place.offset))
 		return diag_error(diag, spec->func_pos, "%s has nothing at address 0x%llx",
-				  target->file.display,
-				  (unsigned long long)(spec->addr + spec->offset));
+				  target->file.display, (unsigned long long)addr);
+	target_scope_load_debug(opts, target);
+	err = bsl_elf_check_place(target->elf, addr, opts->force_address ? BSL_PLACE_FORCE : 0, why,
+				  sizeof(why));
+	if (err == -EPERM)
+		return diag_error(diag, spec->func_pos, "can't probe %s: %s", target->file.display,
+				  why);
+	if (err)
+		return err;
 	snprintf(name, sizeof(name), "0x%llx", (unsigned long long)spec->addr);
 	place.name = arena_strndup(spec->arena, name, strlen(name));
 	return place.name ? target_places_add(target, &place) : -ENOMEM;
@@ -192,7 +214,7 @@ static int resolve_address(const struct spec *spec, struct target *target, struc
 static int resolve_functions(const struct spec *spec, const struct target_opts *opts,
 			     struct target *target, struct diag *diag)
 {
-	struct symbol_search search = { target, spec, diag, 0 };
+	struct symbol_search search = { opts, target, spec, diag, 0 };
 	unsigned int flags = spec->is_pattern ? BSL_FIND_GLOB : 0;
 	int found;
 
@@ -205,7 +227,7 @@ static int resolve_functions(const struct spec *spec, const struct target_opts *
 		return target_scope_resolve_line(spec, target, diag);
 	}
 	if (spec->has_addr)
-		return resolve_address(spec, target, diag);
+		return resolve_address(spec, opts, target, diag);
 	found = bsl_elf_find_symbols(target->elf, spec->func, flags, add_symbol, &search);
 	/* Static functions of a stripped program are known to its debug file only. */
 	if (found == 0 || found == -ENODATA) {
@@ -216,14 +238,14 @@ static int resolve_functions(const struct spec *spec, const struct target_opts *
 		return -EINVAL;
 	if (found < 0 && found != -ENODATA)
 		return found;
-	if (!target->place_count && !search.ifuncs)
+	if (!target->place_count && !target->left_out && !search.ifuncs)
 		found = target_scope_resolve_inlined(spec, flags, target, diag);
 	if (found < 0 && found != -ENODATA)
 		return found;
-	if (!target->place_count)
+	if (!target->place_count && !target->left_out)
 		return no_function(spec, target, search.ifuncs, found, diag);
 	target_places_drop_aliases(target);
-	return 0;
+	return target_places_settle(spec, target, diag);
 }
 
 int target_symbol_resolve(const struct spec *spec, const struct target_opts *opts,

@@ -80,7 +80,7 @@ static int add_usdt(const struct bsl_usdt *usdt, void *ctx)
 		return 0;
 	}
 	err = usdt_context(search, usdt, &place.context);
-	return err ? err : target_places_add(search->target, &place);
+	return err ? err : target_places_add_noted(search->target, &place, usdt->addr);
 }
 
 int target_usdt_resolve(const struct spec *spec, const struct target_opts *opts,
@@ -97,11 +97,11 @@ int target_usdt_resolve(const struct spec *spec, const struct target_opts *opts,
 	if (!search.seen)
 		return diag_error(diag, spec->lib_pos, "%s has no USDT probes",
 				  target->file.display);
-	if (!target->place_count)
+	if (!target->place_count && !target->left_out)
 		return diag_error(diag, spec->func_pos, "%s has no USDT probe '%s%s%s'%s",
 				  target->file.display, spec->category, *spec->category ? ":" : "",
 				  spec->func, suggest_text(&search.near));
-	return 0;
+	return target_places_settle(spec, target, diag);
 }
 
 /* Of the files that a process runs the one that has a USDT probe, and another one if there is. */
