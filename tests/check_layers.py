@@ -29,7 +29,7 @@ MAY_USE = {
     "probe": ["probe/generate"],
     "runtime": ["lib"],
     "flow": ["lib"],
-    "redis": ["lib"],
+    "redis": ["types"],
     "exec": ["lib"],
 }
 

@@ -233,8 +233,9 @@ static bool has_arguments(const struct redis_layout *layout)
 	       layout->argc / 8 != layout->argv / 8;
 }
 
-int redis_layout_decode(struct bsl_elf *elf, struct redis_layout *layout,
-			struct redis_places *places, char *why, size_t why_size)
+int redis_layout_decode(struct bsl_elf *elf, pid_t pid, const char *path,
+			struct redis_layout *layout, struct redis_places *places, char *why,
+			size_t why_size)
 {
 	find_places(elf, places);
 	if (!places->call || !place_of(elf, "processCommand") || !place_of(elf, "pingCommand")) {
@@ -250,7 +251,7 @@ int redis_layout_decode(struct bsl_elf *elf, struct redis_layout *layout,
 		/* If some instructions aren't as we know them, we don't know the others either. */
 		for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 			*field_at(layout, fields[i].field) = REDIS_NO_FIELD;
-		redis_dwarf_complete(elf, layout);
+		redis_dwarf_complete(elf, pid, path, layout);
 		places->by_dwarf = true;
 	}
 	/* The first member since 3.0, as "client id" relies on its being there at all. */

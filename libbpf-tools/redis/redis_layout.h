@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "redis/redis_event.h"
 
@@ -25,12 +26,13 @@ struct redis_places {
 };
 
 /*
- * Decode an executable, by its DWARF where the instructions don't tell.
+ * Decode an executable, by its DWARF where the instructions don't tell: pid and path as for redis_dwarf_complete().
  * 0, or a negative errno and the reason in why: -ENOENT, it is no such server (a function is missing);
  * -ENOTSUP: argc and argv could not be found. What is less essential may be REDIS_NO_FIELD.
  */
-int redis_layout_decode(struct bsl_elf *elf, struct redis_layout *layout,
-			struct redis_places *places, char *why, size_t why_size);
+int redis_layout_decode(struct bsl_elf *elf, pid_t pid, const char *path,
+			struct redis_layout *layout, struct redis_places *places, char *why,
+			size_t why_size);
 
 /* Leave only what counting commands needs: less of each client has to be read. */
 void redis_layout_trim(struct redis_layout *layout);

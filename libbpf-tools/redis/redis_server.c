@@ -157,14 +157,17 @@ static void read_string(pid_t pid, uint64_t address, char *to, size_t size)
 
 /* ---- executables ---------------------------------------------------------------------------- */
 
-/* Is it one of servers, and can be traced? */
-static bool decode_exe(struct redis_exe *exe, struct bsl_elf *elf, const char *path,
+/* Is it one of servers, and can be traced? pid: whose it is, by /proc/PID/exe; 0: path is its own. */
+static bool decode_exe(struct redis_exe *exe, struct bsl_elf *elf, pid_t pid, const char *path,
 		       const struct redis_servers_opts *opts)
 {
-	char why[200];
+	char why[200], name[PATH_MAX];
+	ssize_t len = pid ? readlink(path, name, sizeof(name) - 1) : 0;
 	int err;
 
-	err = redis_layout_decode(elf, &exe->layout, &exe->places, why, sizeof(why));
+	name[len < 0 ? 0 : len] = '\0';
+	err = redis_layout_decode(elf, pid, pid ? name : path, &exe->layout, &exe->places, why,
+				  sizeof(why));
 	if (err == -ENOTSUP)
 		log_warn("%s: %s", path, why);
 	else if (err)
@@ -205,8 +208,8 @@ static struct redis_exe *add_exe(struct redis_servers *servers, struct bsl_elf *
 	return exe;
 }
 
-/* 0, and *exe, which is NULL if that is no program; or -ENOMEM. */
-static int find_exe(struct redis_servers *servers, const char *path,
+/* pid: whose executable the path is, or 0. 0, and *exe, which is NULL if that is no program; or -ENOMEM. */
+static int find_exe(struct redis_servers *servers, pid_t pid, const char *path,
 		    const struct redis_servers_opts *opts, struct redis_exe **exe)
 {
 	struct bsl_elf *elf;
@@ -227,7 +230,7 @@ static int find_exe(struct redis_servers *servers, const char *path,
 	if (!*exe) {
 		*exe = add_exe(servers, elf);
 		if (*exe)
-			(*exe)->is_server = decode_exe(*exe, elf, path, opts);
+			(*exe)->is_server = decode_exe(*exe, elf, pid, path, opts);
 	}
 	bsl_elf_close(elf);
 	return *exe ? 0 : -ENOMEM;
@@ -238,7 +241,7 @@ int redis_servers_learn(struct redis_servers *servers, const char *path,
 {
 	struct redis_exe *exe;
 
-	return find_exe(servers, path, opts, &exe);
+	return find_exe(servers, 0, path, opts, &exe);
 }
 
 /* ---- servers -------------------------------------------------------------------------------- */
@@ -306,7 +309,7 @@ static int look_at(struct redis_servers *servers, pid_t pid, const struct redis_
 	if (opts->port && !is_listening(pid, opts->port))
 		return 1;
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	err = find_exe(servers, path, opts, &exe);
+	err = find_exe(servers, pid, path, opts, &exe);
 	return err ?: add_server(servers, pid, exe, opts);
 }
 

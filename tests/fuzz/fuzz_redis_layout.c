@@ -16,7 +16,7 @@ static void decode_file(const uint8_t *data, size_t size)
 
 	if (bsl_elf_open_mem(data, size, &elf))
 		return;
-	if (!redis_layout_decode(elf, &layout, &places, why, sizeof(why)) &&
+	if (!redis_layout_decode(elf, 0, "", &layout, &places, why, sizeof(why)) &&
 	    (layout.span > REDIS_CLIENT_SPAN || layout.argc + 4 > layout.span ||
 	     layout.argv + 8 > layout.span || !places.call))
 		abort();

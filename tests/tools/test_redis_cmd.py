@@ -498,11 +498,13 @@ int main(void)
 
 
 @contextlib.contextmanager
-def impostor(tmp_path, ping, *flags):
+def impostor(tmp_path, ping, *flags, then=None):
     need("gcc")
     program = tmp_path / "redis-impostor"
     subprocess.run(["gcc", "-rdynamic", f"-DPING={ping}", *flags, "-xc", "-", "-o", program], input=IMPOSTOR.encode(),
                    check=True)
+    if then:
+        then(program)
     with running(program) as process:
         yield process
 
@@ -522,6 +524,25 @@ def test_a_layout_is_taken_from_debugging_information_where_code_does_not_tell(t
     rows, _ = json_lines(out)
     assert [(argv(row), row["client_id"], row["db"]) for row in rows] == [([b"ECHO", b"hi"], 7, 3)] * 3
     with impostor(tmp_path, "client", "-O0") as process:
+        status, out, err = run_tool("redis-cmd", "-p", process.pid)
+    assert status == 1 and "debugging information" in err
+
+
+def test_a_layout_is_taken_from_a_separate_debug_file(tmp_path):
+    need("objcopy")
+
+    def split(program):
+        debug = f"{program}.debug"
+        subprocess.run(["objcopy", "--only-keep-debug", program, debug], check=True)
+        subprocess.run(["objcopy", "--strip-debug", f"--add-gnu-debuglink={debug}", program], check=True)
+
+    with impostor(tmp_path, "client", "-O0", "-g", then=split) as process:
+        status, out, err = run_tool("redis-cmd", "-p", process.pid, "--json", "--max-events", "3")
+        assert status == 0, err
+        rows, _ = json_lines(out)
+        assert [(argv(row), row["client_id"], row["db"]) for row in rows] == [([b"ECHO", b"hi"], 7, 3)] * 3
+        # It is there that the layout came from.
+        os.unlink(tmp_path / "redis-impostor.debug")
         status, out, err = run_tool("redis-cmd", "-p", process.pid)
     assert status == 1 and "debugging information" in err
 

@@ -21,7 +21,8 @@ static void test_other_programs_are_no_servers(void **state)
 
 	(void)state;
 	assert_int_equal(bsl_elf_open("/proc/self/exe", &elf), 0);
-	assert_int_equal(redis_layout_decode(elf, &layout, &places, why, sizeof(why)), -ENOENT);
+	assert_int_equal(redis_layout_decode(elf, 0, "", &layout, &places, why, sizeof(why)),
+			 -ENOENT);
 	assert_non_null(strstr(why, "no function call"));
 	bsl_elf_close(elf);
 }
