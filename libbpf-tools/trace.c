@@ -109,15 +109,7 @@ static const char doc[] =
 	"  trace 't:syscalls:sys_enter_openat \"%s\", args->filename' -- ls\n"
 	"  trace -l 'p:c:*alloc*'                     which functions are there\n";
 
-enum {
-	KEY_DUMP = 0x1000,
-	KEY_COUNT,
-	KEY_SUM,
-	KEY_HIST,
-	KEY_INTERVAL,
-	KEY_MAX_KEYS,
-	KEY_FORCE_ADDRESS,
-};
+enum { KEY_DUMP = PRINT_KEY_OTHER, KEY_INTERVAL, KEY_MAX_KEYS, KEY_FORCE_ADDRESS };
 
 static const struct argp_option options[] = {
 	{ "msg-filter", 'f', "TEXT", 0, "Only lines whose message contains TEXT", 0 },
@@ -132,10 +124,10 @@ static const struct argp_option options[] = {
 	{ "address", 'a', NULL, 0, "With -K, -U: show addresses too", 0 },
 	{ "aggregate", 'A', NULL, 0, "Count equal lines, and print each with its count at the end",
 	  0 },
-	{ "count", KEY_COUNT, NULL, 0,
+	{ "count", PRINT_KEY_COUNT, NULL, 0,
 	  "Count hits in the kernel, by the format's values and stacks", 0 },
-	{ "sum", KEY_SUM, "EXPR", 0, "Sum EXPR up in the kernel, by the same", 0 },
-	{ "hist", KEY_HIST, "EXPR", 0, "Histogram of EXPR's powers of two, by the same", 0 },
+	{ "sum", PRINT_KEY_SUM, "EXPR", 0, "Sum EXPR up in the kernel, by the same", 0 },
+	{ "hist", PRINT_KEY_HIST, "EXPR", 0, "Histogram of EXPR's powers of two, by the same", 0 },
 	{ "interval", KEY_INTERVAL, "SECONDS", 0,
 	  "Print what was added up so often, not only at the end", 0 },
 	{ "max-keys", KEY_MAX_KEYS, "N", 0, "Most different values to add up by (default 4096)",
@@ -155,12 +147,15 @@ static const struct argp_option options[] = {
 	{},
 };
 
+static const struct row_table *const tables[] = { &print_hits, &print_totals, NULL };
+
 static void set_aggregate(struct argp_state *state, enum aggregate aggregate, const char *measure)
 {
 	if (env.aggregate)
 		argp_error(state, "only one of --count, --sum and --hist");
 	env.aggregate = aggregate;
 	env.measure = measure;
+	row_note_option(&env.tool.options.rows, tables, PRINT_KEY_TOTAL);
 }
 
 /* What adding up has no use for. */
@@ -217,13 +212,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'A':
 		env.add_up = true;
 		break;
-	case KEY_COUNT:
+	case PRINT_KEY_COUNT:
 		set_aggregate(state, AGGREGATE_COUNT, NULL);
 		break;
-	case KEY_SUM:
+	case PRINT_KEY_SUM:
 		set_aggregate(state, AGGREGATE_SUM, arg);
 		break;
-	case KEY_HIST:
+	case PRINT_KEY_HIST:
 		set_aggregate(state, AGGREGATE_HIST, arg);
 		break;
 	case KEY_INTERVAL:
@@ -328,12 +323,13 @@ static void warn_unmapped(const char *spec, const struct target *target)
 static int compile_probes(struct trace *trace)
 {
 	bool wants_all = env.tool.options.json && !env.add_up && !env.aggregate;
+	const struct row_choice *rows = &env.tool.options.rows;
 	struct probe_opts opts = {
 		.pid = env.tool.choice.pids[0],
 		.record = {
 			.string_size = env.string_size,
-			.time = env.show_time || env.show_offset || wants_all,
-			.cpu = env.show_cpu || wants_all,
+			.time = row_wants(rows, 'T') || row_wants(rows, 't') || wants_all,
+			.cpu = row_wants(rows, 'C') || wants_all,
 			.stacks = {env.kernel_stack, env.user_stack},
 			.stack_depth = env.kernel_stack || env.user_stack ? choose_depth() : 0,
 		},
@@ -706,14 +702,11 @@ static void finish(void *ctx)
 static struct print *new_print(const struct trace *trace)
 {
 	const struct print_opts opts = {
-		.out = env.tool.output,
+		.rows = &env.tool.rows,
 		.probes = trace->probes,
 		.probe_count = trace->probe_count,
 		.msg_filter = env.msg_filter,
-		.time = env.show_time,
-		.offset = env.show_offset,
-		.unix_time = env.unix_time,
-		.cpu = env.show_cpu,
+		.cpu = row_wants(&env.tool.options.rows, 'C'),
 		.addresses = env.show_address,
 		.aggregate = env.aggregate,
 		.add_up = env.add_up,
@@ -771,7 +764,7 @@ static void header(void *ctx)
 	struct trace *trace = ctx;
 
 	if (!env.aggregate)
-		print_header(trace->print);
+		row_print_header(&env.tool.rows);
 	output_flush(env.tool.output);
 	trace->next_summary = timestamp_now() + env.interval_ns;
 }
@@ -782,6 +775,7 @@ int main(int argc, char **argv)
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
+			     .rows = { &print_hits, &print_totals },
 			     .letters = { [OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_BUFFER_PAGES] = 'b' } },
 		.choice = { .letters = { [CHOICE_SELF] = 'S' } },
 		.prepare = prepare,

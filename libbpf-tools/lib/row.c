@@ -244,6 +244,12 @@ static void row_text_elapsed_us(const struct row_cell *cell)
 	row_put_elapsed(cell, 1000);
 }
 
+static void row_text_epoch(const struct row_cell *cell)
+{
+	row_put_ns(cell, timestamp_wall_ns(cell->printer->start, cell->value->number),
+		   ROW_NSEC_PER_SEC);
+}
+
 static void row_text_us(const struct row_cell *cell)
 {
 	row_put_ns(cell, cell->value->number, 1000);
@@ -340,6 +346,7 @@ static const struct {
 	[ROW_CLOCK] = { row_load_unsigned, row_text_clock, row_json_time },
 	[ROW_ELAPSED] = { row_load_unsigned, row_text_elapsed, row_json_time },
 	[ROW_ELAPSED_US] = { row_load_unsigned, row_text_elapsed_us, row_json_time },
+	[ROW_EPOCH] = { row_load_unsigned, row_text_epoch, row_json_time },
 	[ROW_US] = { row_load_unsigned, row_text_us, row_json_us },
 	[ROW_MS] = { row_load_unsigned, row_text_ms, row_json_ms },
 	[ROW_DOUBLE] = { row_load_double, row_text_double, row_json_double },
@@ -353,7 +360,10 @@ static void row_load(const struct row_column *column, const void *row, struct ro
 {
 	const char *at = row;
 
-	*value = (struct row_value){ .arg = column->arg };
+	value->arg = column->arg;
+	value->state = ROW_IS_THERE;
+	value->why = NULL;
+	value->is_cut = false;
 	if (column->get) {
 		column->get(row, value);
 		return;
@@ -493,7 +503,7 @@ void row_print_header(struct row_printer *printer)
 		return;
 	row_fit(printer);
 	for (i = 0; i < choice->count; i++) {
-		title = choice->columns[i]->title;
+		title = choice->columns[i] == printer->untitled ? "" : choice->columns[i]->title;
 		if (i)
 			output_put(printer->out, " ", 1);
 		output_put_escaped(printer->out, title, strlen(title), printer->widths[i]);
@@ -569,6 +579,11 @@ static const struct row_column *row_find(const struct row_table *table, const ch
 	return NULL;
 }
 
+const struct row_column *row_column(const struct row_table *table, const char *name)
+{
+	return row_find(table, name, strlen(name));
+}
+
 static void row_remove(struct row_choice *choice, const struct row_column *column)
 {
 	size_t i, kept = 0;
@@ -624,12 +639,20 @@ static void row_list_all(struct row_choice *all, const struct row_table *table)
 static int row_say_names(const struct row_choice *all, const char *name, size_t len, char *why,
 			 size_t size)
 {
+	const struct row_column *column;
+	const char *separator = "";
 	size_t i, at;
 
 	at = snprintf(why, size, "no column '%.*s' for --columns: there are", (int)len, name);
-	for (i = 0; i < all->count && at < size; i++)
-		at += snprintf(why + at, size - at, "%s %s", i ? "," : "",
-			       all->columns[i]->key ?: all->columns[i]->title);
+	for (i = 0; i < all->count && at < size; i++) {
+		column = all->columns[i];
+		name = column->key ?: column->title;
+		/* Unless another one has the name: the same in other units. */
+		if (row_find(all->table, name, strlen(name)) != column)
+			continue;
+		at += snprintf(why + at, size - at, "%s %s", separator, name);
+		separator = ",";
+	}
 	return -EINVAL;
 }
 
@@ -678,6 +701,7 @@ int row_choose(struct row_choice *choice, const struct row_table *const *tables,
 		snprintf(why, why_size, "--columns is for rows, and these are none");
 		return list ? -EINVAL : 0;
 	}
+	all.table = choice->table;
 	row_list_all(&all, choice->table);
 	for (i = 0; i < all.count; i++) {
 		if (row_holds(choice, all.columns[i]->when))
@@ -710,20 +734,17 @@ bool row_wants(const struct row_choice *choice, int key)
 
 /* ---- help ----------------------------------------------------------------------------------- */
 
-/* "-U" or "--cwd" */
-static void row_tell_option(FILE *file, int key, const struct argp_option *options)
+/* "-U" or "--cwd"; "": a key that is no option's. */
+static void row_name_option(int key, const struct argp_option *options, char *text, size_t size)
 {
-	if (key == ROW_CHOSEN) {
-		fprintf(file, "--columns");
-		return;
-	}
-	if (key < 0x7f) {
-		fprintf(file, "-%c", key);
-		return;
-	}
-	for (; options && (options->name || options->key || options->doc); options++) {
+	text[0] = '\0';
+	if (key == ROW_CHOSEN)
+		snprintf(text, size, "--columns");
+	else if (key > 0 && key < 0x7f)
+		snprintf(text, size, "-%c", key);
+	for (; key >= 0x7f && options && (options->name || options->key); options++) {
 		if (options->key == key && !(options->flags & OPTION_ALIAS))
-			fprintf(file, "--%s", options->name);
+			snprintf(text, size, "--%s", options->name);
 	}
 }
 
@@ -731,20 +752,16 @@ static void row_tell_option(FILE *file, int key, const struct argp_option *optio
 static void row_tell_when(FILE *file, const struct row_column *column,
 			  const struct argp_option *options)
 {
-	const char *before = " (";
+	char names[2][32];
 	size_t k;
 
 	if (!column->title && column->when[0] == ROW_CHOSEN)
 		return;
-	for (k = 0; k < 2; k++) {
-		if (column->when[k] <= 0)
-			continue;
-		fputs(before, file);
-		row_tell_option(file, column->when[k], options);
-		before = " ";
-	}
-	if (!before[1])
-		fputc(')', file);
+	for (k = 0; k < 2; k++)
+		row_name_option(column->when[k], options, names[k], sizeof(names[k]));
+	if (names[0][0] || names[1][0])
+		fprintf(file, " (%s%s%s)", names[0], names[0][0] && names[1][0] ? " " : "",
+			names[1]);
 }
 
 static void row_help_table(FILE *file, const struct row_table *table,

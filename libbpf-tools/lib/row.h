@@ -46,6 +46,7 @@ enum row_kind {
 	ROW_CLOCK,	/* ktime: HH:MM:SS in text, seconds since 1970 in JSON */
 	ROW_ELAPSED,	/* ktime: seconds since the start in text, as before in JSON */
 	ROW_ELAPSED_US, /* the same, microseconds */
+	ROW_EPOCH,	/* ktime: seconds since 1970 */
 	ROW_US,		/* nanoseconds, shown as microseconds */
 	ROW_MS,		/* nanoseconds, shown as milliseconds */
 	ROW_DOUBLE,
@@ -59,7 +60,7 @@ enum row_kind {
 
 enum row_state { ROW_IS_THERE, ROW_IS_NONE, ROW_IS_UNKNOWN };
 
-/* A column's value in one row. Zeroed, but for arg, before .get fills it. */
+/* A column's value in one row. There and whole until .get says otherwise. */
 struct row_value {
 	int arg; /* the column's */
 	enum row_state state;
@@ -150,7 +151,7 @@ struct row_table {
 };
 
 #define ROW_COLUMNS_MAX 48
-#define ROW_TABLES_MAX 4 /* of a tool */
+#define ROW_TABLES_MAX 5 /* of a tool */
 
 /* What the command line says of rows: part of struct options. Zeroed at first. */
 struct row_choice {
@@ -174,6 +175,8 @@ int row_choose(struct row_choice *choice, const struct row_table *const *tables,
 	       char *why, size_t why_size);
 /* Was this option given, or a column chosen that it shows? For what is expensive to find out. */
 bool row_wants(const struct row_choice *choice, int key);
+/* The column of text with this key or title; NULL: none. */
+const struct row_column *row_column(const struct row_table *table, const char *name);
 /* The list of fields for --help: free() it. options: the tool's, by whose names conditions are told. */
 char *row_help(const struct row_table *const *tables, const struct argp_option *options);
 
@@ -183,6 +186,7 @@ struct row_printer {
 	struct output *out;
 	struct timestamp *start;
 	int widths[ROW_COLUMNS_MAX];
+	const struct row_column *untitled; /* NULL, or a column without a title in this run */
 };
 
 void row_printer_init(struct row_printer *printer, const struct row_choice *choice,

@@ -4,12 +4,12 @@
  */
 #include "probe/print.h"
 
+#include <array_size.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/log.h"
-#include "lib/output.h"
 #include "lib/stack.h"
 #include "lib/timestamp.h"
 #include "probe/record/aggregate.h"
@@ -20,20 +20,24 @@ struct print {
 	struct print_opts opts;
 	struct stack_names *names;
 	struct record_text message;
-	struct timestamp clock;
+	struct output *out;
 	struct totals *totals; /* of hits added up, or read from maps; NULL: neither */
-	bool has_format, is_json;
+	bool is_json;
 	uint32_t place_count;
 	struct probe **place_probe; /* by place number */
 	uint32_t *same_place;	    /* the first place that it is to be one with, by place number */
 	uint64_t hits, bad_records;
 };
 
-/* A record with what is known of it. */
+/* A record with what is known of it: a row. */
 struct hit {
+	struct print *print;
 	struct record_view view;
 	const struct probe *probe;
 	const struct target_place *place;
+	const uint64_t *values; /* in summaries */
+	uint64_t now;		/* the same */
+	int err;		/* of the values in JSON */
 };
 
 /* ---- places --------------------------------------------------------------------------------- */
@@ -94,11 +98,13 @@ void print_update(struct print *print)
 struct print *print_new(const struct print_opts *opts)
 {
 	struct print *print = calloc(1, sizeof(*print));
+	bool has_format = false;
 
 	if (!print)
 		return NULL;
 	print->opts = *opts;
-	print->is_json = output_is_json(opts->out);
+	print->out = opts->rows->out;
+	print->is_json = output_is_json(print->out);
 	print->names = stack_names_new();
 	if (opts->aggregate || opts->add_up)
 		print->totals = totals_new(aggregate_values(opts->aggregate));
@@ -109,10 +115,10 @@ struct print *print_new(const struct print_opts *opts)
 	}
 	for (size_t i = 0; i < opts->probe_count; i++)
 		for (unsigned int c = 0; c < opts->probes[i].target.context_count; c++)
-			print->has_format |= opts->probes[i].checked[c]->spec->has_format;
+			has_format |= opts->probes[i].checked[c]->spec->has_format;
+	opts->rows->untitled = has_format ? NULL : row_column(&print_hits, "message");
 	if (wants_processes(opts))
 		stack_names_watch(print->names);
-	timestamp_start(&print->clock);
 	return print;
 }
 
@@ -130,42 +136,6 @@ void print_free(struct print *print)
 
 /* ---- a hit ---------------------------------------------------------------------------------- */
 
-void print_header(struct print *print)
-{
-	struct output *out = print->opts.out;
-
-	if (print->is_json)
-		return;
-	if (print->opts.aggregate == AGGREGATE_HIST)
-		return;
-	if (print->opts.aggregate == AGGREGATE_SUM)
-		output_printf(out, "%-12s ", "SUM");
-	if (print->opts.aggregate) {
-		output_printf(out, "%-10s ", "COUNT");
-	} else {
-		if (print->opts.time || print->opts.offset)
-			output_printf(out, print->opts.unix_time ? "%-17s " : "%-8s ", "TIME");
-		if (print->opts.cpu)
-			output_printf(out, "%-3s ", "CPU");
-		output_printf(out, "%-7s %-7s %-15s ", "PID", "TID", "COMM");
-	}
-	output_printf(out, "%-16s %s", "FUNC", print->has_format ? "-" : "");
-	output_end_line(out);
-}
-
-static void print_time(struct print *print, const struct record_view *view)
-{
-	struct output *out = print->opts.out;
-	char buf[9];
-
-	if (print->opts.time)
-		output_printf(out, "%-8s ", timestamp_hms(&print->clock, view->time, buf));
-	else if (print->opts.unix_time)
-		output_printf(out, "%-17.6f ", timestamp_wall_ns(&print->clock, view->time) / 1e9);
-	else if (print->opts.offset)
-		output_printf(out, "%-8.6f ", timestamp_offset(&print->clock, view->time));
-}
-
 /* True if there was one to print. */
 static bool print_stacks(struct print *print, const struct hit *hit)
 {
@@ -180,89 +150,208 @@ static bool print_stacks(struct print *print, const struct hit *hit)
 		any = true;
 		stack.function = hit->place->name;
 		if (print->is_json)
-			stack_json(print->names, &stack, keys[i], print->opts.out);
+			stack_json(print->names, &stack, keys[i], print->out);
 		else
-			stack_print(print->names, &stack, print->opts.addresses, print->opts.out);
+			stack_print(print->names, &stack, print->opts.addresses, print->out);
 	}
 	return any;
 }
 
-static void print_func(struct print *print, const struct hit *hit)
+static int64_t rank_count(const uint64_t *values)
 {
+	return (int64_t)values[0];
+}
+
+static int64_t rank_sum(const uint64_t *values)
+{
+	return (int64_t)values[1];
+}
+
+static int64_t rank_hist(const uint64_t *values)
+{
+	uint64_t count = 0;
+
+	for (unsigned int b = 0; b < AGGREGATE_BUCKETS; b++)
+		count += values[b];
+	return (int64_t)count;
+}
+
+static int64_t (*const ranks[])(const uint64_t *values) = {
+	[AGGREGATE_NONE] = rank_count,
+	[AGGREGATE_COUNT] = rank_count,
+	[AGGREGATE_SUM] = rank_sum,
+	[AGGREGATE_HIST] = rank_hist,
+};
+
+/* Text that is escaped already. */
+static void put_message(const void *row, struct output *out)
+{
+	const struct hit *hit = row;
+	const struct record_text *message = &hit->print->message;
+
+	if (!output_is_json(out))
+		output_put(out, message->text, message->len);
+	else if (hit->view.record->checked->spec->has_format)
+		output_json_str(out, "message", message->text, message->len);
+}
+
+static void put_args(const void *row, struct output *out)
+{
+	struct hit *hit = (struct hit *)row;
+
+	if (hit->view.record->checked->spec->has_format)
+		hit->err = record_json(&hit->view, hit->print->names, out);
+}
+
+static void put_stacks(const void *row, struct output *out)
+{
+	const struct hit *hit = row;
+
+	(void)out;
+	print_stacks(hit->print, hit);
+}
+
+static void get_func(const void *row, struct row_value *value)
+{
+	const struct hit *hit = row;
 	const char *name = hit->place->title ?: hit->place->name;
 
-	output_put_escaped(print->opts.out, name, strlen(name), -16);
-	output_puts(print->opts.out, " ");
-	output_put(print->opts.out, print->message.text, print->message.len);
+	row_set_text(value, name, strlen(name));
 }
 
-static void print_row(struct print *print, const struct hit *hit)
+static void get_spec(const void *row, struct row_value *value)
 {
-	struct output *out = print->opts.out;
+	const struct hit *hit = row;
 
-	print_time(print, &hit->view);
-	if (print->opts.cpu)
-		output_printf(out, "%-3u ", hit->view.cpu);
-	output_put_u64(out, hit->view.tgid, -7);
-	output_puts(out, " ");
-	output_put_u64(out, hit->view.pid, -7);
-	output_puts(out, " ");
-	output_put_cstr(out, hit->view.comm, sizeof(hit->view.comm), -15);
-	output_puts(out, " ");
-	print_func(print, hit);
+	row_set_text(value, hit->probe->spec->text, strlen(hit->probe->spec->text));
 }
 
-static int print_text(struct print *print, const struct hit *hit)
+/* Of what is added up, the time of printing. */
+static void get_time(const void *row, struct row_value *value)
+{
+	const struct hit *hit = row;
+
+	value->number = hit->values ? hit->now : hit->view.time;
+}
+
+static void get_cpu(const void *row, struct row_value *value)
+{
+	const struct hit *hit = row;
+
+	value->number = hit->view.cpu;
+	if (hit->print->opts.aggregate || (hit->values && hit->print->is_json))
+		row_set_none(value, NULL);
+}
+
+enum task { PID, TID, COMM };
+
+/* What programs add up is of no task. */
+static void get_task(const void *row, struct row_value *value)
+{
+	const struct hit *hit = row;
+	const struct record_view *view = &hit->view;
+
+	if (hit->print->opts.aggregate)
+		row_set_none(value, NULL);
+	else if (value->arg == COMM)
+		row_set_text(value, view->comm, strnlen(view->comm, sizeof(view->comm)));
+	else
+		value->number = value->arg == PID ? view->tgid : view->pid;
+}
+
+static void get_count(const void *row, struct row_value *value)
+{
+	const struct hit *hit = row;
+
+	if (hit->values)
+		value->number = (uint64_t)
+			ranks[hit->print->opts.aggregate == AGGREGATE_HIST ? AGGREGATE_HIST
+									   : AGGREGATE_COUNT](
+				hit->values);
+	else
+		row_set_none(value, NULL);
+}
+
+/* As its expression is, signed or not. */
+static void put_sum(const void *row, struct output *out)
+{
+	const struct hit *hit = row;
+	bool is_signed = hit->view.record->checked->measure_is_signed;
+
+	if (hit->print->opts.aggregate != AGGREGATE_SUM)
+		return;
+	if (!output_is_json(out) && is_signed)
+		output_put_s64(out, (int64_t)hit->values[1], -12);
+	else if (!output_is_json(out))
+		output_put_u64(out, hit->values[1], -12);
+	else if (is_signed)
+		output_json_s64(out, "sum", (int64_t)hit->values[1]);
+	else
+		output_json_u64(out, "sum", hit->values[1]);
+}
+
+static void put_hist(const void *row, struct output *out)
+{
+	const struct hit *hit = row;
+
+	if (hit->print->opts.aggregate == AGGREGATE_HIST)
+		aggregate_json_hist(hit->values, out);
+}
+
+/* The last one of text has no title where no spec has a format. */
+static const struct row_column columns[] = {
+	{ "TIME", "time", ROW_CLOCK, -8, .get = get_time, .when = { 'T' },
+	  .help = "when it was hit; of totals when printed" },
+	{ "TIME", NULL, ROW_ELAPSED, -8, .get = get_time, .decimals = 6, .when = { 't', -'u' },
+	  .help = "the same, in seconds since the start" },
+	{ "TIME", NULL, ROW_EPOCH, -17, .get = get_time, .decimals = 6, .when = { 't', 'u' },
+	  .help = "the same, in seconds since 1970" },
+	{ "CPU", "cpu", ROW_UNSIGNED, -3, .get = get_cpu, .when = { 'C' },
+	  .help = "the processor" },
+	{ "PID", "pid", ROW_UNSIGNED, -7, .get = get_task, .arg = PID, .when = { -PRINT_KEY_TOTAL },
+	  .help = "the process" },
+	{ "TID", "tid", ROW_UNSIGNED, -7, .get = get_task, .arg = TID, .when = { -PRINT_KEY_TOTAL },
+	  .help = "the thread" },
+	{ "COMM", "comm", ROW_STRING, -15, .get = get_task, .arg = COMM,
+	  .when = { -PRINT_KEY_TOTAL }, .help = "the thread's name" },
+	{ "SUM", NULL, .width = -12, .put = put_sum, .when = { PRINT_KEY_SUM },
+	  .help = "the expression's sum" },
+	{ "COUNT", NULL, ROW_UNSIGNED, -10, .get = get_count,
+	  .when = { PRINT_KEY_TOTAL, -PRINT_KEY_HIST }, .help = "hits" },
+	{ "FUNC", "func", ROW_STRING, -16, .get = get_func,
+	  .help = "function, probe or event that was hit" },
+	{ NULL, "spec", ROW_STRING, .get = get_spec, .help = "the spec, as given" },
+	{ "-", "message", .put = put_message, .help = "the formatted message" },
+	{ NULL, "args", .put = put_args, .help = "the format's values, see JSON" },
+	{ NULL, "kernel_stack", .put = put_stacks, .when = { 'K' },
+	  .help = "frames, innermost first" },
+	{ NULL, "user_stack", ROW_APART, .when = { 'U' }, .help = "frames, innermost first" },
+	{ NULL, "count", ROW_UNSIGNED, .get = get_count, .help = "of totals, hits" },
+	{ NULL, "sum", .put = put_sum, .when = { PRINT_KEY_SUM }, .is_extra = true,
+	  .help = "the expression's sum" },
+	{ NULL, "hist", .put = put_hist, .when = { PRINT_KEY_HIST }, .is_extra = true,
+	  .help = "its powers of two" },
+};
+
+const struct row_table print_hits = { .columns = columns, .count = ARRAY_SIZE(columns) };
+const struct row_table print_totals = { .columns = columns,
+					.count = ARRAY_SIZE(columns),
+					.when = { PRINT_KEY_TOTAL },
+					.is_summary = true };
+
+static int print_hit(struct print *print, struct hit *hit)
 {
 	int end;
 
-	print_row(print, hit);
-	end = output_end(print->opts.out);
-	if (end >= 0 && print_stacks(print, hit))
-		output_end_line(print->opts.out);
-	return end;
-}
-
-static void json_task(struct print *print, const struct hit *hit)
-{
-	struct output *out = print->opts.out;
-
-	output_json_u64(out, "pid", hit->view.tgid);
-	output_json_u64(out, "tid", hit->view.pid);
-	output_json_cstr(out, "comm", hit->view.comm, sizeof(hit->view.comm));
-}
-
-/* What is said of the place and its values. 0 or -EBADMSG. */
-static int json_values(struct print *print, const struct hit *hit)
-{
-	struct output *out = print->opts.out;
-	int err = 0;
-
-	output_json_cstr(out, "func", hit->place->title ?: hit->place->name, SIZE_MAX);
-	output_json_cstr(out, "spec", hit->probe->spec->text, SIZE_MAX);
-	if (hit->view.record->checked->spec->has_format) {
-		output_json_str(out, "message", print->message.text, print->message.len);
-		err = record_json(&hit->view, print->names, out);
+	row_put(print->opts.rows, hit);
+	if (hit->err) {
+		output_cancel(print->out);
+		return hit->err;
 	}
-	if (!err)
-		print_stacks(print, hit);
-	return err;
-}
-
-static int print_json(struct print *print, const struct hit *hit)
-{
-	struct output *out = print->opts.out;
-	int err;
-
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(&print->clock, hit->view.time));
-	output_json_u64(out, "cpu", hit->view.cpu);
-	json_task(print, hit);
-	err = json_values(print, hit);
-	if (!err)
-		return output_end(out);
-	output_cancel(out);
-	return err;
+	end = output_end(print->out);
+	if (end >= 0 && !print->is_json && print_stacks(print, hit))
+		output_end_line(print->out);
+	return end;
 }
 
 /* 0, -EBADMSG, -ENOMEM; the message is then formatted. */
@@ -271,6 +360,9 @@ static int open_hit(struct print *print, const void *data, size_t size, struct h
 	uint32_t number;
 	int err = record_view_place(data, size, &number);
 
+	hit->print = print;
+	hit->values = NULL;
+	hit->err = 0;
 	if (err || number >= print->place_count)
 		return -EBADMSG;
 	hit->probe = print->place_probe[number];
@@ -329,99 +421,30 @@ static void fix_place(void *ctx, void *key)
 		memcpy((char *)key + RECORD_PLACE, &print->same_place[number], sizeof(number));
 }
 
-static int64_t rank_count(const uint64_t *values)
-{
-	return (int64_t)values[0];
-}
-
-static int64_t rank_sum(const uint64_t *values)
-{
-	return (int64_t)values[1];
-}
-
-static int64_t rank_hist(const uint64_t *values)
-{
-	uint64_t count = 0;
-
-	for (unsigned int b = 0; b < AGGREGATE_BUCKETS; b++)
-		count += values[b];
-	return (int64_t)count;
-}
-
-static int64_t (*const ranks[])(const uint64_t *values) = {
-	[AGGREGATE_NONE] = rank_count,
-	[AGGREGATE_COUNT] = rank_count,
-	[AGGREGATE_SUM] = rank_sum,
-	[AGGREGATE_HIST] = rank_hist,
-};
-
-static int json_total(struct print *print, const struct hit *hit, const uint64_t *values)
-{
-	struct output *out = print->opts.out;
-	bool is_signed = hit->view.record->checked->measure_is_signed;
-	int err;
-
-	output_json_begin(out);
-	output_json_seconds(out, "time", timestamp_wall_ns(&print->clock, timestamp_now()));
-	if (print->opts.add_up)
-		json_task(print, hit);
-	err = json_values(print, hit);
-	if (err) {
-		output_cancel(out);
-		return err;
-	}
-	output_json_u64(out, "count",
-			(uint64_t)(print->opts.aggregate == AGGREGATE_HIST ? rank_hist(values)
-									   : rank_count(values)));
-	if (print->opts.aggregate == AGGREGATE_SUM && is_signed)
-		output_json_s64(out, "sum", (int64_t)values[1]);
-	else if (print->opts.aggregate == AGGREGATE_SUM)
-		output_json_u64(out, "sum", values[1]);
-	else if (print->opts.aggregate == AGGREGATE_HIST)
-		aggregate_json_hist(values, out);
-	return output_end(out);
-}
-
 /* As BCC's -A has it. */
-static int text_added_up(struct print *print, const struct hit *hit, const uint64_t *values)
+static int text_added_up(struct print *print, const struct hit *hit)
 {
-	struct output *out = print->opts.out;
+	struct output *out = print->out;
 	int end;
 
-	print_row(print, hit);
+	row_put(print->opts.rows, hit);
 	end = output_end(out);
 	print_stacks(print, hit);
-	output_printf(out, "-->COUNT %llu", (unsigned long long)values[0]);
+	output_printf(out, "-->COUNT %llu", (unsigned long long)hit->values[0]);
 	output_end_line(out);
 	output_end_line(out);
 	return end;
 }
 
-static int text_total(struct print *print, const struct hit *hit, const uint64_t *values)
+static int text_hist(struct print *print, const struct hit *hit)
 {
-	bool is_signed = hit->view.record->checked->measure_is_signed;
-	bool is_hist = print->opts.aggregate == AGGREGATE_HIST;
-	struct output *out = print->opts.out;
 	int end;
 
-	if (print->opts.aggregate == AGGREGATE_SUM && is_signed)
-		output_put_s64(out, (int64_t)values[1], -12);
-	else if (print->opts.aggregate == AGGREGATE_SUM)
-		output_put_u64(out, values[1], -12);
-	if (print->opts.aggregate == AGGREGATE_SUM)
-		output_puts(out, " ");
-	if (!is_hist) {
-		output_put_u64(out, values[0], -10);
-		output_puts(out, " ");
-	}
-	print_func(print, hit);
-	end = output_end(out);
-	if (print_stacks(print, hit) && !is_hist)
-		output_end_line(out);
-	if (is_hist) {
-		aggregate_print_hist(values, out);
-		output_end_line(out);
-	}
+	row_put(print->opts.rows, hit);
+	end = output_end(print->out);
+	print_stacks(print, hit);
+	aggregate_print_hist(hit->values, print->out);
+	output_end_line(print->out);
 	return end;
 }
 
@@ -437,10 +460,13 @@ static int print_total(struct print *print, const struct totals_row *row)
 	/* A key has no comm: what it was was seen to when the hit was taken. */
 	if (print->opts.msg_filter && !strstr(print->message.text, print->opts.msg_filter))
 		return 0;
-	if (print->is_json)
-		return json_total(print, &hit, row->values);
-	return print->opts.add_up ? text_added_up(print, &hit, row->values)
-				  : text_total(print, &hit, row->values);
+	hit.values = row->values;
+	hit.now = timestamp_now();
+	if (!print->is_json && print->opts.add_up)
+		return text_added_up(print, &hit);
+	if (!print->is_json && print->opts.aggregate == AGGREGATE_HIST)
+		return text_hist(print, &hit);
+	return print_hit(print, &hit);
 }
 
 int print_summary(struct print *print, const int *map_fds)
@@ -453,8 +479,8 @@ int print_summary(struct print *print, const int *map_fds)
 	for (size_t i = 0; map_fds && i < print->opts.probe_count && !err; i++)
 		err = aggregate_read(map_fds[i], print->totals, fix_place, print);
 	count = err ? err : totals_changes(print->totals, ranks[print->opts.aggregate], &rows);
-	if (count > 0 && print->opts.aggregate)
-		print_header(print);
+	if (count > 0 && print->opts.aggregate && print->opts.aggregate != AGGREGATE_HIST)
+		row_print_header(print->opts.rows);
 	for (int i = 0; i < count && !err; i++)
 		err = print_total(print, &rows[i]);
 	return count < 0 ? count : err;
@@ -482,7 +508,7 @@ int print_record(void *ctx, const void *data, size_t size)
 		return 0;
 	if (print->opts.add_up)
 		return add_hit(print, &hit, data, size);
-	return print->is_json ? print_json(print, &hit) : print_text(print, &hit);
+	return print_hit(print, &hit);
 }
 
 void print_tell(const struct print *print)

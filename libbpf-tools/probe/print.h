@@ -8,29 +8,33 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/row.h"
 #include "probe/probe.h"
 
 struct print;
 
+/* trace's options that columns depend on; the first one stands for those of all totals. */
+enum { PRINT_KEY_TOTAL = 0x1000, PRINT_KEY_COUNT, PRINT_KEY_SUM, PRINT_KEY_HIST, PRINT_KEY_OTHER };
+
+/* Of hits, and of totals. */
+extern const struct row_table print_hits, print_totals;
+
 struct print_opts {
 	/* All borrowed. */
-	struct output *out;
+	struct row_printer *rows;
 	struct probe *probes; /* their places are numbered as in the records */
 	size_t probe_count;
-	const char *msg_filter; /* only messages that contain it, or NULL */
-	/* Columns. */
-	bool time, offset, unix_time, cpu;
+	const char *msg_filter;	  /* only messages that contain it, or NULL */
+	bool cpu;		  /* with add_up: hits on other CPUs are others */
 	bool addresses;		  /* in stacks */
 	enum aggregate aggregate; /* made by the programs, in the probes' maps */
 	bool add_up;		  /* count equal records, to be printed by print_summary(): -A */
 	uint64_t max_hits;	  /* with add_up: end after so many; 0: never */
 };
 
-/* Times count from here. NULL when out of memory. */
+/* NULL when out of memory. */
 struct print *print_new(const struct print_opts *opts);
 void print_free(struct print *print);
-
-void print_header(struct print *print);
 
 /*
  * To be called every 100 ms or so: keeps up with what processes map, where that is needed for

@@ -62,7 +62,12 @@ static void replay_run(const char *name, const char *spec, struct print_opts opt
 	const struct probe_opts probe_opts = {
 		.record = { .string_size = 80, .time = true, .cpu = true }, .adds_up = opts.add_up
 	};
+	static const struct row_table *const tables[] = { &print_hits, &print_totals, NULL };
 	bool has_format = strchr(spec, '"');
+	struct row_choice choice = {};
+	struct row_printer rows;
+	struct timestamp start;
+	struct output *out;
 	struct diag diag = {};
 	struct probe probe;
 	struct print *print;
@@ -70,23 +75,34 @@ static void replay_run(const char *name, const char *spec, struct print_opts opt
 	memset(&probe, 0, sizeof(probe));
 	if (probe_compile(spec, &probe_opts, &probe, &diag))
 		fail_msg("%s: %s", spec, diag.text);
+	for (const char *option = strchr(name, '-'); option; option = strchr(option + 1, '-'))
+		row_note_option(&choice, tables, option[1]);
+	if (opts.aggregate) {
+		row_note_option(&choice, tables, PRINT_KEY_TOTAL);
+		row_note_option(&choice, tables,
+				opts.aggregate == AGGREGATE_SUM ? PRINT_KEY_SUM : PRINT_KEY_COUNT);
+	}
+	assert_int_equal(row_choose(&choice, tables, NULL, NULL, 0), 0);
 	for (int json = 0; json < 2; json++) {
 		const struct output_opts output = { .fd = replay_fd, .json = json };
 
 		dprintf(replay_fd, "$ %s%s\n", name, json ? " --json" : "");
-		opts.out = output_new(&output);
+		out = output_new(&output);
+		timestamp_start(&start);
+		row_printer_init(&rows, &choice, out, &start);
+		opts.rows = &rows;
 		opts.probes = &probe;
 		opts.probe_count = 1;
 		print = print_new(&opts);
 		assert_non_null(print);
-		print_header(print);
+		row_print_header(&rows);
 		if (!opts.aggregate)
 			replay_hits(print, has_format ? offsetof(struct replay_record, text) + 6
 						      : offsetof(struct replay_record, number));
 		if (opts.add_up)
 			assert_int_equal(print_summary(print, NULL), 0);
-		assert_int_equal(output_flush(opts.out), 0);
-		output_free(opts.out);
+		assert_int_equal(output_flush(out), 0);
+		output_free(out);
 		print_free(print);
 	}
 	probe_close(&probe);
@@ -101,12 +117,11 @@ int replay_tool(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	replay_run("trace _start", entry, (struct print_opts){});
-	replay_run("trace -C _start", entry, (struct print_opts){ .cpu = true });
+	replay_run("trace -C _start", entry, (struct print_opts){});
 	replay_run("trace F", formatted, (struct print_opts){});
-	replay_run("trace -T -C F", formatted, (struct print_opts){ .time = true, .cpu = true });
-	replay_run("trace -t F", formatted, (struct print_opts){ .offset = true });
-	replay_run("trace -t -u F", formatted,
-		   (struct print_opts){ .offset = true, .unix_time = true });
+	replay_run("trace -T -C F", formatted, (struct print_opts){});
+	replay_run("trace -t F", formatted, (struct print_opts){});
+	replay_run("trace -t -u F", formatted, (struct print_opts){});
 	replay_run("trace -A F", formatted, (struct print_opts){ .add_up = true });
 	replay_run("trace -A -C F", formatted, (struct print_opts){ .add_up = true, .cpu = true });
 	replay_run("trace --count F", formatted,
