@@ -36,6 +36,7 @@
 #define STRING_SIZE_MAX 262144 /* a map's value has 4 MiB at most */
 #define BUFFER_BYTES (2u << 20)
 #define DEFAULT_ARGS 32
+#define SCREEN_ROWS 20 /* of statistics; objects are not for a screen */
 #define DEFAULT_BYTES 128
 
 enum mode { MODE_ROWS, MODE_SLOW, MODE_STATS, MODE_TOP };
@@ -51,7 +52,7 @@ struct env {
 	struct redis_filter filter;
 	uint64_t period_ns;
 	int db;
-	uint32_t rows, slow_count;
+	uint32_t rows, slow_count; /* rows 0: not said */
 	bool by_size;
 	struct redis_print print;
 	/* the run's */
@@ -90,7 +91,7 @@ static const struct argp_option arguments[] = {
 	{ "top", REDIS_KEY_TOP, "SECONDS", OPTION_ARG_OPTIONAL, "Print the keys used most", 1 },
 	{ "bigkeys-seen", REDIS_KEY_BIGKEYS, "SECONDS", OPTION_ARG_OPTIONAL,
 	  "Print the keys with the largest commands", 1 },
-	{ "rows", 'r', "N", 0, "Print N rows of statistics at most (20)", 1 },
+	{ "rows", 'r', "N", 0, "Print N rows of statistics at most (20; with --json all)", 1 },
 	{ "slow", KEY_SLOW, "N", 0, "Print the N slowest commands, at the end", 1 },
 	{ "show-secrets", KEY_SECRETS, NULL, 0, "Show passwords instead of (redacted)", 0 },
 	{},
@@ -435,7 +436,9 @@ static int print_tables(struct env *env)
 		.printer = &env->tool.rows,
 		.now = now,
 		.elapsed_ns = now - env->period_start,
-		.rows = env->rows,
+		.rows = env->rows
+				?: env->tool.options.json ? UINT32_MAX
+							  : SCREEN_ROWS,
 		.by_size = env->by_size,
 	};
 
@@ -691,8 +694,7 @@ int main(int argc, char **argv)
 		.close = close_all,
 	};
 	struct env env = { .db = -1,
-			   .print = { .args = DEFAULT_ARGS, .arg_bytes = DEFAULT_BYTES },
-			   .rows = 20 };
+			   .print = { .args = DEFAULT_ARGS, .arg_bytes = DEFAULT_BYTES } };
 
 	return tool_main(&spec, &env.tool, &env, argc, argv);
 }

@@ -19,6 +19,8 @@
 #include "ustat.h"
 #include "ustat.skel.h"
 
+#define SCREEN_ROWS 20
+
 /* What is counted, by BCC's names for -S. */
 static const struct counted {
 	const char *sort, *what;
@@ -81,7 +83,7 @@ static const struct argp_option arguments[] = {
 	{ "noclear", 'C', NULL, 0, "Don't clear the screen between tables", 0 },
 	{ "sort", 'S', "KEY", 0,
 	  "Sort by cload, excp, gc, method, objnew or thread (default: by all together)", 0 },
-	{ "maxrows", 'r', "ROWS", 0, "Rows of a table (default 20)", 0 },
+	{ "maxrows", 'r', "ROWS", 0, "Rows of a table (default 20; with --json all)", 0 },
 	{ "debug", 'd', NULL, 0, "Show each place that is probed", 0 },
 	{ "events", 'e', "KEY[,KEY...]", 0,
 	  "Count only these (keys as for -S): what isn't probed costs nothing", 0 },
@@ -482,11 +484,13 @@ static void tell_overhead(const struct env *env, const struct row *rows, size_t 
 static int print_table(struct env *env, const struct row *rows, size_t count, uint64_t now)
 {
 	struct shown shown = { env, rows, now, (now - env->last_ns) / 1e9 };
+	/* Objects are not for a screen. */
+	uint64_t max = env->max_rows ?: env->tool.options.json ? UINT64_MAX : SCREEN_ROWS;
 	int err = 0;
 
 	if (!output_is_json(env->tool.output))
 		print_header(env, now);
-	for (size_t i = 0; i < count && i < env->max_rows && !err; i++) {
+	for (size_t i = 0; i < count && i < max && !err; i++) {
 		shown.row = &rows[i];
 		err = row_print(&env->tool.rows, &shown);
 	}
@@ -688,7 +692,6 @@ int main(int argc, char **argv)
 {
 	struct env env = { .session.tool = &env.tool,
 			   .sort = -1,
-			   .max_rows = 20,
 			   .interval_ns = 1000000000,
 			   .fields = (1u << USTAT_FIELDS) - 1 };
 

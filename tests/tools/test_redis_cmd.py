@@ -298,6 +298,20 @@ def test_statistics_of_many_periods_add_up(server, client):
     assert {name: sum(row["calls"] or row["errors"] for row in rows) for name, rows in seen.items()} == sent
 
 
+def test_objects_have_no_limit_that_is_meant_for_a_screen(server, client):
+    names = ["GET", "EXISTS", "TYPE", "TTL", "PTTL", "STRLEN", "LLEN", "SCARD", "HLEN", "ZCARD", "HGETALL", "HKEYS",
+             "HVALS", "SMEMBERS", "PERSIST", "DUMP", "GETDEL", "LPOP", "RPOP", "SPOP", "INCR", "DEL", "UNLINK"]
+    shown = {}
+    for options in ([], ["--rows=5"]):
+        with Tool("redis-cmd", "-p", server.pid, "--json", "--stats=60", *options) as tool:
+            for name in names:
+                client.call(name, "nothing")
+            out, _ = tool.stop()
+        shown[bool(options)] = {record["command"] for record in json_lines(out)[0]}
+    assert {name.lower() for name in names} <= shown[False]
+    assert len(shown[True]) == 5
+
+
 def test_top_keys_and_big_keys(server, client):
     load = [["GET", "cold"]] * 5 + [["GET", "hot"]] * 100 + [["SET", "big", "x" * 5000]] + \
         [["EVAL", "return 1", "1", "scripted"]] * 20 + [["PING", "no-key"]] * 200

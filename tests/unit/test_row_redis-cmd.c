@@ -140,7 +140,9 @@ static void replay_events(struct tool *tool, void *ctx)
 		.printer = &tool->rows,
 		.now = REPLAY_START + 2000000000,
 		.elapsed_ns = 2000000000,
-		.rows = env->rows,
+		.rows = env->rows
+				?: env->tool.options.json ? UINT32_MAX
+							  : SCREEN_ROWS,
 		.by_size = env->by_size,
 	};
 
