@@ -83,7 +83,7 @@ static bool is_utf8(const char *text, size_t len)
 	return true;
 }
 
-/* All of the arguments' bytes, where there are some that JSON's strings can't carry. */
+/* The bytes of the arguments that JSON's strings can't carry; null for the others. */
 static void put_hex_args(const struct exec_row *row, struct output *out)
 {
 	char hex[2 * EXECSNOOP_ARGS_SIZE + 1];
@@ -92,12 +92,13 @@ static void put_hex_args(const struct exec_row *row, struct output *out)
 
 	output_json_array_begin(out, "argv_hex");
 	while (exec_record_next_arg(row->record, &arg) && arg.count <= row->print->max_args) {
-		for (i = 0; arg.text && i < arg.len; i++)
-			sprintf(hex + 2 * i, "%02x", (unsigned char)arg.text[i]);
-		if (arg.text)
-			output_json_str(out, NULL, hex, 2 * arg.len);
-		else
+		if (!arg.text || is_utf8(arg.text, arg.len)) {
 			output_json_null(out, NULL);
+			continue;
+		}
+		for (i = 0; i < arg.len; i++)
+			sprintf(hex + 2 * i, "%02x", (unsigned char)arg.text[i]);
+		output_json_str(out, NULL, hex, 2 * arg.len);
 	}
 	output_json_array_end(out);
 }

@@ -150,12 +150,13 @@ static bool is_utf8(const char *text, size_t len)
 	return true;
 }
 
+/* null where the string has it all. */
 static void json_arg_hex(struct redis_print *print, struct output *out, const struct redis_arg *arg)
 {
 	uint32_t bytes = shown_bytes(print, arg);
 	char *hex;
 
-	if (is_hidden(print, arg)) {
+	if (is_hidden(print, arg) || is_utf8(arg->data, bytes)) {
 		output_json_null(out, NULL);
 		return;
 	}

@@ -56,9 +56,9 @@ def record_calls(calls, *options):
 
 def arguments(record):
     """All bytes of the arguments, whatever their encoding."""
-    if "argv_hex" in record:
-        return [arg if arg is None else bytes.fromhex(arg) for arg in record["argv_hex"]]
-    return [arg if arg is None else arg.encode() for arg in record["argv"]]
+    in_hex = record.get("argv_hex") or [None] * len(record["argv"])
+    return [bytes.fromhex(h) if h is not None else arg if arg is None else arg.encode()
+            for arg, h in zip(record["argv"], in_hex, strict=True)]
 
 
 def test_successful_and_failed_calls_have_all_arguments(folder):

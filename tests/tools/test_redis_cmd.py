@@ -61,8 +61,8 @@ def finish(tool):
 
 def argv(row):
     """Command and arguments of a row as bytes."""
-    args = [bytes.fromhex(a) for a in row["args_hex"]] if "args_hex" in row else \
-        [a.encode() for a in row["args"]]
+    in_hex = row.get("args_hex") or [None] * len(row["args"])
+    args = [a.encode() if h is None else bytes.fromhex(h) for a, h in zip(row["args"], in_hex, strict=True)]
     return [row["command"].encode(), *args]
 
 
