@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """What each tool's --help says of its fields, against FIELDS in its man page: both come from one table.
-UPDATE_FIELDS=1 writes the man pages' sections."""
+UPDATE_FIELDS=1 writes the man pages' sections, and the tables of docs/json.md."""
 import os
 import re
 from pathlib import Path
@@ -9,7 +9,8 @@ import pytest
 
 from tracing import run_tool
 
-MAN = Path(__file__).resolve().parents[2] / "man"
+TREE = Path(__file__).resolve().parents[2]
+MAN = TREE / "man"
 TOOLS = ["capable", "execsnoop", "opensnoop", "redis-cmd", "tcpconnect", "trace", "ucalls", "uflow", "ugc",
          "uobjnew", "ustat", "uthreads"]
 FIELD = re.compile(r"  (?P<column>\S.*?) {2,}(?P<key>\S+) {2,}(?P<help>\S.*?)(?P<shown> \(-[^)]+\))?$")
@@ -74,6 +75,28 @@ def test_the_man_page_has_the_fields_of_the_table(tool):
     assert heading, f"{page.name} has no FIELDS"
     _, after = rest.split(".SH ", 1)
     expected = before + heading + man_section(tool) + ".SH " + after
+    if os.environ.get("UPDATE_FIELDS"):
+        page.write_text(expected)
+    assert page.read_text() == expected
+
+
+def json_tables():
+    """The tables of docs/json.md: a section per tool, a table per kind of object."""
+    lines = []
+    for tool in TOOLS:
+        lines += ["", f"### {tool}"]
+        for title, fields in help_sections(tool):
+            lines += ["", *([f"{title}:", ""] if title else []), "| key | meaning |", "| --- | --- |"]
+            lines += [f"| `{key}` | {meaning} |" for _, key, meaning, _ in fields if key]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_page_on_json_has_the_fields_of_the_tables():
+    page = TREE / "docs" / "json.md"
+    text = page.read_text()
+    before, heading, _ = text.partition("<!-- fields -->\n")
+    assert heading, "docs/json.md has no <!-- fields -->"
+    expected = before + heading + json_tables()
     if os.environ.get("UPDATE_FIELDS"):
         page.write_text(expected)
     assert page.read_text() == expected
