@@ -2,6 +2,7 @@
 /*
  * uflow: the calls that a program in a high-level language makes, as they nest. See man/uflow.8.
  */
+#include <array_size.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "lib/log.h"
 #include "lib/tool.h"
 #include "runtime/runtime.h"
+#include "runtime/runtime_attach.h"
 #include "runtime/runtime_front.h"
 #include "uflow.h"
 #include "uflow.skel.h"
@@ -41,7 +43,7 @@ struct env {
 	struct flow_print print;
 	/* the run's */
 	struct uflow_bpf *skel;
-	struct attach_features features;
+	struct runtime_attach attach;
 	struct runtime_images *images;
 	struct runtime_use use;
 	struct flow_threads *threads;
@@ -386,20 +388,6 @@ static void finish(void *ctx)
 		flow_print_folded(&env->print, env->tree);
 }
 
-/*
- * Does the place matter to us? Those with a danger, Ruby's methods written in C, are asked for; exceptions matter then, as
- * they leave Kernel#raise.
- */
-static bool is_ours(const struct env *env, const struct runtime_place *place)
-{
-	enum runtime_event event = place->spec.event;
-
-	if (place->danger && !env->c_methods)
-		return false;
-	return event <= RUNTIME_METHOD_UNWIND || event == RUNTIME_ENABLER ||
-	       (event == RUNTIME_EXCEPTION && place->spec.lang == RUNTIME_RUBY && env->c_methods);
-}
-
 /* The runtime of the process whose calls are shown. 0 or a negative errno, told. */
 static int choose_runtime(struct env *env)
 {
@@ -474,12 +462,34 @@ static int count_threads(pid_t pid)
 	return count;
 }
 
-/* Only that process needs to pay, where the kernel knows what a process is. Else 0: all. */
-static pid_t attach_pid(const struct env *env)
+/* Exceptions matter to Ruby's methods written in C, as they leave Kernel#raise. */
+static unsigned int wanted_events(const struct env *env)
 {
-	return env->features.uprobe_multi && !env->features.uprobe_multi_pid
-		       ? 0
-		       : env->tool.choice.pids[0];
+	unsigned int events = 1u << RUNTIME_METHOD_ENTRY | 1u << RUNTIME_METHOD_RETURN |
+			      1u << RUNTIME_METHOD_UNWIND;
+
+	if (env->use.image->lang == RUNTIME_RUBY && env->c_methods)
+		events |= 1u << RUNTIME_EXCEPTION;
+	return events;
+}
+
+/* Before a place is attached to: the kernel side must know it then. */
+static int describe_place(void *ctx, const struct runtime_image *image,
+			  const struct runtime_place *place, uint64_t cookie)
+{
+	const struct env *env = ctx;
+	const struct uflow_bpf *skel = env->skel;
+	const struct usdt_ip key = { .ip = place->is_return ? USDT_IP_RETURN
+							    : place->addr + env->use.bias,
+				     .tgid = env->tool.choice.pids[0] };
+	uint32_t index = (uint32_t)cookie;
+	int err;
+
+	(void)image;
+	err = bpf_map_update_elem(bpf_map__fd(skel->maps.places), &index, &place->spec, 0);
+	if (!err && !env->attach.features.cookie)
+		err = bpf_map_update_elem(bpf_map__fd(skel->maps.usdt_ips), &key, &index, 0);
+	return err;
 }
 
 /* Tell the kernel side what it need not be ready for. */
@@ -493,7 +503,7 @@ static void describe_runtime(const struct env *env)
 	for (size_t i = 0; i < image->count; i++) {
 		const struct runtime_place_spec *spec = &image->places[i].spec;
 
-		if (!is_ours(env, &image->places[i]))
+		if (!runtime_attach_wants(&env->attach, &image->places[i]))
 			continue;
 		readers |= 1u << spec->reader;
 		have_levels |= spec->reader == RUNTIME_READ_PERL_SUB ||
@@ -511,7 +521,15 @@ static int configure(struct env *env)
 	uint32_t threads = count_threads(env->tool.choice.pids[0]) * 2 + THREADS_SPARE;
 	int err;
 
-	attach_probe_features(&env->features);
+	err = runtime_attach_prepare(&env->attach, skel->obj);
+	if (err)
+		return err;
+	env->attach.pid = env->tool.choice.pids[0];
+	env->attach.is_one_process = true;
+	env->attach.with_danger = env->c_methods;
+	env->attach.events = wanted_events(env);
+	env->attach.place = describe_place;
+	env->attach.ctx = env;
 	config->max_depth = env->max_depth;
 	if (env->class_prefix)
 		memcpy(config->class_prefix, env->class_prefix,
@@ -520,13 +538,12 @@ static int configure(struct env *env)
 		memcpy(config->method_prefix, env->method_prefix,
 		       config->method_len = strlen(env->method_prefix));
 	describe_runtime(env);
-	skel->rodata->usdt_use_cookie = env->features.cookie;
+	skel->rodata->usdt_use_cookie = env->attach.features.cookie;
 	/* Such programs can't ask for a control group. */
-	skel->rodata->is_sleepable = env->features.sleepable && !env->tool.filter.config.cgroup;
+	skel->rodata->is_sleepable = env->attach.features.sleepable &&
+				     !env->tool.filter.config.cgroup;
 	if (skel->rodata->is_sleepable)
 		bpf_program__set_flags(skel->progs.method, BPF_F_SLEEPABLE);
-	if (env->features.uprobe_multi)
-		bpf_program__set_expected_attach_type(skel->progs.method, ATTACH_TYPE_UPROBE_MULTI);
 	err = bpf_map__set_max_entries(skel->maps.places, env->use.image->count);
 	return err
 		       ?: bpf_map__set_max_entries(skel->maps.threads,
@@ -570,72 +587,32 @@ static void close_object(void *ctx)
 	flow_tree_free(env->tree);
 }
 
-/* Tell the kernel side what a place is. */
-static int describe_place(const struct env *env, uint32_t index)
-{
-	const struct runtime_place *place = &env->use.image->places[index];
-	const struct uflow_bpf *skel = env->skel;
-	struct {
-		__u64 ip;
-		__u32 tgid, pad;
-	} key = { .ip = place->is_return ? USDT_IP_RETURN : place->addr + env->use.bias,
-		  .tgid = env->tool.choice.pids[0] };
-	int err;
-
-	err = bpf_map_update_elem(bpf_map__fd(skel->maps.places), &index, &place->spec, 0);
-	if (!err && !env->features.cookie)
-		err = bpf_map_update_elem(bpf_map__fd(skel->maps.usdt_ips), &key, &index, 0);
-	return err;
-}
-
-/* Attach to the places that are entries, or to those that aren't; of those to return probes or others. */
-static int attach_places(struct env *env, bool entries, bool is_return)
-{
-	const struct runtime_image *image = env->use.image;
-	struct attach_place *places = calloc(image->count, sizeof(*places));
-	struct attach_uprobe_opts opts = {
-		.path = image->path,
-		.places = places,
-		.is_return = is_return,
-		.use_multi = env->features.uprobe_multi,
-		.use_cookie = env->features.cookie,
-		.pid = attach_pid(env),
-	};
-	size_t attached;
-	int err = places ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < image->count && !err; i++) {
-		const struct runtime_place *place = &image->places[i];
-
-		if (!is_ours(env, place) || place->is_return != is_return ||
-		    entries != (place->spec.event == RUNTIME_METHOD_ENTRY))
-			continue;
-		places[opts.count++] =
-			(struct attach_place){ .offset = place->offset,
-					       .ref_ctr_offset = place->ref_ctr_offset,
-					       .cookie = i };
-		err = describe_place(env, i);
-	}
-	if (!err && opts.count)
-		err = attach_uprobes(&env->tool.attached, bpf_program__fd(env->skel->progs.method),
-				     &opts, &attached);
-	free(places);
-	return err;
-}
-
-/* Returns before entries: a return without its call does no harm. */
+/* Entries last: a return without its call does no harm. */
 static int attach(void *ctx)
 {
 	struct env *env = ctx;
+	const unsigned int entry = 1u << RUNTIME_METHOD_ENTRY;
+	const unsigned int passes[] = { env->attach.events & ~entry, entry };
 	int err = attach_raw_tracepoint(&env->tool.attached,
 					bpf_program__fd(env->skel->progs.thread_exit),
 					"sched_process_exit");
 
-	for (int pass = 0; pass < 4 && !err; pass++)
-		err = attach_places(env, pass >= 2, pass % 2);
-	if (err)
-		log_libbpf_failure(err, "cannot attach to %s", env->use.image->display);
-	return err;
+	if (err) {
+		log_libbpf_failure(err, "cannot attach to sched_process_exit");
+		return err;
+	}
+	env->attach.set = &env->tool.attached;
+	for (int event = 0; event <= RUNTIME_ENABLER; event++)
+		env->attach.prog_fds[event] = bpf_program__fd(env->skel->progs.method);
+	for (size_t i = 0; i < ARRAY_SIZE(passes); i++) {
+		int count;
+
+		env->attach.events = passes[i];
+		count = runtime_attach_image(&env->attach, env->use.image);
+		if (count <= 0)
+			return count ? count : -EOPNOTSUPP;
+	}
+	return 0;
 }
 
 int main(int argc, char **argv)

@@ -37,7 +37,7 @@ enum runtime_event runtime_method_event(const struct runtime_image *image)
 							  : RUNTIME_METHOD_RETURN;
 }
 
-static bool is_wanted(const struct runtime_attach *attach, const struct runtime_place *place)
+bool runtime_attach_wants(const struct runtime_attach *attach, const struct runtime_place *place)
 {
 	unsigned int event = place->spec.event;
 
@@ -64,6 +64,38 @@ static void explain_failure(const struct runtime_image *image, const struct runt
 		log_libbpf_failure(err, "%s: cannot attach to %s", image->display, place->probe);
 }
 
+/*
+ * The process that gets the breakpoints; 0: all, and the program filters. A perf event has a thread for its process: no more
+ * hits come when that ends.
+ */
+static pid_t pid_of(const struct runtime_attach *attach)
+{
+	if (attach->features.uprobe_multi)
+		return attach->features.uprobe_multi_pid ? attach->pid : 0;
+	return attach->is_one_process ? attach->pid : 0;
+}
+
+/* All at once, or, as a multi link is all or nothing, one by one: a place that can't be probed doesn't hide the others. */
+static int attach_places(struct runtime_attach *attach, int fd,
+			 const struct attach_uprobe_opts *opts, size_t *attached)
+{
+	struct attach_uprobe_opts single = *opts;
+	size_t one;
+	int err = opts->use_multi ? attach_uprobes(attach->set, fd, opts, attached) : -EAGAIN, last;
+
+	if (!err || err == -ENOMEM)
+		return err;
+	err = 0;
+	single.count = 1;
+	for (size_t i = 0; i < opts->count; i++) {
+		single.places = &opts->places[i];
+		last = attach_uprobes(attach->set, fd, &single, &one);
+		err = last ? last : err;
+		*attached += one;
+	}
+	return err;
+}
+
 /* Attach to all places that are like the first. */
 static int attach_alike(struct runtime_attach *attach, const struct runtime_image *image,
 			const struct runtime_place *first)
@@ -76,8 +108,7 @@ static int attach_alike(struct runtime_attach *attach, const struct runtime_imag
 		.is_return = first->is_return,
 		.use_multi = attach->features.uprobe_multi,
 		.use_cookie = attach->features.cookie,
-		/* A perf event's process is a thread: there the program filters. */
-		.pid = attach->features.uprobe_multi_pid ? attach->pid : 0,
+		.pid = pid_of(attach),
 	};
 	size_t attached = 0;
 	int err = 0, fd;
@@ -94,7 +125,7 @@ static int attach_alike(struct runtime_attach *attach, const struct runtime_imag
 	}
 	fd = first->spec.is_part ? attach->part_fd : attach->prog_fds[first->spec.event];
 	if (!err)
-		err = attach_uprobes(attach->set, fd, &opts, &attached);
+		err = attach_places(attach, fd, &opts, &attached);
 	if (err)
 		explain_failure(image, first, err, attached, opts.count);
 	free(places);
@@ -111,7 +142,7 @@ int runtime_attach_image(struct runtime_attach *attach, const struct runtime_ima
 		place = &image->places[i];
 		for (j = 0; j < i && !is_alike(&image->places[j], place);)
 			j++;
-		if (j < i || !is_wanted(attach, place))
+		if (j < i || !runtime_attach_wants(attach, place))
 			continue;
 		done = attach_alike(attach, image, place);
 		if (done < 0)
@@ -143,7 +174,7 @@ void runtime_attach_describe(const struct runtime_attach *attach, const struct r
 				 route->note ?: "");
 	}
 	for (size_t i = 0; i < image->count; i++)
-		if (is_wanted(attach, &image->places[i]))
+		if (runtime_attach_wants(attach, &image->places[i]))
 			log_debug("%s: %s at offset 0x%llx%s", image->display,
 				  image->places[i].probe,
 				  (unsigned long long)image->places[i].offset,

@@ -16,6 +16,7 @@ struct runtime_attach {
 	struct attach_features features;
 	unsigned int events; /* 1 << enum runtime_event, ...: which are wanted */
 	pid_t pid;	     /* 0: all */
+	bool is_one_process; /* pid ends with its first thread: so perf events can be for it alone */
 	bool with_danger;    /* places with a danger too: see struct runtime_place */
 	/* A program an event; [RUNTIME_ENABLER] runs nowhere; part_fd: for places with is_part. */
 	int prog_fds[RUNTIME_EVENTS + 1];
@@ -32,6 +33,9 @@ int runtime_attach_prepare(struct runtime_attach *attach, struct bpf_object *obj
 
 /* The event to be counted as a method call in this image: RUNTIME_METHOD_COUNT, else its entry, else its return. */
 enum runtime_event runtime_method_event(const struct runtime_image *image);
+
+/* Is it a place of the wanted events? */
+bool runtime_attach_wants(const struct runtime_attach *attach, const struct runtime_place *place);
 
 /*
  * Attach to all places of the wanted events. What fails is told, once a kind of place, and left out.

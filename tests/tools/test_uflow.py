@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """uflow's picture of programs whose call tree is known (tests/targets/flow.*), in each language: recursion, exceptions and
 threads included."""
+import os
 import re
 import select
 import signal
@@ -10,7 +11,7 @@ import pytest
 
 import runtimes
 from flow_programs import COMMANDS, FILTERS, TARGETS, Program
-from tracing import BUILD, PATIENCE, Tool, json_lines, need, run_tool, tool_path
+from tracing import BUILD, PATIENCE, Tool, json_lines, need, run_tool, running, tool_path
 
 WORK = """
 work
@@ -329,3 +330,46 @@ def test_uflow_names_what_a_build_lacks(language, command, advice):
 def test_uflow_refuses_wrong_command_lines(args, message):
     status, out, err = run_tool("uflow", *args)
     assert status == 2 and message in err and not out
+
+
+# A program with Python's probes, of which one is at an instruction that no uprobe can be put on.
+UNPROBABLE = r"""
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sdt.h>
+#include <unistd.h>
+volatile int never;
+__attribute__((noinline)) void PyEval_EvalCode(const char *file, const char *name, int line)
+{
+	if (never)
+		STAP_PROBE3(python, function__entry, file, name, line);
+	STAP_PROBE3(python, function__entry, file, name, line);
+	STAP_PROBE3(python, function__return, file, name, line);
+}
+int main(void)
+{
+	/* Nothing reads them here: they must have been written to, to be in memory. */
+	char *file = strdup("program.py"), *name = strdup("work");
+
+	for (;; usleep(10000))
+		PyEval_EvalCode(file, name, 7);
+}
+"""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="writes an instruction of x86_64")
+def test_uflow_goes_on_without_a_place_that_can_not_be_probed(tmp_path):
+    need("gcc")
+    assembly, program = tmp_path / "python.s", tmp_path / "python"
+    subprocess.run(["gcc", "-O1", "-S", "-xc", "-", "-o", assembly], input=UNPROBABLE, text=True, check=True)
+    text = assembly.read_text()
+    first = re.search(r"990:\s*nop", text)
+    assert first and len(re.findall(r"990:\s*nop", text)) == 3
+    assembly.write_text(text[:first.start()] + "990:\thlt" + text[first.end():])
+    subprocess.run(["gcc", "-rdynamic", assembly, "-o", program], check=True)
+    with running(program) as process:
+        status, out, err = run_tool("uflow", process.pid, "-v", "--json", "--max-events", "4")
+    assert status == 0, err
+    assert f"{program}: python:function__entry is not probed: " in err
+    rows, _ = json_lines(out)
+    assert [(row["event"], row["method"]) for row in rows] == [("enter", "work"), ("leave", "work")] * 2
