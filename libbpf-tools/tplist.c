@@ -3,6 +3,7 @@
  * tplist: kernel tracepoints, or the USDT probes of a library or process, with what they pass. See
  * man/tplist.8.
  */
+#include <array_size.h>
 #include <blazesym-lite.h>
 #include <errno.h>
 #include <signal.h>
@@ -22,6 +23,7 @@ struct env {
 	pid_t pid;
 	const char *library, *filter;
 	struct output *output;
+	struct row_printer rows;
 	size_t found;
 };
 
@@ -60,66 +62,86 @@ static bool is_wanted(const struct env *env, const char *name)
 
 /* ---- tracepoints ---- */
 
-static void print_fields(struct env *env, const struct tracefs_format *format)
-{
-	struct output *out = env->output;
+/* A row. */
+struct tracepoint {
+	const char *category, *event;
+	struct tracefs_format format; /* with -v */
+};
 
-	if (output_is_json(out))
-		output_json_array_begin(out, "fields");
+static void put_tracepoint(const void *row, struct output *out)
+{
+	const struct tracepoint *tracepoint = row;
+
+	output_printf(out, "%s:%s", tracepoint->category, tracepoint->event);
+}
+
+static void put_fields(const void *row, struct output *out)
+{
+	const struct tracefs_format *format = &((const struct tracepoint *)row)->format;
+
+	output_json_array_begin(out, "fields");
 	for (size_t i = 0; i < format->field_count; i++) {
 		const struct tracefs_field *field = &format->fields[i];
 
 		if (field->is_common)
 			continue;
-		if (output_is_json(out)) {
-			output_json_object_begin(out, NULL);
-			output_json_cstr(out, "type", field->type, SIZE_MAX);
-			output_json_cstr(out, "name", field->name, SIZE_MAX);
-			output_json_u64(out, "offset", field->offset);
-			output_json_u64(out, "size", field->size);
-			output_json_object_end(out);
-		} else {
-			output_puts(out, "    ");
-			output_put_cstr(out, field->type, SIZE_MAX, 0);
-			output_puts(out, " ");
-			output_put_cstr(out, field->name, SIZE_MAX, 0);
-			output_puts(out, ";");
-			output_end_line(out);
-		}
+		output_json_object_begin(out, NULL);
+		output_json_cstr(out, "type", field->type, SIZE_MAX);
+		output_json_cstr(out, "name", field->name, SIZE_MAX);
+		output_json_u64(out, "offset", field->offset);
+		output_json_u64(out, "size", field->size);
+		output_json_object_end(out);
 	}
-	if (output_is_json(out))
-		output_json_array_end(out);
+	output_json_array_end(out);
+}
+
+static const struct row_column tracepoint_columns[] = {
+	{ "TRACEPOINT", NULL, .put = put_tracepoint, .help = "category and event" },
+	{ "CATEGORY", "category", ROW_STRING, -16, ROW_AT(struct tracepoint, category),
+	  .when = { ROW_CHOSEN }, .help = "its category" },
+	{ "EVENT", "event", ROW_STRING, 0, ROW_AT(struct tracepoint, event), .when = { ROW_CHOSEN },
+	  .help = "its name" },
+	{ NULL, "fields", .put = put_fields, .when = { 'v' }, .is_extra = true,
+	  .help = "objects: type, name, offset and size" },
+};
+
+static const struct row_table tracepoint_rows = { .columns = tracepoint_columns,
+						  .count = ARRAY_SIZE(tracepoint_columns) };
+
+static void print_fields(struct output *out, const struct tracefs_format *format)
+{
+	for (size_t i = 0; i < format->field_count; i++) {
+		const struct tracefs_field *field = &format->fields[i];
+
+		if (field->is_common)
+			continue;
+		output_puts(out, "    ");
+		output_put_cstr(out, field->type, SIZE_MAX, 0);
+		output_puts(out, " ");
+		output_put_cstr(out, field->name, SIZE_MAX, 0);
+		output_puts(out, ";");
+		output_end_line(out);
+	}
 }
 
 /* event: "category:name", cut in two meanwhile. */
 static int print_tracepoint(struct env *env, int tracefs_fd, char *event)
 {
+	struct tracepoint row = { .category = event };
 	struct output *out = env->output;
-	struct tracefs_format format = {};
 	char *colon = strchr(event, ':');
 
 	if (!colon || !is_wanted(env, event))
 		return 0;
 	env->found++;
 	*colon = '\0';
+	row.event = colon + 1;
 	if (env->options.verbosity)
-		tracefs_format_read(tracefs_fd, event, colon + 1, &format);
-	if (output_is_json(out)) {
-		output_json_begin(out);
-		output_json_cstr(out, "category", event, SIZE_MAX);
-		output_json_cstr(out, "event", colon + 1, SIZE_MAX);
-		if (env->options.verbosity)
-			print_fields(env, &format);
-	} else {
-		output_printf(out, "%s:%s", event, colon + 1);
-	}
-	if (!output_is_json(out) && format.field_count) {
-		output_end_line(out);
-		print_fields(env, &format);
-	} else {
-		output_end(out);
-	}
-	tracefs_format_free(&format);
+		tracefs_format_read(tracefs_fd, event, colon + 1, &row.format);
+	row_print(&env->rows, &row);
+	if (!output_is_json(out))
+		print_fields(out, &row.format);
+	tracefs_format_free(&row.format);
 	return output_error(out);
 }
 
@@ -178,12 +200,73 @@ static bool is_same_probe(const struct bsl_usdt *a, const struct bsl_usdt *b)
 	return !strcmp(a->provider, b->provider) && !strcmp(a->name, b->name);
 }
 
-static void print_sites_text(struct env *env, const struct bsl_usdt *sites, size_t count)
-{
-	struct output *out = env->output;
+/* A row. */
+struct probe {
+	const char *path;
+	const struct bsl_usdt *sites;
+	size_t count;
+};
 
-	if (!env->options.verbosity)
-		return;
+static void put_probe(const void *row, struct output *out)
+{
+	const struct bsl_usdt *sites = ((const struct probe *)row)->sites;
+
+	output_put_cstr(out, sites->provider, SIZE_MAX, 0);
+	output_puts(out, ":");
+	output_put_cstr(out, sites->name, SIZE_MAX, 0);
+}
+
+static void get_semaphore(const void *row, struct row_value *value)
+{
+	const struct bsl_usdt *sites = ((const struct probe *)row)->sites;
+
+	value->number = sites->sema_addr;
+	if (!sites->sema_addr)
+		row_set_none(value, NULL);
+}
+
+static void put_locations(const void *row, struct output *out)
+{
+	const struct probe *probe = row;
+
+	output_json_array_begin(out, "locations");
+	for (size_t i = 0; i < probe->count; i++) {
+		const struct bsl_usdt *site = &probe->sites[i];
+
+		output_json_object_begin(out, NULL);
+		output_json_u64(out, "address", site->addr);
+		output_json_u64(out, "offset", site->offset);
+		output_json_u64(out, "argument_count", site->nargs);
+		output_json_cstr(out, "arguments", site->args_text, SIZE_MAX);
+		output_json_object_end(out);
+	}
+	output_json_array_end(out);
+}
+
+#define AT(member) ROW_VIA(struct probe, sites, member)
+
+static const struct row_column probe_columns[] = {
+	{ "PATH", "path", ROW_STRING, 0, ROW_AT(struct probe, path), .help = "the file" },
+	{ "PROBE", NULL, .put = put_probe, .help = "provider and name" },
+	{ "PROVIDER", "provider", ROW_STRING, -16, AT(provider), .when = { ROW_CHOSEN },
+	  .help = "its provider" },
+	{ "NAME", "name", ROW_STRING, 0, AT(name), .when = { ROW_CHOSEN }, .help = "its name" },
+	{ NULL, "semaphore", ROW_UNSIGNED, .get = get_semaphore,
+	  .help = "the semaphore's address, if it has one" },
+	{ NULL, "locations", .put = put_locations,
+	  .help = "objects: address, offset and the arguments" },
+};
+
+static const struct row_table library_rows = { .columns = probe_columns,
+					       .count = ARRAY_SIZE(probe_columns),
+					       .when = { 'l' },
+					       .title = "With -l, -p" };
+static const struct row_table process_rows = { .columns = probe_columns,
+					       .count = ARRAY_SIZE(probe_columns),
+					       .when = { 'p' } };
+
+static void print_sites(struct output *out, const struct bsl_usdt *sites, size_t count)
+{
 	if (sites->sema_addr)
 		output_printf(out, " [sema 0x%llx]", (unsigned long long)sites->sema_addr);
 	output_end_line(out);
@@ -195,27 +278,10 @@ static void print_sites_text(struct env *env, const struct bsl_usdt *sites, size
 	}
 }
 
-static void print_sites_json(struct env *env, const struct bsl_usdt *sites, size_t count)
-{
-	struct output *out = env->output;
-
-	if (sites->sema_addr)
-		output_json_u64(out, "semaphore", sites->sema_addr);
-	output_json_array_begin(out, "locations");
-	for (size_t i = 0; i < count; i++) {
-		output_json_object_begin(out, NULL);
-		output_json_u64(out, "address", sites[i].addr);
-		output_json_u64(out, "offset", sites[i].offset);
-		output_json_u64(out, "argument_count", sites[i].nargs);
-		output_json_cstr(out, "arguments", sites[i].args_text, SIZE_MAX);
-		output_json_object_end(out);
-	}
-	output_json_array_end(out);
-}
-
 static int print_probe(struct env *env, const char *path, const struct bsl_usdt *sites,
 		       size_t count)
 {
+	const struct probe row = { path, sites, count };
 	struct output *out = env->output;
 	char name[512];
 
@@ -223,20 +289,10 @@ static int print_probe(struct env *env, const char *path, const struct bsl_usdt 
 	if (!is_wanted(env, name))
 		return 0;
 	env->found++;
-	if (output_is_json(out)) {
-		output_json_begin(out);
-		output_json_cstr(out, "path", path, SIZE_MAX);
-		output_json_cstr(out, "provider", sites->provider, SIZE_MAX);
-		output_json_cstr(out, "name", sites->name, SIZE_MAX);
-		print_sites_json(env, sites, count);
+	row_put(&env->rows, &row);
+	if (output_is_json(out) || !env->options.verbosity)
 		return output_end(out);
-	}
-	output_put_cstr(out, path, SIZE_MAX, 0);
-	output_puts(out, " ");
-	output_put_cstr(out, name, SIZE_MAX, 0);
-	if (!env->options.verbosity)
-		return output_end(out);
-	print_sites_text(env, sites, count);
+	print_sites(out, sites, count);
 	return output_error(out);
 }
 
@@ -335,7 +391,9 @@ int main(int argc, char **argv)
 		.input = &env,
 		.common = OPTIONS_BIT(OPTIONS_JSON) | OPTIONS_BIT(OPTIONS_VERBOSE) |
 			  OPTIONS_BIT(OPTIONS_VERSION),
+		.rows = { &tracepoint_rows, &library_rows, &process_rows },
 	};
+	struct timestamp start;
 	struct output_opts output_opts = { .fd = STDOUT_FILENO };
 	int err;
 
@@ -348,6 +406,8 @@ int main(int argc, char **argv)
 		log_error("out of memory");
 		return RUN_FAILED;
 	}
+	timestamp_start(&start);
+	row_printer_init(&env.rows, &env.options.rows, env.output, &start);
 	if (env.library)
 		err = list_library(&env);
 	else

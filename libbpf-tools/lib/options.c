@@ -305,6 +305,7 @@ static error_t options_parse_common(int key, char *arg, struct argp_state *state
 	struct options_state *common = state->input;
 	int option;
 
+	row_note_option(&common->options->rows, common->spec->rows, key);
 	if (key == 'h')
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
 	/* The tool's parser was asked before. */
