@@ -54,7 +54,7 @@ struct row {
 /* A hint that has been given. */
 struct hint {
 	const struct runtime_image *image;
-	const char *text;
+	const char *what, *text;
 };
 
 struct env {
@@ -323,6 +323,12 @@ static const char *explain_cell(const struct row *row, enum ustat_field field,
 	return why;
 }
 
+/* Does each table take the place of the last one? */
+static bool is_cleared(const struct env *env)
+{
+	return !env->no_clear && !env->tool.options.json && isatty(STDOUT_FILENO);
+}
+
 /* Say once a runtime's file what must be switched on. */
 static void give_hint(struct env *env, const struct row *row, enum ustat_field field,
 		      const char *text, const struct runtime_use *use)
@@ -336,8 +342,35 @@ static void give_hint(struct env *env, const struct row *row, enum ustat_field f
 	if (!grown)
 		return;
 	env->hints = grown;
-	grown[env->hint_count++] = (struct hint){ use->image, text };
-	log_warn("process %u: no %s are reported: %s", row->key.pid, counted[field].what, text);
+	grown[env->hint_count++] = (struct hint){ use->image, counted[field].what, text };
+	if (!is_cleared(env))
+		log_warn("process %u: no %s are reported: %s", row->key.pid, counted[field].what,
+			 text);
+}
+
+static bool has_image(const struct row *rows, size_t count, const struct runtime_image *image)
+{
+	for (size_t i = 0; i < count; i++)
+		for (int k = 0; k < rows[i].image_count; k++)
+			if (rows[i].images[k] == image)
+				return true;
+	return false;
+}
+
+/* Under a table that is cleared for the next one, with which a warning would be gone. */
+static void print_hints(const struct env *env, const struct row *rows, size_t count)
+{
+	struct output *out = env->tool.output;
+
+	for (size_t i = 0; is_cleared(env) && i < env->hint_count; i++) {
+		const struct hint *hint = &env->hints[i];
+
+		if (!has_image(rows, count, hint->image))
+			continue;
+		output_printf(out, "-: no %s of %s are reported: %s", hint->what,
+			      runtime_lang_name(hint->image->lang), hint->text);
+		output_end_line(out);
+	}
 }
 
 static const char *row_cell(struct env *env, const struct row *row, enum ustat_field field)
@@ -363,7 +396,7 @@ static void print_header(struct env *env, uint64_t now)
 		load[strcspn(load, "\n")] = '\0';
 	if (file)
 		fclose(file);
-	if (!env->no_clear && isatty(STDOUT_FILENO))
+	if (is_cleared(env))
 		output_puts(out, "\033[H\033[2J");
 	output_printf(out, "%-8s loadavg: %s", timestamp_hms(&env->tool.start, now, hms), load);
 	output_end_line(out);
@@ -494,6 +527,7 @@ static int print_table(struct env *env, const struct row *rows, size_t count, ui
 		shown.row = &rows[i];
 		err = row_print(&env->tool.rows, &shown);
 	}
+	print_hints(env, rows, count < max ? count : max);
 	if (!output_is_json(env->tool.output))
 		output_end_line(env->tool.output);
 	if (env->tool.options.verbosity && env->hit_ns)
