@@ -133,7 +133,8 @@ static int target_open(struct lookup *lookup)
 	err = io_root(lookup->pid, lookup->root);
 	if (err)
 		return lookup_fail(lookup, err, "no process %d", lookup->pid);
-	if (lookup->root[0] && access(lookup->root, X_OK))
+	/* access(2) would ask without our capabilities. */
+	if (lookup->root[0] && faccessat(AT_FDCWD, lookup->root, X_OK, AT_EACCESS))
 		return lookup_fail(lookup, -errno,
 				   "can't look into the root directory of process %d: %s",
 				   lookup->pid, bsl_error_text(-errno));

@@ -76,7 +76,8 @@ const char *bsl_reason_text(enum bsl_reason reason)
 		[BSL_FILE_CHANGED] = "the file changed while it was read",
 		[BSL_NO_SYMBOLS] = "the file has no symbols, and no debug file was found",
 		[BSL_NO_SYMBOL] = "no symbol covers the address",
-		[BSL_KERNEL_HIDDEN] = "the kernel hides its addresses (kptr_restrict)",
+		[BSL_KERNEL_HIDDEN] =
+			"the kernel hides its addresses (no CAP_SYSLOG, or kernel.kptr_restrict)",
 		[BSL_NO_MEMORY] = "out of memory",
 	};
 

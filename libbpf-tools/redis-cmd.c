@@ -358,7 +358,9 @@ static int exe_found(void *ctx, struct redis_exe *exe, const struct bsl_elf *elf
 		      ?: redis_probes_attach(&env->probes, bsl_elf_path(elf), &exe->places,
 					     exe->number);
 	if (err)
-		log_libbpf_failure(err, "cannot attach to %s", path);
+		log_failure(err,
+			    env->probes.features.uprobe_multi ? PERMISSION_BPF : PERMISSION_UPROBE,
+			    "cannot attach to %s", path);
 	else if (!exe->places.after_error)
 		log_warn("%s has no function afterErrorReply: errors aren't seen", path);
 	return err;
@@ -402,6 +404,10 @@ static int check_asked(struct env *env)
 	for (unsigned int i = 0; i < choice_pid_count(choice); i++) {
 		if (redis_servers_find(&env->servers, choice->pids[i]))
 			continue;
+		if (!processes_may_look(choice->pids[i])) {
+			log_hidden_process(choice->pids[i]);
+			return -EACCES;
+		}
 		log_error("process %d is not a Redis-like server that can be traced (-v tells "
 			  "why)",
 			  choice->pids[i]);
@@ -420,10 +426,16 @@ static int find_servers(struct env *env)
 	err = err ?: check_asked(env);
 	if (err || env->servers.count)
 		return err;
-	if (env->port)
+	if (env->servers.hidden) {
+		log_warn(
+			"%zu processes that may be Redis-like servers may not be looked at; waiting for others",
+			env->servers.hidden);
+		log_permission(PERMISSION_PROCESS);
+	} else if (env->port) {
 		log_warn("no Redis-like server listens on port %u yet; waiting", env->port);
-	else
+	} else {
 		log_warn("no Redis-like server is running yet; waiting");
+	}
 	return 0;
 }
 

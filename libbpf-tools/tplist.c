@@ -151,7 +151,7 @@ static int list_tracepoints(struct env *env)
 	char *text, *line, *rest = NULL;
 
 	if (fd < 0) {
-		log_error("cannot open the kernel's tracing file system: %s", strerror(-fd));
+		log_failure(fd, PERMISSION_TRACEFS, "cannot open the kernel's tracing file system");
 		return fd;
 	}
 	text = tracefs_read(fd, "available_events", NULL);
@@ -356,7 +356,8 @@ static int list_process(struct env *env)
 	int err = bsl_maps_read(env->pid, &maps);
 
 	if (err) {
-		log_error("cannot read the maps of process %d: %s", env->pid, strerror(-err));
+		log_failure(err, PERMISSION_PROCESS, "cannot read the maps of process %d",
+			    env->pid);
 		return err;
 	}
 	while (err != -ENOMEM && !output_error(env->output) &&

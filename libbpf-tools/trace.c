@@ -350,6 +350,8 @@ static int compile_probes(struct trace *trace)
 		int err = probe_compile(env.specs[i], &opts, probe, &diag);
 
 		trace->probe_count++;
+		if (err && opts.pid && !processes_may_look(opts.pid))
+			log_permission(PERMISSION_PROCESS);
 		if (err)
 			return report(env.specs[i], &diag, err);
 		warn_unmapped(env.specs[i], &probe->target);

@@ -394,6 +394,10 @@ static int choose_runtime(struct env *env)
 	struct runtime_use uses[RUNTIME_USES_MAX];
 	int pid = env->tool.choice.pids[0], count;
 
+	if (!processes_may_look(pid)) {
+		log_hidden_process(pid);
+		return -EACCES;
+	}
 	count = runtime_images_find(env->images, pid, uses);
 	if (count < 0) {
 		log_error("cannot look at process %d: %s", pid, strerror(-count));

@@ -316,6 +316,8 @@ static const char *explain_cell(const struct row *row, enum ustat_field field,
 			why = runtime_explain(process->pid, &process->uses[i], event, &is_silent)
 				      ?: "not switched on";
 			*silent = &process->uses[i];
+		} else if (!processes_may_look(row->key.pid)) {
+			why = "whether it is switched on can't be seen: no permission to look at the process (CAP_SYS_PTRACE)";
 		} else {
 			return NULL;
 		}

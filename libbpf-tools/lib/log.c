@@ -109,23 +109,61 @@ LOG_FUNCTION(log_warn, 0, "warning: ")
 LOG_FUNCTION(log_info, 1, "")
 LOG_FUNCTION(log_debug, 2, "")
 
-void log_libbpf_failure(int err, const char *fmt, ...)
+void log_permission(enum permission what)
 {
-	char message[512];
-	va_list args;
+	char text[512];
 
-	va_start(args, fmt);
+	log_error("%s", permission_explain_own(what, text, sizeof(text)));
+}
+
+void log_hidden_process(int pid)
+{
+	log_error("process %d may not be looked at: what it runs can't be told", pid);
+	log_permission(PERMISSION_PROCESS);
+}
+
+/* Has the verifier spoken? Its refusals look like missing permissions. */
+static bool log_has_verifier(void)
+{
+	static const char words[] = "PROG LOAD LOG";
+
+	return log_state.tail_len &&
+	       memmem(log_state.tail, log_state.tail_len, words, strlen(words));
+}
+
+static void log_vfailure(int err, enum permission what, const char *fmt, va_list args)
+{
+	bool is_refused = permission_is_refusal(err) && !log_has_verifier();
+	char message[512];
+
 	vsnprintf(message, sizeof(message), fmt, args);
-	va_end(args);
 	log_error("%s: %s", message, strerror(-err));
-	if (log_state.tail_len) {
+	if (!is_refused && log_state.tail_len) {
 		fwrite(log_state.tail, 1, log_state.tail_len, stderr);
 		if (log_state.tail[log_state.tail_len - 1] != '\n')
 			fputc('\n', stderr);
 	}
 	log_libbpf_forget();
-	if (err == -EPERM || err == -EACCES)
-		log_error("tracing needs root, or the capabilities CAP_BPF and CAP_PERFMON");
+	if (is_refused)
+		log_permission(what);
+}
+
+void log_libbpf_failure(int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_vfailure(err, PERMISSION_BPF, fmt, args);
+	va_end(args);
+}
+
+void log_failure(int err, enum permission what, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_vfailure(err, what, fmt, args);
+	va_end(args);
 }
 
 void log_libbpf_forget(void)

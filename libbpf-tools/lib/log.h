@@ -6,6 +6,8 @@
 #ifndef LIB_LOG_H
 #define LIB_LOG_H
 
+#include "lib/permission.h"
+
 /*
  * Set the verbosity and take over libbpf's messages. The tool's name is taken from argv[0].
  * 0: errors and warnings; 1 (-v): what was chosen and why, libbpf's warnings; 2 (-vv): libbpf's
@@ -30,11 +32,20 @@ void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * Report that a call into libbpf failed: "TOOL: message: strerror(-err)", then what libbpf said
- * meanwhile (the last 16 KiB, verifier log included) unless -v has shown it already, then a hint
- * where the cause is well known (EPERM: needs root or CAP_BPF and CAP_PERFMON). err is a negative
- * errno.
+ * meanwhile (the last 16 KiB, verifier log included) unless -v has shown it already. err is a negative
+ * errno. If it is a refusal, but not the verifier's, its cause is told instead: what is missing for BPF.
  */
 void log_libbpf_failure(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same of something else than BPF, such as a perf event. */
+void log_failure(int err, enum permission what, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Report that a process may not be looked at, and what is missing for that. */
+void log_hidden_process(int pid);
+
+/* Report what is missing for this: see permission_explain(). */
+void log_permission(enum permission what);
 
 /* Forget the collected messages: a failure that the tool expected and has an alternative for. */
 void log_libbpf_forget(void);

@@ -10,6 +10,12 @@
 
 #include "bpf/filter_config.h"
 
+/*
+ * May we look at a process: at its executable, maps, memory (ptrace(2), "ptrace access mode")? True, too, of one that isn't
+ * there. If not, nothing may be said of what it is or isn't.
+ */
+bool processes_may_look(pid_t pid);
+
 struct processes {
 	int fds[FILTER_PIDS_MAX];
 	unsigned int count;

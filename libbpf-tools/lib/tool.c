@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/btf_file.h"
 #include "lib/core.h"
 #include "lib/log.h"
 #include "lib/tracefs.h"
@@ -21,10 +22,11 @@ int tool_fail_open(void)
 }
 
 static int tool_attach_classic(struct tool *tool, const struct tool_tracepoint *point,
-			       int tracefs_fd)
+			       int tracefs_fd, bool *is_found)
 {
 	int id = tracefs_event_id(tracefs_fd, point->category, point->name);
 
+	*is_found = id >= 0;
 	return id < 0 ? id
 		      : attach_tracepoint(&tool->attached, bpf_program__fd(point->prog), id, false,
 					  0);
@@ -32,8 +34,9 @@ static int tool_attach_classic(struct tool *tool, const struct tool_tracepoint *
 
 int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *points, size_t count)
 {
-	int tracefs_fd = -1, err = 0;
 	size_t i, attached = tool->attached.count;
+	int tracefs_fd = -1, err = 0;
+	bool is_found = false;
 
 	for (i = 0; i < count && !err; i++) {
 		const struct tool_tracepoint *point = &points[i];
@@ -46,15 +49,19 @@ int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *poi
 						    point->name);
 		} else {
 			tracefs_fd = tracefs_fd < 0 ? tracefs_open() : tracefs_fd;
-			err = tracefs_fd < 0 ? tracefs_fd
-					     : tool_attach_classic(tool, point, tracefs_fd);
+			err = tracefs_fd < 0
+				      ? tracefs_fd
+				      : tool_attach_classic(tool, point, tracefs_fd, &is_found);
 		}
 		if (err == -ENOENT && point->is_optional && (!point->category || tracefs_fd >= 0)) {
 			log_info("no tracepoint %s:%s", category, point->name);
 			err = 0;
 		} else if (err) {
-			log_libbpf_failure(err, "cannot attach to tracepoint %s:%s", category,
-					   point->name);
+			log_failure(err,
+				    !point->category ? PERMISSION_BPF
+				    : is_found	     ? PERMISSION_PERF
+						     : PERMISSION_TRACEFS,
+				    "cannot attach to tracepoint %s:%s", category, point->name);
 		}
 	}
 	if (tracefs_fd >= 0)
@@ -86,7 +93,12 @@ static int tool_load(struct tool *tool)
 	err = err ?: bpf_object__load_skeleton(tool->skeleton);
 	if (!err && tool->use_perf)
 		err = events_maps_complete(&tool->maps, tool->object, tool->ctl);
-	if (err)
+	/* libbpf's word for a kernel without BTF, whose programs need it. */
+	if (err == -ESRCH && access(BTF_FILE_KERNEL, F_OK))
+		log_error(
+			"cannot load the BPF programs: this kernel tells nothing of its types, which they "
+			"need (no " BTF_FILE_KERNEL ": CONFIG_DEBUG_INFO_BTF)");
+	else if (err)
 		log_libbpf_failure(err, "cannot load the BPF programs");
 	return err;
 }

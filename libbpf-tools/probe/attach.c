@@ -67,6 +67,7 @@ static int attach_group(struct attachment *at, const struct probe_group *group)
 		.attach_type = use_multi ? ATTACH_TYPE_UPROBE_MULTI : 0,
 	};
 	size_t attached = 0;
+	char why[256] = "";
 	int err = probe_load(probe, &probe->records[group->context], &generate, &kind, at->diag);
 
 	if (err < 0)
@@ -82,12 +83,18 @@ static int attach_group(struct attachment *at, const struct probe_group *group)
 	}
 	if (!group->is_entry)
 		probe->attached += attached;
+	if (permission_is_refusal(err))
+		permission_explain_own(is_tracepoint ? PERMISSION_PERF
+				       : use_multi   ? PERMISSION_BPF
+						     : PERMISSION_UPROBE,
+				       why, sizeof(why));
 	if (err)
 		diag_error(
-			at->diag, -1, "cannot attach to %s: %s",
+			at->diag, -1, "cannot attach to %s: %s%s%s",
 			group->places[group->indices[attached < group->count ? attached : 0]].name,
 			err == -ENOTSUPP ? "the kernel cannot probe its instruction"
-					 : strerror(-err));
+					 : strerror(-err),
+			*why ? ": " : "", why);
 	return err;
 }
 

@@ -3,6 +3,7 @@
  * Programs to the kernel, and what it says against them.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@
 static int explain_refusal(const struct probe_program *kind, const struct code_program *program,
 			   int err, struct bpf_prog_load_opts *opts, struct diag *diag)
 {
-	char *log = calloc(1, VERIFIER_LOG_SIZE), *last;
+	char *log = calloc(1, VERIFIER_LOG_SIZE), *last, why[384] = "";
 
 	if (!log)
 		return diag_error(diag, -1, "the kernel refused the program: %s", strerror(-err));
@@ -32,9 +33,13 @@ static int explain_refusal(const struct probe_program *kind, const struct code_p
 	if (last)
 		*last = '\0';
 	last = strrchr(log, '\n');
-	diag_error(diag, -1, "the kernel refused the program: %s%s%s%s", strerror(-err),
-		   *log ? ": " : "", last ? last + 1 : log,
-		   err == -EPERM ? "; tracing needs root, or CAP_BPF and CAP_PERFMON" : "");
+	/* Only of these its words are about the program. */
+	if (err == -EPERM)
+		permission_explain_own(PERMISSION_BPF, why, sizeof(why));
+	else if (err == -EINVAL || err == -EACCES || err == -E2BIG)
+		snprintf(why, sizeof(why), "%s", last ? last + 1 : log);
+	diag_error(diag, -1, "the kernel refused the program: %s%s%s", strerror(-err),
+		   *why ? ": " : "", why);
 	free(log);
 	return err;
 }

@@ -25,6 +25,7 @@
 
 #include "lib/choice.h"
 #include "lib/log.h"
+#include "lib/processes.h"
 #include "redis/redis_command.h"
 
 #ifndef SYS_pidfd_open
@@ -67,9 +68,10 @@ static bool is_likely_server(pid_t pid)
 		return false;
 	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
 	len = readlink(link, path, sizeof(path) - 1);
-	if (len <= 0)
-		return false; /* a kernel thread */
-	path[len] = 0;
+	/* A kernel thread; one that may not be looked at is told by its name alone. */
+	if (len <= 0 && processes_may_look(pid))
+		return false;
+	path[len > 0 ? len : 0] = 0;
 	base = strrchr(path, '/') ?: path;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		if (strstr(comm, parts[i]) || strstr(base, parts[i]))
@@ -306,6 +308,10 @@ static int look_at(struct redis_servers *servers, pid_t pid, const struct redis_
 		return 0;
 	if (!choice_pid_count(opts->choice) && !is_likely_server(pid))
 		return 0;
+	if (!processes_may_look(pid)) {
+		servers->hidden++;
+		return 0;
+	}
 	if (opts->port && !is_listening(pid, opts->port))
 		return 1;
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
@@ -360,6 +366,7 @@ int redis_servers_scan(struct redis_servers *servers, const struct redis_servers
 
 	if (!dir)
 		return -errno;
+	servers->hidden = 0;
 	for (size_t i = 0; i < servers->count; i++)
 		servers->servers[i]->is_seen = false;
 	while (err >= 0 && (entry = readdir(dir))) {

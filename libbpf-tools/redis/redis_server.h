@@ -45,6 +45,7 @@ struct redis_servers {
 	struct redis_exe **exes;
 	struct redis_server **servers;
 	size_t exe_count, count;
+	size_t hidden; /* processes of such names that may not be looked at, as of the last scan */
 	struct redis_client *clients; /* a cache */
 };
 

@@ -54,14 +54,16 @@ static bool is_alike(const struct runtime_place *a, const struct runtime_place *
 	       a->is_return == b->is_return && !a->danger == !b->danger;
 }
 
-static void explain_failure(const struct runtime_image *image, const struct runtime_place *place,
-			    int err, size_t attached, size_t count)
+static void explain_failure(const struct runtime_attach *attach, const struct runtime_image *image,
+			    const struct runtime_place *place, int err, size_t attached,
+			    size_t count)
 {
 	if (attached)
 		log_warn("%s: attached to %zu of %zu places of %s: %s", image->display, attached,
 			 count, place->probe, strerror(-err));
 	else
-		log_libbpf_failure(err, "%s: cannot attach to %s", image->display, place->probe);
+		log_failure(err, attach->features.uprobe_multi ? PERMISSION_BPF : PERMISSION_UPROBE,
+			    "%s: cannot attach to %s", image->display, place->probe);
 }
 
 /*
@@ -127,7 +129,7 @@ static int attach_alike(struct runtime_attach *attach, const struct runtime_imag
 	if (!err)
 		err = attach_places(attach, fd, &opts, &attached);
 	if (err)
-		explain_failure(image, first, err, attached, opts.count);
+		explain_failure(attach, image, first, err, attached, opts.count);
 	free(places);
 	return err == -ENOMEM ? err : (int)attached;
 }

@@ -117,6 +117,10 @@ static int check_processes(const struct runtime_session *session)
 		process = runtime_watch_find(session->watch, choice->pids[i]);
 		if (process && process->uses_count)
 			continue;
+		if (!processes_may_look(choice->pids[i])) {
+			log_hidden_process(choice->pids[i]);
+			return -EACCES;
+		}
 		log_error(
 			"process %d maps no runtime of the languages asked for (a program or library that defines its functions)",
 			choice->pids[i]);

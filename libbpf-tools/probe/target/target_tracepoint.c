@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/permission.h"
 #include "lib/tracefs.h"
 #include "types/arena.h"
 #include "types/type_tracepoint.h"
@@ -141,6 +142,15 @@ static int resolve_category(const struct spec *spec, int tracefs, const char *ca
 	return err;
 }
 
+static int no_tracefs(int err, const char *what, struct diag *diag)
+{
+	char why[384] = "";
+
+	if (permission_is_refusal(err))
+		permission_explain_own(PERMISSION_TRACEFS, why, sizeof(why));
+	return diag_error(diag, -1, "%s: %s%s%s", what, strerror(-err), *why ? ": " : "", why);
+}
+
 int target_tracepoint_resolve(const struct spec *spec, const struct target_opts *opts,
 			      struct target *target, struct diag *diag)
 {
@@ -148,16 +158,12 @@ int target_tracepoint_resolve(const struct spec *spec, const struct target_opts 
 	char **categories;
 
 	if (tracefs < 0)
-		return diag_error(
-			diag, -1, "the kernel's tracing file system cannot be opened: %s%s",
-			strerror(-tracefs),
-			tracefs == -EPERM || tracefs == -EACCES ? "; tracepoints need root" : "");
+		return no_tracefs(tracefs, "the kernel's tracing file system cannot be opened",
+				  diag);
 	if (!bsl_glob_is_pattern(spec->category) && !spec->is_pattern) {
 		err = add_tracepoint(spec, tracefs, spec->category, spec->func, opts, target);
-		if (err == -EPERM || err == -EACCES)
-			diag_error(diag, -1,
-				   "the format of %s:%s cannot be read: %s; tracepoints need root",
-				   spec->category, spec->func, strerror(-err));
+		if (permission_is_refusal(err))
+			no_tracefs(err, "its format cannot be read", diag);
 		else if (err && err != -ENOMEM)
 			no_tracepoint(spec, tracefs, diag);
 		close(tracefs);
