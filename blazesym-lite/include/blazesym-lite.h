@@ -756,6 +756,7 @@ struct bsl_convention {
 	uint8_t float_count; /* how many floating-point arguments registers take */
 	int8_t results[16];
 	uint8_t result_count;
+	uint32_t callee_saved; /* registers that a call leaves alone, a bit each; 0: not known */
 	int8_t stack_offset; /* from the stack pointer at the entry to the first argument there; -1: not known */
 	/* Of a result that is too large for registers the address is passed first, and returned. */
 	bool gives_result_address;

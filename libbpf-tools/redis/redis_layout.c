@@ -5,7 +5,6 @@
 #include "redis/redis_layout.h"
 
 #include <array_size.h>
-#include <elf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,9 +14,6 @@
 #include "redis/redis_dwarf.h"
 
 #define FUNCTION_BYTES_MAX 1024
-
-/* Registers by their numbers in DWARF. */
-enum { X86_RDI = 5, ARM_X0 = 0 };
 
 /* ---- functions ------------------------------------------------------------------------------ */
 
@@ -39,18 +35,6 @@ struct rule {
 	int8_t then_at;
 };
 
-/* Registers that hold the first argument, a bit each. */
-static uint32_t first_argument(int machine)
-{
-	return 1u << (machine == EM_X86_64 ? X86_RDI : ARM_X0);
-}
-
-/* What a call leaves alone: the psABIs' callee-saved registers. */
-static uint32_t callee_saved(int machine)
-{
-	return machine == EM_X86_64 ? 0xf048 : 0x3ff80000;
-}
-
 static bool is_held(uint32_t holders, int reg)
 {
 	return reg >= 0 && (holders >> reg & 1);
@@ -65,13 +49,14 @@ static int changed_reg(const struct bsl_insn *insn)
 	return insn->op == BSL_OP_POP ? BSL_REG_NONE : insn->writes;
 }
 
-static void follow_pointer(int machine, const struct bsl_insn *insn, uint32_t *holders)
+static void follow_pointer(const struct bsl_machine *machine, const struct bsl_insn *insn,
+			   uint32_t *holders)
 {
 	bool is_copy = insn->op == BSL_OP_MOVE && insn->size == 8 && is_held(*holders, insn->from);
 	int changed = changed_reg(insn);
 
 	if (insn->kind == BSL_INSN_CALL || insn->kind == BSL_INSN_CALL_INDIRECT)
-		*holders &= callee_saved(machine);
+		*holders &= machine->c.callee_saved;
 	if (changed < 0)
 		return;
 	*holders &= ~(1u << changed);
@@ -93,15 +78,17 @@ static bool is_match(const struct rule *rule, const struct bsl_insn *insn, uint3
 }
 
 /* The displacement, or REDIS_NO_FIELD. */
-static uint16_t apply_rule(int machine, const struct rule *rule, const uint8_t *code, size_t size)
+static uint16_t apply_rule(const struct bsl_machine *machine, const struct rule *rule,
+			   const uint8_t *code, size_t size)
 {
-	uint32_t holders = first_argument(machine);
+	/* Registers that hold the first argument, a bit each. */
+	uint32_t holders = 1u << machine->c.args[0];
 	int candidate_reg = BSL_REG_NONE;
 	uint16_t candidate = REDIS_NO_FIELD;
 	struct bsl_insn insn;
 
 	for (size_t at = 0; at < size; at += insn.length) {
-		if (bsl_insn_decode(machine, code + at, size - at, at, &insn) < 0)
+		if (bsl_insn_decode(machine->elf, code + at, size - at, at, &insn) < 0)
 			return REDIS_NO_FIELD;
 		if (candidate_reg >= 0 && insn.op == BSL_OP_LOAD && insn.size == 8 &&
 		    is_member(&insn) && insn.base == candidate_reg &&
@@ -124,6 +111,7 @@ static uint16_t find_field(struct bsl_elf *elf, const struct rule *rule)
 {
 	size_t most = ARRAY_SIZE(rule->functions);
 	uint16_t field = REDIS_NO_FIELD;
+	const struct bsl_machine *machine = bsl_machine_get(bsl_elf_machine(elf));
 	struct bsl_symbol sym;
 	const uint8_t *code;
 
@@ -133,8 +121,8 @@ static uint16_t find_field(struct bsl_elf *elf, const struct rule *rule)
 		if (sym.size > FUNCTION_BYTES_MAX)
 			sym.size = FUNCTION_BYTES_MAX;
 		code = bsl_elf_data(elf, sym.addr, sym.size);
-		field = code ? apply_rule(bsl_elf_machine(elf), rule, code, sym.size)
-			     : REDIS_NO_FIELD;
+		field = code && machine ? apply_rule(machine, rule, code, sym.size)
+					: REDIS_NO_FIELD;
 	}
 	return field;
 }

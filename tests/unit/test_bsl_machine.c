@@ -37,6 +37,25 @@ static void test_c_by_the_psabis(void **state)
 	assert_names(arm64, arm64->c.results, arm64->c.result_count, "x0 x1");
 }
 
+static void test_what_calls_leave_alone(void **state)
+{
+	const struct bsl_machine *x86 = bsl_machine_get(EM_X86_64);
+	const struct bsl_machine *arm64 = bsl_machine_get(EM_AARCH64);
+	int8_t regs[32];
+	unsigned int count = 0;
+
+	(void)state;
+	for (int i = 0; i < 32; i++)
+		if (x86->c.callee_saved >> i & 1)
+			regs[count++] = (int8_t)i;
+	assert_names(x86, regs, count, "rbx rbp r12 r13 r14 r15");
+	count = 0;
+	for (int i = 0; i < 32; i++)
+		if (arm64->c.callee_saved >> i & 1)
+			regs[count++] = (int8_t)i;
+	assert_names(arm64, regs, count, "x19 x20 x21 x22 x23 x24 x25 x26 x27 x28 x29");
+}
+
 static void test_go_by_its_abi(void **state)
 {
 	const struct bsl_machine *x86 = bsl_machine_get(EM_X86_64);
@@ -108,6 +127,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_c_by_the_psabis),
+		cmocka_unit_test(test_what_calls_leave_alone),
 		cmocka_unit_test(test_go_by_its_abi),
 		cmocka_unit_test(test_special_registers),
 		cmocka_unit_test(test_registers_are_where_the_kernel_has_them),
