@@ -282,6 +282,42 @@ int core_find_enumerator(const char *enumeration, const char *name)
 	return err ?: value;
 }
 
+static void core_answer(const struct core_copy *copy, const struct btf_type *type,
+			struct core_question *question)
+{
+	const struct btf_type *proto = btf_is_func(type) ? btf_file_type(copy->file, type->type)
+							 : NULL;
+
+	if (strcmp(core_name(copy, type->name_off), question->name) ||
+	    (question->member && core_find_member(copy, type, question->member) < 0))
+		return;
+	question->is_there = true;
+	question->params = proto ? btf_vlen(proto) : 0;
+}
+
+int core_ask(struct core_question *questions, size_t count)
+{
+	const char **names = calloc(count, sizeof(*names));
+	struct core_copy copy = { .wanted = { .kinds = 1u << BTF_KIND_STRUCT |
+						       1u << BTF_KIND_TYPEDEF | 1u << BTF_KIND_FUNC,
+					      .names = names,
+					      .count = count } };
+	int err = names ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !err && i < count; i++)
+		names[i] = questions[i].name;
+	err = err ?: btf_file_open(BTF_FILE_KERNEL, NULL, &copy.wanted, &copy.file);
+	for (size_t i = 0; !err && i < copy.wanted.found; i++) {
+		const struct btf_type *type = btf_file_type(copy.file, copy.wanted.ids[i]);
+
+		for (size_t q = 0; type && q < count; q++)
+			core_answer(&copy, type, &questions[q]);
+	}
+	core_copy_close(&copy);
+	free(names);
+	return err;
+}
+
 void core_free(struct core *core)
 {
 	if (!core)

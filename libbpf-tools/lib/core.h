@@ -7,6 +7,7 @@
 #ifndef LIB_CORE_H
 #define LIB_CORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct core;
@@ -41,5 +42,19 @@ int core_find_function(const char *name);
 
 /* The value of one of the names of an enumeration. Negative errno: -ENOENT; as above. */
 int core_find_enumerator(const char *enumeration, const char *name);
+
+/* What the kernel's BTF tells of a name of any kind: a structure, a typedef, a function. */
+struct core_question {
+	const char *name;
+	const char *member; /* of the structure called so; NULL: the name itself is asked for */
+	bool is_there;
+	unsigned int params; /* of a function */
+};
+
+/*
+ * Answer questions by one walk through all types: what differs between kernels shows in them, where a version number
+ * tells nothing of what a distribution has taken back or left out. 0 or negative errno, as btf_file_open().
+ */
+int core_ask(struct core_question *questions, size_t count);
 
 #endif /* LIB_CORE_H */

@@ -21,14 +21,14 @@
 #define TRACEFS_FILE_MAX (16u << 20)
 #define TRACEFS_PATH_MAX 512
 
-static int tracefs_open_mounted(const char *path)
+static int tracefs_open_mounted(const char *path, unsigned long magic)
 {
 	struct statfs fs;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	if (fstatfs(fd, &fs) || fs.f_type != TRACEFS_MAGIC) {
+	if (fstatfs(fd, &fs) || (unsigned long)fs.f_type != magic) {
 		close(fd);
 		return -ENOENT;
 	}
@@ -36,11 +36,11 @@ static int tracefs_open_mounted(const char *path)
 }
 
 /* A mount that is attached nowhere and goes away with its descriptor. */
-static int tracefs_open_private(void)
+static int tracefs_open_private(const char *type)
 {
 	int fs, fd, err;
 
-	fs = syscall(SYS_fsopen, "tracefs", FSOPEN_CLOEXEC);
+	fs = syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return errno == ENODEV || errno == ENOSYS ? -ENOENT : -errno;
 	fd = syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
@@ -53,11 +53,18 @@ static int tracefs_open_private(void)
 
 int tracefs_open(void)
 {
-	int fd = tracefs_open_mounted("/sys/kernel/tracing");
+	int fd = tracefs_open_mounted("/sys/kernel/tracing", TRACEFS_MAGIC);
 
 	if (fd < 0)
-		fd = tracefs_open_mounted("/sys/kernel/debug/tracing");
-	return fd < 0 ? tracefs_open_private() : fd;
+		fd = tracefs_open_mounted("/sys/kernel/debug/tracing", TRACEFS_MAGIC);
+	return fd < 0 ? tracefs_open_private("tracefs") : fd;
+}
+
+int tracefs_open_debug(void)
+{
+	int fd = tracefs_open_mounted("/sys/kernel/debug", DEBUGFS_MAGIC);
+
+	return fd < 0 ? tracefs_open_private("debugfs") : fd;
 }
 
 char *tracefs_read(int tracefs_fd, const char *path, size_t *len)

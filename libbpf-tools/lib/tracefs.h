@@ -18,6 +18,9 @@
  */
 int tracefs_open(void);
 
+/* The same of the kernel's debugging file system, /sys/kernel/debug. */
+int tracefs_open_debug(void);
+
 /*
  * The id of tracepoint category:event, for perf_event_open(PERF_TYPE_TRACEPOINT). Negative errno:
  * -ENOENT (no such tracepoint), -EINVAL (a name with '/' or '.').
