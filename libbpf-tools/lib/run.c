@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -107,6 +108,20 @@ static int run_start_child(struct run *run, char **command)
 	return 0;
 }
 
+/*
+ * Each probe takes a descriptor or two, and soft limits are low for the sake of select(2), which nobody uses here. COMMAND was
+ * made before, and has the limit that its user gave it.
+ */
+static void run_raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 struct run *run_new(const struct options *options)
 {
 	struct output_opts output_opts = {
@@ -132,6 +147,7 @@ struct run *run_new(const struct options *options)
 		run_free(run);
 		return NULL;
 	}
+	run_raise_files();
 	return run;
 }
 
