@@ -135,7 +135,8 @@ static bool arm64_find(const char *name, size_t len, struct machine_register *ou
 	}
 
 /*
- * C: System V psABI for AMD64, 3.2.3; AAPCS64, 6.8.2. Go, since 1.17: src/cmd/compile/abi-internal.md. Libraries: Debian's
+ * C: System V psABI for AMD64, 3.2.3; AAPCS64, 6.8.2. Go, since 1.17: src/cmd/compile/abi-internal.md. System calls:
+ * syscall(2), and arch/.../include/asm/syscall_wrapper.h of the kernel. Libraries: Debian's
  * multiarch names; the flags of ldconfig's cache (sysdeps/generic/ldconfig.h of glibc).
  */
 static const struct machine machines[] = {
@@ -160,6 +161,14 @@ static const struct machine machines[] = {
 				.stack_offset = 8,
 				.gives_result_address = true,
 			},
+			.call = {
+				.args = { RDI, RSI, RDX, 10, 8, 9 },
+				.arg_count = 6,
+				.results = { RAX },
+				.result_count = 1,
+				.stack_offset = -1,
+			},
+			.call_prefix = "__x64_sys_",
 			.go = {
 				.args = GO_X86_64,
 				.arg_count = 9,
@@ -198,6 +207,14 @@ static const struct machine machines[] = {
 				.passes_large_by_address = true,
 				.stack_is_final = true,
 			},
+			.call = {
+				.args = { 0, 1, 2, 3, 4, 5 },
+				.arg_count = 6,
+				.results = { 0 },
+				.result_count = 1,
+				.stack_offset = -1,
+			},
+			.call_prefix = "__arm64_sys_",
 			.go = {
 				.args = GO_ARM64,
 				.arg_count = 16,

@@ -55,7 +55,10 @@ struct trace {
 	struct probe *probes;
 	size_t probe_count;
 	uint32_t place_count;
+	struct ways ways;
 	int unreadable_fd, scratch_fd, overflow_fd;
+	int calls_fd;		       /* entries and returns; -1: not counted */
+	int busy_fd;		       /* programs that run; -1: they can't be within each other */
 	int entry_fd, entry_missed_fd; /* what returns know of their entries; -1: nothing */
 	unsigned int entry_most;       /* values */
 	int *aggregate_fds;	       /* a probe's each; NULL: none */
@@ -339,6 +342,7 @@ static int compile_probes(struct trace *trace)
 		.binary = env.binary,
 		.force_address = env.force_address,
 		.links = env.dump ? NULL : &trace->links.probes,
+		.ways = &trace->ways,
 	};
 	trace->types = opts.types = btf_types_new();
 	trace->probes = calloc(env.spec_count, sizeof(*trace->probes));
@@ -522,6 +526,30 @@ static int open_entry_maps(struct trace *trace)
 	return err;
 }
 
+/*
+ * For kernel functions: kernels before 6.7 don't tell which returns they had no probe for, so that entries and returns are counted;
+ * and programs by fentry and fexit must be kept from running within others.
+ */
+static int open_kernel_maps(struct trace *trace)
+{
+	uint32_t count = (uint32_t)trace->probe_count;
+	bool returns = false;
+	int err = 0;
+
+	for (size_t i = 0; i < trace->probe_count; i++)
+		returns |= trace->probes[i].target.how == TARGET_KERNEL &&
+			   trace->probes[i].spec->kind == SPEC_RETURN;
+	if (returns)
+		ways_ask(&trace->ways);
+	if (returns && !trace->ways.tells_missed)
+		err = make_map(&trace->calls_fd, BPF_MAP_TYPE_PERCPU_ARRAY, "trace_calls", 4, 8,
+			       2 * count);
+	if (!err && probe_may_nest(trace->probes, trace->probe_count, &trace->ways))
+		err = make_map(&trace->busy_fd, BPF_MAP_TYPE_PERCPU_ARRAY, "trace_busy", 4, 8,
+			       1 + count);
+	return err;
+}
+
 static void close_fd(int fd)
 {
 	if (fd >= 0)
@@ -547,6 +575,8 @@ static void close_run(void *ctx)
 	close_fd(trace->scratch_fd);
 	close_fd(trace->entry_fd);
 	close_fd(trace->entry_missed_fd);
+	close_fd(trace->calls_fd);
+	close_fd(trace->busy_fd);
 }
 
 /* ---- running -------------------------------------------------------------------------------- */
@@ -565,6 +595,9 @@ static int attach_probes(void *ctx)
 		.entry_fd = trace->entry_fd,
 		.entry_most = trace->entry_most,
 		.entry_missed_fd = trace->entry_missed_fd,
+		.calls_fd = trace->calls_fd,
+		.is_guarded = trace->busy_fd >= 0,
+		.busy_fd = trace->busy_fd,
 		.filter = &env.tool.filter,
 	};
 	struct attach_features features;
@@ -578,8 +611,8 @@ static int attach_probes(void *ctx)
 		opts.probe = (uint32_t)i;
 		if (trace->aggregate_fds)
 			opts.aggregate_fd = trace->aggregate_fds[i];
-		err = probe_attach(probe, &opts, &features, choice_pid(&env.tool.choice),
-				   &trace->links, &diag);
+		err = probe_attach(probe, &opts, &features, &trace->ways,
+				   choice_pid(&env.tool.choice), &trace->links, &diag);
 		if (err) {
 			report(env.specs[i], &diag, err);
 			return err;
@@ -594,9 +627,12 @@ static int attach_probes(void *ctx)
 static void detach(void *ctx)
 {
 	struct trace *trace = ctx;
+	struct generate_opts opts = { .calls_fd = trace->calls_fd };
 
-	for (size_t i = 0; i < trace->probe_count; i++)
-		probe_note_missed(&trace->probes[i], &trace->links);
+	for (size_t i = 0; i < trace->probe_count; i++) {
+		opts.probe = (uint32_t)i;
+		probe_note_missed(&trace->probes[i], &opts, &trace->links);
+	}
 	probe_links_close(&trace->links);
 }
 
@@ -607,11 +643,11 @@ static const char *probe_name(void *ctx, uint32_t probe)
 	return probe < trace->probe_count ? trace->probes[probe].spec->text : NULL;
 }
 
-/* A count of hits that are in no line; one that can't be read is told. */
-static uint64_t count_hits(int map_fd, uint32_t probe)
+/* A count of hits that are in no line, 0 without a map; one that can't be read is told. */
+static uint64_t count_hits(int map_fd, uint32_t element, uint32_t probe)
 {
-	uint64_t count;
-	int err = percpu_sum(map_fd, probe, &count);
+	uint64_t count = 0;
+	int err = map_fd < 0 ? 0 : percpu_sum(map_fd, element, &count);
 
 	if (err)
 		log_warn("'%s': can't read how many hits aren't shown: %s", env.specs[probe],
@@ -619,40 +655,59 @@ static uint64_t count_hits(int map_fd, uint32_t probe)
 	return count;
 }
 
-/* Hits that are in no line and not in the losses either. */
-static void tell_unreadable(const struct trace *trace)
+/* Why the kernel skips programs, and what would lose less. */
+static const char *why_skipped(struct trace *trace, const struct probe *probe)
 {
-	for (uint32_t i = 0; i < trace->probe_count; i++) {
-		uint64_t count = count_hits(trace->unreadable_fd, i),
-			 missed = probe_missed(&trace->probes[i]);
-		uint64_t unseen =
-			trace->entry_missed_fd < 0 ? 0 : count_hits(trace->entry_missed_fd, i);
+	ways_ask(&trace->ways);
+	if (!trace->ways.preempts)
+		return "a BPF program was running on that CPU already";
+	if (trace->ways.preempts_calls && probe->target.how == TARGET_TRACEPOINT)
+		return "a program on that CPU had been preempted and was not done yet; of system calls, sys_NAME and r::sys_NAME lose none";
+	return "a program on that CPU had been preempted and was not done yet";
+}
 
-		if (unseen)
-			log_warn(
-				"'%s': %llu return%s without values of the entry, which was before the trace's start or had to make room for others",
-				env.specs[i], (unsigned long long)unseen, unseen == 1 ? "" : "s");
-		if (trace->probes[i].links_missed)
-			log_warn(
-				"'%s': the kernel missed %llu hits: too many calls were open at a time for its return probes, or it was in another probe",
-				env.specs[i], (unsigned long long)trace->probes[i].links_missed);
-		if (missed)
-			log_warn(
-				"'%s': the kernel left out %llu hit%s, as a BPF program was running on that CPU already",
-				env.specs[i], (unsigned long long)missed, missed == 1 ? "" : "s");
+/* Hits that are in no line and not in the losses either. */
+static void tell_unseen(struct trace *trace, uint32_t i)
+{
+	uint64_t unreadable = count_hits(trace->unreadable_fd, i, i),
+		 unseen = count_hits(trace->entry_missed_fd, i, i),
+		 skipped = probe_missed(&trace->probes[i]) + count_hits(trace->busy_fd, 1 + i, i);
+	const struct probe *probe = &trace->probes[i];
+	const char *spec = env.specs[i];
 
-		if (count)
-			log_warn(
-				"'%s': %llu hit%s not shown, as the predicate read memory that could not be read",
-				env.specs[i], (unsigned long long)count, count == 1 ? "" : "s");
-	}
+	if (unseen)
+		log_warn(
+			"'%s': %llu return%s without values of the entry, which was before the trace's start or had to make room for others",
+			spec, (unsigned long long)unseen, unseen == 1 ? "" : "s");
+	if (probe->links_missed)
+		log_warn(
+			"'%s': the kernel missed %llu hits: too many calls were open at a time for its return probes, or it was in another probe",
+			spec, (unsigned long long)probe->links_missed);
+	if (probe->counts_calls && probe->entered > probe->returned)
+		log_warn(
+			"'%s': %llu of %llu calls were not seen to return: they are open still, or more were open at a time than the kernel has return probes for",
+			spec, (unsigned long long)(probe->entered - probe->returned),
+			(unsigned long long)probe->entered);
+	if (skipped)
+		log_warn("'%s': left out %llu hit%s, as %s", spec, (unsigned long long)skipped,
+			 skipped == 1 ? "" : "s", why_skipped(trace, probe));
+	if (unreadable)
+		log_warn(
+			"'%s': %llu hit%s not shown, as the predicate read memory that could not be read",
+			spec, (unsigned long long)unreadable, unreadable == 1 ? "" : "s");
+}
+
+static void tell_unreadable(struct trace *trace)
+{
+	for (uint32_t i = 0; i < trace->probe_count; i++)
+		tell_unseen(trace, i);
 	print_tell(trace->print);
 }
 
 static void tell_overflow(const struct trace *trace)
 {
 	for (uint32_t i = 0; i < trace->probe_count; i++) {
-		uint64_t count = count_hits(trace->overflow_fd, i);
+		uint64_t count = count_hits(trace->overflow_fd, i, i);
 
 		if (!count)
 			continue;
@@ -745,6 +800,7 @@ static int open_run(void *ctx, const struct bpf_object_open_opts *opts)
 
 	(void)opts;
 	err = err ?: open_entry_maps(trace);
+	err = err ?: open_kernel_maps(trace);
 	if (err)
 		return err;
 	trace->print = new_print(trace);
@@ -794,6 +850,8 @@ int main(int argc, char **argv)
 	struct trace trace = { .unreadable_fd = -1,
 			       .scratch_fd = -1,
 			       .overflow_fd = -1,
+			       .calls_fd = -1,
+			       .busy_fd = -1,
 			       .entry_fd = -1,
 			       .entry_missed_fd = -1 };
 	const char *specs[MAX_SPECS];

@@ -773,9 +773,14 @@ struct bsl_machine {
 	unsigned int reg_count;
 	int sp, fp, pc;
 	int link; /* has the return address at an entry; BSL_REG_NONE: it is on top of the stack */
-	int return_size; /* bytes that a return takes off the stack */
-	int go_g;	 /* has Go's current goroutine */
-	struct bsl_convention c, go;
+	int return_size;		   /* bytes that a return takes off the stack */
+	int go_g;			   /* has Go's current goroutine */
+	struct bsl_convention c, go, call; /* call: of system calls */
+	/*
+	 * Before a system call's name that of its function in the kernel, which has one parameter: a pointer to the registers with
+	 * those of the call.
+	 */
+	const char *call_prefix;
 };
 
 /* NULL: it isn't one of those that can be traced, EM_X86_64 and EM_AARCH64. */

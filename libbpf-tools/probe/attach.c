@@ -185,10 +185,10 @@ static int attach_contexts(struct attachment *at)
 }
 
 int probe_attach(struct probe *probe, const struct generate_opts *generate,
-		 const struct attach_features *features, pid_t attach_pid,
+		 const struct attach_features *features, struct ways *ways, pid_t attach_pid,
 		 struct probe_links *links, struct diag *diag)
 {
-	struct attachment at = { probe, generate, features, attach_pid, links, diag };
+	struct attachment at = { probe, generate, features, ways, attach_pid, links, diag };
 	int err;
 
 	probe->first_link = links->probes.count;

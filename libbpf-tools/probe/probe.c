@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/percpu.h"
 #include "types/arena.h"
 #include "probe/check/check.h"
 
@@ -161,7 +162,8 @@ int probe_compile(const char *text, const struct probe_opts *opts, struct probe 
 	const struct target_opts target_opts = { .pid = opts->pid,
 						 .force_address = opts->force_address,
 						 .string_size = opts->record.string_size,
-						 .types = opts->types };
+						 .types = opts->types,
+						 .ways = opts->ways };
 	int err;
 
 	*probe = (struct probe){ .arena = arena_new() };
@@ -232,7 +234,27 @@ uint32_t probe_scratch_size(const struct probe *probe, bool use_perf)
 	return size;
 }
 
-void probe_note_missed(struct probe *probe, const struct probe_links *links)
+static void count_calls(const struct generate_opts *generate, uint64_t *entered, uint64_t *returned)
 {
+	percpu_sum(generate->calls_fd, 2 * generate->probe, entered);
+	percpu_sum(generate->calls_fd, 2 * generate->probe + 1, returned);
+}
+
+void probe_start_calls(struct probe *probe, const struct generate_opts *generate)
+{
+	probe->counts_calls = true;
+	count_calls(generate, &probe->entered, &probe->returned);
+}
+
+void probe_note_missed(struct probe *probe, const struct generate_opts *generate,
+		       const struct probe_links *links)
+{
+	uint64_t entered, returned;
+
 	probe->links_missed = attach_set_missed(&links->probes, probe->first_link, probe->end_link);
+	if (!probe->counts_calls)
+		return;
+	count_calls(generate, &entered, &returned);
+	probe->entered = entered - probe->entered;
+	probe->returned = returned - probe->returned;
 }

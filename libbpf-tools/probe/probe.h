@@ -28,6 +28,8 @@ struct probe {
 	size_t attached;	     /* places attached to */
 	size_t first_link, end_link; /* its own among the links of all probes */
 	uint64_t links_missed;	     /* see probe_note_missed() */
+	bool counts_calls; /* entries and returns, where the kernel doesn't tell what it missed */
+	uint64_t entered, returned; /* see probe_note_missed() */
 };
 
 struct probe_opts {
@@ -39,6 +41,7 @@ struct probe_opts {
 	enum aggregate aggregate;
 	const char *measure;	  /* an expression: what to sum up or sort by powers of two */
 	struct btf_types *types;  /* the kernel's; borrowed, must outlive the probe */
+	struct ways *ways;	  /* as in struct target_opts */
 	struct attach_set *links; /* where uprobes will go: see attach_set_warm(). NULL: nowhere */
 };
 
@@ -57,19 +60,26 @@ void probe_links_close(struct probe_links *links);
 
 /*
  * Generate, load and attach the programs. generate: maps and filters; what concerns the single
- * program (place, cookie, entry) is filled in here. Links are added to `links`. 0 or negative errno with diag; a
+ * program (place, cookie, entry) is filled in here. ways: asked if needed. Links are added to `links`. 0 or negative errno with diag; a
  * probe that could be attached to some of its places only is one that worked: compare `attached`
  * with target.place_count.
  */
 int probe_attach(struct probe *probe, const struct generate_opts *generate,
-		 const struct attach_features *features, pid_t attach_pid,
+		 const struct attach_features *features, struct ways *ways, pid_t attach_pid,
 		 struct probe_links *links, struct diag *diag);
 
 /*
- * Ask the links what they missed, before they are closed: hits for which the kernel had no return probe left, as too many calls
- * were open, or that were within another kprobe's.
+ * Could programs of these probes run within each other, as some are attached by fentry or fexit? See is_guarded in struct
+ * generate_opts.
  */
-void probe_note_missed(struct probe *probe, const struct probe_links *links);
+bool probe_may_nest(const struct probe *probes, size_t count, struct ways *ways);
+
+/*
+ * Ask the links what they missed, before they are closed: hits for which the kernel had no return probe left, as too many calls
+ * were open, or that were within another kprobe's. With counts_calls instead how many calls were entered, and returned.
+ */
+void probe_note_missed(struct probe *probe, const struct generate_opts *generate,
+		       const struct probe_links *links);
 
 /*
  * Hits that the kernel left out since a BPF program was running on that CPU already (counted from Linux 5.12 on,

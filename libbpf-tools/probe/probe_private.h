@@ -14,6 +14,7 @@ struct attachment {
 	struct probe *probe;
 	const struct generate_opts *generate;
 	const struct attach_features *features;
+	struct ways *ways;
 	pid_t pid;
 	struct probe_links *links;
 	struct diag *diag;
@@ -50,7 +51,13 @@ int probe_load(struct probe *probe, const struct record *record,
 	       const struct generate_opts *generate, const struct probe_program *kind,
 	       struct diag *diag);
 
-/* The kernel function's programs: by fentry or fexit if possible, else by kprobes. As probe_attach(). */
+/* From now on calls are counted: what entered before may have found no return probe yet. */
+void probe_start_calls(struct probe *probe, const struct generate_opts *generate);
+
+/* The kernel functions' programs: by the way that suits, or by one of them. As probe_attach(). */
 int probe_attach_kernel(struct attachment *at);
+int probe_attach_kprobes(struct attachment *at);
+/* fexit has the parameters; only the time must be kept at the entry. diag: why not. */
+int probe_attach_tracing(struct attachment *at, struct diag *diag);
 
 #endif /* PROBE_PROBE_PRIVATE_H */

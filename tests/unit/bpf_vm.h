@@ -23,6 +23,8 @@
 
 #define VM_OVERFLOW_FD 108
 #define VM_AGGREGATE_FD 109
+#define VM_CALLS_FD 110
+#define VM_BUSY_FD 111
 
 #define VM_MAX_KEYS 8
 #define VM_MAX_KEY 512
@@ -53,6 +55,8 @@ struct vm {
 	unsigned int kept_size; /* of a value */
 	int kept_busy;		/* updates and deletions fail, as a lock is not to be had */
 	uint64_t entry_missed[8];
+	uint64_t calls[8]; /* entries and returns of probe 0, of probe 1, ... */
+	uint64_t busy[8];  /* programs that run, and what was skipped of probe 0, of probe 1, ... */
 	uint32_t cpu;
 	const char *comm;
 	uint64_t stack[2][8]; /* the kernel's, the user's: frames up to a zero */
@@ -156,6 +160,10 @@ static uint64_t vm_lookup(struct vm *vm, uint64_t fd, uint64_t at)
 		return kept ? (uint64_t)kept->value : 0;
 	case VM_ENTRY_MISSED_FD:
 		return key < 8 ? (uint64_t)&vm->entry_missed[key] : 0;
+	case VM_CALLS_FD:
+		return key < 8 ? (uint64_t)&vm->calls[key] : 0;
+	case VM_BUSY_FD:
+		return key < 8 ? (uint64_t)&vm->busy[key] : 0;
 	case VM_OVERFLOW_FD:
 		return key < 8 ? (uint64_t)&vm->overflow[key] : 0;
 	case VM_LOST_FD:

@@ -30,6 +30,7 @@ struct fixture {
 	struct code_program entry, leave;
 	struct record_text text;
 	struct vm vm;
+	bool counts_calls, is_guarded;
 };
 
 static int setup(void **state)
@@ -70,6 +71,10 @@ static void compile(struct fixture *f, const char *text, enum generate_frame fra
 		.scratch_fd = VM_SCRATCH_FD,
 		.entry_fd = VM_ENTRY_FD,
 		.entry_missed_fd = VM_ENTRY_MISSED_FD,
+		.counts_calls = f->counts_calls,
+		.calls_fd = VM_CALLS_FD,
+		.is_guarded = f->is_guarded,
+		.busy_fd = VM_BUSY_FD,
 		.filter = &filter,
 		.probe = 3,
 		.place = 77,
@@ -228,7 +233,54 @@ static void test_predicate_and_latency_take_what_was_kept(void **state)
 	enter(f, 0x7000, 6);
 	assert_null(leave(f, 0x7000, 1));
 	assert_null(leave(f, 0x7000, (uint64_t)-1));
-	assert_int_equal(f->vm.unreadable[3], 1);
+	/* The last call has been forgotten: that isn't the predicate's fault. */
+	assert_int_equal(f->vm.unreadable[3], 0);
+	assert_int_equal(f->vm.entry_missed[3], 1);
+}
+
+static void test_calls_are_counted_before_all_filters(void **state)
+{
+	struct fixture *f = *state;
+
+	f->counts_calls = true;
+	compile(f, "r:c:f (retval > 100) \"%d\", retval", GENERATE_FRAME_STACK);
+	for (uint64_t i = 0; i < 3; i++)
+		enter(f, 0x7000, i);
+	assert_null(leave(f, 0x7000, 1));
+	assert_string_equal(leave(f, 0x7000, 101), "101");
+	assert_int_equal(f->vm.calls[6], 3);
+	assert_int_equal(f->vm.calls[7], 2);
+}
+
+static void test_no_program_runs_within_another_by_fentry(void **state)
+{
+	struct fixture *f = *state;
+
+	f->is_guarded = true;
+	compile(f, "r:c:f \"%d %T\", retval, $latency", GENERATE_FRAME_CONTEXT);
+	f->vm.busy[0] = 1;
+	enter(f, 0x7000, 1);
+	assert_null(leave(f, 0x7000, 1));
+	assert_int_equal(f->vm.busy[4], 2);
+	assert_int_equal(f->vm.busy[0], 1);
+	assert_int_equal(count_kept(f), 0);
+	f->vm.busy[0] = 0;
+	enter(f, 0x7000, 1);
+	assert_int_equal(f->vm.busy[0], 0);
+	assert_int_equal(count_kept(f), 1);
+}
+
+static void test_other_programs_only_say_that_they_run(void **state)
+{
+	struct fixture *f = *state;
+
+	f->is_guarded = true;
+	compile(f, "r:c:f \"%d = %d\", arg1, retval", GENERATE_FRAME_STACK);
+	f->vm.busy[0] = 1;
+	enter(f, 0x7000, 1);
+	assert_string_equal(leave(f, 0x7000, 2), "1 = 2");
+	assert_int_equal(f->vm.busy[0], 1);
+	assert_int_equal(f->vm.busy[4], 0);
 }
 
 static void test_without_a_format_result_and_time_are_printed(void **state)
@@ -310,6 +362,12 @@ int main(void)
 			test_map_that_is_busy_never_gives_values_of_another_call, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_predicate_and_latency_take_what_was_kept,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_calls_are_counted_before_all_filters, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_no_program_runs_within_another_by_fentry,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_other_programs_only_say_that_they_run, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_without_a_format_result_and_time_are_printed,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_context_or_nothing_can_be_the_frame, setup,

@@ -182,7 +182,7 @@ static struct var *retval_var(struct checker *c, const char *name, int pos)
 	if (type && !type_is_scalar(type))
 		return check_fail(c, pos, "%s returns a whole %s, which can't be read",
 				  c->spec->func, type->name);
-	if (c->context->has_slots)
+	if (c->context->has_slots && c->context->retval_slot >= 0)
 		return check_slot_var(c, name, c->context->retval_slot,
 				      type ? type : type_unknown());
 	return check_result_var(c, name, pos, type ? type : type_unknown());

@@ -117,7 +117,8 @@ struct var *check_argument_var(struct checker *c, const char *name, unsigned int
 struct var *check_slot_var(struct checker *c, const char *name, int32_t offset,
 			   const struct type *type)
 {
-	struct var *var = check_new_var(c, name, VAR_SLOT, type);
+	enum var_where where = c->context->has_call_registers ? VAR_CALL_REG : VAR_SLOT;
+	struct var *var = check_new_var(c, name, where, type);
 
 	if (var)
 		var->offset = offset;

@@ -12,8 +12,45 @@
 
 #include "probe/generate/generate_private.h"
 
+/* How many programs run on this CPU: one more, unless that is one too many. */
+static void gen_enter(struct generator *g)
+{
+	struct code *c = g->code;
+	int key = code_new_buffer(c, 4), one = code_new_vreg(c), running = code_new_vreg(c);
+
+	code_comment(c, "does another program of this run have this CPU?");
+	code_store_imm(c, 4, BPF_REG_10, (int16_t)key, 0);
+	code_mov_map_fd(c, BPF_REG_1, g->opts->busy_fd);
+	code_mov(c, BPF_REG_2, BPF_REG_10);
+	code_alu_imm(c, BPF_ADD, true, BPF_REG_2, key);
+	code_call(c, BPF_FUNC_map_lookup_elem, 2);
+	code_mov(c, g->busy, BPF_REG_0);
+	code_jump_if_imm(c, BPF_JEQ, g->busy, 0, g->nested);
+	if (g->opts->frame == GENERATE_FRAME_CONTEXT) {
+		code_load(c, 8, running, g->busy, 0);
+		code_jump_if_imm(c, BPF_JNE, running, 0, g->nested);
+	}
+	code_mov_imm(c, one, 1);
+	code_atomic_add(c, g->busy, 0, one);
+}
+
+static void gen_nested(struct generator *g)
+{
+	code_label(g->code, g->nested);
+	code_comment(g->code, "it does: count it");
+	generate_count_element(g, g->opts->busy_fd, 1 + g->opts->probe);
+	code_mov_imm(g->code, BPF_REG_0, 0);
+	code_exit(g->code);
+}
+
 static void gen_drop(struct generator *g)
 {
+	if (g->opts->is_guarded) {
+		int less = code_new_vreg(g->code);
+
+		code_mov_imm(g->code, less, (uint64_t)-1);
+		code_atomic_add(g->code, g->busy, 0, less);
+	}
 	code_mov_imm(g->code, BPF_REG_0, 0);
 	code_exit(g->code);
 }
@@ -87,11 +124,21 @@ static void gen_program(struct generator *g)
 
 	code_comment(c, "the context");
 	code_mov(c, g->ctx, BPF_REG_1);
+	if (g->opts->counts_calls) {
+		code_comment(c, "one more %s", g->opts->is_entry ? "entry" : "return");
+		generate_count_element(g, g->opts->calls_fd,
+				       2 * g->opts->probe + !g->opts->is_entry);
+	}
+	if (g->opts->is_guarded)
+		gen_enter(g);
 	generate_filters(g);
 	if (g->opts->is_entry) {
-		generate_keep(g);
+		if (checked->entry_count)
+			generate_keep(g);
 		code_label(c, g->drop);
 		gen_drop(g);
+		if (g->opts->is_guarded)
+			gen_nested(g);
 		return;
 	}
 	if (checked->entry_count)
@@ -133,6 +180,8 @@ static void gen_program(struct generator *g)
 	code_comment(c, "no room: count it");
 	generate_count(g, g->opts->lost_fd);
 	gen_drop(g);
+	if (g->opts->is_guarded)
+		gen_nested(g);
 }
 
 int generate_program(const struct record *record, const struct generate_opts *opts,
@@ -164,6 +213,10 @@ int generate_program(const struct record *record, const struct generate_opts *op
 	g.drop = code_new_label(code);
 	g.lost = code_new_label(code);
 	g.unreadable = code_new_label(code);
+	if (opts->is_guarded) {
+		g.busy = code_new_vreg(code);
+		g.nested = code_new_label(code);
+	}
 	if (!opts->is_entry && generate_needs_scratch(record, opts->use_perf))
 		g.scratch = code_new_vreg(code);
 	generate_prepare(&g);

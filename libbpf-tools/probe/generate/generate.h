@@ -42,6 +42,15 @@ struct generate_opts {
 	int entry_fd; /* LRU hash of GENERATE_ENTRY_KEY_SIZE to generate_entry_size(entry_most) bytes */
 	unsigned int entry_most; /* values: the most that any probe keeps; 0: as many as this one */
 	int entry_missed_fd;	 /* as lost_fd: returns whose entry values were not there */
+	/*
+	 * Programs of one run must not run within each other where the kernel only keeps each from running within itself (fentry
+	 * and fexit): the inner one could wait for a map's lock that the outer one holds. busy_fd: per-CPU array of u64, first
+	 * how many programs run, then of each probe how many hits were skipped for that.
+	 */
+	bool is_guarded;
+	int busy_fd;
+	bool counts_calls; /* the program counts its runs in calls_fd first, whomever they concern */
+	int calls_fd; /* per-CPU array of u64, two elements per probe: entries and returns; -1: none */
 	/* Identity. */
 	uint32_t probe;		     /* index of the spec: whose counters */
 	uint32_t place;		     /* what RECORD_PLACE is, if !place_is_cookie */

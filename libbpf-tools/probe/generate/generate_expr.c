@@ -111,9 +111,25 @@ static int gen_entry_value(struct generator *g, const struct var *var)
 
 	code_comment(g->code, "%s at the entry", var->name);
 	code_jump_if_imm(g->code, BPF_JNE, g->entry_found, 0, found);
-	generate_fault(g, ENODATA);
+	/* Without the value there is no hit; generate_recall() has counted it. */
+	if (g->fault == g->unreadable)
+		code_jump(g->code, g->drop);
+	else
+		generate_fault(g, ENODATA);
 	code_label(g->code, found);
 	code_load(g->code, 8, v, BPF_REG_10, (int16_t)(g->entry_values + var->offset));
+	return v;
+}
+
+/* A system call's register, by way of the one with the address of them all. */
+static int gen_call_reg(struct generator *g, const struct var *var)
+{
+	int v = generate_register(g, g->machine->c.args[0]);
+
+	code_comment(g->code, "%s, among the call's registers", var->name);
+	code_alu_imm(g->code, BPF_ADD, true, v, var->offset);
+	v = generate_load(g, v, 8, false, SPACE_KERNEL);
+	generate_extend(g, v, var->type->size, var->type->is_signed);
 	return v;
 }
 
@@ -133,6 +149,8 @@ static int gen_var(struct generator *g, const struct var *var)
 		v = gen_slot(g, var->offset);
 		generate_extend(g, v, var->type->size, var->type->is_signed);
 		return v;
+	case VAR_CALL_REG:
+		return gen_call_reg(g, var);
 	case VAR_STACK:
 		v = generate_register(g, g->machine->sp);
 		code_alu_imm(c, BPF_ADD, true, v, var->offset);

@@ -5,13 +5,13 @@
 #include "lib/events.h"
 #include "probe/generate/generate_private.h"
 
-void generate_count(struct generator *g, int map_fd)
+void generate_count_element(struct generator *g, int map_fd, uint32_t element)
 {
 	struct code *c = g->code;
 	int key = code_new_buffer(c, 4);
 	int value = code_new_vreg(c), one = code_new_vreg(c), end = code_new_label(c);
 
-	code_store_imm(c, 4, BPF_REG_10, key, (int32_t)g->opts->probe);
+	code_store_imm(c, 4, BPF_REG_10, key, (int32_t)element);
 	code_mov_map_fd(c, BPF_REG_1, map_fd);
 	code_mov(c, BPF_REG_2, BPF_REG_10);
 	code_alu_imm(c, BPF_ADD, true, BPF_REG_2, key);
@@ -21,6 +21,11 @@ void generate_count(struct generator *g, int map_fd)
 	code_mov_imm(c, one, 1);
 	code_atomic_add(c, value, 0, one);
 	code_label(c, end);
+}
+
+void generate_count(struct generator *g, int map_fd)
+{
+	generate_count_element(g, map_fd, g->opts->probe);
 }
 
 void generate_reserve(struct generator *g)

@@ -30,6 +30,8 @@ struct generator {
 	int drop, lost, unreadable; /* labels */
 	int entry_values;	    /* stack offset of what was kept at the entry */
 	int entry_found;	    /* vreg: was there anything? */
+	int busy;	/* is_guarded: vreg with the address of how many programs run on this CPU */
+	int nested;	/* and the label for one too many */
 	int fault;	/* label to jump to when memory cannot be read; g->fault_code says why */
 	int fault_code; /* vreg that gets the errno before the jump, or -1: nobody asks */
 };
@@ -123,7 +125,8 @@ void generate_reserve(struct generator *g);
 void generate_submit(struct generator *g);
 /* Hand the record to the consumer as it is. A full ring is not counted as a loss. */
 void generate_output_key(struct generator *g);
-/* Add 1 to the probe's element of a per-CPU array. */
+/* Add 1 to an element of a per-CPU array; to the probe's. */
+void generate_count_element(struct generator *g, int map_fd, uint32_t element);
 void generate_count(struct generator *g, int map_fd);
 
 /* ---- generate_filter.c ---- */

@@ -40,6 +40,7 @@ struct probe_context {
 	 * system calls' tracepoints, where r: has the slots of the entry's. retval_slot -1: none.
 	 */
 	bool has_slots;
+	bool has_call_registers; /* the slots are in the registers of a system call, to which the first parameter points */
 	bool keeps_params; /* a return's context has the parameters too (fexit) */
 	int32_t retval_slot;
 	uint32_t string_size; /* -Z: most bytes of a string, without the NUL */

@@ -19,6 +19,8 @@ enum var_where {
 	VAR_USDT_ARG, /* as the operand says */
 	VAR_SLOT, /* the 8 bytes at `offset` of a context that isn't registers (fentry, fexit, a system
 				 * call's tracepoint) */
+	VAR_CALL_REG, /* the 8 bytes at `offset` of the pt_regs that the function's first parameter points to (the
+				 * functions of system calls) */
 	VAR_CTX_ADDR, /* the address of the context itself: `args` of a tracepoint */
 	VAR_PID,      /* the thread's id (BCC's $pid), in our PID namespace */
 	VAR_TGID,     /* the process's id */

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "lib/ways.h"
 #include "probe/spec/context.h"
 #include "probe/spec/diag.h"
 
@@ -49,6 +50,7 @@ struct target_opts {
 	struct btf_types *types; /* the kernel's; borrowed, must outlive the target */
 	bool wants_types;	 /* functions' parameters, even if the spec doesn't use them */
 	bool force_address;	 /* addresses are taken to be those of instructions */
+	struct ways *ways; /* asked if a spec is about the kernel; borrowed; NULL: no way to ask */
 };
 
 struct target {

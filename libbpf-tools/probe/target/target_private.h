@@ -53,9 +53,23 @@ int target_tracepoint_resolve(const struct spec *spec, const struct target_opts 
 
 /* ---- target_kernel.c ---- */
 
-/* A function of the kernel, or a system call by its tracepoint. */
+/* A function of the kernel, or a system call. */
 int target_kernel_resolve(const struct spec *spec, const struct target_opts *opts,
 			  struct target *target, struct diag *diag);
+
+/* ---- target_syscall.c ---- */
+
+/* 0: found; -ENOENT: no such call, or its tracepoint can't be had; -ENOMEM. */
+int target_syscall_resolve(const struct spec *spec, const struct target_opts *opts,
+			   struct target *target);
+
+/* ---- target_function.c ---- */
+
+/* What is the same at all of the kernel's functions. */
+struct probe_context target_function_context(const struct spec *spec,
+					     const struct target_opts *opts);
+/* The functions of the kernel that a spec names, without their contexts. */
+int target_function_find(const struct spec *spec, struct target *target, struct diag *diag);
 
 /* ---- target_scope.c ---- */
 
