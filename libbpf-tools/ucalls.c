@@ -314,7 +314,7 @@ static void get_self(const void *data, struct row_value *value)
 static const struct row_column columns[] = {
 	{ "TIME", "time", ROW_CLOCK, -8, ROW_AT(struct call_row, now), .when = { ROW_CHOSEN },
 	  .help = "when this was printed" },
-	{ "METHOD", NULL, ROW_STRING, -50, .get = get_name, .is_wide = true,
+	{ "METHOD", NULL, ROW_STRING, -50, .least = 40, .get = get_name, .is_wide = true,
 	  .help = "class and method, or method, file and line" },
 	{ "SYSCALL", "syscall", ROW_STRING, -20, ROW_AT(struct call_row, syscall),
 	  .when = { ROW_CHOSEN }, .help = "the system call" },

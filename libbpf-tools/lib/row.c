@@ -465,25 +465,53 @@ int row_print(const struct row_printer *printer, const void *row)
 	return output_end(printer->out);
 }
 
-/* Beyond the usual terminal, the last wide column gets the room; the last one of all has it anyway. */
+/* Text of any length: the rest of the line is its room. */
+static bool row_is_free(const struct row_column *column)
+{
+	return !column->width &&
+	       (column->put || column->kind == ROW_CHARS || column->kind == ROW_STRING);
+}
+
+static void row_widen(int *width, int by)
+{
+	*width += *width < 0 ? -by : by;
+}
+
+/* On a terminal that is too narrow for all, what can do with less gives way, the last ones first. */
+static void row_narrow(struct row_printer *printer, int excess)
+{
+	const struct row_choice *choice = printer->choice;
+	size_t i = choice->count;
+	int spare;
+
+	while (i-- && excess > 0) {
+		if (!choice->columns[i]->least)
+			continue;
+		spare = abs(printer->widths[i]) - choice->columns[i]->least;
+		spare = spare < excess ? spare : excess;
+		row_widen(&printer->widths[i], -spare);
+		excess -= spare;
+	}
+}
+
+/* Widths as the table has them, but for what a terminal has room for. */
 static void row_fit(struct row_printer *printer)
 {
 	const struct row_choice *choice = printer->choice;
-	int used = 0, width, terminal = output_terminal_width(printer->out);
+	int used = 0, terminal = output_terminal_width(printer->out);
 	size_t i, wide = choice->count;
 
 	for (i = 0; i < choice->count; i++) {
-		width = choice->columns[i]->width;
-		printer->widths[i] = width;
-		if (choice->columns[i]->is_wide || !width)
+		printer->widths[i] = choice->columns[i]->width;
+		if (choice->columns[i]->is_wide || row_is_free(choice->columns[i]))
 			wide = i;
-		used += abs(width) + (i > 0);
+		used += abs(printer->widths[i]) ?: (int)strlen(choice->columns[i]->title);
+		used += i > 0;
 	}
-	if (terminal <= ROW_USUAL_TERMINAL || used >= terminal || wide == choice->count)
-		return;
-	width = choice->columns[wide]->width;
-	if (width)
-		printer->widths[wide] += width < 0 ? used - terminal : terminal - used;
+	if (terminal && used > terminal)
+		row_narrow(printer, used - terminal);
+	else if (terminal > ROW_USUAL_TERMINAL && wide < choice->count && printer->widths[wide])
+		row_widen(&printer->widths[wide], terminal - used);
 }
 
 void row_printer_init(struct row_printer *printer, const struct row_choice *choice,

@@ -110,6 +110,7 @@ struct row_column {
 	const char *key;   /* NULL: not in JSON */
 	enum row_kind kind;
 	int width; /* 0: as wide as its value */
+	int least; /* columns that do on a terminal too narrow for the row; 0: width */
 	/* Where the value is: AT(), ROW_AT() or ROW_VIA(). */
 	uint32_t offset, size, via;
 	unsigned int decimals; /* of times and doubles in text */
@@ -191,7 +192,7 @@ struct row_printer {
 
 void row_printer_init(struct row_printer *printer, const struct row_choice *choice,
 		      struct output *out, struct timestamp *start);
-/* The titles; nothing with JSON. Looks at how wide the terminal is now. */
+/* The titles; nothing with JSON. Looks at how wide the terminal is now, if it goes to one. */
 void row_print_header(struct row_printer *printer);
 /*
  * Put a row, a structure as its table's columns describe it: as text, or as members of a JSON object

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """What each tool's --help says of its fields, against FIELDS in its man page: both come from one table.
 UPDATE_FIELDS=1 writes the man pages' sections, and the tables of docs/json.md."""
+import contextlib
+import fcntl
 import os
+import pty
 import re
+import struct
+import subprocess
+import termios
 from pathlib import Path
 
 import pytest
 
-from tracing import run_tool
+from tracing import PATIENCE, run_tool, running, tool_path
 
 TREE = Path(__file__).resolve().parents[2]
 MAN = TREE / "man"
@@ -18,7 +24,7 @@ INTRODUCTION = r"""Columns of text and, behind the comma, keys of JSON objects; 
 .B \-\-columns
 chooses and orders columns, by either name: letters and digits matter, not their case. The JSON objects'
 .B time
-is in seconds since 1970.
+is in seconds since 1970. On a terminal that is narrower or wider than the row is, columns give way, or the last wide one has the room.
 """
 
 
@@ -117,6 +123,35 @@ def test_each_name_in_the_list_is_one_for_columns(tool):
 def test_json_has_all_fields_whatever_the_columns():
     status, out, err = run_tool("opensnoop", "--json", "--columns", "pid")
     assert (status, out) == (2, "") and "JSON has all fields" in err
+
+
+def header(width, *command):
+    """The first line that a tool prints on a terminal of so many columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    with running(tool_path(command[0]), *command[1:], stdout=slave, stderr=subprocess.PIPE) as process:
+        os.close(slave)
+        text = b""
+        # The end of the last writer is an error on a terminal.
+        with contextlib.suppress(OSError):
+            while chunk := os.read(master, 65536):
+                text += chunk
+        os.close(master)
+        _, err = process.communicate(timeout=PATIENCE)
+    lines = text.decode().splitlines()
+    assert lines, err.decode()
+    return lines[0]
+
+
+@pytest.mark.parametrize("tool", ["capable", "execsnoop", "opensnoop", "tcpconnect"])
+def test_rows_fit_the_usual_terminal(tool):
+    line = header(80, tool, "--", "true")
+    assert "PID" in line and len(line) <= 80
+
+
+def test_a_terminal_wider_than_the_usual_one_is_used():
+    command = ("ucalls", "-l", "none", "-S", "--", "true")
+    assert [len(header(width, *command)) for width in (80, 132, 200)] == [59, 132, 200]
 
 
 # Tools that want to know of what.

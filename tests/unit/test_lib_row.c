@@ -376,9 +376,29 @@ static void test_wide_terminals_give_the_last_wide_column_the_room(void **state)
 
 	(void)state;
 	assert_string_equal(header_on_terminal(columns, 2, 80), "NAME                      COUNT");
-	assert_string_equal(header_on_terminal(columns, 2, 40), "NAME                      COUNT");
+	assert_string_equal(header_on_terminal(columns, 2, 31), "NAME                      COUNT");
 	assert_int_equal(strlen(header_on_terminal(columns, 2, 120)), 120);
 	assert_int_equal(strlen(header_on_terminal(columns, 1, 100)), 100);
+}
+
+static void test_narrow_terminals_take_what_columns_can_spare(void **state)
+{
+	static const struct row_column columns[] = {
+		{ "NAME", "name", ROW_STRING, -20, .least = 10, AT(name), .is_wide = true,
+		  .help = "" },
+		{ "PID", "pid", ROW_UNSIGNED, -7, AT(word), .help = "" },
+		{ "COUNT", "count", ROW_UNSIGNED, 10, .least = 5, AT(word), .help = "" },
+		{ "X", "x", ROW_UNSIGNED, 0, AT(word), .help = "" },
+	};
+
+	(void)state;
+	/* 20 + 1 + 7 + 1 + 10 + 1 + 1 */
+	assert_string_equal(header_on_terminal(columns, 4, 41),
+			    "NAME                 PID          COUNT X");
+	assert_string_equal(header_on_terminal(columns, 4, 38),
+			    "NAME                 PID       COUNT X");
+	assert_string_equal(header_on_terminal(columns, 4, 30), "NAME           PID     COUNT X");
+	assert_string_equal(header_on_terminal(columns, 4, 20), "NAME       PID     COUNT X");
 }
 
 static void test_the_last_column_of_free_width_has_the_room_already(void **state)
@@ -406,6 +426,7 @@ int main(void)
 		cmocka_unit_test(test_extra_fields_are_in_json_only_if_shown),
 		cmocka_unit_test(test_help_lists_the_fields),
 		cmocka_unit_test(test_wide_terminals_give_the_last_wide_column_the_room),
+		cmocka_unit_test(test_narrow_terminals_take_what_columns_can_spare),
 		cmocka_unit_test(test_the_last_column_of_free_width_has_the_room_already),
 	};
 
