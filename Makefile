@@ -230,7 +230,7 @@ $(BUILD)/targets/%: tests/targets/%.c $(TARGET_SO)
 targets: $(TARGET_SO) $(TARGET_BIN) $(TARGET_EXTRA) ## the programs that tests trace
 
 check: check-user check-root ## all tests on this machine, as root
-check-user: check-format check-control check-layers check-paths check-unit check-asan check-fuzz
+check-user: check-format check-control check-layers check-paths check-install check-unit check-asan check-fuzz
 check-root: check-tools check-honest
 
 check-unit: $(UNIT:%=$(BUILD)/unit/%) ## unit tests, the unprivileged ones unless root
@@ -292,13 +292,34 @@ bench: all targets $(BUILD)/bench/floor $(BUILD)/bench/symbols ## measure, on an
 
 # --- the rest -----------------------------------------------------------------------------------
 
-install: all ## below PREFIX (/usr/local), in DESTDIR
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man3
+# One object, in which only the interface is visible.
+LIBRARY  := $(BUILD)/lib/libblazesym-lite.a
+$(LIBRARY): $(call objs,$(OBJ)/dynamic,$(BSL_SRC))
+	$(say) AR $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -r -nostdlib -o $(@:.a=.o) $^
+	$(Q)$(CROSS)objcopy --wildcard --keep-global-symbol='bsl_*' $(@:.a=.o)
+	$(Q)rm -f $@ && $(CROSS)ar rcs $@ $(@:.a=.o)
+
+install: all $(LIBRARY) ## below PREFIX (/usr/local), in DESTDIR
+	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(MANDIR)/man8 $(MANDIR)/man3 $(INCDIR) $(LIBDIR)/pkgconfig)
 	install -m 755 $(BINS:%=$(BUILD)/bin/%) $(DESTDIR)$(SBINDIR)
 	install -m 644 $(wildcard man/*.8) $(DESTDIR)$(MANDIR)/man8
 	for l in $(LINKS); do ln -sf $${l#*:} $(DESTDIR)$(SBINDIR)/$${l%:*} && \
 		ln -sf $${l#*:}.8 $(DESTDIR)$(MANDIR)/man8/$${l%:*}.8 || exit 1; done
-	$(if $(wildcard man/*.3),install -m 644 $(wildcard man/*.3) $(DESTDIR)$(MANDIR)/man3)
+	install -m 644 man/blazesym-lite.3 $(DESTDIR)$(MANDIR)/man3
+	install -m 644 blazesym-lite/include/blazesym-lite.h $(DESTDIR)$(INCDIR)
+	install -m 644 $(LIBRARY) $(DESTDIR)$(LIBDIR)
+	sed 's|@LIBDIR@|$(LIBDIR)|; s|@INCDIR@|$(INCDIR)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(filter-out -lbpf,$(LIBS))|' \
+		blazesym-lite/blazesym-lite.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/blazesym-lite.pc
+
+# The manual's example, against what is installed.
+check-install: ## fail if a program can't be built with the installed library
+	$(Q)rm -rf $(BUILD)/installed && $(MAKE) install DESTDIR=$(abspath $(BUILD))/installed >/dev/null
+	$(Q)sed -n '/^\.EE/q; /^\.EX/,$${/^\.EX/d; s/\\e/\\/g; s/\\-/-/g; p}' man/blazesym-lite.3 >$(BUILD)/installed/example.c
+	$(Q)cd $(BUILD)/installed && $(CC) -Wall -Wextra -Werror example.c -o example $$(PKG_CONFIG_SYSROOT_DIR=$$PWD \
+		PKG_CONFIG_PATH=$$PWD$(LIBDIR)/pkgconfig $(PKGCONF) --cflags --libs blazesym-lite) && \
+		./example | grep '^malloc at 0x'
 
 vmlinux: ## make the types of kernels anew
 	$(Q)$(MAKE) -C vmlinux BUILD=$(abspath $(BUILD))
