@@ -87,7 +87,7 @@ objs      = $(patsubst %.c,$(1)/%.o,$(2))
 SHARED   := $(BSL_SRC) $(LIB_SRC)
 
 .PHONY: all static demo check check-user check-root check-control check-layers check-paths check-unit check-asan check-fuzz check-tools check-truth \
-	targets debian13 bench install vmlinux deb clean help format check-format FORCE
+	targets debian13 bench coverage install vmlinux deb clean help format check-format FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -206,7 +206,7 @@ unit_libs = -lcmocka $(addprefix -l,$(shell sed -n 's/^.*LINK: *//p' tests/unit/
 $(BUILD)/unit/%: $(OBJ)/dynamic/tests/unit/%.o $(OBJ)/dynamic/libshared.a
 	$(say) LD $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $^ $(LIBS) $(call unit_libs,$*) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) $(call unit_libs,$*) -o $@
 
 $(BUILD)/unit-asan/%: $(OBJ)/asan/tests/unit/%.o $(OBJ)/asan/libshared.a
 	$(say) LD $@
@@ -240,6 +240,17 @@ check-asan: $(UNIT:%=$(BUILD)/unit-asan/%) ## the same with sanitizers
 
 FUZZ_SECONDS ?= 3
 check-fuzz: $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%) ## each fuzzer for FUZZ_SECONDS
+# A build of its own. COVERED are targets that run what is counted, check-tools as well.
+COVERAGE := $(BUILD)/coverage
+COVERED  ?= check-unit
+$(COVERAGE)/exit.o: tests/coverage.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -c $< -o $@
+coverage: $(COVERAGE)/exit.o ## the lines that unit tests run, by gcov
+	$(Q)find $(COVERAGE) -name '*.gcda' -delete
+	$(Q)$(MAKE) BUILD=$(COVERAGE) CFLAGS='-O0 -g --coverage' LDFLAGS='$(LDFLAGS) -Wl,--wrap=_exit $<' $(COVERED)
+	$(Q)/usr/bin/python3 tests/coverage.py $(COVERAGE)/obj/dynamic
+
 	$(Q)for f in $^; do n=$${f##*/fuzz_}; mkdir -p $(BUILD)/corpus/$$n; echo "== $$f"; \
 		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -verbosity=0 -print_final_stats=0 \
 			-artifact_prefix=$(BUILD)/corpus/ $(BUILD)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
