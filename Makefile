@@ -30,6 +30,7 @@ STRIP    = $(CROSS)strip
 CLANG    ?= clang
 # Version 14: others format a few constructs differently.
 CLANG_FORMAT ?= clang-format-14
+CLANG_TIDY ?= clang-tidy-14
 BPFTOOL  ?= $(firstword $(shell command -v bpftool 2>/dev/null) /usr/sbin/bpftool)
 PKGCONF  ?= pkg-config
 WERROR   ?= -Werror
@@ -86,8 +87,9 @@ OBJ      := $(BUILD)/obj
 objs      = $(patsubst %.c,$(1)/%.o,$(2))
 SHARED   := $(BSL_SRC) $(LIB_SRC)
 
-.PHONY: all static demo check check-user check-root check-control check-layers check-paths check-unit check-asan check-fuzz check-tools check-truth \
-	targets debian13 bench coverage install vmlinux deb clean help format check-format FORCE
+.PHONY: all static targets debian13 demo bench coverage install vmlinux deb clean help format tidy compile_commands.json FORCE \
+	check check-user check-root check-unit check-asan check-fuzz check-tools check-honest check-truth check-layers \
+	check-format check-control check-paths check-install
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -230,7 +232,7 @@ $(BUILD)/targets/%: tests/targets/%.c $(TARGET_SO)
 targets: $(TARGET_SO) $(TARGET_BIN) $(TARGET_EXTRA) ## the programs that tests trace
 
 check: check-user check-root ## all tests on this machine, as root
-check-user: check-format check-control check-layers check-paths check-install check-unit check-asan check-fuzz
+check-user: check-format check-control check-layers check-paths check-install tidy check-unit check-asan check-fuzz
 check-root: check-tools check-honest
 
 check-unit: $(UNIT:%=$(BUILD)/unit/%) ## unit tests, the unprivileged ones unless root
@@ -238,8 +240,6 @@ check-unit: $(UNIT:%=$(BUILD)/unit/%) ## unit tests, the unprivileged ones unles
 check-asan: $(UNIT:%=$(BUILD)/unit-asan/%) ## the same with sanitizers
 	$(Q)for t in $^; do echo "== $$t"; $$t || exit 1; done
 
-FUZZ_SECONDS ?= 3
-check-fuzz: $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%) ## each fuzzer for FUZZ_SECONDS
 # A build of its own. COVERED are targets that run what is counted, check-tools as well.
 COVERAGE := $(BUILD)/coverage
 COVERED  ?= check-unit
@@ -251,6 +251,8 @@ coverage: $(COVERAGE)/exit.o ## the lines that unit tests run, by gcov
 	$(Q)$(MAKE) BUILD=$(COVERAGE) CFLAGS='-O0 -g --coverage' LDFLAGS='$(LDFLAGS) -Wl,--wrap=_exit $<' $(COVERED)
 	$(Q)/usr/bin/python3 tests/coverage.py $(COVERAGE)/obj/dynamic
 
+FUZZ_SECONDS ?= 3
+check-fuzz: $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%) ## each fuzzer for FUZZ_SECONDS
 	$(Q)for f in $^; do n=$${f##*/fuzz_}; mkdir -p $(BUILD)/corpus/$$n; echo "== $$f"; \
 		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -verbosity=0 -print_final_stats=0 \
 			-artifact_prefix=$(BUILD)/corpus/ $(BUILD)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
@@ -350,6 +352,21 @@ deb: check-control ## the Debian package
 
 clean: ## remove all that was built
 	rm -rf $(BUILD)
+
+# The commands as they were last used; clang is told to pass over what only gcc knows.
+define compile_commands # files, their command
+sed 's/[\\"]/\\&/g' $(2) | { read -r command; for file in $(1); do printf ',{"directory": "%s", "file": "%s", "command": "%s"}\n' \
+	'$(CURDIR)' $$file "$$command $(WARN_CLANG) -c $$file"; done; }
+endef
+C_SRC    := $(SHARED) $(BINS:%=libbpf-tools/%.c) $(UNIT_SRC)
+C_SRC    := $(filter-out libbpf-tools/blazesym-lite.c,$(C_SRC)) blazesym-lite/cli.c
+compile_commands.json: all ## the commands of all sources, for clangd and clang-tidy
+	$(Q){ echo '['; $(call compile_commands,$(C_SRC),$(OBJ)/dynamic/flags); \
+		$(call compile_commands,$(wildcard libbpf-tools/*.bpf.c),$(BUILD)/bpf/$(ARCH)/flags); echo ']'; } | sed '2s/^,//' >$@
+
+TIDY     ?= $(filter-out tests/%,$(C_SRC))
+tidy: compile_commands.json ## clang-tidy over all sources or those in TIDY, by .clang-tidy
+	$(Q)echo $(TIDY) | xargs -n 1 -P $$(nproc) $(CLANG_TIDY) -p . --quiet
 
 # Generated files keep the form that their generator gives them.
 FORMATTED = $(shell git ls-files '*.c' '*.h' '*.cc' ':!vmlinux/*/vmlinux.h')

@@ -6,7 +6,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <limits.h>
-#include <errno.h>
 #include <string.h>
 
 #include "ldcache.h"

@@ -140,10 +140,6 @@ static int gen_var(struct generator *g, const struct var *var)
 
 	switch (var->where) {
 	case VAR_REG:
-		code_comment(c, "%s", var->name);
-		v = gen_slot(g, var->offset);
-		generate_extend(g, v, var->type->size, var->type->is_signed);
-		return v;
 	case VAR_SLOT:
 		code_comment(c, "%s", var->name);
 		v = gen_slot(g, var->offset);
