@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "blazesym-lite.h"
+#include "front.h"
 
 #ifndef TOOLS_VERSION
 #define TOOLS_VERSION "0"
@@ -157,22 +158,21 @@ static void complain(const char *format, ...)
 	fputc('\n', stderr);
 }
 
-/* Text without control characters; JSON strings with quotes and escapes, or null. */
+/* Untrusted: a JSON string, or null; or text. */
 static void put_string(const char *text)
 {
+	struct bsl_escaped piece;
+	size_t len;
+
 	if (env.json && !text) {
 		fputs("null", stdout);
 		return;
 	}
 	if (env.json)
 		putchar('"');
-	for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-		if (env.json && (*at == '"' || *at == '\\'))
-			printf("\\%c", *at);
-		else if (*at < ' ' || *at == 0x7f)
-			printf(env.json ? "\\u%04x" : "\\x%02x", *at);
-		else
-			putchar(*at);
+	for (len = strlen(text); len; text += piece.used, len -= piece.used) {
+		bsl_escape_next(text, len, env.json, &piece);
+		fwrite(piece.text, 1, piece.len, stdout);
 	}
 	if (env.json)
 		putchar('"');
@@ -694,6 +694,7 @@ int main(int argc, char **argv)
 	char reason[1024];
 	int err = 0;
 
+	front_start();
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	if (env.file) {
@@ -708,9 +709,5 @@ int main(int argc, char **argv)
 	if (file)
 		bsl_elf_close(file->elf);
 	free(file);
-	if (fflush(stdout) || ferror(stdout)) {
-		complain("can't write: %s", strerror(errno));
-		err = -EIO;
-	}
 	return err ? 1 : 0;
 }

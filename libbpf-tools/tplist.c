@@ -6,6 +6,7 @@
 #include <array_size.h>
 #include <blazesym-lite.h>
 #include <errno.h>
+#include <front.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -398,6 +399,7 @@ int main(int argc, char **argv)
 	struct output_opts output_opts = { .fd = STDOUT_FILENO };
 	int err;
 
+	front_start();
 	options_parse(&spec, &env.options, argc, argv);
 	/* A reader that has seen enough is no failure. */
 	signal(SIGPIPE, SIG_IGN);
@@ -414,8 +416,8 @@ int main(int argc, char **argv)
 	else
 		err = env.pid ? list_process(&env) : list_tracepoints(&env);
 	err = err ?: output_flush(env.output);
-	if (err == -EPIPE)
-		err = 0;
+	if (output_error(env.output))
+		err = output_report_error(env.output) ? -EIO : 0;
 	else if (!err && !env.found)
 		log_warn("there is no %s%s%s", env.library || env.pid ? "USDT probe" : "tracepoint",
 			 env.filter ? " that matches " : "", env.filter ?: "");

@@ -387,7 +387,7 @@ static int dump_probes(struct trace *trace)
 			return report(env.specs[i], &diag, err);
 		opts.probe++;
 	}
-	return fflush(stdout) ? RUN_FAILED : RUN_OK;
+	return RUN_OK;
 }
 
 static int list_places(void)
@@ -409,10 +409,6 @@ static int list_places(void)
 			status = report(env.specs[i], &diag, err);
 	}
 	btf_types_free(opts.types);
-	if (!status && (fflush(stdout) || ferror(stdout))) {
-		log_error("cannot write: %s", strerror(errno));
-		status = RUN_FAILED;
-	}
 	return status;
 }
 
@@ -823,7 +819,6 @@ static void header(void *ctx)
 
 	if (!env.aggregate)
 		row_print_header(&env.tool.rows);
-	output_flush(env.tool.output);
 	trace->next_summary = timestamp_now() + env.interval_ns;
 }
 

@@ -478,6 +478,31 @@ bool bsl_glob_is_pattern(const char *text);
  */
 unsigned int bsl_edit_distance(const char *a, const char *b, unsigned int limit);
 
+/*
+ * Length in bytes of the valid UTF-8 character at text (Unicode 15, table 3-7: no surrogates, no
+ * overlong forms), with its code point; 0 if the bytes there are not one.
+ */
+size_t bsl_utf8_char(const char *text, size_t len, uint32_t *code);
+
+#define BSL_ESCAPED_MAX 20 /* the longest text of one character, and its NUL */
+
+/* What stands for a character of untrusted text, such as a file's or a symbol's name. */
+struct bsl_escaped {
+	size_t used;   /* bytes of the text that it is for */
+	bool is_same;  /* it is these bytes, and takes one column */
+	bool is_valid; /* these bytes are UTF-8 */
+	size_t len;    /* bytes of: */
+	char text[BSL_ESCAPED_MAX];
+};
+
+/*
+ * Escapes the first character of a text of len > 0 bytes, so that it can neither forge a line nor drive a terminal, and can be
+ * read back. A backslash is \\, newline \n, carriage return \r, tab \t; any other control character, each byte that isn't UTF-8,
+ * and each byte of the characters that reorder or break lines or that nobody sees is \xHH. With json, it is what stands for it in
+ * a JSON string: escapes of RFC 8259, U+FFFD for a byte that isn't UTF-8.
+ */
+void bsl_escape_next(const char *text, size_t len, bool json, struct bsl_escaped *piece);
+
 /* ---- process maps --------------------------------------------------------------------------- */
 
 enum bsl_map_kind {

@@ -5,6 +5,7 @@
 #include "exec/exec_print.h"
 
 #include <array_size.h>
+#include <blazesym-lite.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -76,7 +77,7 @@ static bool is_utf8(const char *text, size_t len)
 	uint32_t code;
 
 	for (at = 0; at < len; at += char_len) {
-		char_len = output_utf8_char(text + at, len - at, &code);
+		char_len = bsl_utf8_char(text + at, len - at, &code);
 		if (!char_len)
 			return false;
 	}

@@ -81,7 +81,7 @@ static int child_find(const char *name, char **path)
 	return worst;
 }
 
-static const int child_defaults[] = { SIGINT, SIGQUIT, SIGTERM, SIGPIPE };
+static const int child_defaults[] = { SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGXFSZ };
 
 /* The child's side of fork(): async-signal-safe calls only. */
 static void child_execute(const char *path, char *const argv[], int go_fd, int error_fd)

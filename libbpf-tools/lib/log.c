@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/output.h"
-
 #define LOG_TAIL_SIZE 16384
 #define LOG_LINE_SIZE 4096
 
@@ -73,20 +71,17 @@ int log_verbosity(void)
 	return log_state.verbosity;
 }
 
+/* The stream escapes (front.h); a message may have lines of its own, each of which begins with our name. */
 static void log_print(const char *kind, const char *fmt, va_list args)
 {
-	char line[LOG_LINE_SIZE], escaped[LOG_LINE_SIZE * 4];
+	char line[LOG_LINE_SIZE];
 	const char *end, *text = line;
 
 	vsnprintf(line, sizeof(line), fmt, args);
-	/*
-	 * A message may have lines of its own, but no other control characters. What comes from
-	 * outside and may contain newlines is to be escaped by the caller.
-	 */
 	do {
 		end = strchrnul(text, '\n');
-		output_escape(escaped, sizeof(escaped), text, end - text);
-		fprintf(stderr, "%s: %s%s\n", program_invocation_short_name, kind, escaped);
+		fprintf(stderr, "%s: %s%.*s\n", program_invocation_short_name, kind,
+			(int)(end - text), text);
 		text = end + 1;
 	} while (*end && *text);
 }

@@ -19,7 +19,7 @@ void log_init(int verbosity);
 
 int log_verbosity(void);
 
-/* "TOOL: message". A newline is added. Control characters in the result are escaped. */
+/* "TOOL: message". A newline is added. Control characters are escaped, as in all that goes to stderr: front.h. */
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same, of what is no failure. */
 void log_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -6,6 +6,7 @@
 #include "lib/output.h"
 
 #include <array_size.h>
+#include <blazesym-lite.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -18,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/log.h"
 #include "lib/timestamp.h"
 
 #define OUTPUT_FLUSH_BYTES 65536
@@ -25,8 +27,6 @@
 #define OUTPUT_POLL_MS 100
 /* How long a reader that takes nothing is waited for once the run is over. */
 #define OUTPUT_GRACE_NS 1000000000ull
-/* An escaped character: 4 bytes as \xHH. */
-#define OUTPUT_ESCAPE_MAX 16
 #define OUTPUT_JSON_DEPTH_MAX 63
 
 struct output {
@@ -93,6 +93,21 @@ uint64_t output_unwritten(const struct output *out)
 int output_error(const struct output *out)
 {
 	return out->error;
+}
+
+bool output_report_error(const struct output *out)
+{
+	const char *why;
+
+	if (!out->error || out->error == -EPIPE)
+		return false;
+	why = out->error == -ETIMEDOUT ? "its reader takes nothing" : strerror(-out->error);
+	if (out->unwritten)
+		log_error("cannot write the output: %s; %llu records are lost", why,
+			  (unsigned long long)out->unwritten);
+	else
+		log_error("cannot write the output: %s", why);
+	return true;
 }
 
 /* Room for len more bytes; false (and the error noted) without memory. */
@@ -336,51 +351,6 @@ void output_put_u64(struct output *out, uint64_t value, int width)
 	output_put_digits(out, false, value, width);
 }
 
-size_t output_utf8_char(const char *text, size_t len, uint32_t *code)
-{
-	/* First bytes, and what the second byte may be: Unicode 15, table 3-7. */
-	static const struct {
-		unsigned char first_min, first_max, second_min, second_max, len;
-	} forms[] = {
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 },
-		{ 0xee, 0xef, 0x80, 0xbf, 3 }, { 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-	const unsigned char *s = (const unsigned char *)text;
-	size_t i, k;
-
-	if (!len)
-		return 0;
-	*code = s[0];
-	if (s[0] < 0x80)
-		return 1;
-	for (i = 0; i < ARRAY_SIZE(forms); i++) {
-		if (s[0] < forms[i].first_min || s[0] > forms[i].first_max)
-			continue;
-		if (len < forms[i].len || s[1] < forms[i].second_min || s[1] > forms[i].second_max)
-			return 0;
-		*code = s[0] & (0x7f >> forms[i].len);
-		for (k = 1; k < forms[i].len; k++) {
-			if ((s[k] & 0xc0) != 0x80)
-				return 0;
-			*code = *code << 6 | (s[k] & 0x3f);
-		}
-		return forms[i].len;
-	}
-	return 0;
-}
-
-/*
- * Characters that move the cursor, end the line or reorder the text on a terminal or in an editor.
- */
-static bool output_is_control(uint32_t code)
-{
-	return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x61c || code == 0x200e ||
-	       code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
-	       (code >= 0x2066 && code <= 0x2069);
-}
-
 static bool output_is_plain(unsigned char c)
 {
 	return c >= 0x20 && c < 0x7f && c != '\\';
@@ -398,53 +368,17 @@ static char *output_put_hex(char *dst, const char *bytes, size_t len)
 	return dst;
 }
 
-/*
- * Escape the first character of text (len > 0) into dst. *used: the bytes it took. Returns the
- * bytes written, which are one column each, unless the character was copied as it is: then it is
- * one column.
- */
-static size_t output_escape_char(const char *text, size_t len, size_t *used, bool *copied,
-				 char dst[OUTPUT_ESCAPE_MAX])
-{
-	static const char named[] = { ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't', ['\\'] = '\\' };
-	unsigned char c = text[0];
-	uint32_t code = 0;
-	char *p = dst;
-	size_t i;
-
-	*used = output_utf8_char(text, len, &code);
-	*copied = false;
-	if (c < sizeof(named) && named[c]) {
-		dst[0] = '\\';
-		dst[1] = named[c];
-		return 2;
-	}
-	if (*used && !output_is_control(code)) {
-		*copied = true;
-		memcpy(dst, text, *used);
-		return *used;
-	}
-	*used = *used ?: 1;
-	for (i = 0; i < *used; i++) {
-		*p++ = '\\';
-		*p++ = 'x';
-		p = output_put_hex(p, text + i, 1);
-	}
-	return p - dst;
-}
-
 size_t output_escape(char *buf, size_t size, const char *text, size_t len)
 {
-	char piece[OUTPUT_ESCAPE_MAX];
-	size_t used, n, at = 0;
-	bool copied;
+	struct bsl_escaped piece;
+	size_t at = 0;
 
-	for (; len; text += used, len -= used) {
-		n = output_escape_char(text, len, &used, &copied, piece);
-		if (at + n + 1 > size)
+	for (; len; text += piece.used, len -= piece.used) {
+		bsl_escape_next(text, len, false, &piece);
+		if (at + piece.len + 1 > size)
 			break;
-		memcpy(buf + at, piece, n);
-		at += n;
+		memcpy(buf + at, piece.text, piece.len);
+		at += piece.len;
 	}
 	if (size)
 		buf[at] = '\0';
@@ -453,9 +387,8 @@ size_t output_escape(char *buf, size_t size, const char *text, size_t len)
 
 void output_put_escaped(struct output *out, const char *text, size_t len, int width)
 {
-	size_t at = out->len, columns = 0, used, n;
-	char piece[OUTPUT_ESCAPE_MAX];
-	bool copied;
+	size_t at = out->len, columns = 0, n;
+	struct bsl_escaped piece;
 
 	while (len) {
 		for (n = 0; n < len && output_is_plain(text[n]); n++)
@@ -466,11 +399,11 @@ void output_put_escaped(struct output *out, const char *text, size_t len, int wi
 		len -= n;
 		if (!len)
 			break;
-		n = output_escape_char(text, len, &used, &copied, piece);
-		output_put(out, piece, n);
-		columns += copied ? 1 : n;
-		text += used;
-		len -= used;
+		bsl_escape_next(text, len, false, &piece);
+		output_put(out, piece.text, piece.len);
+		columns += piece.is_same ? 1 : piece.len;
+		text += piece.used;
+		len -= piece.used;
 	}
 	output_pad(out, at, columns, width);
 }
@@ -541,10 +474,8 @@ void output_json_object_end(struct output *out)
 /* Returns false if some byte had to be replaced. */
 static bool output_json_quote(struct output *out, const char *text, size_t len)
 {
-	static const char named[] = { ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't', ['\b'] = 'b',
-				      ['\f'] = 'f', ['\\'] = '\\', ['"'] = '"' };
+	struct bsl_escaped piece;
 	bool valid = true;
-	uint32_t code;
 	size_t n;
 
 	output_put(out, "\"", 1);
@@ -556,19 +487,11 @@ static bool output_json_quote(struct output *out, const char *text, size_t len)
 		len -= n;
 		if (!len)
 			break;
-		n = output_utf8_char(text, len, &code);
-		if (!n) {
-			valid = false;
-			output_puts(out, "\xef\xbf\xbd");
-		} else if (code < sizeof(named) && named[code]) {
-			output_printf(out, "\\%c", named[code]);
-		} else if (output_is_control(code)) {
-			output_printf(out, "\\u%04x", code);
-		} else {
-			output_put(out, text, n);
-		}
-		text += n ?: 1;
-		len -= n ?: 1;
+		bsl_escape_next(text, len, true, &piece);
+		valid &= piece.is_valid;
+		output_put(out, piece.text, piece.len);
+		text += piece.used;
+		len -= piece.used;
 	}
 	output_put(out, "\"", 1);
 	return valid;

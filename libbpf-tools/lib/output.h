@@ -6,8 +6,8 @@
  * Text: untrusted strings are escaped so that they can neither forge a row nor drive a terminal,
  * and so that the escaping can be undone: backslash is \\, newline \n, carriage return \r, tab \t,
  * any other control character, every byte that is not valid UTF-8, and each byte of the
- * characters that reorder or break lines (C1 controls, U+2028, U+2029, bidirectional controls
- * U+061C, U+200E, U+200F, U+202A-202E, U+2066-2069) is \xHH. Everything else is left as it is.
+ * characters that reorder or break lines or that nobody sees (C1 controls, U+2028, U+2029, bidirectional controls, characters
+ * of no width: all of Unicode's Default_Ignorable_Code_Point) is \xHH. Everything else is left as it is.
  *
  * JSON: a byte that is not valid UTF-8 becomes U+FFFD, and a second member KEY_hex then carries all
  * the bytes of the string in hexadecimal, so that nothing is lost. Numbers stay numbers. A value
@@ -57,6 +57,8 @@ uint64_t output_records(const struct output *out);
 uint64_t output_unwritten(const struct output *out);
 /* The sticky error or 0. */
 int output_error(const struct output *out);
+/* Report it on stderr, with how many records it has cost. False: there is none, or only a reader that has seen enough (EPIPE). */
+bool output_report_error(const struct output *out);
 
 /*
  * End the current record: adds the newline (text) or the closing brace and newline (JSON).
@@ -122,11 +124,5 @@ void output_json_lost(struct output *out, uint64_t lost, uint64_t doubtful);
  * cutting an escape or a character in two. Returns the length written.
  */
 size_t output_escape(char *buf, size_t size, const char *text, size_t len);
-
-/*
- * Length in bytes of the valid UTF-8 character at text (Unicode 15, table 3-7: no surrogates, no
- * overlong forms), with its code point; 0 if the bytes there are not one.
- */
-size_t output_utf8_char(const char *text, size_t len, uint32_t *code);
 
 #endif /* LIB_OUTPUT_H */

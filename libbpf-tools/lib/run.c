@@ -329,17 +329,6 @@ static void run_tell_lost(struct run *run, const struct run_loop_opts *opts)
 			 (unsigned long long)follow_missed(run->follow));
 }
 
-static enum run_status run_tell_output_error(const struct run *run, int err)
-{
-	const char *why = err == -ETIMEDOUT ? "its reader takes nothing" : strerror(-err);
-
-	if (err == -EPIPE)
-		return RUN_OK;
-	log_error("cannot write the output: %s; %llu records are lost", why,
-		  (unsigned long long)output_unwritten(run->output));
-	return RUN_FAILED;
-}
-
 /*
  * The memory of one of our descriptors, if it is a BPF map: kernel/bpf/syscall.c,
  * bpf_map_show_fdinfo().
@@ -429,7 +418,7 @@ int run_loop(struct run *run, const struct run_loop_opts *opts)
 			 (unsigned long long)events_count(opts->events),
 			 (unsigned long long)events_wakeups(opts->events));
 	if (output_err)
-		return run_tell_output_error(run, output_err);
+		return output_report_error(run->output) ? RUN_FAILED : RUN_OK;
 	if (err < 0) {
 		log_error("cannot go on: %s", strerror(-err));
 		return RUN_FAILED;

@@ -5,6 +5,7 @@
 #include "lib/tool.h"
 
 #include <errno.h>
+#include <front.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -244,6 +245,7 @@ int tool_main(const struct tool_spec *spec, struct tool *tool, void *env, int ar
 {
 	int status;
 
+	front_start();
 	tool_parse(spec, tool, env, argc, argv);
 	status = tool_prepare(tool);
 	if (status == TOOL_GO_ON) {

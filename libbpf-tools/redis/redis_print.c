@@ -5,6 +5,7 @@
 #include "redis/redis_print.h"
 
 #include <array_size.h>
+#include <blazesym-lite.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,7 +144,7 @@ static bool is_utf8(const char *text, size_t len)
 	size_t step;
 
 	for (; len; text += step, len -= step) {
-		step = output_utf8_char(text, len, &code);
+		step = bsl_utf8_char(text, len, &code);
 		if (!step)
 			return false;
 	}

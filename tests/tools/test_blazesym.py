@@ -648,7 +648,7 @@ def test_full_disk_is_an_error():
     with open("/dev/full", "w") as full:
         done = subprocess.run([CLI, "-e", "c", "0x1"], stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
-    assert "can't write" in done.stderr
+    assert "cannot write the output: No space left on device" in done.stderr
 
 
 def test_addresses_come_from_standard_input_too():

@@ -80,6 +80,13 @@ static void test_escape_of_documented_characters(void **state)
 	escape_is_as_documented("\xc2\x9b", 2, "\\xc2\\x9b");
 	escape_is_as_documented("\xe2\x80\xae", 3, "\\xe2\\x80\\xae");
 	escape_is_as_documented("\xe2\x80\xa8", 3, "\\xe2\\x80\\xa8");
+	/* no width: space, joiner, word joiner, byte order mark, soft hyphen, a tag */
+	escape_is_as_documented("\xe2\x80\x8b", 3, "\\xe2\\x80\\x8b");
+	escape_is_as_documented("\xe2\x80\x8d", 3, "\\xe2\\x80\\x8d");
+	escape_is_as_documented("\xe2\x81\xa0", 3, "\\xe2\\x81\\xa0");
+	escape_is_as_documented("\xef\xbb\xbf", 3, "\\xef\\xbb\\xbf");
+	escape_is_as_documented("\xc2\xad", 2, "\\xc2\\xad");
+	escape_is_as_documented("\xf3\xa0\x80\x81", 4, "\\xf3\\xa0\\x80\\x81");
 	/* overlong slash, surrogate, beyond Unicode, cut short, lone continuation */
 	escape_is_as_documented("\xc0\xaf", 2, "\\xc0\\xaf");
 	escape_is_as_documented("\xed\xa0\x80", 3, "\\xed\\xa0\\x80");

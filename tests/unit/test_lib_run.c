@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <front.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -84,6 +85,7 @@ static pid_t tool_start(struct tool *tool, int out_fd, int err_fd)
 	dup2(err_fd, STDERR_FILENO);
 	/* Lest a test's end of a pipe stays open in the tool. */
 	close_range(3, ~0u, 0);
+	front_start();
 	log_init(tool->options.verbosity);
 	tool->run = run_new(&tool->options);
 	if (!tool->run)
