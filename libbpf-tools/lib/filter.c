@@ -111,7 +111,7 @@ static int filter_find_path(struct filter_path *path, const char *what, struct c
 		log_error(
 			"%s needs the kernel's own types: %s", what,
 			err == -ENOENT
-				? "it has no BTF (CONFIG_DEBUG_INFO_BTF), or others than are known"
+				? "there is no BTF (CONFIG_DEBUG_INFO_BTF), or not what is looked for in it"
 				: strerror(-err));
 		return err;
 	}
@@ -214,10 +214,14 @@ static int filter_open_group(struct filter *filter, const char *path)
 		err = filter->group_fd < 0 ? -errno : 0;
 	}
 	if (err)
-		log_error("%s: %s", path,
+		log_error("%s: %s%s", path,
 			  err == -EOPNOTSUPP
 				  ? "not in a hierarchy of control groups that tells its tasks"
-				  : strerror(-err));
+				  : strerror(-err),
+			  strchr(path, '/')
+				  ? ""
+				  : " (a control group's directory is wanted; a command goes "
+				    "behind --, a thread's name behind --name)");
 	if (err || place.is_v2)
 		return err;
 	log_info("%s: by the tasks' %s group, of version 1", path, place.controller);

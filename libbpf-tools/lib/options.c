@@ -214,7 +214,10 @@ pid_t options_pid(const struct argp_state *state, const char *name, const char *
 	uint64_t pid = 0;
 
 	if (options_parse_u64(text, 1, OPTIONS_PID_MAX, &pid))
-		argp_error(state, "invalid %s '%s': expected a process id", name, text);
+		argp_error(state, "invalid %s '%s': expected a process id%s%s%s", name, text,
+			   isalpha((unsigned char)*text) ? ", such as of $(pgrep -d, -x " : "",
+			   isalpha((unsigned char)*text) ? text : "",
+			   isalpha((unsigned char)*text) ? ")" : "");
 	return pid;
 }
 
@@ -303,13 +306,17 @@ static bool options_has(const struct options_spec *spec, enum options_common opt
 static error_t options_parse_common(int key, char *arg, struct argp_state *state)
 {
 	struct options_state *common = state->input;
+	uint64_t pid;
 	int option;
 
 	row_note_option(&common->options->rows, common->spec->rows, key);
 	if (key == 'h')
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
 	/* The tool's parser was asked before. */
-	if (key == ARGP_KEY_ARG)
+	if (key == ARGP_KEY_ARG && common->spec->group &&
+	    !options_parse_u64(arg, 1, OPTIONS_PID_MAX, &pid))
+		argp_error(state, "unexpected argument '%s': a process is -p %s", arg, arg);
+	else if (key == ARGP_KEY_ARG)
 		argp_error(state, "unexpected argument '%s'", arg);
 	for (option = 0; option < OPTIONS_COMMON_COUNT; option++) {
 		if (options_has(common->spec, option) && key == options_key(common->spec, option))

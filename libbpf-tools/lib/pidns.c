@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/btf_file.h"
 #include "lib/core.h"
 #include "lib/insn.h"
 #include "lib/log.h"
@@ -159,11 +160,17 @@ int pidns_find(struct pidns_config *config)
 		return err;
 	err = pidns_find_offsets(config);
 	err = err ?: pidns_look_at_self(config, &found);
+	if (err == -ENOENT) {
+		log_error(
+			"process ids of this PID namespace can't be had, as the kernel tells nothing of its types "
+			"(no " BTF_FILE_KERNEL "; docker: --pid=host)");
+		return err;
+	}
 	if (err) {
 		log_libbpf_failure(
 			err,
-			"this is another PID namespace than the host's, and its process ids can't be had "
-			"from this kernel (docker: --pid=host)");
+			"process ids of this PID namespace can't be had from the kernel (docker: "
+			"--pid=host)");
 		return err;
 	}
 	config->ns = found.ns;

@@ -125,7 +125,7 @@ def test_descendants_of_a_running_process_are_followed():
 def test_a_process_of_a_namespace_below_has_the_id_that_it_has_above():
     """A container in the container: /proc shows its processes, too."""
     load = f"import subprocess; subprocess.run({[*NAMESPACE, '/usr/bin/python3', '-c', LOAD]!r})"
-    result = run_inside("trace", "--json", "--name", "python3", "--duration", 1, "-U",
+    result = run_inside("trace", "--json", "--name", "python3", "-M", 3, "--duration", PATIENCE / 2, "-U",
                         "t:syscalls:sys_enter_openat (STRCMP(\"/etc/hostname\", args->filename))", load=load)
     rows, _ = json_lines(result["out"])
     # The load, unshare, its child.
@@ -157,6 +157,6 @@ def test_a_server_is_shown_by_its_id_of_the_namespace(tmp_path):
               f"s = subprocess.Popen(['redis-server', '--port', '0', '--save', '', '--unixsocket', '{tmp_path}/s'],"
               f" stdout=subprocess.DEVNULL)\n"
               f"while True: subprocess.run(['redis-cli', '-s', '{tmp_path}/s', 'set', 'a', 'b'], capture_output=True)")
-    result = run_inside("redis-cmd", "--json", "--duration", 1.5, load=server)
+    result = run_inside("redis-cmd", "--json", "--max-events", 3, "--duration", PATIENCE / 2, load=server)
     rows, _ = json_lines(result["out"])
     assert rows and {row["pid"] for row in rows} == {result["pid"] + 1}, result["err"]

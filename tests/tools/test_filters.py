@@ -279,6 +279,8 @@ def test_maps_that_cannot_be_filters_are_told(pins):
     (["-p", "1,2,"], "invalid --pid ''"),
     (["--uid", "no-such-user"], "invalid --uid 'no-such-user'"),
     (["-p", "1", "--", "true"], "-p and -- COMMAND exclude each other"),
+    (["-p", "nginx"], "expected a process id, such as of $(pgrep -d, -x nginx)"),
+    (["--cgroup", "sleep"], "a control group's directory is wanted; a command goes behind --"),
 ])
 def test_filters_that_cannot_match_are_refused(tool, options, reason):
     status, _, err = run_tool(*TOOLS[tool], *options)
@@ -292,6 +294,12 @@ def test_a_file_that_the_process_has_not_loaded_is_told(start):
     status, _, err = run_tool("trace", "-p", program.pid, "--duration", "0.1", f"{library}:lib_add", "c:malloc")
     assert status == 0
     assert f"the process of -p has not loaded {library}" in err and err.count("has not loaded") == 1
+
+
+def test_a_bare_number_is_taken_for_a_process():
+    for tool in "opensnoop", "execsnoop", "tcpconnect":
+        status, _, err = run_tool(tool, "1234")
+        assert status == 2 and "unexpected argument '1234': a process is -p 1234" in err
 
 
 def test_every_tool_has_the_options():

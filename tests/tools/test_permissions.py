@@ -145,3 +145,14 @@ def test_a_lack_of_descriptors_is_told_as_such():
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 1 and "Too many open files" in done.stderr
         assert "processed" not in done.stderr and "missing" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["execsnoop"], ["opensnoop", "--ppid", "1"]], ids=lambda value: value[0])
+def test_a_kernel_without_type_information_is_told_as_such(arguments):
+    need("unshare")
+    script = 'mount -t tmpfs none /sys/kernel/btf && exec "$@"'
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", tool_path(arguments[0]), *arguments[1:],
+                           "--duration", "0.1"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode != 0 and "CONFIG_DEBUG_INFO_BTF" in done.stderr
+    assert "No such process" not in done.stderr
