@@ -27,8 +27,9 @@
  *	  |      the key in JSON
  *	  the title in the header
  *
- * and an entry of FIELDS in man/opensnoop.8. A value that is not in the record as it is to be shown
- * has a function, .get, instead of AT().
+ * and an entry of FIELDS in man/opensnoop.8 and of docs/json.md, which tests/tools/test_fields.py
+ * compares, and writes with UPDATE_FIELDS=1. A value that is not in the record as it is to be shown
+ * has a function, .get, instead of AT(). A table with an .order names the column there, too.
  *
  * One rule for what is missing. A value that could not be read is unknown: ? in text, null in JSON
  * with a member KEY_error that says why. One that there is none of is -, and has no member in JSON;

@@ -1,19 +1,13 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """What each tool's --help says of its fields, against FIELDS in its man page: both come from one table.
 UPDATE_FIELDS=1 writes the man pages' sections, and the tables of docs/json.md."""
-import contextlib
-import fcntl
 import os
-import pty
 import re
-import struct
-import subprocess
-import termios
 from pathlib import Path
 
 import pytest
 
-from tracing import PATIENCE, run_tool, running, tool_path
+from tracing import on_terminal, run_tool
 
 TREE = Path(__file__).resolve().parents[2]
 MAN = TREE / "man"
@@ -127,20 +121,9 @@ def test_json_has_all_fields_whatever_the_columns():
 
 def header(width, *command):
     """The first line that a tool prints on a terminal of so many columns."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-    with running(tool_path(command[0]), *command[1:], stdout=slave, stderr=subprocess.PIPE) as process:
-        os.close(slave)
-        text = b""
-        # The end of the last writer is an error on a terminal.
-        with contextlib.suppress(OSError):
-            while chunk := os.read(master, 65536):
-                text += chunk
-        os.close(master)
-        _, err = process.communicate(timeout=PATIENCE)
-    lines = text.decode().splitlines()
-    assert lines, err.decode()
-    return lines[0]
+    text, err = on_terminal(width, *command)
+    assert text, err
+    return text.splitlines()[0]
 
 
 @pytest.mark.parametrize("tool", ["capable", "execsnoop", "opensnoop", "tcpconnect"])

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """ustat: a program's own counts are the truth. Each program in tests/targets/runtimes does K rounds of known work: what two runs
 with different K differ by is exact, whatever the runtime does to start and to end."""
-import contextlib
 import json
 import os
 import shutil
@@ -10,7 +9,7 @@ import subprocess
 import pytest
 
 import runtimes
-from tracing import BUILD, PATIENCE, Tool, json_lines, needs, run_tool, running, tool_path, wait_until
+from tracing import BUILD, PATIENCE, Tool, json_lines, needs, on_terminal, run_tool, running, wait_until
 
 KEYS = "methods", "gcs", "objects", "classes", "exceptions", "threads"
 
@@ -178,21 +177,11 @@ def test_java_without_its_flag_says_what_to_do():
 @needs("java", "javac")
 def test_on_a_terminal_the_reason_of_a_dash_stands_under_the_table():
     """A warning would be gone with the next table, which clears the screen."""
-    master, slave = os.openpty()
-    command = [tool_path("ustat"), "-l", "java", "0.2", "--", *runtimes.java(1)]
-    with running(*command, stdout=slave, stderr=subprocess.PIPE) as process:
-        os.close(slave)
-        text = b""
-        # The end of the last writer is an error on a terminal.
-        with contextlib.suppress(OSError):
-            while chunk := os.read(master, 65536):
-                text += chunk
-        os.close(master)
-        _, err = process.communicate(timeout=PATIENCE)
-    tables = [table for table in text.decode().split("\x1b[H\x1b[2J") if "METHOD/s" in table]
+    text, err = on_terminal(120, "ustat", "-l", "java", "0.2", "--", *runtimes.java(1))
+    tables = [table for table in text.split("\x1b[H\x1b[2J") if "METHOD/s" in table]
     told = [table for table in tables
             if "-: no method calls of java are reported: " in table and "-XX:+ExtendedDTraceProbes" in table]
-    assert told and b"are reported" not in err
+    assert told and "are reported" not in err
 
 
 # --- processes ------------------------------------------------------------------------------------

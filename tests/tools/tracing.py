@@ -2,13 +2,16 @@
 """What the end-to-end tests share: starting a tool, waiting until its probes are there, and
 comparing what it printed with what the traced program itself logged."""
 import contextlib
+import fcntl
 import json
 import os
 import re
 import select
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -80,6 +83,22 @@ def running(*command, **kwargs):
         for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
+
+
+def on_terminal(width, name, *args):
+    """Run a tool to its end on a terminal of so many columns: (what it shows, stderr)."""
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    with running(tool_path(name), *args, stdout=slave, stderr=subprocess.PIPE) as process:
+        os.close(slave)
+        text = b""
+        # The end of the last writer is an error on a terminal.
+        with contextlib.suppress(OSError):
+            while chunk := os.read(master, 65536):
+                text += chunk
+        os.close(master)
+        _, err = process.communicate(timeout=PATIENCE)
+    return text.decode(), err.decode()
 
 
 class Tool:

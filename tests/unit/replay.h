@@ -12,8 +12,8 @@
 #include "lib/tool.h"
 #include "transcript.h"
 
-/* The test's: what open() does for printing, without the skeleton. Then its events. */
-static void replay_open(struct tool *tool, void *env);
+/* The test's: what open() does for printing, without the skeleton, if anything. Then its events. */
+void replay_open(struct tool *tool, void *env) __attribute__((weak));
 static void replay_events(struct tool *tool, void *env);
 
 /* In place of tool_main(). */
@@ -28,7 +28,8 @@ static int replay_main(const struct tool_spec *spec, struct tool *tool, void *en
 	assert_non_null(tool->output);
 	timestamp_start(&tool->start);
 	row_printer_init(&tool->rows, &tool->options.rows, tool->output, &tool->start);
-	replay_open(tool, env);
+	if (replay_open)
+		replay_open(tool, env);
 	if (spec->header)
 		spec->header(env);
 	else if (tool->options.rows.table && !tool->options.rows.table->is_summary)

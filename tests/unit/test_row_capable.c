@@ -7,7 +7,7 @@
 #include "capable.c"
 #undef main
 
-static void replay_open(struct tool *tool, void *ctx)
+void replay_open(struct tool *tool, void *ctx)
 {
 	struct env *env = ctx;
 

@@ -9,7 +9,7 @@
 
 #include <fcntl.h>
 
-static void replay_open(struct tool *tool, void *ctx)
+void replay_open(struct tool *tool, void *ctx)
 {
 	struct env *env = ctx;
 

@@ -7,12 +7,6 @@
 #include "opensnoop.c"
 #undef main
 
-static void replay_open(struct tool *tool, void *env)
-{
-	(void)tool;
-	(void)env;
-}
-
 static void replay_path(void *env, struct opensnoop_event event, const char *path, size_t len)
 {
 	struct opensnoop_event *copy = calloc(1, sizeof(*copy));

@@ -13,7 +13,7 @@ struct replay_record {
 	char data[4096];
 };
 
-static void replay_open(struct tool *tool, void *ctx)
+void replay_open(struct tool *tool, void *ctx)
 {
 	struct env *env = ctx;
 

@@ -7,12 +7,6 @@
 #include "tcpconnect.c"
 #undef main
 
-static void replay_open(struct tool *tool, void *env)
-{
-	(void)tool;
-	(void)env;
-}
-
 static void replay_event(struct env *env, const struct tcpconnect_event *event, const char *name)
 {
 	const struct attempt attempt = { .event = event, .query = name };

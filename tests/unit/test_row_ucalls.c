@@ -7,12 +7,6 @@
 #include "ucalls.c"
 #undef main
 
-static void replay_open(struct tool *tool, void *env)
-{
-	(void)tool;
-	(void)env;
-}
-
 static struct row replay_row(const char *owner, const char *name, uint32_t line,
 			     struct ucalls_count count)
 {

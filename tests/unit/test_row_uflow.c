@@ -7,7 +7,7 @@
 #include "uflow.c"
 #undef main
 
-static void replay_open(struct tool *tool, void *ctx)
+void replay_open(struct tool *tool, void *ctx)
 {
 	struct flow_threads_opts opts = { .ended = frame_ended, .ctx = ctx };
 	struct env *env = ctx;

@@ -15,7 +15,7 @@ static struct runtime_session_place replay_attached[] = { { &replay_images[0], &
 							  { &replay_images[1], &replay_place },
 							  { &replay_images[2], &replay_place } };
 
-static void replay_open(struct tool *tool, void *ctx)
+void replay_open(struct tool *tool, void *ctx)
 {
 	struct env *env = ctx;
 

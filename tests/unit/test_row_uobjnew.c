@@ -14,12 +14,6 @@ static const struct row replay_rows[] = {
 	{ { .name = "java/lang/String" }, { 12345678901ull, 1234567890123ull } },
 };
 
-static void replay_open(struct tool *tool, void *env)
-{
-	(void)tool;
-	(void)env;
-}
-
 static void replay_events(struct tool *tool, void *env)
 {
 	(void)tool;

@@ -14,7 +14,7 @@ static char replay_load[] = "0.10 0.20 0.30 1/234 5678\n";
 static struct runtime_image replay_java = { .lang = RUNTIME_JAVA };
 static struct runtime_image replay_php = { .lang = RUNTIME_PHP };
 
-static void replay_open(struct tool *tool, void *env)
+void replay_open(struct tool *tool, void *env)
 {
 	(void)tool;
 	(void)env;

@@ -13,7 +13,7 @@ static struct runtime_place replay_places[] = { { .spec.event = RUNTIME_THREAD_S
 static struct runtime_session_place replay_attached[] = { { &replay_image, &replay_places[0] },
 							  { &replay_image, &replay_places[1] } };
 
-static void replay_open(struct tool *tool, void *ctx)
+void replay_open(struct tool *tool, void *ctx)
 {
 	struct env *env = ctx;
 
