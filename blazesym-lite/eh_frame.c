@@ -40,6 +40,7 @@ struct eh_frame {
 	uint64_t addr;
 	struct bsl_frame *frames; /* by address */
 	size_t nr;
+	bool has_personality; /* of any of them */
 };
 
 static void reader_skip(struct reader *reader, uint64_t bytes)
@@ -269,6 +270,7 @@ static int table_fill(struct eh_frame *table)
 			table->frames = grown;
 		}
 		table->frames[table->nr++] = frame;
+		table->has_personality |= frame.has_personality;
 	}
 	if (table->nr)
 		qsort(table->frames, table->nr, sizeof(*table->frames), frame_compare);
@@ -298,6 +300,11 @@ static int table_get(struct bsl_elf *elf)
 	elf->eh_frame = table;
 	elf->eh_frame_free = table_free;
 	return 0;
+}
+
+bool elf_has_personality(struct bsl_elf *elf)
+{
+	return !table_get(elf) && elf->eh_frame->has_personality;
 }
 
 int bsl_elf_frame_at(struct bsl_elf *elf, uint64_t addr, struct bsl_frame *frame)

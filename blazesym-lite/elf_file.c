@@ -657,6 +657,11 @@ static bool section_has_string(const struct bsl_elf *elf, const char *section, c
 	return data && memmem(data, size, string, strlen(string) + 1);
 }
 
+bool elf_has_name(const struct bsl_elf *elf, const char *name)
+{
+	return section_has_string(elf, ".dynstr", name) || section_has_string(elf, ".strtab", name);
+}
+
 bool bsl_elf_has_exceptions(const struct bsl_elf *elf)
 {
 	static const char *const names[] = {
@@ -669,8 +674,7 @@ bool bsl_elf_has_exceptions(const struct bsl_elf *elf)
 	if (!elf_section_by_name(elf, ".gcc_except_table"))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (section_has_string(elf, ".dynstr", names[i]) ||
-		    section_has_string(elf, ".strtab", names[i]))
+		if (elf_has_name(elf, names[i]))
 			return true;
 	return false;
 }

@@ -64,7 +64,9 @@ struct bsl_elf {
 	struct bsl_elf *debug;	    /* the separate debug file */
 	struct dwarf_state *dwarf;  /* NULL until a line is asked for */
 	struct eh_frame *eh_frame;  /* NULL until a frame is asked for */
-	struct body *body;	    /* the last function whose instructions were asked for */
+	const char *minds;	    /* why a replaced return address does harm, once minds_known */
+	bool minds_known;
+	struct body *body; /* the last function whose instructions were asked for */
 	/* Their owners' functions; so who asks for no lines needs no libdw. */
 	void (*index_free)(struct symbol_index *index);
 	void (*dwarf_free)(struct dwarf_state *dwarf);
@@ -102,6 +104,12 @@ const char *elf_string(const struct elf_strings *strings, uint64_t offset);
 /* The first section of that name, or NULL; its name ("" if it has none or a broken one). */
 const Elf64_Shdr *elf_section_by_name(const struct bsl_elf *elf, const char *name);
 const char *elf_section_name(const struct bsl_elf *elf, const Elf64_Shdr *shdr);
+
+/* Does the language of any function have a say when an exception passes? By .eh_frame: also in a stripped file. */
+bool elf_has_personality(struct bsl_elf *elf);
+
+/* Is a name imported or the file's own, by the strings of its symbol tables? */
+bool elf_has_name(const struct bsl_elf *elf, const char *name);
 
 /* A section's bytes in the file; NULL for .bss, compressed sections and broken headers. */
 const uint8_t *elf_section_data(const struct bsl_elf *elf, const Elf64_Shdr *shdr, size_t *size);

@@ -77,23 +77,3 @@ int bsl_elf_entry_skip(const struct bsl_elf *elf, uint64_t addr, uint64_t size)
 	}
 	return sizeof(endbr64);
 }
-
-int bsl_elf_tail_jumps(const struct bsl_elf *elf, uint64_t addr, uint64_t size)
-{
-	int machine = bsl_elf_machine(elf), nr = 0, len;
-	const uint8_t *code = bsl_elf_data(elf, addr, size);
-	struct bsl_insn insn;
-
-	if (machine != EM_X86_64 && machine != EM_AARCH64)
-		return -ENOTSUP;
-	if (!code || !size)
-		return elf_error(elf, -ENOENT);
-	for (uint64_t at = 0; at < size; at += len) {
-		len = bsl_insn_decode(machine, code + at, size - at, addr + at, &insn);
-		if (len <= 0)
-			return -EINVAL;
-		nr += insn.kind == BSL_INSN_JUMP_INDIRECT ||
-		      (insn.kind == BSL_INSN_JUMP && insn.target - addr >= size);
-	}
-	return nr;
-}

@@ -3,7 +3,6 @@
  * x86_64 instructions: prefixes, opcode map, ModRM, displacement, immediate (Intel's manual, volume 2, chapter 2 and
  * appendix A), and what the kernel's uprobes do with them (arch/x86/kernel/uprobes.c).
  */
-#include <array_size.h>
 #include <errno.h>
 #include <string.h>
 
@@ -412,49 +411,57 @@ static enum bsl_insn_kind map2_kind(const struct x86 *x86)
 	}
 }
 
-/* Rows of opcodes whose operands are told: of map 1, or of map 2 with 0x100 added. */
+/* Opcodes whose operands are told: of map 1, or of map 2 with 0x100 added. */
 static const struct operation {
-	uint16_t first, last;
-	enum { REG_FROM_RM, RM_FROM_REG, CHANGES_REG, CHANGES_RM, CHANGES_LOW, PUSHES, POPS } what;
+	enum {
+		UNTOLD,
+		REG_FROM_RM,
+		RM_FROM_REG,
+		CHANGES_REG,
+		CHANGES_RM,
+		CHANGES_LOW,
+		PUSHES,
+		POPS
+	} what;
 	enum bsl_insn_op op;
 	bool is_byte;
-} operations[] = {
-	{ 0x00, 0x00, CHANGES_RM, BSL_OP_OTHER, true },
-	{ 0x01, 0x01, CHANGES_RM, BSL_OP_OTHER, false },
-	{ 0x02, 0x02, CHANGES_REG, BSL_OP_OTHER, true },
-	{ 0x03, 0x03, CHANGES_REG, BSL_OP_OTHER, false },
-	{ 0x09, 0x09, CHANGES_RM, BSL_OP_OTHER, false },
-	{ 0x0b, 0x0b, CHANGES_REG, BSL_OP_OTHER, false },
-	{ 0x11, 0x11, CHANGES_RM, BSL_OP_OTHER, false },
-	{ 0x13, 0x13, CHANGES_REG, BSL_OP_OTHER, false },
-	{ 0x19, 0x19, CHANGES_RM, BSL_OP_OTHER, false },
-	{ 0x1b, 0x1b, CHANGES_REG, BSL_OP_OTHER, false },
-	{ 0x21, 0x21, CHANGES_RM, BSL_OP_OTHER, false },
-	{ 0x23, 0x23, CHANGES_REG, BSL_OP_OTHER, false },
-	{ 0x29, 0x29, CHANGES_RM, BSL_OP_OTHER, false },
-	{ 0x2b, 0x2b, CHANGES_REG, BSL_OP_OTHER, false },
-	{ 0x31, 0x31, CHANGES_RM, BSL_OP_OTHER, false },
-	{ 0x33, 0x33, CHANGES_REG, BSL_OP_OTHER, false },
-	{ 0x50, 0x57, PUSHES, BSL_OP_PUSH, false },
-	{ 0x58, 0x5f, POPS, BSL_OP_POP, false },
-	{ 0x63, 0x63, CHANGES_REG, BSL_OP_OTHER, false },
-	{ 0x69, 0x69, CHANGES_REG, BSL_OP_OTHER, false },
-	{ 0x6b, 0x6b, CHANGES_REG, BSL_OP_OTHER, false },
-	{ 0x88, 0x88, RM_FROM_REG, BSL_OP_STORE, true },
-	{ 0x89, 0x89, RM_FROM_REG, BSL_OP_STORE, false },
-	{ 0x8a, 0x8a, REG_FROM_RM, BSL_OP_LOAD, true },
-	{ 0x8b, 0x8b, REG_FROM_RM, BSL_OP_LOAD, false },
-	{ 0x8d, 0x8d, CHANGES_REG, BSL_OP_LEA, false },
-	{ 0xb8, 0xbf, CHANGES_LOW, BSL_OP_OTHER, false },
-	{ 0xc1, 0xc1, CHANGES_RM, BSL_OP_OTHER, false },
-	{ 0xc7, 0xc7, CHANGES_RM, BSL_OP_OTHER, false },
-	{ 0xd1, 0xd1, CHANGES_RM, BSL_OP_OTHER, false },
-	{ 0xd3, 0xd3, CHANGES_RM, BSL_OP_OTHER, false },
+} operations[0x200] = {
+	[0x00] = { CHANGES_RM, BSL_OP_OTHER, true },
+	[0x01] = { CHANGES_RM, BSL_OP_OTHER, false },
+	[0x02] = { CHANGES_REG, BSL_OP_OTHER, true },
+	[0x03] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x09] = { CHANGES_RM, BSL_OP_OTHER, false },
+	[0x0b] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x11] = { CHANGES_RM, BSL_OP_OTHER, false },
+	[0x13] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x19] = { CHANGES_RM, BSL_OP_OTHER, false },
+	[0x1b] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x21] = { CHANGES_RM, BSL_OP_OTHER, false },
+	[0x23] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x29] = { CHANGES_RM, BSL_OP_OTHER, false },
+	[0x2b] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x31] = { CHANGES_RM, BSL_OP_OTHER, false },
+	[0x33] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x50 ... 0x57] = { PUSHES, BSL_OP_PUSH, false },
+	[0x58 ... 0x5f] = { POPS, BSL_OP_POP, false },
+	[0x63] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x69] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x6b] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x88] = { RM_FROM_REG, BSL_OP_STORE, true },
+	[0x89] = { RM_FROM_REG, BSL_OP_STORE, false },
+	[0x8a] = { REG_FROM_RM, BSL_OP_LOAD, true },
+	[0x8b] = { REG_FROM_RM, BSL_OP_LOAD, false },
+	[0x8d] = { CHANGES_REG, BSL_OP_LEA, false },
+	[0xb8 ... 0xbf] = { CHANGES_LOW, BSL_OP_OTHER, false },
+	[0xc1] = { CHANGES_RM, BSL_OP_OTHER, false },
+	[0xc7] = { CHANGES_RM, BSL_OP_OTHER, false },
+	[0xd1] = { CHANGES_RM, BSL_OP_OTHER, false },
+	[0xd3] = { CHANGES_RM, BSL_OP_OTHER, false },
 	/* cmovcc, imul, movzx, movsx */
-	{ 0x140, 0x14f, CHANGES_REG, BSL_OP_OTHER, false },
-	{ 0x1af, 0x1af, CHANGES_REG, BSL_OP_OTHER, false },
-	{ 0x1b6, 0x1b7, CHANGES_REG, BSL_OP_OTHER, false },
-	{ 0x1be, 0x1bf, CHANGES_REG, BSL_OP_OTHER, false },
+	[0x140 ... 0x14f] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x1af] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x1b6 ... 0x1b7] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x1be ... 0x1bf] = { CHANGES_REG, BSL_OP_OTHER, false },
 };
 
 static uint8_t operand_size(const struct x86 *x86, bool is_byte)
@@ -498,6 +505,8 @@ static void operation_note(const struct x86 *x86, const struct operation *row,
 	int16_t low = dwarf_reg((x86->opcode & 7) | (x86->rex & 1) << 3);
 
 	switch (row->what) {
+	case UNTOLD:
+		break;
 	case REG_FROM_RM:
 	case RM_FROM_REG:
 		move_note(x86, row, insn);
@@ -566,9 +575,7 @@ static void note_what_it_does(const struct x86 *x86, struct bsl_insn *insn)
 
 	if (x86->encoding != LEGACY || x86->map > 2)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(operations); i++)
-		if (opcode >= operations[i].first && opcode <= operations[i].last)
-			operation_note(x86, &operations[i], insn);
+	operation_note(x86, &operations[opcode], insn);
 	if (x86->map == 2)
 		return;
 	if (x86->has_modrm)

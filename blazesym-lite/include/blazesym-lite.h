@@ -97,7 +97,7 @@ const uint8_t *bsl_elf_build_id(const struct bsl_elf *elf, size_t *len);
 /*
  * True for a program built by the Go tool chain (sections .go.buildinfo, .gopclntab and friends,
  * which survive stripping). A uretprobe can crash such a program: it rewrites return addresses, and
- * Go looks at these when it moves a stack. Use bsl_elf_ret_sites().
+ * Go looks at these when it moves a stack. See bsl_elf_return_way().
  */
 bool bsl_elf_is_go(const struct bsl_elf *elf);
 
@@ -432,18 +432,35 @@ int bsl_elf_ret_sites(const struct bsl_elf *elf, uint64_t addr, uint64_t size,
 		      int (*fn)(uint64_t offset, void *ctx), void *ctx);
 
 /*
- * Jumps that may leave a function for another one in its last act (tail calls), which then returns in its place: direct ones out of
- * its bytes, and indirect ones (a switch's table can't be told from a call). Conditional ones lead to the cold part that
- * the compiler split off, not to other functions. Their number, or a negative errno as bsl_elf_ret_sites().
- */
-int bsl_elf_tail_jumps(const struct bsl_elf *elf, uint64_t addr, uint64_t size);
-
-/*
  * How many bytes further a function's entry can be probed just as well: 4 where it begins with endbr64, which the kernel
  * must single-step at a probe, as long as nothing in the function jumps there (a loop would be hit each time around). 0:
  * it is best probed where it begins; so it is if its `size` bytes can't be decoded, and on other machines.
  */
 int bsl_elf_entry_skip(const struct bsl_elf *elf, uint64_t addr, uint64_t size);
+
+/* ---- returns ---------------------------------------------------------------------------------- */
+
+enum bsl_return_way {
+	BSL_RETURN_BY_PROBE, /* a return probe at the entry */
+	BSL_RETURN_BY_SITES, /* probes on its return instructions, see bsl_elf_return_sites() */
+};
+
+/*
+ * How the returns of a function can be seen without harm: one of enum bsl_return_way. A return probe replaces the return address on
+ * the stack: only where the function's own unwinding table says that it is there at the entry and stays there, where the
+ * function doesn't look at it, and the file neither has exceptions nor switches stacks nor walks them (Go, Java, V8,
+ * OCaml). Else its return instructions, if it ends in these alone. -EPERM with a line for people in why if neither will do;
+ * -ENOMEM.
+ */
+int bsl_elf_return_way(struct bsl_elf *elf, const struct bsl_function *function, char *why,
+		       size_t why_size);
+
+/*
+ * Calls fn with the file offset of each return instruction of a function, those in parts that the compiler split off
+ * (.cold) included. Returns their number, or what fn returned if not 0, or -EINVAL if it can't be decoded, -ENOENT, -ENOMEM.
+ */
+int bsl_elf_return_sites(struct bsl_elf *elf, const struct bsl_function *function,
+			 int (*fn)(uint64_t offset, void *ctx), void *ctx);
 
 /* ---- names that compilers made -------------------------------------------------------------- */
 

@@ -21,8 +21,8 @@ static int attach_group_uprobes(struct attachment *at, const struct probe_group 
 		.path = bsl_elf_path(probe->target.elf),
 		.places = places,
 		.count = group->count,
-		.is_return = probe->spec->kind == SPEC_RETURN && !probe->target.ret_sites &&
-			     !group->is_entry,
+		.is_return = probe->spec->kind == SPEC_RETURN &&
+			     !probe->target.contexts[group->context].at_ret && !group->is_entry,
 		.use_multi = use_multi,
 		.use_cookie = group->count > 1,
 		.pid = at->pid,
@@ -147,10 +147,11 @@ static int attach_context(struct attachment *at, unsigned int context, size_t *i
 
 	if (at->probe->checked[context]->entry_count) {
 		entries.is_entry = true;
-		entries.places = target->ret_sites ? target->entries : target->places;
+		bool at_ret = target->contexts[context].at_ret;
+
+		entries.places = at_ret ? target->entries : target->places;
 		entries.count = probe_group_find(entries.places,
-						 target->ret_sites ? target->entry_count
-								   : target->place_count,
+						 at_ret ? target->entry_count : target->place_count,
 						 context, indices);
 		err = attach_places(at, &entries);
 	}

@@ -9,13 +9,14 @@ struct generate_opts probe_group_opts(const struct probe *probe, const struct ge
 				      const struct probe_group *group)
 {
 	struct generate_opts generate = *common;
+	const struct probe_context *context = &probe->target.contexts[group->context];
 	bool is_file = probe->target.how == TARGET_FILE;
 
 	generate.is_entry = group->is_entry;
-	generate.frame = !is_file			   ? GENERATE_FRAME_NONE
-			 : !probe->target.ret_sites	   ? GENERATE_FRAME_STACK
-			 : probe->target.contexts[0].is_go ? GENERATE_FRAME_GO
-							   : GENERATE_FRAME_SITE;
+	generate.frame = !is_file	    ? GENERATE_FRAME_NONE
+			 : !context->at_ret ? GENERATE_FRAME_STACK
+			 : context->is_go   ? GENERATE_FRAME_GO
+					    : GENERATE_FRAME_SITE;
 	generate.sleepable = is_file && !group->is_entry && features->sleepable &&
 			     !generate.use_perf && !generate.filter->config.cgroup &&
 			     generate_reads_user(&probe->records[group->context]);

@@ -129,7 +129,7 @@ struct resolution {
  * left out. 0 or -ENOMEM.
  */
 static int place_add(struct resolution *res, const struct bsl_usdt *usdt,
-		     const struct bsl_symbol *entry, uint64_t addr)
+		     const struct bsl_symbol *entry, uint64_t addr, bool is_return)
 {
 	struct runtime_image *image = res->image;
 	const struct runtime_row *row = res->row;
@@ -159,7 +159,7 @@ static int place_add(struct resolution *res, const struct bsl_usdt *usdt,
 			  .lang = image->lang,
 			  .reader = row->reader,
 			  .is_part = row->is_part },
-		.is_return = row->is_return,
+		.is_return = is_return,
 		.probe = row->usdt && row->event != RUNTIME_ENABLER ? row->usdt : row->symbol,
 		.danger = row->danger,
 		.offset = offset,
@@ -188,7 +188,7 @@ static int add_usdt_site(const struct bsl_usdt *usdt, void *ctx)
 	if (usdt->offset == UINT64_MAX || usdt->sema_offset == UINT64_MAX ||
 	    !usdt_matches(usdt, res->row->usdt))
 		return 0;
-	return place_add(res, usdt, NULL, usdt->addr);
+	return place_add(res, usdt, NULL, usdt->addr, false);
 }
 
 #define FIRST_PART_MAX 64 /* bytes: a test and a jump */
@@ -203,16 +203,45 @@ static uint64_t second_part(const struct bsl_elf *elf, const struct bsl_symbol *
 		    : sym->addr;
 }
 
+static int add_return_site(uint64_t offset, void *ctx)
+{
+	struct resolution *res = ctx;
+	uint64_t addr;
+
+	if (bsl_elf_offset_to_addr(res->elf, offset, &addr))
+		return 0;
+	return place_add(res, NULL, NULL, addr, false);
+}
+
+/* By a return probe, or where that would do harm by the function's return instructions. */
+static int add_returns(struct resolution *res, const struct bsl_symbol *sym)
+{
+	const struct bsl_function function = { sym->addr, sym->size, sym->name, sym->is_label };
+	char why[300];
+	int way = bsl_elf_return_way(res->elf, &function, why, sizeof(why));
+
+	if (way == BSL_RETURN_BY_PROBE)
+		return place_add(res, NULL, sym, sym->addr, true);
+	if (way == BSL_RETURN_BY_SITES)
+		way = bsl_elf_return_sites(res->elf, &function, add_return_site, res);
+	if (way == -EPERM)
+		log_info("%s: the return of %s is not probed: %s", res->image->display, sym->name,
+			 why);
+	return way < 0 && way != -EPERM ? way : 0;
+}
+
 static int add_function(const struct bsl_symbol *sym, void *ctx)
 {
 	struct resolution *res = ctx;
 
 	if (sym->offset == UINT64_MAX || sym->clone || sym->type != BSL_SYM_FUNC)
 		return 0;
+	if (res->row->is_return)
+		return add_returns(res, sym);
 	if (res->row->follow_jump)
-		return place_add(res, NULL, NULL, second_part(res->elf, sym));
+		return place_add(res, NULL, NULL, second_part(res->elf, sym), false);
 	return place_add(res, NULL, sym,
-			 sym->addr + bsl_elf_entry_skip(res->elf, sym->addr, sym->size));
+			 sym->addr + bsl_elf_entry_skip(res->elf, sym->addr, sym->size), false);
 }
 
 #define SITES_MAX 64
@@ -240,7 +269,7 @@ static int add_addresses(struct resolution *res, const uint64_t *addrs, int coun
 	int err = 0;
 
 	for (int i = 0; i < count && !err; i++)
-		err = place_add(res, NULL, NULL, addrs[i]);
+		err = place_add(res, NULL, NULL, addrs[i], false);
 	return err;
 }
 

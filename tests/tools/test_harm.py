@@ -2,11 +2,15 @@
 """A traced program does what it does untraced. Which places are refused, and why."""
 import platform
 import re
+import shutil
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
-from tracing import need, run_target, run_tool, target_path
+from redis_servers import Client, Server
+from tracing import FULL, Tool, need, run_target, run_tool, target_path
 
 x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="instructions of x86_64")
 
@@ -160,3 +164,353 @@ def test_data_among_code_is_not_taken_for_code(tmp_path):
     assert status == 2 and "it is a label" in err
     _, places, err = listed(f"p:{made}:*")
     assert {"f", "g", "main"} <= set(places) and "label" not in places and "left out" in err
+
+
+# --- returns --------------------------------------------------------------------------------------
+
+def compile_cxx(tmp_path, source, name="made", *flags):
+    need("g++")
+    made = tmp_path / name
+    done = subprocess.run(["g++", "-x", "c++", "-", "-o", str(made), *flags], input=source.encode(),
+                          capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    return made
+
+
+COLD = r"""
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+namespace ns {
+__attribute__((noinline, cold)) void bad(int n) { printf("bad %d\n", n); THROW; }
+__attribute__((noipa)) int f(int n, volatile long *p)
+{
+    volatile long local[4] = {n, n, n, n};
+    if (__builtin_expect(n > 2, 0)) { bad(n); *p += local[n % 4]; puts("cold"); }
+    *p += local[0];
+    return (int)*p + 1;
+}
+}
+int main()
+{
+    volatile long sum = 0;
+    for (int i = 0; i < 5; i++)
+        try { int v = ns::f(i, &sum); printf("f %d %d\n", i, v); } catch (std::exception &e) { printf("caught %s\n", e.what()); }
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("throw", ["(void)0", 'throw std::runtime_error("it")'], ids=["returns", "throws"])
+@pytest.mark.parametrize("kind", ["p", "r"])
+def test_parts_that_were_split_off_are_no_calls(tmp_path, throw, kind):
+    made = compile_cxx(tmp_path, COLD.replace("THROW", throw), "made", "-O2", "-no-pie")
+    symbols = subprocess.run(["nm", "-C", str(made)], capture_output=True, text=True, check=True).stdout
+    assert "[clone .cold]" in symbols
+    untraced = subprocess.run([str(made)], capture_output=True, text=True)
+    status, out, err = run_tool("trace", "--json", "--count", f"{kind}:{made}:ns::f", "--", made)
+    lines = [line for line in out.splitlines() if not line.startswith("{")]
+    assert lines == untraced.stdout.splitlines() and status == untraced.returncode == 0, (out, err)
+    calls = 5 if kind == "p" or throw == "(void)0" else 3
+    assert re.findall(r'"count":(\d+)', out) == [str(calls)]
+    if kind == "r":
+        raw = next(line.split()[-1] for line in subprocess.run(["nm", str(made)], capture_output=True, text=True,
+                                                               check=True).stdout.splitlines() if ".cold" in line)
+        status, _, err = listed(f"r:{made}:{raw}")
+        assert status == 2 and "a part of a function" in err
+
+
+def test_start_has_no_return(tmp_path):
+    made = compile_c(tmp_path, '#include <stdio.h>\nint main(int argc, char **argv) { printf("argc %d\\n", argc); }',
+                     "made", "-O1")
+    status, _, err = listed(f"r:{made}:_start")
+    assert status == 2 and "can't probe _start" in err
+    status, out, err = run_tool("trace", "--json", "--count", f"r:{made}:*", "--", made, "x", "y")
+    assert "argc 3" in out.splitlines() and '"func":"main"' in out and "left out" in err, (out, err)
+
+
+def test_go_function_is_known_by_its_address():
+    if not target_path("goadd").exists():
+        pytest.skip("no Go compiler")
+    symbols = subprocess.run(["nm", str(target_path("goadd"))], capture_output=True, text=True, check=True).stdout
+    addr = int(next(line for line in symbols.splitlines() if line.endswith(" main.goAdd")).split()[0], 16)
+    untraced = run_target("goadd", 5)
+    status, out, err = run_tool("trace", "--json", "--count", f"r:{target_path('goadd')}:{addr:#x}", "--",
+                                target_path("goadd"), 5)
+    lines = [line for line in out.splitlines() if not line.startswith("{")]
+    assert status == 0 and lines == untraced, (out, err)
+    counts = sum(int(count) for count in re.findall(r'"count":(\d+)', out))
+    assert counts == sum(line.startswith("goAdd ") for line in untraced) > 0
+    status, _, err = listed(f"r:{target_path('goadd')}:{addr + 4:#x}")
+    assert status == 2
+
+
+TAILS = r"""
+#include <cstdio>
+#include <stdexcept>
+__attribute__((noipa)) int plain(int n) { if (n == 3) throw std::runtime_error("3"); asm(""); return n + 1; }
+__attribute__((noipa)) int tail(int n) { return plain(n + 1); }
+__attribute__((noipa)) int calls(int n) { int r = plain(n); asm(""); return r; }
+int main() { int s = 0; for (int i = 0; i < 5; i++) try { s += tail(i) + calls(i); } catch (std::exception &) { s += 100; }
+    printf("%d\n", s); return s % 50; }
+"""
+
+
+def test_each_function_is_decided_by_itself(tmp_path):
+    made = compile_cxx(tmp_path, TAILS, "made", "-O2")
+    untraced = subprocess.run([str(made)], capture_output=True, text=True)
+    status, _, err = listed(f"r:{made}:_Z4taili")
+    assert status == 2 and "an exception may pass" in err and "end in another function" in err
+    status, out, err = run_tool("trace", "--json", "--count", f"r:{made}:*", "--", made)
+    assert untraced.stdout.strip() in out.splitlines() and f"status {untraced.returncode}" in err or status == 0, err
+    assert re.search(r"[1-9]\d* of \d+ places left out", err)
+    counts = dict(re.findall(r'"count":(\d+)[^}]*"func":"(\w+)"', out)) or {
+        func: count for func, count in re.findall(r'"func":"([^"]+)"[^}]*"count":(\d+)', out)}
+    assert "_Z4taili" not in str(counts) and "main" in str(counts)
+
+
+# --- whole programs -------------------------------------------------------------------------------
+
+SWITCHES = r"""
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+static ucontext_t here, there[2];
+static jmp_buf jump;
+static int turns, handled, left;
+__attribute__((noipa)) int work(int n) { asm(""); return n * 3 + 1; }
+__attribute__((noipa)) int pass(int who, int n)
+{
+    int r;
+    if (n) { r = pass(who, n - 1); asm(""); return r + work(n); }
+    turns++;
+    swapcontext(&there[who], &there[!who]);
+    return work(turns);
+}
+__attribute__((noipa)) void routine(int who)
+{
+    int s = 0;
+    for (int i = 0; i < 50; i++) s += pass(who, i % 5);
+    printf("routine %d: %d\n", who, s);
+    setcontext(who ? &here : &there[1]);
+}
+__attribute__((noipa)) int leap(int n) { int r; if (!n) longjmp(jump, 5); r = leap(n - 1); asm(""); return r + 1; }
+__attribute__((noipa)) int leaps(void)
+{
+    volatile int s = 0;
+    for (volatile int i = 0; i < 50; i++) if (setjmp(jump)) s += i; else s += leap(i % 7);
+    return s;
+}
+__attribute__((noipa)) void note(int sig) { handled++; asm(""); }
+__attribute__((noipa)) void handler(int sig) { note(sig); asm(""); }
+__attribute__((noipa)) int deep(int n) { int r; if (!n) { raise(SIGUSR1); return 0; } r = deep(n - 1); asm(""); return r + 1; }
+static char *high;
+__attribute__((noipa)) void quit(int n) { if (!n) pthread_exit((void *)3); quit(n - 1); asm(""); }
+__attribute__((noipa)) void *thread(void *arg)
+{
+    stack_t stack = {.ss_sp = high, .ss_size = 65536};
+    int s = 0;
+    sigaltstack(&stack, NULL);
+    for (int i = 0; i < 50; i++) s += deep(i % 9);
+    printf("signals: %d %d\n", handled, s);
+    quit(4);
+    return NULL;
+}
+__attribute__((noipa)) int child(int n)
+{
+    int status;
+    pid_t pid = vfork();
+    if (!pid) _exit(n);
+    waitpid(pid, &status, 0);
+    return WEXITSTATUS(status);
+}
+int main(void)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
+    pthread_t id;
+    void *result;
+    int s = 0;
+    high = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    sigaction(SIGUSR1, &action, NULL);
+    for (int i = 0; i < 2; i++) {
+        getcontext(&there[i]);
+        there[i].uc_stack.ss_sp = malloc(65536);
+        there[i].uc_stack.ss_size = 65536;
+        makecontext(&there[i], (void (*)(void))routine, 1, i);
+    }
+    swapcontext(&here, &there[0]);
+    printf("leaps: %d\n", leaps());
+    pthread_create(&id, NULL, thread, NULL);
+    pthread_join(id, &result);
+    for (int i = 0; i < 10; i++) s += child(i);
+    printf("children: %d, thread %ld\n", s, (long)result);
+    return 17;
+}
+"""
+
+THROWS = r"""
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+#include <vector>
+struct Guard { int *n; ~Guard() { ++*n; } };
+static int unwound;
+__attribute__((noipa)) int rise(int n) { Guard g{&unwound}; if (!n) throw std::runtime_error("up"); return rise(n - 1) + 1; }
+__attribute__((noipa)) int again(int n) { try { return rise(n); } catch (std::exception &) { unwound += 100; throw; } }
+__attribute__((noipa)) int flat(int n) { return rise(n); }
+__attribute__((noipa)) std::string text(int n) { return std::string(n, 'x'); }
+int main()
+{
+    std::vector<std::string> all;
+    for (int i = 0; i < 200; i++) {
+        try { i % 2 ? again(i % 11) : flat(i % 13); } catch (const std::runtime_error &e) { all.push_back(text(i) + e.what()); }
+    }
+    printf("%d %zu %s\n", unwound, all.size(), all.back().c_str() + 190);
+    return 9;
+}
+"""
+
+PANICS = r"""
+use std::panic;
+#[inline(never)] fn deep(n: u32) -> u32 { let s = format!("{}", n); if n == 0 { panic!("bottom") } deep(n - 1) + s.len() as u32 }
+#[inline(never)] fn caught(n: u32) -> u32 { match panic::catch_unwind(|| deep(n)) { Ok(v) => v, Err(_) => n + 1 } }
+fn main() {
+    panic::set_hook(Box::new(|_| {}));
+    let sum: u32 = (0..200).map(|i| caught(i % 17)).sum();
+    println!("{}", sum);
+    let t = std::thread::spawn(|| { caught(5) });
+    println!("{}", t.join().unwrap());
+    std::process::exit(4);
+}
+"""
+
+SCRIPT = r"""
+trap 'echo trapped' USR1
+fib() { if (( $1 < 2 )); then echo $1; else echo $(( $(fib $(($1-1))) + $(fib $(($1-2))) )); fi; }
+fib 8
+declare -A map; for i in {1..200}; do map[k$i]=$((i*i)); done; echo ${#map[@]} ${map[k77]}
+for i in $(seq 300); do s="${s}x$i"; done; echo ${#s} ${s//x/-} | md5sum
+kill -USR1 $$
+( set -e; false; echo no ) ; echo $?
+printf '%s\n' b c a | sort | while read -r line; do echo "<$line>"; done
+case abc in a*) [[ abc =~ ^a(.)c$ ]] && echo ${BASH_REMATCH[1]};; esac
+f() { local x=1; return 3; }; f; echo $?
+eval 'echo "$(echo nested $(echo twice))"'
+coproc cat; echo through >&${COPROC[1]}; read -r line <&${COPROC[0]}; echo $line
+exit 5
+"""
+
+MODULES = ["test_json", "test_re", "test_generators", "test_exceptions"]
+
+
+def program_switches(tmp_path):
+    made = compile_c(tmp_path, SWITCHES, "made", "-O2", "-g", "-pthread")
+    return [str(made)], [made]
+
+
+def program_throws(tmp_path):
+    made = compile_cxx(tmp_path, THROWS, "made", "-O2")
+    return [str(made)], [made]
+
+
+def program_panics(tmp_path):
+    need("rustc")
+    (tmp_path / "made.rs").write_text(PANICS)
+    subprocess.run(["rustc", "-O", "-g", "-o", str(tmp_path / "made"), str(tmp_path / "made.rs")], check=True,
+                   capture_output=True)
+    return [str(tmp_path / "made")], [tmp_path / "made"]
+
+
+def program_go(tmp_path):
+    if not target_path("goadd").exists():
+        pytest.skip("no Go compiler")
+    return ["env", "GOGC=5", str(target_path("goadd")), "20"], [target_path("goadd")]
+
+
+def program_bash(tmp_path):
+    need("bash", "md5sum")
+    (tmp_path / "script").write_text(SCRIPT)
+    return ["bash", str(tmp_path / "script")], ["/bin/bash"]
+
+
+def program_python(tmp_path):
+    need("python3")
+    code = ("import sys, unittest, io, importlib\n"
+            "for name in sys.argv[1:]:\n"
+            "    try:\n        module = importlib.import_module('test.' + name)\n"
+            "    except ImportError:\n        continue\n"
+            "    result = unittest.TextTestRunner(stream=io.StringIO()).run("
+            "unittest.defaultTestLoader.loadTestsFromModule(module))\n"
+            "    print(name, result.testsRun, len(result.errors), len(result.failures))\n"
+            "print(sum(hash((i, i * i)) for i in range(10000)), sorted(str(i) for i in range(50)))\n"
+            "sys.exit(6)\n")
+    # Few of them in the default run: under two probes for each function it is hundreds of times slower.
+    return (["/usr/bin/python3", "-c", code, *(MODULES if FULL else MODULES[:1])],
+            [Path("/usr/bin/python3").resolve()])
+
+
+PROGRAMS = {"switches": program_switches, "throws": program_throws, "panics": program_panics, "go": program_go,
+            "bash": program_bash, "python": program_python}
+ROUNDS = 20 if FULL else 1
+
+
+def whole(files):
+    return [spec for file in files for spec in (f"p:{file}:*", f"r:{file}:*")]
+
+
+def run_program(argv):
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=120 * (10 if FULL else 1))
+    return done.returncode, sorted(done.stdout.splitlines())  # goroutines print in any order
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["traced", "killed"])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program_does_what_it_does_untraced(tmp_path, name, killed):
+    argv, files = PROGRAMS[name](tmp_path)
+    untraced = run_program(argv)
+    assert untraced[1] and untraced == run_program(argv), "its output is always the same"
+    for _ in range(ROUNDS // 2 or 1):
+        with Tool("trace", "--count", *whole(files)) as trace:
+            if killed:
+                running = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+                time.sleep(0.02)
+                trace.process.kill()
+                out, _ = running.communicate(timeout=300)
+                assert (running.returncode, sorted(out.splitlines())) == untraced
+                continue
+            assert run_program(argv) == untraced
+            out, err = trace.stop()
+        assert len(out.splitlines()) > 5, err
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["traced", "killed"])
+def test_redis_does_what_it_does_untraced(killed):
+    need("redis-server")
+    commands = [("SET", f"k{i}", "v" * (i % 50)) for i in range(300)]
+    commands += [("LPUSH", "list", str(i)) for i in range(200)] + [("SORT", "list", "LIMIT", "0", "10")]
+    commands += [("ZADD", "z", str(i % 17), f"m{i}") for i in range(200)] + [("ZRANGE", "z", "0", "-1")]
+    commands += [("EVAL", "local s=0 for i=1,100 do s=s+redis.call('incr','n') end return s", "0"), ("NOSUCH",), ("GET", "list"), ("DBSIZE",), ("OBJECT", "ENCODING", "list")]
+
+    def play(trace=None):
+        with Server() as server, Client(server) as client:
+            replies = []
+            for i, command in enumerate(commands):
+                if trace and killed and i == len(commands) // 2:
+                    trace.process.kill()
+                replies.append(repr(client.call(*command)))
+            return replies
+
+    untraced = play()
+    file = Path(shutil.which("redis-server")).resolve()
+    for _ in range(ROUNDS // 2 or 1):
+        with Tool("trace", "--count", *whole([file])) as trace:
+            assert play(trace) == untraced
+            if not killed:
+                out, err = trace.stop()
+                assert len(out.splitlines()) > 500, err

@@ -302,46 +302,6 @@ static void test_endbr64_is_skipped_unless_something_jumps_behind_it(void **stat
 	assert_int_equal(asked_of(bsl_elf_entry_skip, EM_AARCH64, rows[0].bytes, rows[0].size), 0);
 }
 
-static void test_tail_jumps_are_those_that_leave_for_good(void **state)
-{
-	static const struct {
-		const char *bytes;
-		size_t size;
-		int nr;
-	} rows[] = {
-		{ "\x90\xc3", 2, 0 },
-		/* jmp within, behind the end, before the start; jne behind the end; call */
-		{ "\xeb\xfe\xc3", 3, 0 },
-		{ "\xeb\x01\xc3", 3, 1 },
-		{ "\xe9\xf0\xff\xff\xff", 5, 1 },
-		{ "\x75\x10\xc3", 3, 0 },
-		{ "\x0f\x85\x00\x01\x00\x00\xc3", 7, 0 },
-		{ "\xe8\x00\x01\x00\x00\xc3", 6, 0 },
-		/* jmp *%rax, notrack jmp *%rax, jmp *8(%rip), call *%rax, push (%rax) */
-		{ "\xff\xe0", 2, 1 },
-		{ "\x3e\xff\xe0", 3, 1 },
-		{ "\xff\x25\x08\x00\x00\x00", 6, 1 },
-		{ "\xff\xd0\xc3", 3, 0 },
-		{ "\xff\x30\xc3", 3, 0 },
-		{ "\x06", 1, -EINVAL },
-	};
-	static const uint32_t within[] = { 0x14000001, 0xd65f03c0 },
-			      behind[] = { 0x14000002, 0xd65f03c0 }, before[] = { 0x17ffffff },
-			      indirect[] = { 0xd61f0200 },
-			      call[] = { 0x94000010, 0xd63f0200, 0xd65f03c0 };
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (asked_of(bsl_elf_tail_jumps, EM_X86_64, rows[i].bytes, rows[i].size) !=
-		    rows[i].nr)
-			fail_msg("row %zu", i);
-	assert_int_equal(asked_of(bsl_elf_tail_jumps, EM_AARCH64, within, sizeof(within)), 0);
-	assert_int_equal(asked_of(bsl_elf_tail_jumps, EM_AARCH64, behind, sizeof(behind)), 1);
-	assert_int_equal(asked_of(bsl_elf_tail_jumps, EM_AARCH64, before, sizeof(before)), 1);
-	assert_int_equal(asked_of(bsl_elf_tail_jumps, EM_AARCH64, indirect, sizeof(indirect)), 1);
-	assert_int_equal(asked_of(bsl_elf_tail_jumps, EM_AARCH64, call, sizeof(call)), 0);
-}
-
 struct sites {
 	uint64_t offsets[4];
 	int nr;
@@ -408,7 +368,6 @@ int main(void)
 		cmocka_unit_test(test_x86_lengths),
 		cmocka_unit_test(test_instructions_are_decoded),
 		cmocka_unit_test(test_only_known_machines_are_decoded),
-		cmocka_unit_test(test_tail_jumps_are_those_that_leave_for_good),
 		cmocka_unit_test(test_endbr64_is_skipped_unless_something_jumps_behind_it),
 		cmocka_unit_test(test_x86_returns_are_instructions_not_bytes),
 		cmocka_unit_test(test_arm64_returns),

@@ -20,9 +20,10 @@ struct context_param {
 /* The names of one place, or of several that agree on them. */
 struct probe_context {
 	enum spec_kind kind;
-	int machine;		   /* EM_X86_64 or EM_AARCH64: the calling convention */
-	bool is_go;		   /* p and r: the Go compiler's own calling convention */
-	bool is_kernel;		   /* p and r on the kernel; addresses are kernel ones */
+	int machine;	/* EM_X86_64 or EM_AARCH64: the calling convention */
+	bool is_go;	/* p and r: the Go compiler's own calling convention */
+	bool at_ret;	/* r: the probe is on return instructions, as return probes do harm there */
+	bool is_kernel; /* p and r on the kernel; addresses are kernel ones */
 	bool pointers_are_user;	   /* t: pointers in the record point to user memory (syscalls:*) */
 	const struct type *record; /* t: the STRUCT of the tracepoint's fields, from tracefs */
 	const struct bsl_usdt *usdt; /* u: the site's operands */

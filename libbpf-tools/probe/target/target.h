@@ -28,6 +28,7 @@ struct target_place {
 	uint32_t tracepoint_id;
 	uint32_t entry_tracepoint_id; /* r: on a system call */
 	unsigned int context;	      /* index in target.contexts */
+	bool at_ret; /* r: on a return instruction, or the entry of a function with such; see struct probe_context */
 };
 
 enum target_how {
@@ -67,8 +68,7 @@ struct target {
 	struct probe_context *contexts;
 	unsigned int context_count;
 	bool is_inlined; /* the places are where the function was inlined into others */
-	bool ret_sites; /* r: where return probes would hurt: the places are RET instructions, to be probed like entries */
-	struct target_place *entries; /* ret_sites: the functions' entries */
+	struct target_place *entries; /* of the functions whose places are at_ret */
 	size_t entry_count, entry_size;
 };
 

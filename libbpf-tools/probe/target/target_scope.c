@@ -161,12 +161,13 @@ static int add_scope(const struct spec *spec, struct target *target,
 		     unsigned int *shared)
 {
 	struct probe_context context = *plain;
-	const struct target_place *entry = target->ret_sites ? entry_of(target, place) : NULL;
+	const struct target_place *entry = place->at_ret ? entry_of(target, place) : NULL;
 	const char *inlined = target->is_inlined ? spec->func : spec->file ? "" : NULL;
 	struct debuginfo_scope *scope;
 	uint64_t addr;
 	int err = bsl_elf_offset_to_addr(target->elf, entry ? entry->offset : place->offset, &addr);
 
+	context.at_ret = place->at_ret;
 	if (!err)
 		err = debuginfo_scope_new(target->dwarf, addr, inlined, &scope);
 	if (err == -ENOENT && *shared) {
@@ -176,7 +177,7 @@ static int add_scope(const struct spec *spec, struct target *target,
 	place->context = target->context_count;
 	if (err == -ENOENT) {
 		*shared = target->context_count + 1;
-		return target_places_add_context(target, plain);
+		return target_places_add_context(target, &context);
 	}
 	if (!err)
 		err = describe(spec, scope, &context);
@@ -186,22 +187,54 @@ static int add_scope(const struct spec *spec, struct target *target,
 static int add_scopes(const struct spec *spec, struct target *target,
 		      const struct probe_context *plain)
 {
-	unsigned int shared = 0;
+	unsigned int shared[2] = {};
 	int err = 0;
 
 	for (size_t i = 0; i < target->place_count && !err; i++) {
 		struct target_place *place = &target->places[i], *entry;
 
 		/* The returns of one function know the same. */
-		if (target->ret_sites && i && !strcmp(place->name, place[-1].name))
+		if (place->at_ret && i && !strcmp(place->name, place[-1].name))
 			place->context = place[-1].context;
 		else
-			err = add_scope(spec, target, plain, place, &shared);
-		entry = entry_of(target, place);
+			err = add_scope(spec, target, plain, place, &shared[place->at_ret]);
+		entry = place->at_ret ? entry_of(target, place) : NULL;
 		if (entry)
 			entry->context = place->context;
 	}
 	return err;
+}
+
+/* What all places share: one context, and another one for those on return instructions if there are both. */
+static int add_plain(struct target *target, const struct probe_context *plain)
+{
+	struct probe_context context = *plain;
+	unsigned int indices[2] = {};
+	bool has[2] = {};
+	int err = 0;
+
+	for (size_t i = 0; i < target->place_count; i++)
+		has[target->places[i].at_ret] = true;
+	for (int at_ret = 0; at_ret < 2 && !err; at_ret++) {
+		context.at_ret = at_ret;
+		indices[at_ret] = target->context_count;
+		err = has[at_ret] ? target_places_add_context(target, &context) : 0;
+	}
+	for (size_t i = 0; i < target->place_count; i++)
+		target->places[i].context = indices[target->places[i].at_ret];
+	for (size_t i = 0; i < target->entry_count; i++)
+		target->entries[i].context = indices[1];
+	return err;
+}
+
+/* Functions, not their return instructions. */
+static size_t count_functions(const struct target *target)
+{
+	size_t count = target->entry_count;
+
+	for (size_t i = 0; i < target->place_count; i++)
+		count += !target->places[i].at_ret;
+	return count;
 }
 
 int target_scope_add_contexts(const struct spec *spec, const struct target_opts *opts,
@@ -211,20 +244,20 @@ int target_scope_add_contexts(const struct spec *spec, const struct target_opts 
 	int err;
 
 	if (!opts->wants_types && !target->is_inlined && !spec_wants(spec))
-		return target_places_add_context(target, plain);
-	if ((target->ret_sites ? target->entry_count : target->place_count) > MAX_TYPED_PLACES) {
+		return add_plain(target, plain);
+	if (count_functions(target) > MAX_TYPED_PLACES) {
 		/* Who didn't ask for a name misses nothing. */
 		(spec->has_format || spec->predicate ? log_warn : log_info)(
 			"'%s': of more than %d functions the parameters and types aren't looked at; a closer pattern can use them",
 			spec->text, MAX_TYPED_PLACES);
-		return target_places_add_context(target, plain);
+		return add_plain(target, plain);
 	}
 	target_scope_load_debug(opts, target);
 	err = debuginfo_types_new(target->elf, &target->dwarf);
 	if (err == -ENODATA) {
 		log_info("%s: %s has no DWARF: names and types are not known", spec->text,
 			 target->file.display);
-		return target_places_add_context(target, plain);
+		return add_plain(target, plain);
 	}
 	context.is_relocatable = bsl_elf_type(target->elf) != BSL_ELF_EXEC;
 	return err ? err : add_scopes(spec, target, &context);

@@ -23,41 +23,40 @@ struct symbol_search {
 /* The return instructions of one function. */
 struct ret_search {
 	struct target *target;
-	const char *name;
+	const struct target_place *site; /* but for its offset */
 };
 
 static int add_ret_site(uint64_t offset, void *ctx)
 {
 	struct ret_search *search = ctx;
-	struct target_place place = { .offset = offset, .name = search->name };
+	struct target_place place = *search->site;
 
+	place.offset = offset;
 	return target_places_add(search->target, &place);
 }
 
 /*
- * A return probe rewrites the return address on the stack, which Go cannot bear when it moves that
- * stack: probes on each RET see the same result in the same register.
+ * The returns of a function whose entry is `entry`: by a return probe there, or where that would do harm on its return
+ * instructions. Neither: it is left out.
  */
-static int add_ret_sites(struct symbol_search *search, const struct bsl_symbol *sym,
-			 const char *name)
+static int add_returns(struct target *target, const struct bsl_function *function,
+		       const struct target_place *entry)
 {
-	const struct target_place entry = { .offset = sym->offset, .name = name };
-	struct target *target = search->target;
-	struct ret_search ret = { target, name };
-	int found = bsl_elf_ret_sites(target->elf, sym->addr, sym->size, add_ret_site, &ret);
+	struct target_place place = *entry, site = *entry;
+	struct ret_search search = { target, &site };
+	char why[300];
+	int way = bsl_elf_return_way(target->elf, function, why, sizeof(why));
 
-	if (found > 0)
-		return target_places_add_entry(target, &entry);
-	if (search->spec->is_pattern)
-		return 0;
-	if (found == 0)
-		return diag_error(
-			search->diag, search->spec->func_pos,
-			"%s has no return instruction: it ends in other functions, or never", name);
-	return diag_error(
-		search->diag, search->spec->func_pos,
-		"the return instructions of %s cannot be found (%s), and a return probe would crash the program",
-		name, strerror(-found));
+	if (way == BSL_RETURN_BY_PROBE)
+		return target_places_add(target, entry);
+	if (way == -EPERM)
+		target_places_leave_out(target, entry->name, why);
+	if (way != BSL_RETURN_BY_SITES)
+		return way == -EPERM ? 0 : way;
+	place.at_ret = site.at_ret = true;
+	site.skip = 0;
+	way = bsl_elf_return_sites(target->elf, function, add_ret_site, &search);
+	return way < 0 ? way : target_places_add_entry(target, &place);
 }
 
 /* What the compiler split off a function is never entered as that function. */
@@ -76,49 +75,6 @@ static const char *demangled(struct arena *arena, const char *name)
 	return copy;
 }
 
-/* Functions that may end in another one, which returns for them. */
-struct tail_search {
-	const struct bsl_elf *elf;
-	bool any;	/* is there any function at all? */
-	char name[256]; /* of the first that may; "" if none may */
-};
-
-static int note_tail_jumps(const struct bsl_symbol *sym, void *ctx)
-{
-	struct tail_search *search = ctx;
-
-	if (sym->type == BSL_SYM_IFUNC || sym->offset == UINT64_MAX || is_fragment(sym))
-		return 0;
-	search->any = true;
-	if (!bsl_elf_tail_jumps(search->elf, sym->addr, sym->size))
-		return 0;
-	snprintf(search->name, sizeof(search->name), "%s", sym->name);
-	return 1;
-}
-
-/*
- * A return probe ends the program when an exception passes through the function. Probes on its RET instructions
- * don't, but see only calls that end there: where a function may end in another one, what users expect of r: is
- * kept, and the danger told.
- */
-static bool wants_ret_sites(const struct spec *spec, unsigned int flags, struct bsl_elf *elf)
-{
-	struct tail_search search = { .elf = elf };
-
-	if (spec->kind != SPEC_RETURN || spec->has_addr || spec->file)
-		return false;
-	if (bsl_elf_is_go(elf))
-		return true;
-	if (!bsl_elf_has_exceptions(elf))
-		return false;
-	bsl_elf_find_symbols(elf, spec->func, flags, note_tail_jumps, &search);
-	if (search.name[0])
-		log_warn(
-			"'%s': an exception that is thrown through %s while its return is probed ends the program; return instructions can't be probed instead, as it may end in another function",
-			spec->text, search.name);
-	return search.any && !search.name[0];
-}
-
 static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 {
 	struct symbol_search *search = ctx;
@@ -126,6 +82,7 @@ static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 	unsigned int flags = search->opts->force_address ? BSL_PLACE_FORCE : 0;
 	struct bsl_elf *elf = search->target->elf;
 	const struct spec *spec = search->spec;
+	const struct bsl_function function = { sym->addr, sym->size, sym->name, sym->is_label };
 	char why[300];
 	int err;
 
@@ -145,8 +102,6 @@ static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 	if (!place.name)
 		return -ENOMEM;
 	place.title = demangled(spec->arena, sym->name);
-	if (search->target->ret_sites)
-		return add_ret_sites(search, sym, place.name);
 	err = spec->offset
 		      ? bsl_elf_check_place(elf, sym->addr + spec->offset, flags, why, sizeof(why))
 		      : bsl_elf_check_entry(elf, sym, why, sizeof(why));
@@ -156,6 +111,8 @@ static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 		return err == -EPERM ? 0 : err;
 	if (!spec->offset)
 		place.skip = (unsigned int)bsl_elf_entry_skip(elf, sym->addr, sym->size);
+	if (spec->kind == SPEC_RETURN)
+		return add_returns(search->target, &function, &place);
 	return target_places_add(search->target, &place);
 }
 
@@ -191,6 +148,7 @@ static int resolve_address(const struct spec *spec, const struct target_opts *op
 			   struct target *target, struct diag *diag)
 {
 	uint64_t addr = spec->addr + spec->offset;
+	struct bsl_function function;
 	struct target_place place = {};
 	char name[32], why[300];
 	int err;
@@ -208,7 +166,17 @@ static int resolve_address(const struct spec *spec, const struct target_opts *op
 		return err;
 	snprintf(name, sizeof(name), "0x%llx", (unsigned long long)spec->addr);
 	place.name = arena_strndup(spec->arena, name, strlen(name));
-	return place.name ? target_places_add(target, &place) : -ENOMEM;
+	if (!place.name)
+		return -ENOMEM;
+	if (spec->kind != SPEC_RETURN)
+		return target_places_add(target, &place);
+	if (bsl_elf_function_at(target->elf, addr, &function) || function.addr != addr)
+		return diag_error(
+			diag, spec->func_pos,
+			"can't probe returns at 0x%llx: it is not known to be the entry of a function",
+			(unsigned long long)addr);
+	err = add_returns(target, &function, &place);
+	return err ?: target_places_settle(spec, target, diag);
 }
 
 static int resolve_functions(const struct spec *spec, const struct target_opts *opts,
@@ -221,7 +189,6 @@ static int resolve_functions(const struct spec *spec, const struct target_opts *
 	/* Only names that cannot be a linker's are looked for among the demangled ones, which costs time. */
 	if (strstr(spec->func, "::"))
 		flags |= BSL_FIND_DEMANGLED;
-	target->ret_sites = wants_ret_sites(spec, flags, target->elf);
 	if (spec->file) {
 		target_scope_load_debug(opts, target);
 		return target_scope_resolve_line(spec, target, diag);
