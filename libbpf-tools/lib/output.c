@@ -575,6 +575,16 @@ void output_json_error(struct output *out, const char *key, const char *why)
 	output_json_quote(out, why, strlen(why));
 }
 
+void output_json_lost_so_far(struct output *out, uint64_t lost)
+{
+	if (!out->opts.json)
+		return;
+	output_json_begin(out);
+	output_json_u64(out, "lost_so_far", lost);
+	output_json_close(out, "}");
+	output_end_line(out);
+}
+
 void output_json_lost(struct output *out, uint64_t lost, uint64_t doubtful)
 {
 	if (!out->opts.json)

@@ -119,6 +119,9 @@ void output_json_object_end(struct output *out);
  */
 void output_json_lost(struct output *out, uint64_t lost, uint64_t doubtful);
 
+/* {"lost_so_far":N}, between records of a JSON run; nothing in text. Not counted as a record. */
+void output_json_lost_so_far(struct output *out, uint64_t lost);
+
 /*
  * The escaping alone, for messages and tests: writes at most size - 1 bytes and a NUL, never
  * cutting an escape or a character in two. Returns the length written.

@@ -25,6 +25,8 @@
 /* Records consumed between two looks at signals, limits, the child and the clock. */
 #define RUN_BUDGET 8192
 #define RUN_WAIT_NS 100000000ull
+/* Losses are reported at most that often while they happen. */
+#define RUN_LOSING_NS 2000000000ull
 /* How long COMMAND may take to end after a signal was passed on to it. */
 #define RUN_CHILD_GRACE_NS 2000000000ull
 /*
@@ -40,6 +42,11 @@ struct run {
 	uint64_t deadline_ns;	    /* of --duration; 0: none */
 	uint64_t child_deadline_ns; /* of COMMAND after a signal; 0: none yet */
 	bool child_signalled;
+	int child_status; /* COMMAND's own, for ours, if it ended by itself */
+	struct events *events;
+	uint64_t next_losing_ns; /* when to look for losses again */
+	uint64_t lost_told;	 /* as far as reported: on stderr, */
+	uint64_t lost_told_json; /* and in JSON */
 	struct sigaction old_actions[4];
 };
 
@@ -88,8 +95,35 @@ static void run_catch_signals(struct run *run)
 	}
 }
 
+/*
+ * What is lost is reported while it is lost, too: an agent may run for ever. Also from where a reader that takes nothing is
+ * waited for, which is when most is lost.
+ */
+static void run_tell_losing(struct run *run)
+{
+	uint64_t now = timestamp_now(), total = 0;
+
+	if (!run->events || now < run->next_losing_ns)
+		return;
+	run->next_losing_ns = now + RUN_LOSING_NS;
+	if (events_lost_total(run->events, &total) || total <= run->lost_told)
+		return;
+	log_warn("lost %llu events so far: they come faster than they can be written "
+		 "(--buffer-pages gives more room)",
+		 (unsigned long long)total);
+	run->lost_told = total;
+}
+
+static void run_tell_losing_json(struct run *run)
+{
+	if (run->lost_told > run->lost_told_json)
+		output_json_lost_so_far(run->output, run->lost_told);
+	run->lost_told_json = run->lost_told;
+}
+
 static bool run_output_ending(void *ctx)
 {
+	run_tell_losing(ctx);
 	return run_ending(ctx);
 }
 
@@ -185,18 +219,31 @@ bool run_ending(const struct run *run)
 	return run_signal || (run->deadline_ns && timestamp_now() >= run->deadline_ns);
 }
 
+/* A COMMAND that we were asked to end has no status that would be of interest. */
+static void run_tell_child_end(struct run *run, int status)
+{
+	const char *path = child_path(run->child);
+	int sig = WTERMSIG(status);
+
+	if (WIFSIGNALED(status) && run_signal)
+		log_info("'%s' was killed by signal %d (SIG%s)", path, sig,
+			 sigabbrev_np(sig) ?: "?");
+	else if (WIFSIGNALED(status))
+		log_warn("'%s' was killed by signal %d (SIG%s)", path, sig,
+			 sigabbrev_np(sig) ?: "?");
+	else
+		log_info("'%s' exited with status %d", path, WEXITSTATUS(status));
+	if (!run_signal)
+		run->child_status = WIFSIGNALED(status) ? 128 + sig : WEXITSTATUS(status);
+}
+
 /* Is the run over, as far as COMMAND has a say? Passes a signal on to it, once. */
 static bool run_child_is_over(struct run *run, uint64_t now)
 {
 	int status;
 
 	if (child_ended(run->child, &status)) {
-		if (WIFSIGNALED(status))
-			log_info("'%s' was killed by signal %d", child_path(run->child),
-				 WTERMSIG(status));
-		else
-			log_info("'%s' exited with status %d", child_path(run->child),
-				 WEXITSTATUS(status));
+		run_tell_child_end(run, status);
 		return true;
 	}
 	if (!run_signal)
@@ -266,6 +313,8 @@ static int run_consume(struct run *run, const struct run_loop_opts *opts)
 			next_tick +=
 				opts->interval_ns * ((now - next_tick) / opts->interval_ns + 1);
 		}
+		run_tell_losing(run);
+		run_tell_losing_json(run);
 		err = err
 			      ?: consumed == RUN_BUDGET ? output_flush_if_due(run->output)
 							: output_flush(run->output);
@@ -373,8 +422,12 @@ static void run_tell_start(const struct run *run)
 	struct dirent *entry;
 	DIR *dir;
 
-	if (log_verbosity() < 1)
+	/* Who looks at an empty terminal wants to know that something is under way. */
+	if (log_verbosity() < 1) {
+		if (isatty(STDERR_FILENO) && !run->child)
+			log_error(run->options->duration_ns ? "tracing" : "tracing, ^C ends it");
 		return;
+	}
 	dir = opendir("/proc/self/fdinfo");
 	while (dir && (entry = readdir(dir)))
 		bytes += entry->d_name[0] == '.' ? 0 : run_map_memory(entry->d_name);
@@ -389,6 +442,8 @@ int run_loop(struct run *run, const struct run_loop_opts *opts)
 {
 	int err, output_err;
 
+	run->events = opts->events;
+	run->next_losing_ns = timestamp_now() + RUN_LOSING_NS;
 	run_tell_start(run);
 	if (run->options->duration_ns)
 		run->deadline_ns = timestamp_now() + run->options->duration_ns;
@@ -404,6 +459,9 @@ int run_loop(struct run *run, const struct run_loop_opts *opts)
 		return RUN_FAILED;
 	}
 	err = run_consume(run, opts);
+	/* The terminal has written "^C" where the next line begins. */
+	if (run_signal == SIGINT && run_signal_from_terminal && isatty(STDERR_FILENO))
+		fputc('\n', stderr);
 	if (!err)
 		err = run_consume_rest(run, opts);
 	else if (opts->detach)
@@ -423,5 +481,5 @@ int run_loop(struct run *run, const struct run_loop_opts *opts)
 		log_error("cannot go on: %s", strerror(-err));
 		return RUN_FAILED;
 	}
-	return RUN_OK;
+	return run->child_status;
 }

@@ -7,7 +7,7 @@
  *	...open, filter, load, attach, events_new()...
  *	status = run_loop(run, &opts);		lets the child go; consumes until the end
  *	...free...
- *	return status;				RUN_OK, RUN_FAILED (RUN_USAGE: see lib/options.h)
+ *	return status;				RUN_OK, RUN_FAILED (RUN_USAGE: see lib/options.h), COMMAND's
  *
  * What ends a run: INT, TERM or HUP; --duration; --max-events; the end of COMMAND, or of the processes
  * of -p; a closed pipe on stdout (like any filter, silently and with status 0); an error. Whichever it is, probes are
@@ -15,7 +15,8 @@
  * signal ends the tool at once. (Two within 0.3 s count as one: timeout(1) sends its signal twice.)
  *
  * With a running COMMAND, a signal is passed on to it and the run ends with COMMAND, after 2 s at
- * the latest. A COMMAND that outlives the run is terminated by run_free(): see child_free().
+ * the latest. A COMMAND that outlives the run is terminated by run_free(): see child_free(). The status of one that ends by
+ * itself is that of the run, 128 + N if signal N killed it: as with a shell, strace(1) and timeout(1).
  */
 #ifndef LIB_RUN_H
 #define LIB_RUN_H
@@ -80,8 +81,7 @@ struct run_loop_opts {
 
 /*
  * --duration counts from here. Returns the exit status; anything wrong has been told on stderr:
- * losses (also as the final {"lost":N} with --json), write errors, a failed COMMAND (its own exit
- * status is shown with -v and doesn't influence ours).
+ * losses (also as the final {"lost":N} with --json), write errors, a COMMAND that a signal has killed.
  */
 int run_loop(struct run *run, const struct run_loop_opts *opts);
 

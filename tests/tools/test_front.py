@@ -2,11 +2,15 @@
 """Closed descriptors, full disks, readers that take nothing, names made to drive a terminal: in every tool."""
 import contextlib
 import fcntl
+import json
 import mmap
 import os
 import re
 import resource
+import select
 import subprocess
+import termios
+import time
 
 import pytest
 
@@ -175,3 +179,80 @@ def test_names_of_symbols_drive_no_terminal(tmp_path):
         status, out, err = run_tool(*command)
         assert status == 0, err
         assert_harmless(out, err)
+
+
+# ---- COMMAND's end -----------------------------------------------------------------------------
+
+SWITCH = "t:sched:sched_switch"
+
+
+@pytest.mark.parametrize("name, args", [("trace", [SWITCH]), ("execsnoop", []), ("opensnoop", [])])
+@pytest.mark.parametrize("script, expected", [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -SEGV $$", 139)])
+def test_status_of_command_is_that_of_the_tool(name, args, script, expected):
+    status, out, err = run_tool(name, *args, "--", "sh", "-c", script)
+    assert status == expected and out
+    assert ("was killed by signal" in err) == (expected > 128)
+    if expected > 128:
+        assert f"signal {expected - 128} (SIG" in err
+
+
+def test_command_that_the_tool_ends_has_no_status_of_interest():
+    status, out, err = run_tool("trace", "--duration", "0.5", SWITCH, "--", "sleep", "100")
+    assert (status, err) == (0, "") and out
+
+
+# ---- losses and terminals ----------------------------------------------------------------------
+
+
+def test_losses_are_reported_while_they_happen():
+    reader, writer = os.pipe()
+    try:
+        with Tool("trace", "--json", "-b", "8", 't:sched:sched_switch "%s", args->next_comm', stdout=writer) as trace, busy():
+            trace.wait_stderr(r"lost \d+ events so far")  # nobody reads
+            os.close(writer)
+            with open(reader, "rb", closefd=False) as file:
+                so_far = next(line for line in file if b"lost_so_far" in line)
+            assert json.loads(so_far)["lost_so_far"] > 0
+    finally:
+        os.close(reader)
+
+
+class Terminal:
+    """A tool at a terminal of its own."""
+
+    def __init__(self, name, *args):
+        self.master, slave = os.openpty()
+        self.process = subprocess.Popen([tool_path(name), *map(str, args)], stdin=slave, stdout=slave, stderr=slave,
+                                        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(slave)
+        self.text = ""
+
+    def wait(self, pattern):
+        end = time.monotonic() + PATIENCE
+        while not re.search(pattern, self.text):
+            assert select.select([self.master], [], [], max(0, end - time.monotonic()))[0], self.text
+            self.text += os.read(self.master, 65536).decode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+
+@pytest.mark.parametrize("name, args", [("trace", ["--count", f"{ADD}:AddNum"]), ("tcpconnect", ["-c"]), ("execsnoop", [])])
+def test_terminal_sees_that_something_is_under_way_and_a_line_of_its_own(name, args):
+    with Terminal(name, *args) as terminal:
+        terminal.wait(f"{name}: tracing, \\^C ends it\r\n")
+        run_target("add", 2)
+        os.write(terminal.master, b"\x03")
+        terminal.wait(r"\^C\r\n")
+        terminal.process.wait(PATIENCE)
+    assert terminal.process.returncode == 0
+
+
+def test_without_a_terminal_nothing_is_said_of_it():
+    status, out, err = run_tool("trace", "--duration", "0.3", SWITCH)
+    assert (status, err) == (0, "") and out

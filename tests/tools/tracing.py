@@ -199,6 +199,7 @@ def json_told(text):
 def json_lines(text):
     """(records, lost) of a --json run."""
     records = [json.loads(line) for line in text.splitlines()]
+    records = [record for record in records if "lost_so_far" not in record]
     assert "lost" in records[-1], "the last record tells the losses"
     return records[:-1], records[-1]["lost"]
 

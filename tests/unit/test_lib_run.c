@@ -322,7 +322,7 @@ static void test_the_end_of_the_command_ends_the_run(void **state)
 	(void)state;
 	skip_without_follow();
 	ended = tool_run(&tool, 0);
-	assert_exit(ended, RUN_OK);
+	assert_exit(ended, 3);
 	assert_string_equal(ended->out, "detached\n");
 	assert_non_null(strstr(ended->err, "exited with status 3"));
 	free(ended);
