@@ -186,7 +186,12 @@ const char *attach_explain_function(const char *name, int err)
 		return "it is on the kernel's own list of functions that must not be probed "
 		       "(kprobes/blacklist)";
 	if (err == -EADDRNOTAVAIL)
-		return "several functions have this name";
+		return "several functions have this name, and their addresses are hidden "
+		       "(kernel.kptr_restrict, or no CAP_SYSLOG)";
+	if (err == -EILSEQ)
+		return "its offset is within an instruction";
+	if (err == -EMFILE)
+		return "too many open files (ulimit -n)";
 	if (err == -EPERM || err == -EACCES)
 		return "not permitted; kprobes need root, or CAP_BPF and CAP_PERFMON, and a kernel that "
 		       "isn't locked down";

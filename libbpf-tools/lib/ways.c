@@ -85,6 +85,35 @@ static bool ways_guards_recursion(void)
 				       sizeof(info.recursion_misses);
 }
 
+static bool ways_is_zero(int dir, const char *path)
+{
+	char *text = tracefs_read(dir, path, NULL);
+	bool is_zero = text && text[0] == '0';
+
+	free(text);
+	return is_zero;
+}
+
+void ways_warn_of_switches(struct ways *ways, bool by_kprobes)
+{
+	int debugfs = by_kprobes ? tracefs_open_debug() : -1;
+
+	if (!ways->has_warned_of_ftrace &&
+	    ways_is_zero(AT_FDCWD, "/proc/sys/kernel/ftrace_enabled")) {
+		log_warn(
+			"ftrace is switched off: functions of the kernel are not seen (sysctl kernel.ftrace_enabled=1)");
+		ways->has_warned_of_ftrace = true;
+	}
+	if (debugfs >= 0 && !ways->has_warned_of_kprobes &&
+	    ways_is_zero(debugfs, "kprobes/enabled")) {
+		log_warn(
+			"kprobes are switched off: functions of the kernel are not seen by them (/sys/kernel/debug/kprobes/enabled)");
+		ways->has_warned_of_kprobes = true;
+	}
+	if (debugfs >= 0)
+		close(debugfs);
+}
+
 void ways_ask(struct ways *ways)
 {
 	struct core_question questions[] = {

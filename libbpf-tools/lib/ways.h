@@ -17,6 +17,7 @@
 
 struct ways {
 	bool is_known; /* it has been asked */
+	bool has_warned_of_ftrace, has_warned_of_kprobes;
 	bool has_kprobes;
 	/* Kprobe multi links (5.18, 0dcac2725406, with CONFIG_FPROBE). */
 	bool has_multi;
@@ -42,5 +43,8 @@ struct ways {
 
 /* Once; then the answers are there. Zeroed before. */
 void ways_ask(struct ways *ways);
+
+/* Warn, once, of what the kernel has switched off: ftrace, and with by_kprobes kprobes. Then nothing is hit. */
+void ways_warn_of_switches(struct ways *ways, bool by_kprobes);
 
 #endif /* LIB_WAYS_H */

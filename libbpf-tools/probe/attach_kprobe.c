@@ -217,6 +217,7 @@ static int attach_program(struct attachment *at, const struct attach_function *f
 	err = refusals_explain(&kprobes.refusals, at->diag);
 	if (!kprobes.attached)
 		return err;
+	ways_warn_of_switches(at->ways, !use_multi);
 	if (!is_entry)
 		probe->attached += kprobes.attached;
 	log_info("%s: %zu of %zu%s by %s", probe->spec->text, kprobes.attached, count,

@@ -73,7 +73,9 @@ int probe_attach_tracing(struct attachment *at, struct diag *diag)
 		err = attach_tracing_program(at, btf_fd, false, diag);
 	if (btf_fd)
 		close(btf_fd);
-	if (!err)
+	if (!err) {
 		probe->attached = 1;
+		ways_warn_of_switches(at->ways, false);
+	}
 	return err;
 }

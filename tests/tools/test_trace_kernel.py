@@ -178,6 +178,58 @@ def test_function_that_must_not_be_probed_is_explained():
     assert "must not be probed" in err or "notrace" in err
 
 
+@kprobes
+@btf
+def test_structure_in_a_register_is_a_parameter_like_others(tmp_path):
+    path = tmp_path / "owned"
+    path.touch()
+    os.chown(path, 4321, 0)
+    _, rows, _ = traced('p::from_kuid "%d", kuid.val', "r::make_kuid", run=lambda: (os.stat(path), os.setuid(0)))
+    assert "4321" in mine(rows)
+    assert any(re.fullmatch(r"\(ns=.*, uid=0\) = \{\.val=0\} <.*>", message) for message in mine(rows)), rows
+
+
+@kprobes
+def test_offset_within_an_instruction_is_said_to_be_one():
+    need_that(os.uname().machine == "x86_64", "instructions have one length on this machine")
+    status, _, err = run_tool("trace", "--duration", "0.1", 'p::do_sys_openat2+1 "x"')
+    assert status == 1 and "its offset is within an instruction" in err
+
+
+@kprobes
+def test_what_is_switched_off_is_a_warning():
+    need_that("VM_DIR" in Path("/proc/cmdline").read_text(), "switches of the whole machine, which are left alone outside of a guest")
+    for path, spec, warning in [("/proc/sys/kernel/ftrace_enabled", "p::vfs_read", "ftrace is switched off"),
+                                ("/sys/kernel/debug/kprobes/enabled", "p::do_sys_openat2+0", "kprobes are switched off")]:
+        Path(path).write_text("0")
+        try:
+            _, _, err = run_tool("trace", "--duration", "0.1", spec)
+        finally:
+            Path(path).write_text("1")
+        assert f"warning: {warning}" in err
+        assert "warning" not in run_tool("trace", "--duration", "0.1", "-p", os.getpid(), spec)[2]
+
+
+def test_address_among_the_arguments_of_any_system_call_is_read(tmp_path):
+    number = {"x86_64": 257, "aarch64": 56}[os.uname().machine]
+    path = tmp_path / "opened"
+    path.touch()
+    _, rows, _ = traced(f't:raw_syscalls:sys_enter (args->id == {number}) "%s", (char *)args->args[1]',
+                        run=lambda: path.read_text())
+    assert str(path) in mine(rows)
+
+
+def test_function_that_never_returns_is_refused():
+    status, _, err = run_tool("trace", "r::do_exit")
+    assert status == 2 and "do_exit never returns" in err
+
+
+def test_module_in_the_words_of_other_tools_is_answered_with_ours():
+    module = next(path.name for path in Path("/sys/module").iterdir() if "_" in path.name)
+    status, _, err = run_tool("trace", f"r:{module}:some_function")
+    assert status == 2 and f"; of the kernel's module {module}: r::some_function" in err
+
+
 def test_unknown_kernel_function_is_refused_with_what_is_near():
     status, _, err = run_tool("trace", "p::tcp_conect")
     assert status == 2

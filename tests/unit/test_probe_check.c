@@ -853,7 +853,7 @@ static void test_memory_spaces(void **state)
 	assert_int_equal(space_of(EVENT, "t:a:b \"%s\", args->comm"), SPACE_CTX);
 	assert_int_equal(space_of(EVENT, "t:a:b \"%d\", args->dfd"), SPACE_CTX);
 	assert_int_equal(space_of(SYSCALL, "t:a:b \"%d\", *args->uptr"), SPACE_USER);
-	assert_int_equal(space_of(EVENT, "t:a:b \"%s\", args->args[0]"), SPACE_KERNEL);
+	assert_int_equal(space_of(EVENT, "t:a:b \"%s\", args->args[0]"), SPACE_ANY);
 	assert_int_equal(space_of(EVENT, "t:a:b \"%s\", args->args[0]@user"), SPACE_USER);
 }
 

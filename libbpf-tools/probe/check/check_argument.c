@@ -234,7 +234,8 @@ static struct expr *register_word(struct checker *c, const struct passing *p, un
 static struct expr *at_address(struct checker *c, struct expr *address, const struct type *type,
 			       int pos)
 {
-	struct expr *pointer = check_cast_to(c, address, type_pointer(c->arena, type, SPACE_USER));
+	enum type_space space = c->context->is_kernel ? SPACE_KERNEL : SPACE_USER;
+	struct expr *pointer = check_cast_to(c, address, type_pointer(c->arena, type, space));
 
 	return pointer ? check_new_deref(c, pos, pointer, 0, type) : NULL;
 }
@@ -295,10 +296,63 @@ static bool passing_start(struct passing *p, struct checker *c, bool is_result, 
 		.machine = machine,
 		.convention = c->context->is_go ? &machine->go : &machine->c,
 		.is_go = c->context->is_go,
-		.is_rust = debuginfo_scope_is_rust(c->context->scope),
+		.is_rust = c->context->scope && debuginfo_scope_is_rust(c->context->scope),
 		.is_result = is_result,
 	};
 	return true;
+}
+
+static struct expr *argument_value(struct checker *c, const struct passing *p,
+				   const struct argument *argument, const char *name,
+				   const struct type *type, int pos)
+{
+	switch (argument->where) {
+	case ARGUMENT_FLOAT:
+		return check_fail(
+			c, pos,
+			"'%s' can't be read: it is in a register that probes don't see (floating point, vectors)",
+			name);
+	case ARGUMENT_STACK:
+		return stack_argument(c, p, argument, type, pos);
+	default:
+		return register_argument(c, p, argument, type, pos);
+	}
+}
+
+struct expr *check_known_argument(struct checker *c, const char *name, unsigned int index, int pos)
+{
+	const struct context_param *params = c->context->params;
+	struct argument argument = {};
+	struct passing p;
+
+	if (!passing_start(&p, c, false, pos))
+		return NULL;
+	p.integers = c->context->retval_type && c->context->retval_type->kind == TYPE_STRUCT &&
+		     c->context->retval_type->size > 16 && p.convention->gives_result_address;
+	for (unsigned int i = 0; i <= index; i++) {
+		argument = pass_c(&p, params[i].type, false);
+		if (argument.where == ARGUMENT_UNKNOWN)
+			return check_fail(
+				c, pos,
+				"'%s' can't be read: where a caller puts %s, of type %s, is not known",
+				name, params[i].name, params[i].type->name);
+	}
+	return argument_value(c, &p, &argument, name, params[index].type, pos);
+}
+
+struct expr *check_known_result(struct checker *c, const char *name, int pos)
+{
+	const struct type *type = c->context->retval_type;
+	struct argument argument;
+	struct passing p;
+
+	if (!passing_start(&p, c, true, pos))
+		return NULL;
+	argument = pass_result(&p, type, false);
+	if (argument.where == ARGUMENT_REGISTERS)
+		return register_argument(c, &p, &argument, type, pos);
+	return check_fail(c, pos, "'%s' can't be read: where a %s is returned is not known", name,
+			  type->name);
 }
 
 struct expr *check_argument(struct checker *c, const struct debuginfo_variable *variable, int pos)
@@ -320,17 +374,7 @@ struct expr *check_argument(struct checker *c, const struct debuginfo_variable *
 				"'%s' can't be read: where a caller puts %s, of type %s, is not known",
 				variable->name, v->name, v->type->name);
 	}
-	switch (argument.where) {
-	case ARGUMENT_FLOAT:
-		return check_fail(
-			c, pos,
-			"'%s' can't be read: it is in a register that probes don't see (floating point, vectors)",
-			variable->name);
-	case ARGUMENT_STACK:
-		return stack_argument(c, &p, &argument, variable->type, pos);
-	default:
-		return register_argument(c, &p, &argument, variable->type, pos);
-	}
+	return argument_value(c, &p, &argument, variable->name, variable->type, pos);
 }
 
 struct expr *check_result(struct checker *c, const char *name, int pos)

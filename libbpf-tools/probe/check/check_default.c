@@ -121,14 +121,15 @@ static int draft_missing(struct draft *draft, const char *name, const char *why)
 }
 
 /* Can it be read here? If not, *why says so. */
-static bool is_readable(struct draft *draft, const char *name, struct diag *why)
+static bool is_readable(struct draft *draft, const char *name, const struct type *type,
+			struct diag *why)
 {
 	struct checker *c = draft->c;
 	const struct expr e = { .kind = EXPR_NAME, .text = name, .len = strlen(name) };
 	struct diag *diag = c->diag;
 
 	*why = (struct diag){};
-	if (!c->context->scope)
+	if (!c->context->scope && type->kind != TYPE_STRUCT)
 		return true;
 	c->diag = why;
 	check_is_printable(c, &e);
@@ -147,7 +148,7 @@ static int draft_param(struct draft *draft, unsigned int i, const char *name,
 		name = arena_strndup(draft->c->arena, number, strlen(number));
 	if (!name)
 		return -ENOMEM;
-	if (!is_readable(draft, name, &why))
+	if (!is_readable(draft, name, type, &why))
 		return draft_missing(draft, name, why.text);
 	if (!conv && draft->c->context->scope &&
 	    (type->kind == TYPE_FLOAT || type->kind == TYPE_ARRAY))
@@ -184,12 +185,10 @@ static int draft_params(struct draft *draft)
 			err = draft_param(draft, i, spec->params[i].name, draft->c->param_types[i]);
 		return err;
 	}
-	/* One passed by value hides where those behind it are. */
 	for (unsigned int i = 0; i < context->param_count && !err; i++) {
 		const struct context_param *param = &context->params[i];
 
-		if (!context->scope &&
-		    (param->type->kind == TYPE_STRUCT || param->type->kind == TYPE_FLOAT))
+		if (!context->scope && param->type->kind == TYPE_FLOAT)
 			break;
 		err = draft_param(draft, i, param->name, param->type);
 	}
@@ -217,7 +216,7 @@ static int draft_return(struct draft *draft)
 		snprintf(why.text, sizeof(why.text), "where a %s is returned is not seen by probes",
 			 type->name);
 	else if (conv)
-		is_readable(draft, "retval", &why);
+		is_readable(draft, "retval", type, &why);
 	if (why.text[0]) {
 		err = note_missing(draft, "retval", why.text);
 		draft_text(draft, "= ? ");

@@ -178,6 +178,8 @@ static struct expr *check_name_expr(struct checker *c, const struct expr *e)
 	struct expr *found = check_scope_name(c, e);
 
 	if (!found && !c->diag->text[0])
+		found = check_by_value(c, e);
+	if (!found && !c->diag->text[0])
 		found = check_constant(c, e);
 	if (found || c->diag->text[0])
 		return found;

@@ -322,6 +322,37 @@ static const char *first_register(const struct checker *c)
 	return machine ? machine->regs[machine->c.args[0]].name : "REGISTER";
 }
 
+/* The index of the parameter that a name means by what the context knows, or -1. */
+static int known_index(const struct checker *c, const char *name)
+{
+	unsigned int number;
+
+	if (c->context->scope || c->spec->has_signature || !c->context->has_params)
+		return -1;
+	if (check_argument_number(name, &number))
+		return number && number <= c->context->param_count ? (int)number - 1 : -1;
+	return find_known_param(c, name);
+}
+
+struct expr *check_by_value(struct checker *c, const struct expr *e)
+{
+	const struct probe_context *context = c->context;
+	int index = known_index(c, e->text);
+	bool by_value = false;
+	struct expr *value;
+
+	if (!context->scope && context->has_params && c->spec->kind == SPEC_RETURN &&
+	    !strcmp(e->text, "retval") && context->retval_type &&
+	    context->retval_type->kind == TYPE_STRUCT)
+		return check_known_result(c, e->text, e->pos);
+	for (int i = 0; i <= index; i++)
+		by_value |= context->params[i].type->kind == TYPE_STRUCT;
+	if (!by_value)
+		return NULL;
+	value = check_known_argument(c, e->text, (unsigned int)index, e->pos);
+	return value && c->spec->kind == SPEC_RETURN ? check_keep(c, e->text, value) : value;
+}
+
 /* A name that isn't in c->vars yet. */
 static struct var *resolve_name(struct checker *c, const char *name, int pos)
 {

@@ -12,10 +12,10 @@
 
 enum type_space check_default_space(const struct probe_context *context)
 {
-	if (context->kind == SPEC_TRACEPOINT)
-		return context->pointers_are_user ? SPACE_USER : SPACE_KERNEL;
-	/* A kernel function may get a pointer of either kind. */
-	return context->is_kernel ? SPACE_ANY : SPACE_USER;
+	/* A kernel function may get an address of either kind, and so may a tracepoint: a system call's arguments, as numbers. */
+	if (context->kind == SPEC_TRACEPOINT ? !context->pointers_are_user : context->is_kernel)
+		return SPACE_ANY;
+	return SPACE_USER;
 }
 
 bool check_is_integer(const struct type *type)

@@ -81,6 +81,9 @@ struct expr *check_location(struct checker *c, const struct debuginfo_variable *
 struct expr *check_piece(struct checker *c, int pos, struct expr *pieces, uint32_t offset,
 			 const struct type *type);
 
+/* A parameter or result of the kernel that is a structure, or behind one; NULL and no error: it is neither. (check_names.c) */
+struct expr *check_by_value(struct checker *c, const struct expr *e);
+
 /* ---- check_argument.c ---- */
 
 /* arg1, arg2, ...: its number, 0 for "arg0" and all too large ones; false if the name is no such. */
@@ -89,6 +92,9 @@ bool check_argument_number(const char *name, unsigned int *number);
 struct expr *check_argument(struct checker *c, const struct debuginfo_variable *variable, int pos);
 /* A structure that the function returns, at its return. */
 struct expr *check_result(struct checker *c, const char *name, int pos);
+/* The same of a function whose parameters the context knows, when some are structures that are passed by value. */
+struct expr *check_known_argument(struct checker *c, const char *name, unsigned int index, int pos);
+struct expr *check_known_result(struct checker *c, const char *name, int pos);
 
 /* ---- check_object.c ---- */
 

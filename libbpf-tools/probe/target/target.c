@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "types/debuginfo.h"
 #include "probe/target/target_private.h"
@@ -21,9 +22,23 @@ void target_close(struct target *target)
 	*target = (struct target){};
 }
 
+/* What other tools call a module of the kernel, p:MODULE:FUNCTION. */
+static const char *module_hint(const struct spec *spec, char hint[128])
+{
+	char path[128];
+
+	hint[0] = '\0';
+	snprintf(path, sizeof(path), "/sys/module/%s", spec->lib);
+	if (!strchr(spec->lib, '/') && !access(path, F_OK) && spec->func)
+		snprintf(hint, 128, "; of the kernel's module %s: %c::%s", spec->lib,
+			 spec->kind == SPEC_RETURN ? 'r' : 'p', spec->func);
+	return hint;
+}
+
 static int resolve_file(const struct spec *spec, pid_t pid, struct target *target,
 			struct diag *diag)
 {
+	char hint[128];
 	char text[400];
 	int err = 0;
 
@@ -34,7 +49,7 @@ static int resolve_file(const struct spec *spec, pid_t pid, struct target *targe
 	if (!target->file.elf)
 		err = bsl_resolve(spec->lib, pid, 0, &target->file, text, sizeof(text));
 	if (err)
-		return diag_error(diag, spec->lib_pos, "%s", text);
+		return diag_error(diag, spec->lib_pos, "%s%s", text, module_hint(spec, hint));
 	target->elf = target->file.elf;
 	if (bsl_elf_machine(target->elf) != bsl_host_machine())
 		return diag_error(

@@ -2,6 +2,7 @@
 /*
  * What names mean at kernel functions: their parameters are known from BTF.
  */
+#include <array_size.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,31 @@ static int describe_function(const struct spec *spec, const struct btf_function 
 	return 0;
 }
 
+/*
+ * Functions whose return probes are accepted and never fire: those that end a thread or the machine (tools/objtool/noreturns.h).
+ */
+static bool never_returns(const char *name)
+{
+	static const char *const names[] = {
+		"do_exit",
+		"do_group_exit",
+		"make_task_dead",
+		"rewind_stack_and_make_dead",
+		"do_task_dead",
+		"kthread_exit",
+		"kthread_complete_and_exit",
+		"panic",
+		"nmi_panic_self_stop",
+		"cpu_startup_entry",
+		"machine_real_restart",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
 int target_kernel_resolve(const struct spec *spec, const struct target_opts *opts,
 			  struct target *target, struct diag *diag)
 {
@@ -60,6 +86,8 @@ int target_kernel_resolve(const struct spec *spec, const struct target_opts *opt
 
 	if (spec->file || spec->has_addr)
 		return diag_error(diag, spec->func_pos, "kernel functions are probed by name");
+	if (spec->kind == SPEC_RETURN && never_returns(spec->func))
+		return diag_error(diag, spec->func_pos, "%s never returns", spec->func);
 	err = target_syscall_resolve(spec, opts, target);
 	if (err != -ENOENT)
 		return err;
