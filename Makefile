@@ -369,7 +369,7 @@ tidy: compile_commands.json ## clang-tidy over all sources or those in TIDY, by 
 	$(Q)echo $(TIDY) | xargs -n 1 -P $$(nproc) $(CLANG_TIDY) -p . --quiet
 
 # Generated files keep the form that their generator gives them.
-FORMATTED = $(shell git ls-files '*.c' '*.h' '*.cc' ':!vmlinux/*/vmlinux.h')
+FORMATTED = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h' '*.cc' ':!vmlinux/*/vmlinux.h')
 format: ## put all sources into their form
 	$(Q)$(CLANG_FORMAT) -i $(FORMATTED)
 check-format: ## fail if make format would change something

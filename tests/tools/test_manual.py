@@ -14,6 +14,7 @@ SHARED = sorted(path.stem for path in (MAN / "shared").glob("*.man"))
 WITHOUT = {"filters": {"tplist"}}
 
 
+@pytest.mark.no_tool
 @pytest.mark.parametrize("page", sorted(MAN.glob("*.8")), ids=lambda page: page.stem)
 @pytest.mark.parametrize("name", SHARED)
 def test_shared_sections_are_the_same_in_all_pages(page, name):

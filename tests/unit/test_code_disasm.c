@@ -16,8 +16,10 @@
 
 #include "probe/code/code.h"
 
-#define OP(c, d, s, o, i) \
-	{ .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) }
+#define OP(c, d, s, o, i)                                                           \
+	{                                                                           \
+		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) \
+	}
 #define ALU64(op, d, i) OP(BPF_ALU64 | (op) | BPF_K, d, 0, 0, i)
 #define ALU64_X(op, d, s) OP(BPF_ALU64 | (op) | BPF_X, d, s, 0, 0)
 #define ALU32(op, d, i) OP(BPF_ALU | (op) | BPF_K, d, 0, 0, i)
@@ -147,9 +149,8 @@ static void test_text_is_the_verifiers(void **state)
 
 static void test_maps_and_what_is_not_known(void **state)
 {
-	const struct bpf_insn map[] = {
-		OP(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, 5), OP(0, 0, 0, 0, 0)
-	};
+	const struct bpf_insn map[] = { OP(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, 5),
+					OP(0, 0, 0, 0, 0) };
 	const struct bpf_insn value[] = {
 		OP(BPF_LD | BPF_DW | BPF_IMM, 2, BPF_PSEUDO_MAP_VALUE, 0, 6), OP(0, 0, 0, 0, 24)
 	};

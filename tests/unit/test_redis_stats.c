@@ -37,11 +37,11 @@ static int setup(void **state)
 		return f ? 0 : -1;
 	f->maps.stats = bpf_map_create(BPF_MAP_TYPE_ARRAY, "stats", sizeof(__u32),
 				       sizeof(struct redis_stat), REDIS_STATS_MAX, &shared);
-	f->maps.stat_numbers =
-		bpf_map_create(BPF_MAP_TYPE_HASH, "numbers", sizeof(struct redis_stat_key),
-			       sizeof(__u32), REDIS_STATS_MAX, &grown);
-	f->maps.stats_free = bpf_map_create(BPF_MAP_TYPE_QUEUE, "free", 0, sizeof(__u32),
-					    REDIS_STATS_MAX, NULL);
+	f->maps.stat_numbers = bpf_map_create(BPF_MAP_TYPE_HASH, "numbers",
+					      sizeof(struct redis_stat_key), sizeof(__u32),
+					      REDIS_STATS_MAX, &grown);
+	f->maps.stats_free =
+		bpf_map_create(BPF_MAP_TYPE_QUEUE, "free", 0, sizeof(__u32), REDIS_STATS_MAX, NULL);
 	f->maps.period = &f->period;
 	f->stats = redis_stats_new(&f->maps);
 	f->elements = mmap(NULL, REDIS_STATS_MAX * sizeof(*f->elements), PROT_READ | PROT_WRITE,
@@ -210,8 +210,8 @@ static void test_a_process_that_is_not_wanted_is_no_part_of_any_period(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			test_a_period_has_what_was_counted_in_it_by_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_period_has_what_was_counted_in_it_by_time,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors_alone_are_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_commands_that_are_not_used_make_room, setup,
 						teardown),
