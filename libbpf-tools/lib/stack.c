@@ -282,7 +282,7 @@ void stack_json(struct stack_names *names, const struct stack *stack, const char
 	for (size_t i = first; i < stack->count; i++)
 		frame_json(&names->locations[i], stack->addrs[i], out);
 	output_json_array_end(out);
-	snprintf(cut, sizeof(cut), "%s_cut", key);
+	snprintf(cut, sizeof(cut), "%s_truncated", key);
 	if (stack->is_cut)
 		output_json_bool(out, cut, true);
 }

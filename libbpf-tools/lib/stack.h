@@ -74,7 +74,7 @@ void stack_print(struct stack_names *names, const struct stack *stack, bool addr
 /*
  * A member of the object being written:
  * "key":[{"address":A,"symbol":"s","offset":O,"module":"m"},...], innermost first; symbol is null
- * and symbol_error says why where there is no name; "key_cut":true if there may be more frames. A
+ * and symbol_error says why where there is no name; "key_truncated":true if there may be more frames. A
  * stack that couldn't be recorded is null, and "key_error" says why.
  */
 void stack_json(struct stack_names *names, const struct stack *stack, const char *key,
