@@ -546,21 +546,6 @@ static bool row_depends(const int when[2], int key)
 	return key && (abs(when[0]) == key || abs(when[1]) == key);
 }
 
-bool row_note_option(struct row_choice *choice, const struct row_table *const *tables, int key)
-{
-	bool depends = false;
-	size_t i;
-
-	for (; *tables; tables++) {
-		depends |= row_depends((*tables)->when, key);
-		for (i = 0; i < (*tables)->count; i++)
-			depends |= row_depends((*tables)->columns[i].when, key);
-	}
-	if (depends && choice->given_count < ROW_COLUMNS_MAX)
-		choice->given[choice->given_count++] = key;
-	return depends;
-}
-
 static bool row_holds(const struct row_choice *choice, const int when[2])
 {
 	bool is_given;
@@ -574,6 +559,22 @@ static bool row_holds(const struct row_choice *choice, const int when[2])
 			return false;
 	}
 	return true;
+}
+
+bool row_note_option(struct row_choice *choice, const struct row_table *const *tables, int key)
+{
+	const int when[2] = { key };
+	bool depends = false;
+	size_t i;
+
+	for (; *tables; tables++) {
+		depends |= row_depends((*tables)->when, key);
+		for (i = 0; i < (*tables)->count; i++)
+			depends |= row_depends((*tables)->columns[i].when, key);
+	}
+	if (depends && !row_holds(choice, when) && choice->given_count < ROW_COLUMNS_MAX)
+		choice->given[choice->given_count++] = key;
+	return depends;
 }
 
 /* By letters and digits alone: time_s is TIME(s). */

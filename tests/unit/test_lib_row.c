@@ -260,6 +260,11 @@ static void test_options_show_columns(void **state)
 	assert_true(row_note_option(&choice, tables, 'c'));
 	assert_false(row_note_option(&choice, tables, 'z'));
 	assert_false(row_note_option(&choice, tables, 0));
+	/* However often one is given, there is room for the others. */
+	for (int i = 0; i < 1000; i++)
+		row_note_option(&choice, tables, 'm');
+	row_note_option(&choice, tables, 'T');
+	assert_true(row_wants(&choice, 'T'));
 }
 
 static void test_columns_are_chosen_and_ordered(void **state)
