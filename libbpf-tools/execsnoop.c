@@ -183,7 +183,7 @@ int main(int argc, char **argv)
 	static const char *const types[] = { "task_struct", "mm_struct", "linux_binprm",
 					     "css_set",	    "cgroup",	 "kernfs_node",
 					     "fs_struct",   "vfsmount",	 "mount",
-					     "dentry",	    "nsproxy",	 "mnt_namespace" };
+					     "dentry" };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),

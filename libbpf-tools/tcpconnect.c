@@ -515,7 +515,7 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	env->dns = dns_new();
 	if (!env->dns) {
 		err = -errno;
-		log_error("cannot watch name servers' answers: %s", strerror(-err));
+		log_failure(err, PERMISSION_PACKETS, "cannot watch name servers' answers");
 	}
 	return err;
 }
@@ -539,8 +539,7 @@ int main(int argc, char **argv)
 	};
 	static const char *const types[] = { "task_struct", "files_struct", "fdtable",
 					     "file",	    "inode",	    "socket",
-					     "sock",	    "inet_sock",    "net",
-					     "nsproxy",	    "mnt_namespace" };
+					     "sock",	    "inet_sock",    "net" };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),

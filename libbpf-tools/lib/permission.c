@@ -32,6 +32,7 @@ static const struct {
 	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", false },
 	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", false },
 	{ CAP_SYSLOG, "CAP_SYSLOG", false },
+	{ CAP_NET_RAW, "CAP_NET_RAW", false },
 };
 
 static const struct {
@@ -47,6 +48,7 @@ static const struct {
 				true },
 	[PERMISSION_PROCESS] = { "looking at another user's process", BIT(CAP_SYS_PTRACE), false },
 	[PERMISSION_FILE] = { "reading another user's files", BIT(CAP_DAC_READ_SEARCH), false },
+	[PERMISSION_PACKETS] = { "seeing packets", BIT(CAP_NET_RAW), false },
 	[PERMISSION_SYMBOLS] = { "the kernel's addresses", BIT(CAP_SYSLOG), false },
 };
 

@@ -18,6 +18,7 @@ enum permission {
 	PERMISSION_PROCESS, /* other users' processes: their maps, memory, executables, roots */
 	PERMISSION_FILE,    /* files of other users */
 	PERMISSION_SYMBOLS, /* addresses of the kernel's functions */
+	PERMISSION_PACKETS, /* packets of others */
 	PERMISSIONS,
 };
 

@@ -20,6 +20,7 @@ NEEDS = [
     ("execsnoop", ["-x", "--duration", "0.1"], [*BPF, "CAP_DAC_READ_SEARCH"]),
     ("opensnoop", ["--duration", "0.1"], [*BPF, "CAP_DAC_READ_SEARCH"]),
     ("tcpconnect", ["--duration", "0.1"], [*BPF, "CAP_DAC_READ_SEARCH"]),
+    ("tcpconnect", ["-d", "--duration", "0.1"], [*BPF, "CAP_DAC_READ_SEARCH", "CAP_NET_RAW"]),
     ("capable", ["--duration", "0.1"], BPF),
     ("trace", ["--duration", "0.1", "c:malloc"], BPF),
     ("trace", ["--duration", "0.1", "-p", "PYTHON", "c:malloc"], [*BPF, "CAP_SYS_PTRACE"]),
