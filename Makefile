@@ -281,7 +281,7 @@ define check_honest # name of the fake, what it does
 	$(Q)printf '#!/bin/sh\n$(2)\n' >$(HONEST)/$(1)/fake && chmod +x $(HONEST)/$(1)/fake
 	$(Q)for b in $(BINS); do ln -s ../fake $(HONEST)/$(1)/bin/$$b; done && ln -s ../bin $(HONEST)/$(1)/static
 	$(Q)ln -s $(addprefix $(abspath $(BUILD))/,targets debian13 servers) $(HONEST)/$(1)
-	$(Q)BUILD=$(abspath $(HONEST))/$(1) TESTS_PATIENCE=2 PYTHONPATH=tests $(PYTEST) -p honest -p no:cacheprovider -q \
+	$(Q)BUILD=$(abspath $(HONEST))/$(1) TESTS_PATIENCE=2 TESTS_SECONDS=60 PYTHONPATH=tests $(PYTEST) -p honest -p no:cacheprovider -q \
 		-m 'not no_tool' $(TESTS)
 endef
 check-honest: targets ## fail if one of TESTS passes with tools that print nothing

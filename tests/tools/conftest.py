@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
-"""What holds for every end-to-end test: signals have their default meaning, and no process outlives its test."""
+"""What holds for every end-to-end test: signals have their default meaning, it ends in time, and no process outlives
+it."""
 import ctypes
 import os
 import signal
@@ -9,9 +10,15 @@ from pathlib import Path
 import pytest
 
 from signals import give_defaults
+from tracing import PATIENCE
+
+
+class Hang(BaseException):
+    """Not an Exception, which a test might expect."""
 
 PR_SET_CHILD_SUBREAPER = 36     # linux/prctl.h
 LEFT_SECONDS = 2                # a process that was killed may take a moment to be gone
+TEST_SECONDS = int(os.environ.get("TESTS_SECONDS", 20 * PATIENCE))
 
 
 def pytest_configure(config):
@@ -19,6 +26,18 @@ def pytest_configure(config):
     give_defaults()
     # Orphans come to us, so that what is left of a test can be seen, also what went into the background.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def on_alarm(number, frame):
+    raise Hang(f"the test hangs: not ended after {TEST_SECONDS} s")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    signal.signal(signal.SIGALRM, on_alarm)
+    signal.alarm(TEST_SECONDS)
+    yield
+    signal.alarm(0)
 
 
 def children():
