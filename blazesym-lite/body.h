@@ -19,6 +19,7 @@ struct body {
  */
 int body_get(struct bsl_elf *elf, uint64_t addr, uint64_t size, const struct body **body);
 
+/* Does an instruction of the body begin at the address? */
 bool body_has_start(const struct body *body, uint64_t addr);
 
 /* Decodes the instruction at an address in the body: false if there is none. */

@@ -62,7 +62,7 @@ static const struct argp_option options[] = {
 	{ "mangled", 'm', NULL, 0, "Leave names as they are in the symbol table", 3 },
 	{ "data", OPT_DATA, NULL, 0, "With --find: data symbols too", 3 },
 	{ "no-debug-files", OPT_NO_DEBUG, NULL, 0, "Don't look for separate debug files", 3 },
-	{ "json", OPT_JSON, NULL, 0, "One JSON object a line", 3 },
+	{ "json", OPT_JSON, NULL, 0, "One JSON object per line", 3 },
 	{ 0 },
 };
 

@@ -184,7 +184,7 @@ static void frames_read(const struct bsl_elf *elf)
 }
 
 /*
- * Of the file itself: a separate debug file has no .eh_frame. Not by its descriptor: where sections don't tell, libdw reads all of a
+ * Of the file itself: a separate debug file has no .eh_frame. Not by its descriptor: where sections don't suffice, libdw reads all of a
  * file, and libelf then forgets what it had read of it before (elf_rawfile(), elf_end() of elfutils 0.192).
  */
 static void frames_open(struct bsl_elf *elf)
@@ -692,7 +692,7 @@ static bool path_ends_with(const char *path, const char *file)
 	return file_len == path_len || path[path_len - file_len - 1] == '/';
 }
 
-/* A unit's table of files is much smaller than its rows, and mostly tells that these need not be read. */
+/* A unit's table of files is much smaller than its rows, and mostly shows that these need not be read. */
 static bool unit_has_file(Dwarf_Die *unit, const char *wanted)
 {
 	Dwarf_Files *files;

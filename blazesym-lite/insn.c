@@ -38,13 +38,13 @@ int bsl_elf_ret_sites(const struct bsl_elf *elf, uint64_t addr, uint64_t size,
 		return -ENOTSUP;
 	if (!code || !size || bsl_elf_addr_to_offset(elf, addr, &start))
 		return elf_error(elf, -ENOENT);
-	/* once without telling: half an answer would leave returns unseen */
-	for (int tell = 0; tell < 2; tell++) {
+	/* Once without reporting: half an answer would leave returns unseen. */
+	for (int report = 0; report < 2; report++) {
 		for (uint64_t at = 0; at < size; at += len) {
 			len = bsl_insn_decode(machine, code + at, size - at, addr + at, &insn);
 			if (len <= 0)
 				return -EINVAL;
-			if (!tell || insn.kind != BSL_INSN_RETURN)
+			if (!report || insn.kind != BSL_INSN_RETURN)
 				continue;
 			nr++;
 			ret = fn(start + at, ctx);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * /tmp/perf-PID.map, in which just-in-time compilers tell what they made: tools/perf's
+ * /tmp/perf-PID.map, in which just-in-time compilers list what they made: tools/perf's
  * Documentation/jit-interface.txt. The file only grows: later lines replace earlier ones.
  */
 #include <errno.h>

@@ -459,7 +459,7 @@ int bsl_elf_suggest(struct bsl_elf *elf, const char *name, unsigned int flags, c
 
 /* ---- address -> symbol ---- */
 
-/* The top bits of a key tell the table, the rest is the entry's number. */
+/* The top bits of a key name the table, the rest is the entry's number. */
 #define KEY_DYNSYM (1u << 31)
 #define KEY_PLT (1u << 30)
 

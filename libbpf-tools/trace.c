@@ -673,8 +673,8 @@ static void tell_unseen(struct trace *trace, uint32_t i)
 
 	if (unseen)
 		log_warn(
-			"'%s': %llu return%s without values of the entry, which was before the trace's start or had to make room for others",
-			spec, (unsigned long long)unseen, unseen == 1 ? "" : "s");
+			"'%s': %llu return%s entry values: the call began before tracing, or too many calls were open",
+			spec, (unsigned long long)unseen, unseen == 1 ? " lacks" : "s lack");
 	if (probe->links_missed)
 		log_warn(
 			"'%s': the kernel missed %llu hits: too many calls were open at a time for its return probes, or it was in another probe",

@@ -70,6 +70,7 @@ int bsl_host_machine(void);
 /* 64 or 32. */
 int bsl_elf_bits(const struct bsl_elf *elf);
 
+/* What kind of file it is. */
 enum bsl_elf_type bsl_elf_type(const struct bsl_elf *elf);
 
 /*
@@ -563,6 +564,7 @@ int bsl_maps_read(pid_t pid, struct bsl_maps **maps);
  */
 int bsl_maps_parse(const char *text, size_t len, struct bsl_maps **maps);
 
+/* NULL is fine. */
 void bsl_maps_free(struct bsl_maps *maps);
 
 /* The mapping that holds a run-time address, or NULL. */
@@ -726,12 +728,14 @@ enum {
  */
 struct bsl_symbolizer;
 
+/* flags: BSL_SYMBOLIZE_... 0 or -ENOMEM. */
 int bsl_symbolizer_new(unsigned int flags, struct bsl_symbolizer **symbolizer);
+/* Frees all names that it gave, too. NULL is fine. */
 void bsl_symbolizer_free(struct bsl_symbolizer *symbolizer);
 
 /*
  * Run-time addresses of a process (a user stack; return addresses belong to the call before them,
- * so pass them less 1). Reads its maps anew when an address isn't in those that are kept. Fills n
+ * so pass them less 1). Reads its maps again when an address isn't in those that are kept. Fills n
  * locations, each with its own reason. Returns 0, or -ENOMEM.
  */
 int bsl_symbolize_process(struct bsl_symbolizer *symbolizer, pid_t pid, const uint64_t *addrs,

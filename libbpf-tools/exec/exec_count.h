@@ -14,6 +14,7 @@
 		.compare = exec_count_compare \
 	}
 
+/* The order of the elements, for the tally. */
 int exec_count_compare(const void *left, const void *right);
 /* 0 or -ENOMEM. */
 int exec_count_add(struct tally *count, const struct exec_record *record);

@@ -57,6 +57,7 @@ int flow_print_folded(const struct flow_print *print, const struct flow_tree *tr
 /* The parts of a function, as columns of a row whose first member points to it or is NULL. */
 enum flow_part { FLOW_CLASS, FLOW_METHOD, FLOW_FILE, FLOW_LINE };
 
+/* A part as the value of a column: see FLOW_PRINT_PART(). */
 void flow_print_get(const void *row, struct row_value *value);
 
 #define FLOW_PRINT_PART(part, title, key, kind, width, meaning)                  \

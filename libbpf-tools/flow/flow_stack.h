@@ -78,7 +78,7 @@ void flow_thread_call(struct flow_threads *threads, struct flow_thread *thread, 
 int flow_thread_enter(struct flow_thread *thread, uint32_t depth, uint64_t time, uint32_t node);
 /*
  * A return from the frame that was entered at that time (0: not known): ends what
- * is deeper, then it. Returns whether it was open here, as FLOW_RETURNED has been told.
+ * is deeper, then it. Returns whether it was open here, as FLOW_RETURNED has been reported.
  */
 bool flow_thread_leave(struct flow_threads *threads, struct flow_thread *thread, uint32_t depth,
 		       uint64_t entered, uint64_t time);

@@ -25,6 +25,7 @@ struct attach_features {
 	bool sleepable;
 };
 
+/* Asks the kernel for each, by trying it. */
 void attach_probe_features(struct attach_features *features);
 
 /* The value of BPF_TRACE_UPROBE_MULTI (include/uapi/linux/bpf.h), for bpf_prog_load()'s expected_attach_type. */
@@ -47,7 +48,7 @@ struct attach_uprobe_opts {
 };
 
 /*
- * Attach a program to places in a file. Stops at the first that fails: *attached tells how many were done. 0 or
+ * Attach a program to places in a file. Stops at the first that fails: *attached is how many were done. 0 or
  * negative errno.
  */
 int attach_uprobes(struct attach_set *set, int prog_fd, const struct attach_uprobe_opts *opts,
@@ -91,7 +92,7 @@ int attach_kprobes(struct attach_set *set, int prog_fd, const struct attach_kpro
 
 /*
  * Do several functions have this name, of which fentry takes the first without a word? Asks by a probe at an offset that no
- * function has: kernels that look (b022f0c7e404, 6.6 and stable ones) tell that first. Others, and without kprobes: false.
+ * function has: kernels that look (b022f0c7e404, 6.6 and stable ones) report that first. Others, and without kprobes: false.
  */
 bool attach_is_ambiguous(const char *name);
 

@@ -31,7 +31,7 @@ int attach_set_add_event(struct attach_set *set, int prog_fd, int event_fd, bool
 
 /*
  * Hits that links [first, end) of the set have missed: more calls open at a time than a kprobe's return probes are kept for, or a
- * kprobe hit within another. Kernels tell it from 6.7 on; 0 before.
+ * kprobe hit within another. Kernels count it from 6.7 on; 0 before.
  */
 uint64_t attach_set_missed(const struct attach_set *set, size_t first, size_t end);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
  * A program started stopped; see child.h. The child waits in read() on a pipe until it is let go,
- * and tells through a second one, closed by a successful exec, why it could not execute.
+ * and reports through a second one, closed by a successful exec, why it could not execute.
  */
 #include "lib/child.h"
 

@@ -13,7 +13,7 @@
 struct child;
 
 /*
- * Find argv[0] on PATH and fork. A command that cannot be found or executed is told at once, before
+ * Find argv[0] on PATH and fork. A command that cannot be found or executed is reported at once, before
  * any probe is set up: NULL and errno (ENOENT, EACCES, ...). argv is borrowed until
  * child_release(). The child has the tool's descriptors 0-2, default signal dispositions (HUP alone
  * stays ignored, as nohup(1) wants it) and an empty signal mask.
@@ -25,6 +25,7 @@ struct child *child_new(char *const argv[]);
  */
 void child_free(struct child *child);
 
+/* Of its process, which may have ended. */
 pid_t child_pid(const struct child *child);
 /* The executable that was found. */
 const char *child_path(const struct child *child);

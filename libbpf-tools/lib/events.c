@@ -81,7 +81,7 @@ int events_choose_transport(enum options_transport asked, enum options_transport
 	return asked == OPTIONS_TRANSPORT_RING ? -EOPNOTSUPP : 0;
 }
 
-/* A ring is one power of two of pages; perf buffers are one a CPU, each a power of two of pages. */
+/* A ring is one power of two of pages; perf buffers are one per CPU, each a power of two of pages. */
 static uint32_t events_buffer_bytes(enum options_transport transport, size_t bytes)
 {
 	size_t page = events_page_size(), cpus = libbpf_num_possible_cpus(), pages;
@@ -373,7 +373,7 @@ static void events_sleep(struct events *events, int other, uint64_t timeout_ns)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	}
 	/*
-	 * The second look of the protocol: poll() on a ring tells whether there is data before it
+	 * The second look of the protocol: poll() on a ring looks whether there is data before it
 	 * sleeps.
 	 */
 	ppoll(fds, 2, &timeout, NULL);

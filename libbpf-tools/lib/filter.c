@@ -100,7 +100,7 @@ void filter_fill_config(struct filter_config *config, const struct choice *choic
 
 /* ---- the kernel's structures ---- */
 
-/* Find a path's steps, the members of structures. 0, or negative errno after the cause has been told. */
+/* Find a path's steps, the members of structures. 0, or negative errno after the cause has been reported. */
 static int filter_find_path(struct filter_path *path, const char *what, struct core_member *members,
 			    size_t count)
 {

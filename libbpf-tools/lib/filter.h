@@ -41,27 +41,27 @@ void filter_fill_config(struct filter_config *config, const struct choice *choic
 
 /*
  * Find what was chosen: processes, groups, containers, the kernel's structures. Nothing is made in the kernel yet. choice is
- * borrowed. 0, or negative errno after the cause has been told: a filter that nothing can pass is refused.
+ * borrowed. 0, or negative errno after the cause has been reported: a filter that nothing can pass is refused.
  */
 int filter_open(struct filter *filter, const struct choice *choice);
 
 /*
  * Make the maps, follow what is to be followed, ask for our PID namespace. command_map_fd: that of run_follow_map_fd(), of a
- * COMMAND's tasks; -1. 0, or negative errno after the cause has been told.
+ * COMMAND's tasks; -1. 0, or negative errno after the cause has been reported.
  */
 int filter_start(struct filter *filter, int command_map_fd);
 
 /*
  * Give an object that includes bpf/filter.bpf.h, between its skeleton's open and load, what filter_start() made; config and
- * pidns are &skel->rodata->filter_config and &skel->rodata->pidns_config. 0, or negative errno after the cause has been told.
+ * pidns are &skel->rodata->filter_config and &skel->rodata->pidns_config. 0, or negative errno after the cause has been reported.
  */
 int filter_prepare_object(const struct filter *filter, struct bpf_object *obj,
 			  struct filter_config *config, struct pidns_config *pidns);
 
-/* Once the tool's programs are attached. 0, or negative errno after the cause has been told. */
+/* Once the tool's programs are attached. 0, or negative errno after the cause has been reported. */
 int filter_attached(struct filter *filter);
 
-/* Have the processes of -p ended, and with --follow all that they have forked? Tells it. Never without -p. */
+/* Have the processes of -p ended, and with --follow all that they have forked? Reports it. Never without -p. */
 bool filter_has_ended(const struct filter *filter);
 
 /* Warn of tasks that should have been followed. */

@@ -7,13 +7,13 @@
  *
  * Threads, not processes, are the keys: a thread id leaves the map at its own exit, therefore no
  * number can be reused while it is there; a process id would stay until the last thread ends, which
- * the exit tracepoint doesn't tell before 6.16. An exec from another thread than the leader takes
+ * the exit tracepoint doesn't say so before 6.16. An exec from another thread than the leader takes
  * over the leader's id: hence _exec.
  *
- * Raw tracepoints, where the kernel's BTF tells where a task_struct has its id (4 ms here): programs on
+ * Raw tracepoints, where the kernel's BTF says where a task_struct has its id (4 ms here): programs on
  * classic ones are left out while a system call on a hash map, of anybody, is at work on their CPU
  * (bpf_disable_instrumentation(), kernel/bpf/syscall.c), and with them a fork, uncounted. Without BTF
- * classic ones, whose arguments are numbers at offsets that tracefs tells. They cost something at each
+ * classic ones, whose arguments are numbers at offsets that tracefs gives. They cost something at each
  * fork of the whole system, and only while a follow is open.
  */
 #ifndef LIB_FOLLOW_H
@@ -26,7 +26,7 @@ struct follow;
 
 /*
  * Start following pid (single-threaded, not running yet: a struct child) and its descendants.
- * max_tasks: how many may live at a time; 0: 16384. NULL and errno. -v tells why.
+ * max_tasks: how many may live at a time; 0: 16384. NULL and errno. -v says why.
  */
 struct follow *follow_new(pid_t pid, uint32_t max_tasks);
 void follow_free(struct follow *follow);

@@ -17,6 +17,7 @@
  */
 void log_init(int verbosity);
 
+/* As log_init() was given it. */
 int log_verbosity(void);
 
 /* "TOOL: message". A newline is added. Control characters are escaped, as in all that goes to stderr: front.h. */
@@ -33,7 +34,7 @@ void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /*
  * Report that a call into libbpf failed: "TOOL: message: strerror(-err)", then what libbpf said
  * meanwhile (the last 16 KiB, verifier log included) unless -v has shown it already. err is a negative
- * errno. If it is a refusal, but not the verifier's, its cause is told instead: what is missing for BPF.
+ * errno. If it is a refusal, but not the verifier's, its cause is reported instead: what is missing for BPF.
  */
 void log_libbpf_failure(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * A dummy perf event a CPU, whose side band tells of mmap and fork; records as in
+ * A dummy perf event per CPU, whose side band reports mmap and fork; records as in
  * linux/perf_event.h, enum perf_event_type.
  */
 #include "lib/mappings.h"

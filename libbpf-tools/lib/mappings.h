@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
  * What all processes map as code, seen when they do it: /proc/PID/maps is gone as soon as a process
- * ends, which short-lived ones have done before their stacks are looked at. The kernel tells by
+ * ends, which short-lived ones have done before their stacks are looked at. The kernel reports by
  * perf events, as it does perf-record(1).
  */
 #ifndef LIB_MAPPINGS_H
@@ -16,7 +16,7 @@ struct mappings;
 struct mappings *mappings_new(void);
 void mappings_free(struct mappings *mappings);
 
-/* Take what the kernel has to tell: now and then, as its buffers are small. */
+/* Take what the kernel has reported: now and then, as its buffers are small. */
 void mappings_drain(struct mappings *mappings);
 
 /*

@@ -38,7 +38,7 @@ enum options_common {
 #define OPTIONS_BASIC                                                \
 	(OPTIONS_BIT(OPTIONS_JSON) | OPTIONS_BIT(OPTIONS_DURATION) | \
 	 OPTIONS_BIT(OPTIONS_VERBOSE) | OPTIONS_BIT(OPTIONS_VERSION))
-/* What a tool that prints a row an event has. */
+/* What a tool that prints a row per event has. */
 #define OPTIONS_EVENTS                                                                         \
 	(OPTIONS_BASIC | OPTIONS_BIT(OPTIONS_MAX_EVENTS) | OPTIONS_BIT(OPTIONS_BUFFER_PAGES) | \
 	 OPTIONS_BIT(OPTIONS_TRANSPORT))

@@ -152,7 +152,7 @@ static int output_wait(struct output *out, uint64_t *give_up_ns)
 	}
 }
 
-/* Write len bytes of buf; *done tells how many were. */
+/* Write len bytes of buf; *done is how many were. */
 static int output_write(struct output *out, size_t len, size_t *done)
 {
 	uint64_t give_up_ns = 0;
@@ -594,7 +594,7 @@ void output_json_lost(struct output *out, uint64_t lost, uint64_t doubtful)
 	if (doubtful)
 		output_json_u64(out, "doubtful", doubtful);
 	output_json_close(out, "}");
-	/* Told even when the limit of records was exceeded. */
+	/* Reported even when the limit of records was exceeded. */
 	out->dropping = false;
 	output_end_line(out);
 }

@@ -43,6 +43,7 @@ struct output *output_new(const struct output_opts *opts);
 /* Frees without writing: output_flush() first. NULL is fine. */
 void output_free(struct output *out);
 
+/* As its options say. */
 bool output_is_json(const struct output *out);
 /* Columns of the terminal that it goes to, as wide as that is now; 0: it goes elsewhere. */
 int output_terminal_width(const struct output *out);

@@ -57,7 +57,7 @@ bool permission_is_refusal(int err)
 	return err == -EPERM || err == -EACCES;
 }
 
-/* ---- what the kernel tells ---- */
+/* ---- what the kernel reports ---- */
 
 /* The first line of a file with a prefix, without that; "" if there is none. */
 static void permission_read_line(const char *path, const char *prefix, char *line, int size)

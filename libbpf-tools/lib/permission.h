@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * Why the kernel refused: what this process lacks for a kind of work, read from where the kernel tells it. "Not there" is never
+ * Why the kernel refused: what this process lacks for a kind of work, read from where the kernel says it. "Not there" is never
  * said of what may not be looked at: whoever gets EPERM or EACCES asks here.
  */
 #ifndef LIB_PERMISSION_H
@@ -25,17 +25,18 @@ enum permission {
 /* Is this negative errno a refusal, rather than "not there" or "not possible"? */
 bool permission_is_refusal(int err);
 
-/* What the kernel tells of this process. */
+/* What the kernel reports of this process. */
 struct permission_facts {
 	uint64_t capabilities; /* effective: 1 << CAP_... */
 	bool in_user_ns; /* another one than the initial, where they don't count for these things */
-	bool has_seccomp;  /* a filter for system calls is in force */
-	char lockdown[32]; /* of the kernel: "integrity", "confidentiality"; "": none, or not told */
+	bool has_seccomp; /* a filter for system calls is in force */
+	char lockdown[32]; /* of the kernel: "integrity", "confidentiality"; "": none, or not known */
 	int perf_paranoid; /* sysctl kernel.perf_event_paranoid */
 	int kptr_restrict; /* sysctl kernel.kptr_restrict */
 	bool has_tracefs;  /* it is mounted where it belongs */
 };
 
+/* All of it as it is now. */
 void permission_read(struct permission_facts *facts);
 
 /*

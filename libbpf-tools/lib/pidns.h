@@ -18,7 +18,7 @@ bool pidns_is_initial(void);
 
 /*
  * What programs need to know of our namespace, by asking the kernel through a program that looks at ourselves. In the initial
- * one nothing: *config is zeroed. 0, or negative errno after the cause has been told: no kernel BTF, or /proc is that of another
+ * one nothing: *config is zeroed. 0, or negative errno after the cause has been reported: no kernel BTF, or /proc is that of another
  * namespace, so that its numbers aren't ours.
  */
 int pidns_find(struct pidns_config *config);

@@ -179,7 +179,7 @@ int row_choose(struct row_choice *choice, const struct row_table *const *tables,
 bool row_wants(const struct row_choice *choice, int key);
 /* The column of text with this key or title; NULL: none. */
 const struct row_column *row_column(const struct row_table *table, const char *name);
-/* The list of fields for --help: free() it. options: the tool's, by whose names conditions are told. */
+/* The list of fields for --help: free() it. options: the tool's, by whose names conditions are named. */
 char *row_help(const struct row_table *const *tables, const struct argp_option *options);
 
 /* Prints the rows that were chosen. All that it points to is borrowed. */
@@ -191,6 +191,7 @@ struct row_printer {
 	const struct row_column *untitled; /* NULL, or a column without a title in this run */
 };
 
+/* Fills in the printer; the start is for columns of time. */
 void row_printer_init(struct row_printer *printer, const struct row_choice *choice,
 		      struct output *out, struct timestamp *start);
 /* The titles; nothing with JSON. Looks at how wide the terminal is now, if it goes to one. */

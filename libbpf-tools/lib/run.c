@@ -346,7 +346,7 @@ static int run_consume_rest(struct run *run, const struct run_loop_opts *opts)
 	return err;
 }
 
-/* Tell on stderr, and in JSON, what was lost. */
+/* Report on stderr, and in JSON, what was lost. */
 static void run_tell_lost(struct run *run, const struct run_loop_opts *opts)
 {
 	uint64_t total = 0, doubtful = 0, lost;

@@ -11,7 +11,7 @@
  *
  * What ends a run: INT, TERM or HUP; --duration; --max-events; the end of COMMAND, or of the processes
  * of -p; a closed pipe on stdout (like any filter, silently and with status 0); an error. Whichever it is, probes are
- * detached, the records made until then are consumed and written, and losses are told. A second
+ * detached, the records made until then are consumed and written, and losses are reported. A second
  * signal ends the tool at once. (Two within 0.3 s count as one: timeout(1) sends its signal twice.)
  *
  * With a running COMMAND, a signal is passed on to it and the run ends with COMMAND, after 2 s at
@@ -45,6 +45,7 @@ struct run *run_new(const struct options *options);
 /* The child, if still running, is ended: see child_free(). NULL is fine. */
 void run_free(struct run *run);
 
+/* The output on stdout; borrowed. */
 struct output *run_output(struct run *run);
 /* The id of COMMAND's process; 0 without one. */
 pid_t run_child_pid(const struct run *run);
@@ -70,11 +71,11 @@ struct run_loop_opts {
 	 * second.
 	 */
 	void (*detach)(void *ctx);
-	/* Called once all records are consumed, for a summary: what it puts is written before losses are told. */
+	/* Called once all records are consumed, for a summary: what it puts is written before losses are reported. */
 	void (*finish)(void *ctx);
 	/* True once there is nothing more to come: asked for at each turn, so it should cost little. NULL: never. */
 	bool (*is_over)(void *ctx);
-	/* The name of a probe, for telling what was lost where. NULL: only the total is told. */
+	/* The name of a probe, for reporting what was lost where. NULL: only the total is reported. */
 	const char *(*probe_name)(void *ctx, uint32_t probe);
 	void *ctx;
 };

@@ -33,7 +33,7 @@ void stack_names_free(struct stack_names *names);
 
 /*
  * See what processes map from now on, so that stacks of those that end soon have names. Where the
- * kernel doesn't let us, they don't. Costs a perf event a CPU.
+ * kernel doesn't let us, they don't. Costs a perf event per CPU.
  */
 void stack_names_watch(struct stack_names *names);
 /* Take what was seen: now and then, every 100 ms or so. */

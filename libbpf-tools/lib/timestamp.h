@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* A value type: start it once; it caches what is dear to compute (the local time of a minute). */
+/* A value type: start it once; it caches what is expensive to compute (the local time of a minute). */
 struct timestamp {
 	uint64_t start_ns; /* CLOCK_MONOTONIC when started */
 	int64_t minute;	   /* Unix minute of the cached text */
@@ -15,6 +15,7 @@ struct timestamp {
 	uint64_t wall_ns; /* of the wall clock when CLOCK_MONOTONIC was 0: kept until the clock is set */
 };
 
+/* It starts now. */
 void timestamp_start(struct timestamp *ts);
 /* CLOCK_MONOTONIC now. */
 uint64_t timestamp_now(void);

@@ -16,7 +16,7 @@
  *	filters and event buffer as the options say; load
  *	[attach], [header]: if there is none, that of the rows, unless they are a summary
  *	consume events [handle], every interval_ns [tick]
- *	[detach], consume the rest, [finish], tell what was lost
+ *	[detach], consume the rest, [finish], report what was lost
  *	[close]: whatever happened before, also if [open] wasn't reached
  *
  * A tool without a skeleton (trace) makes maps and programs in [open] and [attach] by itself.
@@ -72,7 +72,7 @@ struct tool {
 	struct events *events;
 };
 
-/* env: what tool_main() was given. Functions that return int: 0, or negative errno after they told the cause. */
+/* env: what tool_main() was given. Functions that return int: 0, or negative errno after they reported the cause. */
 struct tool_spec {
 	/* input is set by tool_main(): env. */
 	struct options_spec options;
@@ -85,7 +85,7 @@ struct tool_spec {
 	/* TOOL_GO_ON, or the exit status of a run that is over. */
 	int (*prepare)(void *env);
 	/*
-	 * Open the skeleton with these options, or tell that it failed by returning tool_fail_open(). Set tool's
+	 * Open the skeleton with these options, or report that it failed by returning tool_fail_open(). Set tool's
 	 * fields; TOOL_OPENED() sets object and skeleton.
 	 */
 	int (*open)(void *env, const struct bpf_object_open_opts *opts);
@@ -122,7 +122,7 @@ struct tool_spec {
 		(tool)->ctl = &(skel)->bss->events_ctl;              \
 	} while (0)
 
-/* Tell that the skeleton could not be opened; returns -errno. */
+/* Report that the skeleton could not be opened; returns -errno. */
 int tool_fail_open(void);
 
 /* Where a program goes. */
@@ -130,10 +130,10 @@ struct tool_tracepoint {
 	const struct bpf_program *prog; /* skipped if it isn't loaded */
 	const char *category; /* of a classic tracepoint; NULL: a raw one, which needs no tracefs */
 	const char *name;
-	bool is_optional; /* kernels without it are fine; -v tells */
+	bool is_optional; /* kernels without it are fine; -v says so */
 };
 
-/* In this order. Fails, too, if none is left. 0, or negative errno after the cause has been told. */
+/* In this order. Fails, too, if none is left. 0, or negative errno after the cause has been reported. */
 int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *points, size_t count);
 
 /* The first step alone: the command line. As options_parse(), it may end the process. */

@@ -47,7 +47,7 @@ static int attach_group_uprobes(struct attachment *at, const struct probe_group 
 		 use_multi ? "one uprobe multi link" : "a perf event each");
 	if (skips)
 		log_info(
-			"%s: %zu of them behind the endbr64 that they begin with, which is dear to probe",
+			"%s: %zu of them behind the endbr64 that they begin with, which is expensive to probe",
 			probe->spec->text, skips);
 	free(places);
 	return err;

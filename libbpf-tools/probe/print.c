@@ -457,7 +457,7 @@ static int print_total(struct print *print, const struct totals_row *row)
 		print->bad_records++;
 	if (err)
 		return err == -EBADMSG ? 0 : err;
-	/* A key has no comm: what it was was seen to when the hit was taken. */
+	/* Keys carry no comm: the filter by name ran in the kernel already. */
 	if (print->opts.msg_filter && !strstr(print->message.text, print->opts.msg_filter))
 		return 0;
 	hit.values = row->values;

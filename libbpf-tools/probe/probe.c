@@ -46,8 +46,8 @@ static int check_kernel(struct probe *probe, const struct probe_opts *opts, stru
 }
 
 /*
- * Places of one spec differ in what they know: a variable can be kept at one and not at another, a function
- * that a pattern matches can lack a parameter. Those go, with a word, as long as there are others.
+ * A variable may be available at one place and not at another, and a function that a pattern matches may lack a
+ * parameter. Such places are dropped with a warning, unless none is left.
  */
 static size_t drop_places(struct target_place *places, size_t count, unsigned int context)
 {

@@ -17,8 +17,8 @@ struct probe {
 	struct arena *arena;
 	struct spec *spec;
 	struct target target;
-	struct checked **checked; /* one a context */
-	struct record *records;	  /* one a context */
+	struct checked **checked; /* one per context */
+	struct record *records;	  /* one per context */
 	/* A kernel function as fentry and fexit see it; NULL if they can't be used. The layouts are the same. */
 	struct checked *tracing_checked;
 	struct record tracing_record;
@@ -51,11 +51,12 @@ int probe_compile(const char *text, const struct probe_opts *opts, struct probe 
 /* Programs stay attached through their links. Fine on a zeroed one. */
 void probe_close(struct probe *probe);
 
-/* The links of the programs. Without the entries' ones returns would miss what these keep: close them last. */
+/* The links of the programs. Return probes are closed before entry probes: they read what these stored. */
 struct probe_links {
 	struct attach_set probes, entries;
 };
 
+/* Detach everything, returns before entries. */
 void probe_links_close(struct probe_links *links);
 
 /*

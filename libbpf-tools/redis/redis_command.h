@@ -36,11 +36,11 @@ struct redis_command {
  */
 int redis_command_parse(struct redis_command *command, const void *data, size_t size);
 
+#define REDIS_KEYWORD_SIZE 32
 /*
  * Mark passwords as secret: AUTH, HELLO, ACL SETUSER, CONFIG SET, MIGRATE, SENTINEL. Every name
  * and keyword must have been kept up to REDIS_KEYWORD_SIZE bytes for that.
  */
-#define REDIS_KEYWORD_SIZE 32
 void redis_command_mark_secrets(struct redis_command *command);
 
 /* Are there arguments, all readable, and the first one like a command's name? What the layout is checked by. */
@@ -64,11 +64,11 @@ struct redis_key_spec {
 extern const struct redis_key_spec redis_key_specs[];
 extern const size_t redis_key_spec_count;
 
+#define REDIS_QUOTED_SIZE(len) (4 * (size_t)(len) + 2)
 /*
  * Quote as redis-cli and MONITOR do (sdscatrepr()): in double quotes, with \\ \" \n \r \t \a \b, and
  * \xHH for what isn't printable ASCII. Returns the length; buf has room for REDIS_QUOTED_SIZE(len).
  */
-#define REDIS_QUOTED_SIZE(len) (4 * (size_t)(len) + 2)
 size_t redis_quote(char *buf, const char *data, size_t len);
 
 /*

@@ -17,6 +17,7 @@ struct redis_filter {
 	uint64_t min_ns;    /* of execution and waiting together */
 };
 
+/* Is it one of the commands that were asked for? */
 bool redis_filter_matches(const struct redis_filter *filter, const struct redis_shown *shown);
 
 #endif /* REDIS_FILTER_H */

@@ -27,14 +27,16 @@ struct redis_tables_opts {
 
 extern const struct row_table redis_tables_stats, redis_tables_top, redis_tables_bigkeys;
 
-/* Print what has been counted since the last time, and start anew. 0, 1 or negative errno: output_end(). */
+/* Print what has been counted since the last time, and start again. 0, 1 or negative errno: output_end(). */
 int redis_tables_print_stats(struct redis_stats *stats, const struct redis_tables_opts *opts);
 int redis_tables_print_top(int map_fd, const struct redis_tables_opts *opts);
 
 /* The slowest of many rows, n at most (n 0: none). */
 struct redis_slow;
 
+/* NULL when out of memory. */
 struct redis_slow *redis_slow_new(size_t n);
+/* NULL is fine. */
 void redis_slow_free(struct redis_slow *slow);
 /* Copies the row if it is among the slowest. Returns the time in ns that others must exceed. */
 uint64_t redis_slow_add(struct redis_slow *slow, const struct redis_row *row);

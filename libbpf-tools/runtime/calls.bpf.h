@@ -17,7 +17,7 @@
 const volatile bool is_sleepable = false;
 
 /*
- * What the places have: 1 << enum runtime_reader, and whether any tells levels. User space may say less than all, which
+ * What the places have: 1 << enum runtime_reader, and whether any has levels. User space may say less than all, which
  * spares the verifier, that is the start, what can't happen.
  */
 const volatile __u32 calls_readers = -1;
@@ -34,7 +34,7 @@ struct calls_frame {
 	__u64 entered; /* ktime */
 	/*
 	 * Where the runtime has return probes for every way out of a call, 0. Else a number that rises from each
-	 * frame to the ones it calls, and tells which frames an exception has left.
+	 * frame to the ones it calls, and shows which frames an exception has left.
 	 */
 	__u32 level;
 	__u32 ends_by_raise; /* Ruby's Kernel#raise has no return, but the exception that it raises */
@@ -65,7 +65,7 @@ struct {
 	__type(value, struct calls_thread);
 } blank_thread SEC(".maps");
 
-/* Events of threads without room in the map: user space tells. */
+/* Events of threads without room in the map: user space reports their number. */
 __u64 threads_refused = 0;
 
 /* The current thread; NULL if none of its calls was seen. */
@@ -96,8 +96,8 @@ static __always_inline struct calls_thread *calls_thread_get(void)
 }
 
 /*
- * The frame at a depth counted from 1; NULL: there is no room for one. What the compiler knows of an index, or checks and
- * then loads anew, the verifier doesn't: hence a mask, and a pointer that only can be tested itself.
+ * The frame at a depth counted from 1; NULL: there is no room for one. The verifier loses the bounds that the compiler knows of
+ * an index, or has checked before it loads it again: hence a mask, and a pointer that can only be tested itself.
  */
 static __always_inline struct calls_frame *calls_frame_at(struct calls_thread *thread, __u32 depth)
 {
@@ -169,7 +169,7 @@ static __always_inline __u32 calls_level(struct pt_regs *ctx, const struct runti
 }
 
 /*
- * Which of Java's methods is entered or left, as a number: HotSpot has each name once, so their addresses tell. Overloaded
+ * Which of Java's methods is entered or left, as a number: HotSpot has each name once, so their addresses suffice. Overloaded
  * ones are the same. 0: another language's.
  */
 static __always_inline __u64 calls_java_method(struct pt_regs *ctx,

@@ -345,7 +345,7 @@ static bool is_for_version(const struct resolution *res)
 	return !versions[1] || (res->version >= versions[0] && res->version <= versions[1]);
 }
 
-/* Has the event a row of a lower rank that gave places? */
+/* True if a better (lower) rank already provided places for this event. */
 static bool is_outranked(const struct resolution *res, uint8_t found_rank)
 {
 	return res->row->event < RUNTIME_EVENTS && res->image->routes[res->row->event].places &&

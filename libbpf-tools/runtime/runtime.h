@@ -73,7 +73,7 @@ struct runtime_image {
 	char *display; /* as the first process that was seen with it calls it */
 	struct runtime_place *places; /* an event's own are not all in a row */
 	size_t count;
-	/* A build may tell of returns only: they are the method calls to be counted then. */
+	/* A build may report returns only: they are the method calls to be counted then. */
 	struct runtime_route routes[RUNTIME_EVENTS];
 	uint64_t switch_addrs[RUNTIME_SWITCHES_MAX]; /* for runtime_explain() */
 };
@@ -97,7 +97,7 @@ struct runtime_use {
 /*
  * The runtimes in a process, by what it maps: its executable, whatever its name, and libraries with names that a runtime's
  * libraries have; both count by the functions they define, never by comm. Returns how many, 0: none;
- * or negative errno: -ESRCH, -EACCES, -ENOMEM. Files that can't be read are passed over, and told with -v.
+ * or negative errno: -ESRCH, -EACCES, -ENOMEM. Files that can't be read are passed over, and logged with -v.
  */
 int runtime_images_find(struct runtime_images *images, pid_t pid,
 			struct runtime_use uses[RUNTIME_USES_MAX]);

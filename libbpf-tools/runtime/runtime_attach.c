@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * One link for the places of one event where the kernel has multi links, else one a place.
+ * One link for the places of one event where the kernel has multi links, else one per place.
  */
 #include "runtime/runtime_attach.h"
 

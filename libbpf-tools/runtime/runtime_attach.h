@@ -18,11 +18,11 @@ struct runtime_attach {
 	pid_t pid;	     /* 0: all */
 	bool is_one_process; /* pid ends with its first thread: so perf events can be for it alone */
 	bool with_danger;    /* places with a danger too: see struct runtime_place */
-	/* A program an event; [RUNTIME_ENABLER] runs nowhere; part_fd: for places with is_part. */
+	/* A program per event; [RUNTIME_ENABLER] runs nowhere; part_fd: for places with is_part. */
 	int prog_fds[RUNTIME_EVENTS + 1];
 	int part_fd;
 	size_t count; /* places attached so far: the next one's cookie */
-	/* NULL, or told of each place before it is attached, with its cookie: fills a map. 0 or negative errno. */
+	/* NULL, or called for each place before it is attached, with its cookie: fills a map. 0 or negative errno. */
 	int (*place)(void *ctx, const struct runtime_image *image,
 		     const struct runtime_place *place, uint64_t cookie);
 	void *ctx;
@@ -38,7 +38,7 @@ enum runtime_event runtime_method_event(const struct runtime_image *image);
 bool runtime_attach_wants(const struct runtime_attach *attach, const struct runtime_place *place);
 
 /*
- * Attach to all places of the wanted events. What fails is told, once a kind of place, and left out.
+ * Attach to all places of the wanted events. What fails is reported, once per kind of place, and left out.
  * Returns the number of places attached, or -ENOMEM.
  */
 int runtime_attach_image(struct runtime_attach *attach, const struct runtime_image *image);

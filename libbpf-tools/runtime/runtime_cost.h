@@ -8,8 +8,8 @@
 #include "lib/attach.h"
 
 /*
- * Nanoseconds a hit, by attaching a loaded program for a moment to a function of ours that is then called; some 5 ms.
- * 0: it can't be told.
+ * What a hit costs in nanoseconds, measured by probing a function of this program for a moment; takes some 5 ms.
+ * 0: it is not known.
  */
 uint64_t runtime_measure_hit_ns(const struct attach_features *features, int prog_fd);
 

@@ -16,7 +16,7 @@
 /* Conditions of branches: Intel SDM volume 2, Jcc. */
 enum { X86_JE = 4, X86_JNE = 5 };
 
-/* Grown until the file has no more of it. */
+/* Extends in both directions as far as the file has contiguous bytes. */
 int runtime_code_around(const struct bsl_elf *elf, uint64_t addr, struct runtime_code *code)
 {
 	uint64_t low = addr, high = addr + 1;

@@ -40,7 +40,7 @@ struct runtime_row {
 struct runtime_switch {
 	unsigned int events; /* 1 << enum runtime_event, ... which are silent without */
 	const char *
-		symbol; /* a bool of the runtime: false where it wasn't; NULL: can't be told from outside */
+		symbol; /* a bool of the runtime: false where it wasn't; NULL: not known from outside */
 	const char *note;
 };
 
@@ -52,7 +52,7 @@ struct runtime_desc {
 	const char *installed[5]; /* patterns for where distributions put it */
 	const struct runtime_row *rows;
 	size_t count;
-	bool has_kernel_threads; /* without a row for their start: the kernel tells */
+	bool has_kernel_threads; /* without a row for their start: the kernel reports it */
 	struct runtime_switch switches[RUNTIME_SWITCHES_MAX]; /* of USDT routes */
 	const char *missing
 		[RUNTIME_EVENTS]; /* why, when no row of an event is found; NULL: see runtime.c */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
  * What the tools on the table of runtimes do alike around lib/tool.h: find the runtimes of the system, of a process or of
- * COMMAND, attach a program an event, and go on finding.
+ * COMMAND, attach a program per event, and go on finding.
  */
 #ifndef RUNTIME_RUNTIME_SESSION_H
 #define RUNTIME_RUNTIME_SESSION_H
@@ -18,9 +18,9 @@ struct runtime_session {
 	unsigned int langs; /* 0: as the tool's name says */
 	bool may_be_none;   /* the process asked for may run none of them */
 	uint64_t *interval_ns; /* where the word after the process goes, before parsing; NULL: there is none */
-	/* Told of an image before it is attached to: may change attach.events. NULL: not asked for. */
+	/* Called for an image before it is attached to: may change attach.events. NULL: not wanted. */
 	void (*found_image)(void *ctx, const struct runtime_image *image);
-	/* Told of a process that runs a runtime, once its places are attached to. NULL: not asked for. */
+	/* Called for a process that runs a runtime, once its places are attached to. NULL: not wanted. */
 	void (*found_process)(void *ctx, const struct runtime_process *process);
 	void *ctx;
 	/* With runtime/usdt_args.bpf.h; else NULL. */
@@ -39,12 +39,12 @@ struct runtime_session {
 	size_t attached_count;
 };
 
-/* In a tool's open(), once its skeleton is there. 0, or negative errno after the cause has been told. */
+/* In a tool's open(), once its skeleton is there. 0, or negative errno after the cause has been reported. */
 int runtime_session_open(struct runtime_session *session, struct bpf_object *obj);
 
 /*
  * In a tool's attach(). Fails, too, if the process asked for runs none of the languages. 0, or negative errno after the
- * cause has been told.
+ * cause has been reported.
  */
 int runtime_session_attach(struct runtime_session *session);
 
@@ -71,7 +71,7 @@ int runtime_session_tick(struct runtime_session *session);
 		(session)->unknown = &(skel)->bss->usdt_unknown;          \
 	} while (0)
 
-/* Tells what could not be told apart: while the skeleton is still there. */
+/* Reports hits that could not be assigned to a place; while the skeleton is still there. */
 void runtime_session_close(struct runtime_session *session);
 
 #endif /* RUNTIME_RUNTIME_SESSION_H */

@@ -24,8 +24,8 @@
 struct runtime_watch {
 	struct runtime_watch_opts opts;
 	struct runtime_images *images;
-	struct runtime_image **told; /* images that found_image was called for */
-	size_t told_count;
+	struct runtime_image **reported; /* images that found_image was called for */
+	size_t reported_count;
 	struct runtime_process *processes;
 	size_t count, size;
 	unsigned int scans;
@@ -51,7 +51,7 @@ void runtime_watch_free(struct runtime_watch *watch)
 	if (!watch)
 		return;
 	runtime_images_free(watch->images);
-	free(watch->told);
+	free(watch->reported);
 	free(watch->processes);
 	free(watch);
 }
@@ -61,14 +61,14 @@ static int tell_image(void *ctx, struct runtime_image *image)
 	struct runtime_watch *watch = ctx;
 	struct runtime_image **grown;
 
-	for (size_t i = 0; i < watch->told_count; i++)
-		if (watch->told[i] == image)
+	for (size_t i = 0; i < watch->reported_count; i++)
+		if (watch->reported[i] == image)
 			return 0;
-	grown = reallocarray(watch->told, watch->told_count + 1, sizeof(*grown));
+	grown = reallocarray(watch->reported, watch->reported_count + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
-	watch->told = grown;
-	grown[watch->told_count++] = image;
+	watch->reported = grown;
+	grown[watch->reported_count++] = image;
 	return watch->opts.found_image(watch->opts.ctx, image);
 }
 
@@ -145,7 +145,7 @@ static void find_silent(struct runtime_process *process)
 	}
 }
 
-/* Reads the maps; tells of images and of the process if there is something new. */
+/* Reads the maps; calls back for images and for the process if there is something new. */
 static int look(struct runtime_watch *watch, struct runtime_process *process)
 {
 	int before = process->uses_count, err = 0, count;

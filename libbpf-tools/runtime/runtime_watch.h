@@ -26,7 +26,7 @@ struct runtime_watch_opts {
 	const struct choice *choice; /* which processes */
 	/* An image was seen for the first time: attach to it. 0 or negative errno. */
 	int (*found_image)(void *ctx, struct runtime_image *image);
-	/* A process turned out to run the last of its uses. NULL: not asked for. */
+	/* Called for each runtime found in a process: the last of its uses. NULL: not wanted. */
 	void (*found_process)(void *ctx, const struct runtime_process *process);
 	void *ctx;
 };

@@ -30,7 +30,7 @@ struct {
 	__type(value, __u32);
 } usdt_ips SEC(".maps");
 
-/* Without cookies: hits in processes that user space hadn't seen yet, of places that their address doesn't tell apart. */
+/* Without cookies: hits in processes that user space hadn't seen yet, of places that have the same address in their page. */
 __u64 usdt_unknown = 0;
 
 /* Which place it is: its cookie; -1: none of those known. */

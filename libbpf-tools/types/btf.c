@@ -237,7 +237,7 @@ static struct btf_node *make_enum(struct btf_types *types, struct btf_source *so
 
 	if (!is_integer_size(raw->size))
 		type.kind = TYPE_FLOAT;
-	/* kind_flag: signed (6089fb325cf7, 6.0). Before, the values tell. */
+	/* kind_flag: signed (6089fb325cf7, 6.0). Before, the values decide. */
 	type.is_signed = BTF_INFO_KFLAG(raw->info);
 	if (BTF_INFO_KIND(raw->info) == BTF_KIND_ENUM) {
 		const struct btf_enum *values = (const void *)(raw + 1);
@@ -402,7 +402,7 @@ static void place_bits(struct type_member *member, uint32_t bits, uint32_t bit_s
 	member->bit_size = (uint8_t)bit_size;
 }
 
-/* Bits of an integer that a member has by its type, as BTF without kind_flag tells bit-fields. */
+/* Bits of an integer that a member has by its type, as BTF without kind_flag describes bit-fields. */
 static uint32_t int_bits(const struct btf_source *source, uint32_t id, uint32_t *bit_offset)
 {
 	const struct btf_type *raw = btf_file_type(source->file, id);

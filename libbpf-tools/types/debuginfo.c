@@ -500,7 +500,7 @@ static int complete_struct(struct debuginfo_types *types, struct debuginfo_node 
 
 			if (!is_member(&walk.die))
 				continue;
-			/* Rust's enumerations: which of the variants it is isn't looked at; that there is more is told. */
+			/* Rust's enumerations: which of the variants it is isn't looked at; that there is more is shown. */
 			if (dwarf_tag(&walk.die) == DW_TAG_variant_part) {
 				members[count++] = (struct type_member){ .name = "variant",
 									 .type = type_void() };

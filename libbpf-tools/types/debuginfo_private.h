@@ -41,7 +41,9 @@ struct debuginfo_walk {
 	Dwarf_Die die;
 	const char *last;
 };
+/* False: there is none. */
 bool debuginfo_walk_first(struct debuginfo_walk *walk, Dwarf_Die *parent);
+/* False: that was the last one. */
 bool debuginfo_walk_next(struct debuginfo_walk *walk);
 
 /*

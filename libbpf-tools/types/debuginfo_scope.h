@@ -52,7 +52,7 @@ bool debuginfo_scope_is_inlined(const struct debuginfo_scope *scope);
 /* Is its unit written in Rust? */
 bool debuginfo_scope_is_rust(const struct debuginfo_scope *scope);
 
-/* Any variable by name, as C's scopes tell which; this is C++'s. NULL: nobody is called so. */
+/* Any variable by name, as C's scopes decide which; this is C++'s. NULL: nobody is called so. */
 const struct debuginfo_variable *debuginfo_scope_find(struct debuginfo_scope *scope,
 						      const char *name);
 

@@ -29,7 +29,7 @@ enum type_space {
 	SPACE_USER,   /* the current process's memory: bpf_probe_read_user() */
 	SPACE_KERNEL, /* bpf_probe_read_kernel() */
 	SPACE_CTX,    /* the program's own context: direct loads, cannot fault */
-	SPACE_ANY,    /* not written down: the address itself tells, as user and kernel addresses
+	SPACE_ANY,    /* not written down: the address itself decides, as user and kernel addresses
 				 * never overlap on these machines: bpf_probe_read() */
 };
 
@@ -120,6 +120,7 @@ struct type_text {
 	uint32_t data_offset, len_offset;
 };
 
+/* Is it one of these? Fills in where its parts are. */
 bool type_find_text(const struct type *type, struct type_text *text);
 
 /* C's declaration of `name` with this type ("char *filename", "int v[4]") into buf, cut at size. */

@@ -25,7 +25,7 @@ static bool is_noise(const char *word, size_t len)
 	return false;
 }
 
-/* "const char *" -> "char" and 1; arrays' brackets are left out: the field tells their size. */
+/* "const char *" -> "char" and 1; arrays' brackets are left out: the field has their size. */
 static char *split_type(struct arena *arena, const char *text, unsigned int *stars)
 {
 	char *base = arena_alloc(arena, strlen(text) + 1), *to = base;
@@ -77,7 +77,7 @@ static const struct type *integer_type(struct arena *arena, const char *name, ui
 						      .name = name,
 						      .size = size,
 						      .is_signed = is_signed });
-	/* A structure, of which the file tells no more. */
+	/* A structure, of which the file says no more. */
 	return new_type(arena, (struct type){ .kind = TYPE_STRUCT, .name = name, .size = size });
 }
 

@@ -157,7 +157,7 @@ def test_return_of_a_call_that_began_before_the_trace_is_marked_and_counted():
             out, err = trace.stop()
     assert messages(out)[0] == "? = 5"
     assert messages(out)[1] == "0 = 0"
-    assert "1 return without values of the entry" in err
+    assert "1 return lacks entry values: " in err
 
 
 # ---- predicates and values ------------------------------------------------------------------

@@ -13,7 +13,7 @@ struct check_kept {
 	struct expr *value;
 };
 
-/* The number of a new value; negative: there is no room, which has been told. */
+/* The number of a new value; negative: there is no room, which has been reported. */
 static int new_value(struct checker *c, struct expr *value, int pos)
 {
 	struct checked *checked = c->checked;

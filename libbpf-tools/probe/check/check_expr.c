@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * C's rules for each kind of expression: a table of functions, one a kind.
+ * C's rules for each kind of expression: a table of functions, one per kind.
  */
 #include <stdio.h>
 #include <string.h>

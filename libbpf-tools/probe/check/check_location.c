@@ -13,7 +13,7 @@
 #include "types/debuginfo_scope.h"
 
 #define STACK_SIZE 32
-/* Operations of one expression, and nodes of what it makes: "dup plus" doubles these each time. */
+/* Limits: operations of one expression, and nodes of the tree, which a few "dup plus" would double at each step. */
 #define MAX_OPERATIONS 256
 #define MAX_WEIGHT 64
 #define MAX_NESTED 4

@@ -11,7 +11,7 @@
 #include "probe/check/checker.h"
 #include "types/debuginfo_scope.h"
 
-/* Without a signature that tells how many there are. */
+/* Without a signature that says how many there are. */
 #define MAX_ARGS 8
 
 #define COMM_SIZE 16 /* TASK_COMM_LEN of include/linux/sched.h */

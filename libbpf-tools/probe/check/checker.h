@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * What check's files share. Functions that return a pointer return NULL for an error, which the diag
- * then tells; if the diag is empty it was -ENOMEM.
+ * What check's files share. Functions that return a pointer return NULL for an error, described in
+ * the diag; if the diag is empty it was -ENOMEM.
  */
 #ifndef PROBE_CHECK_CHECKER_H
 #define PROBE_CHECK_CHECKER_H
@@ -114,7 +114,7 @@ int check_default_format(struct checker *c);
 
 /* ---- check_types.c ---- */
 
-/* Where a pointer points to if nothing tells otherwise. */
+/* Where a pointer points to if nothing says otherwise. */
 enum type_space check_default_space(const struct probe_context *context);
 /* A written type; its outermost pointer points to `space` unless __user was written. */
 const struct type *check_type_name(struct checker *c, const struct type_name *name,
@@ -124,12 +124,14 @@ const struct type *check_known_struct(struct checker *c, const struct type *type
 /* Resolve the types of the signature. 0, -EINVAL or -ENOMEM. */
 int check_params(struct checker *c);
 
+/* A number without a fraction: an enumeration, too; not a pointer. */
 bool check_is_integer(const struct type *type);
 /* Are values of both types the same bits in a register? is_unknown doesn't matter. */
 bool check_same_type(const struct type *a, const struct type *b);
 
 /* ---- check_nodes.c: typed nodes, folded as they are made ---- */
 
+/* A constant. */
 struct expr *check_new_int(struct checker *c, int pos, const struct type *type, uint64_t value);
 /* e converted to a scalar type: e itself if it needs nothing. */
 struct expr *check_convert(struct checker *c, struct expr *e, const struct type *type);
@@ -175,8 +177,8 @@ struct expr *check_value(struct checker *c, const struct expr *e);
 /* What %s and STRCMP take: a pointer to char, or an array of char as it is. */
 struct expr *check_string(struct checker *c, const struct expr *e, const char *what);
 
-/* The expression as written, shortened, for messages. Returns buf. */
 #define CHECK_TEXT_SIZE 80
+/* The expression as written, shortened, for messages. Returns buf. */
 const char *check_text(const struct expr *e, char *buf, size_t size);
 
 #endif /* CHECK_CHECKER_H */

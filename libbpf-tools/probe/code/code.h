@@ -36,6 +36,7 @@ struct code_program {
 struct code *code_new(void);
 void code_free(struct code *code);
 
+/* A virtual register, and a label that code_label() will place; numbers that other calls take. */
 int code_new_vreg(struct code *code);
 int code_new_label(struct code *code);
 /* Bytes of the stack, 8-aligned; returns the (negative) offset from r10 of its first byte. */

@@ -39,7 +39,7 @@ static void gen_lookup(struct generator *g, int value)
 }
 
 /*
- * A new key; where its values are addresses in a process, the consumer is told, to look names up
+ * A new key; where its values are addresses in a process, the consumer gets a record, to look names up
  * while it lives.
  */
 static void gen_add_key(struct generator *g, int value, int full)

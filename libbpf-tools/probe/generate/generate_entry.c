@@ -38,7 +38,7 @@ static void pass_buffer(struct generator *g, int reg, int buffer)
 	code_alu_imm(g->code, BPF_ADD, true, reg, buffer);
 }
 
-/* The goroutine and where on its stack; jumps to failed if that can't be told. */
+/* The goroutine and where on its stack; jumps to failed if that is not known. */
 static void gen_go_key(struct generator *g, int key, int failed)
 {
 	struct code *c = g->code;
@@ -88,7 +88,7 @@ static uint64_t probe_as_place(const struct generator *g)
 	return 1ull << 32 | g->opts->probe;
 }
 
-/* The key of this call, on the stack; jumps to failed if it can't be told. */
+/* The key of this call, on the stack; jumps to failed if it is not known. */
 static int gen_key(struct generator *g, bool is_return, int failed)
 {
 	int key = code_new_buffer(g->code, GENERATE_ENTRY_KEY_SIZE), place = code_new_vreg(g->code),

@@ -40,8 +40,8 @@ int object_format_string(const char *bytes, size_t len, bool is_cut, struct reco
 /* As the next element of a JSON array (key: NULL) or object. */
 void object_json(const struct object *object, const char *key, struct output *out);
 
-/* Names come from the traced program's file: as a key only what needs no escaping. Returns buf. */
 #define OBJECT_MAX_KEY 64
+/* Names come from the traced program's file: as a key only what needs no escaping. Returns buf. */
 const char *object_key(const char *name, char buf[OBJECT_MAX_KEY]);
 
 #endif /* PROBE_RECORD_OBJECT_H */

@@ -25,8 +25,8 @@ int record_json(const struct record_view *view, struct stack_names *names, struc
 
 /* Is the field's value an address whose symbol is shown (%K, %U)? */
 bool record_is_symbol(const struct record_field *field);
-/* "symbol+0xoff [module]" of such an address. */
 #define RECORD_MAX_SYMBOL 1024
+/* "symbol+0xoff [module]" of such an address. */
 void record_symbol(const struct record_view *view, struct stack_names *names,
 		   const struct record_field *field, uint64_t addr, char buf[RECORD_MAX_SYMBOL]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
  * Open addressing over an array of rows, each one block of memory: header, values, values as last
- * told, key.
+ * reported, key.
  */
 #include "probe/record/totals.h"
 
@@ -16,7 +16,7 @@
 struct row {
 	uint64_t hash;
 	size_t size;	   /* of the key */
-	uint64_t values[]; /* now; as last told; the key's bytes */
+	uint64_t values[]; /* now; as last reported; the key's bytes */
 };
 
 /* A changed row and what it is sorted by. */
@@ -151,16 +151,16 @@ static int compare_changes(const void *left, const void *right)
 	return memcmp(a->row.key, b->row.key, size);
 }
 
-/* What a row grew by since it was last told, into growth[]. False: nothing. */
+/* What a row grew by since it was last reported, into growth[]. False: nothing. */
 static bool take_growth(const struct totals *totals, struct row *row, uint64_t *growth)
 {
-	uint64_t *told = row->values + totals->width;
+	uint64_t *reported = row->values + totals->width;
 	bool changed = false;
 
 	for (unsigned int v = 0; v < totals->width; v++) {
-		growth[v] = row->values[v] - told[v];
+		growth[v] = row->values[v] - reported[v];
 		changed |= growth[v] != 0;
-		told[v] = row->values[v];
+		reported[v] = row->values[v];
 	}
 	return changed;
 }

@@ -17,7 +17,7 @@ void totals_free(struct totals *totals);
 /* The values of a key, zero if it is new; they stay where they are. NULL when out of memory. */
 uint64_t *totals_values(struct totals *totals, const void *key, size_t size);
 
-/* Set all values to zero, to be summed up anew; what they were when told last is kept. */
+/* Set all values to zero, to be summed up again; what they were when last reported is kept. */
 void totals_restart(struct totals *totals);
 
 struct totals_row {

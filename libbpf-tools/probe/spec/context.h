@@ -10,7 +10,7 @@
 struct btf_types;
 struct debuginfo_scope;
 
-/* A parameter that the place's own type information tells: BTF, or a system call's tracepoint. */
+/* A parameter known from the place's own type information: BTF, or a system call's tracepoint. */
 struct context_param {
 	const char *name; /* "" if it has none */
 	const struct type *type;

@@ -39,7 +39,7 @@ static int digit_value(char c)
 	return 16;
 }
 
-/* The base that a number's beginning tells, and the length of its prefix. */
+/* The base that a number's beginning means, and the length of its prefix. */
 static unsigned int number_base(const char *text, size_t len, size_t *prefix)
 {
 	*prefix = 0;

@@ -512,7 +512,7 @@ static int parse_predicate(struct parser *p, struct spec *spec)
 
 /*
  * Directly behind p's and r's target a parenthesis is a signature, if it can be one, else the
- * predicate. If it can be neither, what got further tells what is wrong.
+ * predicate. If it can be neither, what got further says what is wrong.
  */
 static int parse_signature_or_predicate(struct parser *p, struct spec *spec)
 {

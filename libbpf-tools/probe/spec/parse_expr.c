@@ -116,7 +116,7 @@ static struct expr *no_increment(struct parser *p)
 	return NULL;
 }
 
-/* Take the punctuation that has to be next, or tell what is there instead. */
+/* Take the punctuation that has to be next, or say what is there instead. */
 static bool expect(struct parser *p, char punct, const char *after)
 {
 	char text[64];

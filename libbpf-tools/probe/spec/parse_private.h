@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
  * What the parser's files share: a cursor over tokens. Functions that return a node return NULL for an
- * error, which the diag then tells; if the diag is empty it was -ENOMEM.
+ * error, described in the diag; if the diag is empty it was -ENOMEM.
  */
 #ifndef PROBE_SPEC_PARSE_PRIVATE_H
 #define PROBE_SPEC_PARSE_PRIVATE_H
@@ -35,7 +35,7 @@ bool parser_at(const struct parser *p, unsigned int punct);
 bool parser_accept(struct parser *p, unsigned int punct);
 /* "'foo'" or "the end", for messages. Returns buf. */
 const char *parser_token_text(const struct parser *p, char *buf, size_t size);
-/* The next token is '=': tell what is meant by it. Returns -EINVAL. */
+/* The next token is '=': say what is meant by it. Returns -EINVAL. */
 int parser_no_assignment(struct parser *p);
 /* Is the next token this word? */
 bool parser_at_word(const struct parser *p, const char *word);

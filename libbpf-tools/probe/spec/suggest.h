@@ -8,7 +8,7 @@
 #define SUGGEST_MAX 3
 #define SUGGEST_NAME_SIZE 256 /* with the NUL: bsl_edit_distance() compares no longer names */
 
-/* Zeroed but for `wanted`, which is borrowed. Names are copied. */
+/* Starts with all zero but `wanted`, which is borrowed. Names are copied. */
 struct suggest {
 	const char *wanted;
 	unsigned int count;    /* of the names, which are equally near, and sorted */

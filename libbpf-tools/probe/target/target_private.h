@@ -21,7 +21,7 @@ int target_places_add_context(struct target *target, const struct probe_context 
 int target_places_add_noted(struct target *target, const struct target_place *place, uint64_t addr);
 /* Counts a place that is left out, as a probe there would do harm: for why. */
 void target_places_leave_out(struct target *target, const char *name, const char *why);
-/* An error if all places were left out; else a warning that tells how many of them, if any. */
+/* An error if all places were left out; else a warning that says how many of them, if any. */
 int target_places_settle(const struct spec *spec, struct target *target, struct diag *diag);
 /* Keeps one of several names of an address, of places and of entries; sorts them by offset. */
 void target_places_drop_aliases(struct target *target);
@@ -48,6 +48,7 @@ int target_usdt_find_owner(const struct spec *spec, pid_t pid, struct target *ta
 
 /* ---- target_tracepoint.c ---- */
 
+/* CATEGORY:EVENT of the kernel, either of them a pattern. */
 int target_tracepoint_resolve(const struct spec *spec, const struct target_opts *opts,
 			      struct target *target, struct diag *diag);
 
