@@ -241,7 +241,7 @@ def test_without_privilege_it_says_what_it_needs():
     started = b"setpriv:" not in done.stderr and (b"opensnoop:" in done.stderr or b"Permission denied" not in done.stderr)
     need_that(started, "another user cannot execute the build tree")
     assert done.returncode == 1
-    assert b"tracing needs root" in done.stderr
+    assert b"needs CAP_BPF, CAP_PERFMON" in done.stderr
 
 
 # Opens COUNT files, each from a place of its own in memory: one in two does not exist.
