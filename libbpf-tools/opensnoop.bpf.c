@@ -12,10 +12,9 @@
 #include "opensnoop.h"
 
 #define EVENTS_SCRATCH_SIZE sizeof(struct opensnoop_event)
-#include "bpf/contexts.bpf.h"
+#include "bpf/calls.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
-#include "bpf/returning.bpf.h"
 
 const volatile bool failed_only = false;
 
@@ -54,41 +53,42 @@ static __always_inline int enter(__u32 place, __u64 path, __u64 flags, long flag
 	return 0;
 }
 
-SEC("tracepoint/syscalls/sys_enter_open")
-int enter_open(struct enter_context *ctx)
+static __always_inline int begin_open(const __u64 *args)
 {
-	return enter(0, ctx->args[0], ctx->args[1], 0);
+	return enter(0, args[0], args[1], 0);
 }
 
 /* creat(2): what open does with these flags. */
-SEC("tracepoint/syscalls/sys_enter_creat")
-int enter_creat(struct enter_context *ctx)
+static __always_inline int begin_creat(const __u64 *args)
 {
-	return enter(0, ctx->args[0], O_CREAT | O_WRONLY | O_TRUNC, 0);
+	return enter(0, args[0], O_CREAT | O_WRONLY | O_TRUNC, 0);
 }
 
-SEC("tracepoint/syscalls/sys_enter_openat")
-int enter_openat(struct enter_context *ctx)
+static __always_inline int begin_openat(const __u64 *args)
 {
-	return enter(1, ctx->args[1], ctx->args[2], 0);
+	return enter(1, args[1], args[2], 0);
 }
 
-SEC("tracepoint/syscalls/sys_enter_openat2")
-int enter_openat2(struct enter_context *ctx)
+static __always_inline int begin_openat2(const __u64 *args)
 {
 	__u64 flags = 0;
 	long err;
 
 	/* The first member of struct open_how: openat2(2). */
-	err = bpf_probe_read_user(&flags, sizeof(flags), (void *)ctx->args[2]);
-	return enter(1, ctx->args[1], flags, err);
+	err = bpf_probe_read_user(&flags, sizeof(flags), (void *)args[2]);
+	return enter(1, args[1], flags, err);
 }
+
+CALLS_ENTER(open)
+CALLS_ENTER(creat)
+CALLS_ENTER(openat)
+CALLS_ENTER(openat2)
 
 /*
  * The path is read on return: the kernel has just read it too, so that it is in memory, which it
  * need not have been on entry.
  */
-static __always_inline int record(struct exit_context *ctx, struct pending *pending)
+static __always_inline int record(void *ctx, __s64 result, struct pending *pending)
 {
 	struct opensnoop_event *event = events_scratch(0);
 	__u64 size = offsetof(struct opensnoop_event, path), ids;
@@ -103,7 +103,7 @@ static __always_inline int record(struct exit_context *ctx, struct pending *pend
 	event->pid = ids >> 32;
 	event->tid = ids;
 	event->uid = bpf_get_current_uid_gid();
-	event->result = ctx->result;
+	event->result = result;
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	len = bpf_probe_read_user_str(event->path, sizeof(event->path), (void *)pending->path);
 	event->path_len = len;
@@ -113,9 +113,7 @@ static __always_inline int record(struct exit_context *ctx, struct pending *pend
 	return 0;
 }
 
-/* For all of the calls. */
-SEC("tracepoint")
-int leave_call(struct exit_context *ctx)
+static __always_inline int end_call(void *ctx, __s64 result)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct pending *pending;
@@ -123,10 +121,12 @@ int leave_call(struct exit_context *ctx)
 	pending = bpf_map_lookup_elem(&pendings, &tid);
 	if (!pending)
 		return 0;
-	if ((!failed_only || ctx->result < 0) && returning_has(pending->place, pending->path))
-		record(ctx, pending);
+	if ((!failed_only || result < 0) && returning_has(pending->place, pending->path))
+		record(ctx, result, pending);
 	bpf_map_delete_elem(&pendings, &tid);
 	return 0;
 }
+
+CALLS_LEAVE
 
 char LICENSE[] SEC("license") = "GPL";

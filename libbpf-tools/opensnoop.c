@@ -151,33 +151,46 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	return is_wanted(env, event) ? row_print(&env->tool.rows, event) : 0;
 }
 
-/* A call without tracepoints isn't there: arm64 has no open and creat, and openat2 came with 5.6. */
-static int attach_calls(void *ctx)
+#define CALLS 8
+
+/* arm64 has no open and creat, and openat2 came with 5.6. */
+static void list_calls(const struct opensnoop_bpf *skel, struct tool_call calls[CALLS])
 {
-	struct env *env = ctx;
-	const struct opensnoop_bpf *skel = env->skel;
-	const struct tool_tracepoint calls[] = {
-		{ skel->progs.leave_call, "syscalls", "sys_exit_open", true },
-		{ skel->progs.leave_call, "syscalls", "sys_exit_creat", true },
-		{ skel->progs.leave_call, "syscalls", "sys_exit_openat", true },
-		{ skel->progs.leave_call, "syscalls", "sys_exit_openat2", true },
-		{ skel->progs.enter_open, "syscalls", "sys_enter_open", true },
-		{ skel->progs.enter_creat, "syscalls", "sys_enter_creat", true },
-		{ skel->progs.enter_openat, "syscalls", "sys_enter_openat", true },
-		{ skel->progs.enter_openat2, "syscalls", "sys_enter_openat2", true },
+	struct bpf_program *traced = skel->progs.leave_call, *probed = skel->progs.leave_probe;
+	const struct tool_call all[CALLS] = {
+		{ "open", true, traced, probed },
+		{ "creat", true, traced, probed },
+		{ "openat", true, traced, probed },
+		{ "openat2", true, traced, probed },
+		{ "open", false, skel->progs.enter_open, skel->progs.probe_open },
+		{ "creat", false, skel->progs.enter_creat, skel->progs.probe_creat },
+		{ "openat", false, skel->progs.enter_openat, skel->progs.probe_openat },
+		{ "openat2", false, skel->progs.enter_openat2, skel->progs.probe_openat2 },
 	};
 
-	return tool_attach_tracepoints(&env->tool, calls, ARRAY_SIZE(calls));
+	memcpy(calls, all, sizeof(all));
+}
+
+static int attach_calls(void *ctx)
+{
+	struct tool_call calls[CALLS];
+	struct env *env = ctx;
+
+	list_calls(env->skel, calls);
+	return tool_attach_calls(&env->tool, calls, CALLS);
 }
 
 static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
 	struct opensnoop_bpf *skel = env->skel = opensnoop_bpf__open_opts(opts);
+	struct tool_call calls[CALLS];
 
 	if (!skel)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, skel);
+	list_calls(skel, calls);
+	tool_choose_calls(calls, CALLS);
 	TOOL_USES_EVENTS(&env->tool, skel);
 	TOOL_USES_FILTER(&env->tool, skel);
 	env->tool.has_registers = &skel->rodata->returning_has_registers;

@@ -4,6 +4,7 @@
  */
 #include "lib/tool.h"
 
+#include <blazesym-lite.h>
 #include <errno.h>
 #include <front.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "lib/core.h"
 #include "lib/log.h"
 #include "lib/tracefs.h"
+#include "lib/ways.h"
 
 int tool_fail_open(void)
 {
@@ -33,48 +35,111 @@ static int tool_attach_classic(struct tool *tool, const struct tool_tracepoint *
 					  0);
 }
 
-int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *points, size_t count)
+static int tool_attach_one(struct tool *tool, const struct tool_tracepoint *point)
 {
-	size_t i, attached = tool->attached.count;
-	int tracefs_fd = -1, err = 0;
+	const char *category = point->category ?: "raw";
+	int tracefs_fd = -1, err;
 	bool is_found = false;
 
-	for (i = 0; i < count && !err; i++) {
-		const struct tool_tracepoint *point = &points[i];
-		const char *category = point->category ?: "raw";
-
-		if (!bpf_program__autoload(point->prog))
-			continue;
-		if (!point->category) {
-			err = attach_raw_tracepoint(&tool->attached, bpf_program__fd(point->prog),
-						    point->name);
-		} else {
-			tracefs_fd = tracefs_fd < 0 ? tracefs_open() : tracefs_fd;
-			err = tracefs_fd < 0
-				      ? tracefs_fd
-				      : tool_attach_classic(tool, point, tracefs_fd, &is_found);
-		}
-		if (err == -ENOENT && point->is_optional && (!point->category || tracefs_fd >= 0)) {
-			log_info("no tracepoint %s:%s", category, point->name);
-			err = 0;
-		} else if (err) {
-			log_failure(err,
-				    !point->category ? PERMISSION_BPF
-				    : is_found	     ? PERMISSION_PERF
-						     : PERMISSION_TRACEFS,
-				    "cannot attach to tracepoint %s:%s", category, point->name);
-		}
+	if (!bpf_program__autoload(point->prog))
+		return 0;
+	if (!point->category) {
+		err = attach_raw_tracepoint(&tool->attached, bpf_program__fd(point->prog),
+					    point->name);
+	} else {
+		tracefs_fd = tracefs_open();
+		err = tracefs_fd < 0 ? tracefs_fd
+				     : tool_attach_classic(tool, point, tracefs_fd, &is_found);
+	}
+	if (err == -ENOENT && point->is_optional && (!point->category || tracefs_fd >= 0)) {
+		log_info("no tracepoint %s:%s", category, point->name);
+		err = 0;
+	} else if (err) {
+		log_failure(err,
+			    !point->category ? PERMISSION_BPF
+			    : is_found	     ? PERMISSION_PERF
+					     : PERMISSION_TRACEFS,
+			    "cannot attach to tracepoint %s:%s", category, point->name);
 	}
 	if (tracefs_fd >= 0)
 		close(tracefs_fd);
-	if (err || tool->attached.count > attached)
-		return err;
+	return err;
+}
+
+static int tool_fail_attached(void)
+{
 	log_error(
 		"this kernel has none of the tracepoints that are needed (CONFIG_FTRACE_SYSCALLS)");
 	return -ENOENT;
 }
 
+int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *points, size_t count)
+{
+	size_t attached = tool->attached.count;
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++)
+		err = tool_attach_one(tool, &points[i]);
+	return err || tool->attached.count > attached ? err : tool_fail_attached();
+}
+
 /* Of a tool with a skeleton. */
+void tool_choose_calls(const struct tool_call *calls, size_t count)
+{
+	struct ways ways = {};
+	bool by_function;
+
+	ways_ask(&ways);
+	by_function = ways.preempts_calls && ways.follows_all_returns;
+	for (size_t i = 0; i < count; i++) {
+		bpf_program__set_autoload(calls[i].traced, !by_function);
+		bpf_program__set_autoload(calls[i].probed, by_function);
+	}
+}
+
+static int tool_attach_function(struct tool *tool, const struct tool_call *call)
+{
+	const struct bsl_machine *machine = bsl_machine_get(bsl_host_machine());
+	char name[128];
+	struct attach_function function = { .name = name };
+	struct attach_kprobe_opts opts = {
+		.functions = &function, .count = 1, .is_return = call->is_return, .use_multi = true
+	};
+	size_t attached;
+	int err;
+
+	snprintf(name, sizeof(name), "%s%s", machine->call_prefix, call->name);
+	err = attach_kprobes(&tool->attached, bpf_program__fd(call->probed), &opts, &attached);
+	if (err == -ESRCH || err == -ENOENT) {
+		log_info("no function %s", name);
+		return 0;
+	}
+	if (err)
+		log_failure(err, PERMISSION_BPF, "cannot probe the kernel's %s", name);
+	return err;
+}
+
+static int tool_attach_call(struct tool *tool, const struct tool_call *call)
+{
+	struct tool_tracepoint point = { call->traced, "syscalls", NULL, true };
+	char name[128];
+
+	snprintf(name, sizeof(name), "sys_%s_%s", call->is_return ? "exit" : "enter", call->name);
+	point.name = name;
+	return tool_attach_one(tool, &point);
+}
+
+int tool_attach_calls(struct tool *tool, const struct tool_call *calls, size_t count)
+{
+	size_t attached = tool->attached.count;
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++)
+		err = bpf_program__autoload(calls[i].probed) ? tool_attach_function(tool, &calls[i])
+							     : tool_attach_call(tool, &calls[i]);
+	return err || tool->attached.count > attached ? err : tool_fail_attached();
+}
+
 static int tool_load(struct tool *tool)
 {
 	const struct options *options = &tool->options;

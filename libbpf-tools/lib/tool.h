@@ -136,6 +136,20 @@ struct tool_tracepoint {
 /* In this order. Fails, too, if none is left. 0, or negative errno after the cause has been reported. */
 int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *points, size_t count);
 
+/* A system call's entry or return, and its two programs (bpf/calls.bpf.h), of which one is loaded. */
+struct tool_call {
+	const char *name;
+	bool is_return;
+	struct bpf_program *traced; /* on the tracepoint */
+	struct bpf_program *
+		probed; /* at the function: where the tracepoint's program could be preempted (lib/ways.h) */
+};
+
+/* For open(): which programs are to be loaded. */
+void tool_choose_calls(const struct tool_call *calls, size_t count);
+/* As tool_attach_tracepoints(); a kernel without some of the calls is fine. */
+int tool_attach_calls(struct tool *tool, const struct tool_call *calls, size_t count);
+
 /* The first step alone: the command line. As options_parse(), it may end the process. */
 void tool_parse(const struct tool_spec *spec, struct tool *tool, void *env, int argc, char **argv);
 
