@@ -655,11 +655,11 @@ static uint64_t count_hits(int map_fd, uint32_t element, uint32_t probe)
 static const char *why_skipped(struct trace *trace, const struct probe *probe)
 {
 	ways_ask(&trace->ways);
-	if (!trace->ways.preempts)
-		return "a BPF program was running on that CPU already";
 	if (trace->ways.preempts_calls && probe->target.how == TARGET_TRACEPOINT)
 		return "a program on that CPU had been preempted and was not done yet; of system calls, sys_NAME and r::sys_NAME lose none";
-	return "a program on that CPU had been preempted and was not done yet";
+	if (trace->ways.preempts && probe->is_traced)
+		return "a program on that CPU had been preempted and was not done yet";
+	return "a BPF program was running on that CPU already";
 }
 
 /* Hits that are in no line and not in the losses either. */

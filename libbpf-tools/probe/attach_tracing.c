@@ -75,6 +75,7 @@ int probe_attach_tracing(struct attachment *at, struct diag *diag)
 		close(btf_fd);
 	if (!err) {
 		probe->attached = 1;
+		probe->is_traced = true;
 		ways_warn_of_switches(at->ways, false);
 	}
 	return err;
