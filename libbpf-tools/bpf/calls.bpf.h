@@ -34,31 +34,31 @@ static __always_inline long calls_read(const void *ctx, __u64 args[3])
 	return err;
 }
 
-#define CALLS_ENTER(call)                                    \
-	SEC("tracepoint/syscalls/sys_enter_" #call)          \
-	int enter_##call(struct enter_context *ctx)          \
-	{                                                    \
-		return begin_##call(ctx->args);              \
-	}                                                    \
-	SEC("kprobe.multi")                                  \
-	int probe_##call(void *ctx)                          \
-	{                                                    \
-		__u64 args[3];                               \
-                                                             \
-		if (!calls_read(ctx, args))                  \
-			begin_##call(args);                  \
-		return 0;                                    \
+#define CALLS_ENTER(call)                           \
+	SEC("tracepoint/syscalls/sys_enter_" #call) \
+	int enter_##call(struct enter_context *ctx) \
+	{                                           \
+		return begin_##call(ctx->args);     \
+	}                                           \
+	SEC("kprobe.multi")                         \
+	int probe_##call(void *ctx)                 \
+	{                                           \
+		__u64 args[3];                      \
+                                                    \
+		if (!calls_read(ctx, args))         \
+			begin_##call(args);         \
+		return 0;                           \
 	}
 
-#define CALLS_LEAVE                                                       \
-	SEC("tracepoint")                                                 \
-	int leave_call(struct exit_context *ctx)                          \
-	{                                                                 \
-		return end_call(ctx, ctx->result);                        \
-	}                                                                 \
-	SEC("kprobe.multi")                                               \
-	int leave_probe(void *ctx)                                        \
-	{                                                                 \
+#define CALLS_LEAVE                                                         \
+	SEC("tracepoint")                                                   \
+	int leave_call(struct exit_context *ctx)                            \
+	{                                                                   \
+		return end_call(ctx, ctx->result);                          \
+	}                                                                   \
+	SEC("kprobe.multi")                                                 \
+	int leave_probe(void *ctx)                                          \
+	{                                                                   \
 		return end_call(ctx, *(const __s64 *)(ctx + CALLS_RESULT)); \
 	}
 
