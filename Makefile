@@ -295,7 +295,7 @@ $(BUILD)/bench/%: $(OBJ)/dynamic/tests/bench/%.o $(OBJ)/dynamic/libshared.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $^ $(LIBS) -o $@
 
-bench: all targets $(BUILD)/bench/floor $(BUILD)/bench/symbols ## measure, on an idle machine, as root
+bench: all targets $(BUILD)/bench/floor $(BUILD)/bench/ways $(BUILD)/bench/symbols ## measure, on an idle machine, as root
 	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/bench.py
 	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/symbols.py
 	$(Q)BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/snoop.py
