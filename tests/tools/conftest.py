@@ -32,12 +32,27 @@ def on_alarm(number, frame):
     raise Hang(f"the test hangs: not ended after {TEST_SECONDS} s")
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_protocol(item):
+def in_time():
+    """Each phase by itself: what pytest does in between is not to be interrupted."""
     signal.signal(signal.SIGALRM, on_alarm)
     signal.alarm(TEST_SECONDS)
     yield
     signal.alarm(0)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup():
+    yield from in_time()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call():
+    yield from in_time()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown():
+    yield from in_time()
 
 
 def children():

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tracing import PATIENCE, json_lines, need, need_that, tool_path
+from tracing import PATIENCE, json_lines, need, need_that, running, tool_path
 
 # What every tool has something to show of. Its pid is small in a new namespace, and another one outside.
 LOAD = """
@@ -134,11 +134,8 @@ def test_a_process_of_a_namespace_below_has_the_id_that_it_has_above():
 
 
 def test_a_process_outside_has_no_id():
-    with subprocess.Popen(["/usr/bin/python3", "-c", LOAD], stdin=subprocess.DEVNULL) as outside:
-        try:
-            result = run_inside("opensnoop", "--json", "--duration", 1, load="import time; time.sleep(100)")
-        finally:
-            outside.kill()
+    with running("/usr/bin/python3", "-c", LOAD):
+        result = run_inside("opensnoop", "--json", "--duration", 1, load="import time; time.sleep(100)")
     rows, _ = json_lines(result["out"])
     assert {row["pid"] for row in rows if row["path"] == "/etc/hostname"} == {0}
 

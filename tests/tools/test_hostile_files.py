@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """Files that change while they are read: an answer or an error, never a signal, never a hang."""
-import os
 import re
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tracing import BUILD, FULL, run_tool, target_path
+from tracing import BUILD, FULL, run_tool, running, target_path
 
 ROUNDS = 60 if FULL else 6
 
@@ -98,12 +97,9 @@ os.execv(sys.argv[1], sys.argv[1:])
 @contextmanager
 def process(*argv):
     """A running program, which has printed a line."""
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stdin=subprocess.PIPE) as child:
-        try:
-            assert child.stdout.readline()
-            yield child
-        finally:
-            child.kill()
+    with running(*argv, stdout=subprocess.PIPE, stdin=subprocess.PIPE) as child:
+        assert child.stdout.readline()
+        yield child
 
 
 JAILED = "import os, sys; os.chroot(sys.argv[1]); os.chdir('/'); print('ready', flush=True); sys.stdin.read()"
