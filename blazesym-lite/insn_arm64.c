@@ -128,6 +128,24 @@ static void note_pair(uint32_t word, struct bsl_insn *insn)
 	insn->disp = (int32_t)(field_get(word, 15, 7) * (1 << scale));
 	if ((word >> 23 & 3) == 1)
 		insn->disp = 0;
+	if (!(word & 1u << 22)) {
+		insn->op = BSL_OP_STORE;
+		insn->size = (uint8_t)(2 << scale);
+	}
+}
+
+/* str of a vector register at a register and a displacement, scaled. */
+static void note_vector_store(uint32_t word, struct bsl_insn *insn)
+{
+	unsigned int scale = word & 1u << 23 ? 4 : word >> 30;
+
+	if ((word & 0x3f400000) != 0x3d000000)
+		return;
+	insn->op = BSL_OP_STORE;
+	insn->size = (uint8_t)(1 << scale);
+	insn->has_memory = insn->has_disp = true;
+	insn->base = word >> 5 & 31;
+	insn->disp = (int32_t)(word >> 10 & 0xfff) << scale;
 }
 
 static void note_data(uint32_t word, struct bsl_insn *insn)
@@ -195,6 +213,7 @@ int insn_arm64_decode(const uint8_t *code, size_t size, uint64_t addr, struct bs
 	note_data(word, insn);
 	note_access(word, insn);
 	note_pair(word, insn);
+	note_vector_store(word, insn);
 	note_address(word, addr, insn);
 	for (size_t i = 0; i < ARRAY_SIZE(rows) && !row; i++)
 		if ((word & rows[i].mask) == rows[i].value)

@@ -569,10 +569,69 @@ static void group_note(const struct x86 *x86, struct bsl_insn *insn)
 		insn->imm = -insn->imm;
 }
 
+/* Bytes that a vector register's store has; 0: it is none. */
+static uint8_t vector_store_size(const struct x86 *x86)
+{
+	switch (x86->opcode) {
+	case 0x11: /* movss, movsd, movups */
+		return x86->repeat == 0xf3 ? 4 : x86->repeat == 0xf2 ? 8 : 16;
+	case 0x7e: /* movd, movq */
+		return x86->repeat == 0xf3 ? 0 : x86->rex & 8 ? 8 : 4;
+	case 0x13: /* movlps */
+	case 0x17: /* movhps */
+	case 0xd6: /* movq */
+		return 8;
+	case 0x29: /* movaps */
+	case 0x2b: /* movntps */
+	case 0x7f: /* movdqa, movdqu */
+	case 0xe7: /* movntdq */
+		return 16;
+	default:
+		return 0;
+	}
+}
+
+/* Of a constant (c6, c7) and of the floating-point stack's top (d9, dd, db: fst, fstp of 4, 8 and 10 bytes). */
+static uint8_t other_store_size(const struct x86 *x86)
+{
+	unsigned int which = x86->modrm >> 3 & 7;
+
+	switch (x86->opcode) {
+	case 0xc6:
+	case 0xc7:
+		return which ? 0 : operand_size(x86, x86->opcode == 0xc6);
+	case 0xd9:
+	case 0xdd:
+		return which != 2 && which != 3 ? 0 : x86->opcode == 0xd9 ? 4 : 8;
+	case 0xdb:
+		return which == 7 ? 10 : 0;
+	default:
+		return 0;
+	}
+}
+
+/* Stores of what is in no general register. */
+static void store_note(const struct x86 *x86, struct bsl_insn *insn)
+{
+	uint8_t size = 0;
+
+	if (!x86->has_modrm || rm_is_register(x86))
+		return;
+	if (is_legacy(x86, 2))
+		size = vector_store_size(x86);
+	else if (is_legacy(x86, 1))
+		size = other_store_size(x86);
+	if (!size)
+		return;
+	insn->op = BSL_OP_STORE;
+	insn->size = size;
+}
+
 static void note_what_it_does(const struct x86 *x86, struct bsl_insn *insn)
 {
 	uint16_t opcode = x86->opcode | (x86->map == 2) << 8;
 
+	store_note(x86, insn);
 	if (x86->encoding != LEGACY || x86->map > 2)
 		return;
 	operation_note(x86, &operations[opcode], insn);

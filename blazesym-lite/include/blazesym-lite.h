@@ -339,7 +339,7 @@ enum bsl_insn_kind {
 enum bsl_insn_op {
 	BSL_OP_OTHER,
 	BSL_OP_LOAD,	/* reg = *memory */
-	BSL_OP_STORE,	/* *memory = reg */
+	BSL_OP_STORE,	/* *memory = reg, or something else: BSL_REG_NONE */
 	BSL_OP_MOVE,	/* reg = from */
 	BSL_OP_LEA,	/* reg = address of memory; arm64: adr, adrp */
 	BSL_OP_COMPARE, /* *memory, or reg, with imm */

@@ -126,6 +126,17 @@ static void test_instructions_are_decoded(void **state)
 		{ X, "\x64\x48\x8b\x3c\x25\x28\x00\x00\x00",
 		  "load 64 rdi seg:40(none,none) writes rdi step" },
 		{ X, "\x8a\x26", "load 8 rax 0(rsi,none) writes rax step" },
+		/* movss %xmm0,-0x14(%rbp); movsd; movaps %xmm0,0x10(%rsp); movq; movd */
+		{ X, "\xf3\x0f\x11\x45\xec", "store 32 -20(rbp,none) step" },
+		{ X, "\xf2\x0f\x11\x4d\xe0", "store 64 -32(rbp,none) step" },
+		{ X, "\x0f\x29\x44\x24\x10", "store 128 16(rsp,none) step" },
+		{ X, "\x66\x0f\xd6\x45\xf8", "store 64 -8(rbp,none) step" },
+		{ X, "\x66\x0f\x7e\x54\x24\x04", "store 32 4(rsp,none) step" },
+		/* movl $7,-0x10(%rbp); movq $-1,8(%rsp); fstpt -0x20(%rbp); fstps -4(%rbp) */
+		{ X, "\xc7\x45\xf0\x07\x00\x00\x00", "store 32 -16(rbp,none) step" },
+		{ X, "\x48\xc7\x44\x24\x08\xff\xff\xff\xff", "store 64 8(rsp,none) step" },
+		{ X, "\xdb\x7d\xe0", "store 80 -32(rbp,none) step" },
+		{ X, "\xd9\x5d\xfc", "store 32 -4(rbp,none) step" },
 		/* mov 0x10(%rip),%rax; lea 0x10(%rip),%r9; cmpw $0,0x10(%rip); cmpw $0,(%rax) */
 		{ X, "\x48\x8b\x05\x10\x00\x00\x00", "load 64 rax at 0x1017 writes rax step" },
 		{ X, "\x4c\x8d\x0d\x10\x00\x00\x00", "lea r9 at 0x1017 writes r9 step" },
@@ -183,13 +194,19 @@ static void test_instructions_are_decoded(void **state)
 		{ X, "\x8e\xd1", "refuse" },
 		/* XOP's vprotb $1,%xmm0,%xmm0, which kernels take for pop */
 		{ X, "\x8f\xe8\x78\xc0\xc0\x01", "harm" },
+		/* stp x0,x1,[sp,#16]; str d0,[sp,#8]; str s1,[x29,#4]; str q2,[sp,#32]; stp w0,w1,[sp,#24] */
+		{ A, "\xe0\x07\x01\xa9", "store 128 16(sp,none) step" },
+		{ A, "\xe0\x07\x00\xfd", "store 64 8(sp,none) step" },
+		{ A, "\xa1\x07\x00\xbd", "store 32 4(x29,none) step" },
+		{ A, "\xe2\x0b\x80\x3d", "store 128 32(sp,none) step" },
+		{ A, "\xe0\x07\x03\x29", "store 64 24(sp,none) step" },
 		/* ldr w1, [x0, #72]; str x1, [x0, #32]; ldur x1, [x0, #-8]; mov x19, x0 */
 		{ A, "\x01\x48\x40\xb9", "load 32 x1 72(x0,none) writes x1 step" },
 		{ A, "\x01\x10\x00\xf9", "store 64 x1 32(x0,none) step" },
 		{ A, "\x01\x80\x5f\xf8", "load 64 x1 -8(x0,none) writes x1 step" },
 		{ A, "\xf3\x03\x00\xaa", "move 64 x19 from x0 writes x19 step" },
 		/* stp x29, x30, [sp, #-16]!; sub sp, sp, #32; adrp x16, 0x3000; add x0, x0, #0x10 */
-		{ A, "\xfd\x7b\xbf\xa9", "-16(sp,none) step" },
+		{ A, "\xfd\x7b\xbf\xa9", "store 128 -16(sp,none) step" },
 		{ A, "\xff\x83\x00\xd1", "add 64 sp imm -32 writes sp step" },
 		{ A, "\x10\x00\x00\xd0", "lea x16 at 0x3000 writes x16 emulate" },
 		/* b, bl, b.ne, cbz, tbz; br, blr, ret; retaa; brk */
