@@ -27,7 +27,7 @@ static int attach_group_uprobes(struct attachment *at, const struct probe_group 
 		.use_cookie = group->count > 1,
 		.pid = at->pid,
 	};
-	size_t skips = 0;
+	size_t skips = 0, settled = 0;
 	int err;
 
 	if (!places)
@@ -35,17 +35,23 @@ static int attach_group_uprobes(struct attachment *at, const struct probe_group 
 	for (size_t i = 0; i < group->count; i++) {
 		const struct target_place *place = &group->places[group->indices[i]];
 
-		places[i] = (struct attach_place){ place->offset + place->skip,
-						   place->ref_ctr_offset,
-						   probe->first_place + group->indices[i] };
+		places[i] = (struct attach_place){
+			place->offset +
+				(opts.is_return || !place->settled ? place->skip : place->settled),
+			place->ref_ctr_offset, probe->first_place + group->indices[i]
+		};
 		skips += place->skip != 0;
+		settled += place->settled != 0;
 	}
 	err = attach_uprobes(group->is_entry ? &at->links->entries : &at->links->probes, prog_fd,
 			     &opts, attached);
 	log_info("%s: %zu of %zu%s by %s", probe->spec->text, *attached, group->count,
 		 group->is_entry ? " entries" : "",
 		 use_multi ? "one uprobe multi link" : "a perf event each");
-	if (skips)
+	if (settled && !opts.is_return)
+		log_info("%s: %zu of them behind the prologue that stores the parameters",
+			 probe->spec->text, settled);
+	else if (skips)
 		log_info(
 			"%s: %zu of them behind the endbr64 that they begin with, which is expensive to probe",
 			probe->spec->text, skips);

@@ -232,8 +232,10 @@ static const struct type *make_base(struct debuginfo_types *types, Dwarf_Die *di
 	default:
 		type.kind = TYPE_FLOAT;
 		type.is_signed = true;
+		type.is_complex = debuginfo_number(die, DW_AT_encoding, 0) == DW_ATE_complex_float;
 	}
 	/* __int128: known, but not computed with. */
+	type.is_wide = type.kind == TYPE_INT && type.size == 16;
 	if (!is_integer_size(type.size))
 		type.kind = TYPE_FLOAT;
 	return new_type(types, type);

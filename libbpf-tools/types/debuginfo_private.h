@@ -24,6 +24,9 @@ struct debuginfo_types {
 		const struct type *type;
 	} * known;
 	size_t known_count, known_room;
+	/* The unit that was asked for last: does it show signs of optimisation? */
+	const void *judged_unit;
+	bool is_optimised;
 };
 
 /* The type that an entry's DW_AT_type names; void if it names none. NULL when out of memory. */
@@ -61,5 +64,6 @@ bool debuginfo_flag(Dwarf_Die *die, unsigned int attribute);
 /* DW_LANG_... of the unit that an entry is in. */
 int debuginfo_language(Dwarf_Die *die);
 bool debuginfo_language_is_c(int language);
+bool debuginfo_language_is_cxx(int language);
 
 #endif /* TYPES_DEBUGINFO_PRIVATE_H */

@@ -11,6 +11,9 @@
 
 #include "types/debuginfo_private.h"
 
+/* More than any function has. */
+#define MAX_PARAMS 256
+
 /* ---- the function --------------------------------------------------------------------------- */
 
 /* What is around an address, from the unit inwards. */
@@ -78,32 +81,73 @@ static int add_variable(struct debuginfo_scope *scope, struct debuginfo_variable
 	return 0;
 }
 
-/* Go's results are parameters of another kind. */
-static bool is_result(Dwarf_Die *die)
+/* The entry that another one is a copy of; false: it is none. */
+static bool origin_of(Dwarf_Die *die, Dwarf_Die *origin)
 {
-	return debuginfo_flag(die, DW_AT_variable_parameter);
+	Dwarf_Attribute attr;
+
+	return dwarf_attr(die, DW_AT_abstract_origin, &attr) && dwarf_formref_die(&attr, origin);
 }
 
-static int add_params(struct debuginfo_scope *scope)
+/* A parameter of the copy tells more of that of the original. False: there is no such. */
+static bool place_param(struct debuginfo_variable *params, Dwarf_Die *die)
 {
-	struct debuginfo_variable **end = &scope->params;
-	unsigned int index = 0;
+	Dwarf_Die origin;
+
+	if (!origin_of(die, &origin))
+		return false;
+	for (struct debuginfo_variable *v = params; v; v = v->next) {
+		if (v->die.addr != origin.addr)
+			continue;
+		v->die = *die;
+		return true;
+	}
+	return false;
+}
+
+/* At most MAX_PARAMS of an entry's parameters, those apart that are only copies. */
+static int add_params_of(struct debuginfo_scope *scope, Dwarf_Die *function,
+			 struct debuginfo_variable ***ends)
+{
+	unsigned int index[2] = { 0, 0 };
 	struct debuginfo_walk walk;
 	int err = 0;
 
-	if (!debuginfo_walk_first(&walk, &scope->function))
+	for (const struct debuginfo_variable *v = scope->params; v; v = v->next)
+		index[0]++;
+	if (!debuginfo_walk_first(&walk, function))
 		return 0;
 	do {
-		if (dwarf_tag(&walk.die) != DW_TAG_formal_parameter)
+		bool is_result;
+
+		if (dwarf_tag(&walk.die) != DW_TAG_formal_parameter ||
+		    place_param(scope->params, &walk.die) || place_param(scope->results, &walk.die))
 			continue;
-		if (!is_result(&walk.die))
-			err = add_variable(scope, &end, &walk.die,
-					   (struct debuginfo_variable){ .is_param = true,
-									.index = index++ });
-		else if (scope->retval->kind == TYPE_VOID)
-			scope->retval = debuginfo_type_of(scope->types, &walk.die, 0)
-						?: type_void();
+		/* Go's results are parameters of another kind. */
+		is_result = debuginfo_flag(&walk.die, DW_AT_variable_parameter);
+		if (index[is_result] == MAX_PARAMS)
+			continue;
+		err = add_variable(scope, &ends[is_result], &walk.die,
+				   (struct debuginfo_variable){ .is_param = !is_result,
+								.index = index[is_result]++ });
 	} while (!err && debuginfo_walk_next(&walk));
+	return err;
+}
+
+/*
+ * In the order of the declaration: that of the original, of which a clone or an inlined copy may have some in
+ * another order and others not at all.
+ */
+static int add_params(struct debuginfo_scope *scope)
+{
+	struct debuginfo_variable **ends[] = { &scope->params, &scope->results };
+	Dwarf_Die origin;
+	int err = origin_of(&scope->function, &origin) ? add_params_of(scope, &origin, ends) : 0;
+
+	if (!err)
+		err = add_params_of(scope, &scope->function, ends);
+	if (!err && scope->results && scope->retval->kind == TYPE_VOID)
+		scope->retval = scope->results->type;
 	return err;
 }
 
@@ -263,6 +307,20 @@ int debuginfo_scope_new(struct debuginfo_types *types, uint64_t addr, const char
 	return 0;
 }
 
+struct debuginfo_scope *debuginfo_scope_settled(const struct debuginfo_scope *entry,
+						const struct debuginfo_settled *settled)
+{
+	struct debuginfo_scope *made = arena_alloc(entry->types->arena, sizeof(*made));
+
+	if (!made)
+		return NULL;
+	*made = *entry;
+	made->addr = settled->addr;
+	made->is_entry = false;
+	made->is_settled = true;
+	return made;
+}
+
 const char *debuginfo_scope_name(const struct debuginfo_scope *scope)
 {
 	Dwarf_Die function = scope->function;
@@ -273,11 +331,6 @@ const char *debuginfo_scope_name(const struct debuginfo_scope *scope)
 bool debuginfo_scope_is_inlined(const struct debuginfo_scope *scope)
 {
 	return scope->function.addr != scope->frame.addr;
-}
-
-bool debuginfo_scope_is_rust(const struct debuginfo_scope *scope)
-{
-	return scope->language == DW_LANG_Rust;
 }
 
 int debuginfo_scope_cfa(const struct debuginfo_scope *scope, Dwarf_Frame **frame, Dwarf_Op **ops,
@@ -294,21 +347,4 @@ int debuginfo_scope_cfa(const struct debuginfo_scope *scope, Dwarf_Frame **frame
 		free(*frame);
 	}
 	return -ENOENT;
-}
-
-bool debuginfo_is_by_reference(const Dwarf_Die *of)
-{
-	Dwarf_Die die = *of, type;
-	Dwarf_Attribute attr;
-
-	for (unsigned int i = 0; i < 8; i++) {
-		if (!dwarf_formref_die(dwarf_attr_integrate(&die, DW_AT_type, &attr), &type))
-			return false;
-		if (debuginfo_number(&type, DW_AT_calling_convention, 0) == DW_CC_pass_by_reference)
-			return true;
-		if (dwarf_tag(&type) != DW_TAG_typedef && dwarf_tag(&type) != DW_TAG_const_type)
-			return false;
-		die = type;
-	}
-	return false;
 }

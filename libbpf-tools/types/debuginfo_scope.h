@@ -26,13 +26,23 @@ struct debuginfo_scope {
 	struct debuginfo_types *types;
 	uint64_t addr;
 	Dwarf_Die unit;
-	Dwarf_Die function;	   /* whose names these are: a subprogram, or one inlined */
-	Dwarf_Die frame;	   /* the subprogram whose code it is in */
-	bool is_entry;		   /* nothing of the function has run yet */
+	Dwarf_Die function; /* whose names these are: a subprogram, or one inlined */
+	Dwarf_Die frame;    /* the subprogram whose code it is in */
+	bool is_entry;	    /* nothing of the function has run yet */
+	bool is_settled; /* its parameters have got to where they stay, see debuginfo_prologue_find() */
 	int language;		   /* DW_LANG_... of the unit, or 0 */
 	const struct type *retval; /* TYPE_VOID: nothing */
 	/* In the order of the declaration; the innermost block's first; those that were asked for. */
 	struct debuginfo_variable *params, *locals, *globals;
+	struct debuginfo_variable *results; /* Go's, as many as the function has */
+};
+
+/* Where a function's parameters have got to the places that DWARF gives them for all of it. */
+struct debuginfo_settled {
+	uint64_t addr;
+	/* The stack pointer as it was at the entry, from there: a register's contents and an offset. */
+	int reg;
+	int64_t offset;
 };
 
 /*
@@ -42,6 +52,9 @@ struct debuginfo_scope {
  */
 int debuginfo_scope_new(struct debuginfo_types *types, uint64_t addr, const char *inlined,
 			struct debuginfo_scope **scope);
+/* The same as from an entry's scope, where its parameters are settled. NULL when out of memory. */
+struct debuginfo_scope *debuginfo_scope_settled(const struct debuginfo_scope *entry,
+						const struct debuginfo_settled *settled);
 
 /* The function's name in the source; where it was inlined, of the inlined one. "" if it has none. */
 const char *debuginfo_scope_name(const struct debuginfo_scope *scope);
@@ -49,8 +62,21 @@ const char *debuginfo_scope_name(const struct debuginfo_scope *scope);
 /* Is it an inlined one, with no place of its own that is called and returned from? */
 bool debuginfo_scope_is_inlined(const struct debuginfo_scope *scope);
 
-/* Is its unit written in Rust? */
-bool debuginfo_scope_is_rust(const struct debuginfo_scope *scope);
+/*
+ * From the scope of an entry. Every call comes through that address once. False: there is no such address, or nothing that has
+ * to get anywhere.
+ */
+bool debuginfo_prologue_find(const struct debuginfo_scope *scope,
+			     struct debuginfo_settled *settled);
+
+/*
+ * Is it certain that the scope's function takes its arguments and returns its result as its type says? Not so of those that a
+ * compiler may have changed, as it knows all of their callers.
+ */
+bool debuginfo_scope_keeps_convention(const struct debuginfo_scope *scope);
+
+/* Is a variable's location the same everywhere, or told for each address? */
+bool debuginfo_is_single_location(Dwarf_Attribute *attr);
 
 /* Any variable by name, as C's scopes decide which; this is C++'s. NULL: nobody is called so. */
 const struct debuginfo_variable *debuginfo_scope_find(struct debuginfo_scope *scope,
@@ -63,10 +89,29 @@ const struct debuginfo_variable *debuginfo_scope_find(struct debuginfo_scope *sc
 int debuginfo_scope_cfa(const struct debuginfo_scope *scope, Dwarf_Frame **frame, Dwarf_Op **ops,
 			size_t *count);
 
+enum debuginfo_passing {
+	DEBUGINFO_BY_VALUE,
+	DEBUGINFO_BY_ADDRESS,
+	DEBUGINFO_BY_UNKNOWN,
+};
+
 /*
- * Is what an entry is of, a variable or a function's result, handed over by its address? Of C++ what has a destructor or
- * copies itself (Itanium C++ ABI, 3.1.2.3).
+ * How what an entry is of, a variable or a function's result, is handed over: of C++ what has a destructor or copies itself
+ * goes by its address (Itanium C++ ABI, 3.1.2.3).
  */
-bool debuginfo_is_by_reference(const Dwarf_Die *die);
+enum debuginfo_passing debuginfo_passing(const Dwarf_Die *die);
+
+/* The calling conventions that functions have by what compiled them. */
+enum debuginfo_convention {
+	DEBUGINFO_SCALARS, /* scalars as C's; of other values it isn't known */
+	DEBUGINFO_C,
+	DEBUGINFO_RUST,	       /* results of 9 to 16 bytes may be in registers or not */
+	DEBUGINFO_RUST_NARROW, /* they aren't */
+	DEBUGINFO_RUST_WIDE,   /* they are */
+	DEBUGINFO_GO,
+	DEBUGINFO_GO_STACK, /* before Go 1.17 */
+};
+
+enum debuginfo_convention debuginfo_scope_convention(const struct debuginfo_scope *scope);
 
 #endif /* TYPES_DEBUGINFO_SCOPE_H */

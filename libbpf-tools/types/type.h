@@ -55,6 +55,8 @@ struct type {
 	bool is_signed;	  /* INT, ENUM */
 	bool is_char;	  /* INT of char type: a pointer to or an array of it is a string for %s */
 	bool is_bool;
+	bool is_wide; /* FLOAT that is none: an integer of 16 bytes */
+	bool is_complex;
 	bool is_unknown; /* the 64-bit contents of a register of which no type is known (arg1):
 				 * a number or an address, its upper half is not to be trusted for %d */
 	const struct type *target; /* POINTER: what it points to; ARRAY: its elements */
@@ -118,6 +120,7 @@ bool type_is_string(const struct type *type); /* pointer to char or array of cha
 struct type_text {
 	const struct type *data, *len; /* of the members: a pointer, and an integer of 8 bytes */
 	uint32_t data_offset, len_offset;
+	bool is_owner; /* its bytes end with it, and may go with what it is moved to */
 };
 
 /* Is it one of these? Fills in where its parts are. */

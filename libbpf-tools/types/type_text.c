@@ -11,17 +11,18 @@
 static const struct {
 	const char *name;	/* with `<` at the end: of any such template */
 	const char *data, *len; /* members of members */
+	bool is_owner;
 } rows[] = {
-	{ "string", "str", "len" }, /* Go */
-	{ "[]uint8", "array", "len" },
-	{ "&str", "data_ptr", "length" }, /* Rust */
-	{ "&mut str", "data_ptr", "length" },
-	{ "&[u8]", "data_ptr", "length" },
-	{ "String", "vec.buf.inner.ptr.pointer.pointer", "vec.len" }, /* from 1.81 on */
-	{ "String", "vec.buf.ptr.pointer.pointer", "vec.len" },
-	{ "String", "vec.buf.ptr.pointer", "vec.len" },
-	{ "basic_string<", "_M_dataplus._M_p", "_M_string_length" }, /* libstdc++ */
-	{ "basic_string_view<", "_M_str", "_M_len" },
+	{ "string", "str", "len", false }, /* Go */
+	{ "[]uint8", "array", "len", false },
+	{ "&str", "data_ptr", "length", false }, /* Rust */
+	{ "&mut str", "data_ptr", "length", false },
+	{ "&[u8]", "data_ptr", "length", false },
+	{ "String", "vec.buf.inner.ptr.pointer.pointer", "vec.len", true }, /* from 1.81 on */
+	{ "String", "vec.buf.ptr.pointer.pointer", "vec.len", true },
+	{ "String", "vec.buf.ptr.pointer", "vec.len", true },
+	{ "basic_string<", "_M_dataplus._M_p", "_M_string_length", true }, /* libstdc++ */
+	{ "basic_string_view<", "_M_str", "_M_len", false },
 };
 
 static bool has_name(const struct type *type, const char *name)
@@ -50,6 +51,25 @@ static const struct type *follow(const struct type *type, const char *path, uint
 	return type;
 }
 
+/* clang may leave out what is in libstdc++'s _Alloc_hider: an allocator without bytes, and the pointer. */
+static const struct type *hidden_pointer(const struct type *type, uint32_t *offset)
+{
+	static const struct type character = {
+		.kind = TYPE_INT, .name = "char", .size = 1, .is_signed = true, .is_char = true
+	};
+	static const struct type pointer = { .kind = TYPE_POINTER,
+					     .name = "char *",
+					     .size = 8,
+					     .target = &character,
+					     .space = SPACE_USER };
+	const struct type *hider = follow(type, "_M_dataplus", offset);
+
+	return hider && hider->size == pointer.size &&
+			       !strncmp(type->name, "basic_string<char,", 18)
+		       ? &pointer
+		       : NULL;
+}
+
 bool type_find_text(const struct type *type, struct type_text *text)
 {
 	if (type->kind != TYPE_STRUCT || !type->name)
@@ -58,7 +78,10 @@ bool type_find_text(const struct type *type, struct type_text *text)
 		if (!has_name(type, rows[i].name))
 			continue;
 		text->data = follow(type, rows[i].data, &text->data_offset);
+		if (!text->data)
+			text->data = hidden_pointer(type, &text->data_offset);
 		text->len = follow(type, rows[i].len, &text->len_offset);
+		text->is_owner = rows[i].is_owner;
 		if (text->data && text->len && text->data->kind == TYPE_POINTER &&
 		    text->data->target->size == 1 && text->len->kind == TYPE_INT &&
 		    text->len->size == 8)

@@ -125,7 +125,8 @@ def test_structures_passed_by_value_are_printed_without_a_format(server):
     _, seen = traced(server, "p:sum_big")
     assert seen == [f"a={i}, big={{.v=[1, 2, 3, {i}]}}, b={7 * i}" for i in range(ROUNDS)]
     _, seen = traced(server, "p:scale")
-    assert seen == [f"factor=?, n={i}" for i in range(ROUNDS)]
+    # In a floating-point register; code that isn't optimised puts it into memory first.
+    assert seen == [f"factor={'1.5' if server.endswith('O0') else '?'}, n={i}" for i in range(ROUNDS)]
 
 
 @BUILDS
@@ -199,7 +200,8 @@ def test_functions_of_a_pattern_that_lack_a_name_are_left_out_and_told(server):
 def test_what_has_no_place_is_told_with_the_reason(server):
     target = target_path(server)
     for spec, column, text in (
-            ('p:{}:scale "%d", factor', 0, "'factor' can't be read: it is in a register that probes don't see"),
+            ('p:{}:scale "%d", factor', 0, "floating-point values can't be computed with" if server.endswith("O0") else
+             "'factor' can't be read: it is in a register that probes don't see"),
             ('p:{}:handle "%d", req->lem', 0, "'lem' is not a field of struct request (did you mean 'len'?)"),
             ('p:{}:handle "%d", dept', 0, "'dept' is not a parameter of handle (did you mean 'depth'?)"),
             ('p:{}:server.c:1', 0, "has no code for server.c:1"),

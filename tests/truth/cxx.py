@@ -39,7 +39,7 @@ class Cxx(C):
         chosen = [t for t in library if r.random() < 0.4]
         referred = r.sample(types + classes + chosen[:1], 2)
         refs = [Type("ref", f"{'const ' if r.random() < 0.6 else ''}{t.name}{'' if t.name.endswith('*') else ' '}&", element=t)
-                for t in referred if t.kind != "any" and not t.name.startswith("const")]
+                for t in referred if t.kind != "any" and "*" not in t.name]
         return types + classes + chosen + refs
 
     def can_write(self, type_):

@@ -148,7 +148,8 @@ class Rust:
 
     def log(self, type_, name, e):
         copy = "" if type_.kind in ("text", "vec", "box", "variants") else "{ let copy = " + e + "; "
-        return f"{copy}{'copy' if copy else e}.write_log({literal(name)});{' }' if copy else ''}"
+        # Not e.write_log(), which a reference could take for its target's.
+        return f"{copy}Value::write_log(&{'copy' if copy else e}, {literal(name)});{' }' if copy else ''}"
 
     def used_types(self, program):
         done = []
@@ -179,8 +180,8 @@ class Rust:
                     f"    fn write_log(&self, name: Name) {{ unsafe {{ truth_any_value(name) }} }}\n"
                     f"    fn fold(&self) -> u64 {{ match self {{ {folds} }} }}\n}}\n")
         fields = [(str(i) if type_.kind == "tuple" else n, n, t) for i, (n, t, _) in enumerate(type_.fields)]
-        logs = " ".join(f"{{ let part = self.{at}; part.write_log({literal(n)}); }}" for at, n, _ in fields)
-        folds = "".join(f".wrapping_add(self.{at}.fold())" for at, _, _ in fields)
+        logs = " ".join(f"{{ let part = self.{at}; Value::write_log(&part, {literal(n)}); }}" for at, n, _ in fields)
+        folds = "".join(f".wrapping_add(Value::fold(&self.{at}))" for at, _, _ in fields)
         text = "" if type_.kind == "tuple" else \
             f"{head}pub struct {type_.name} {{ {', '.join(f'{n}: {t.name}' for n, t, _ in type_.fields)} }}\n"
         return (f"{text}impl Value for {type_.name} {{\n    #[inline(never)] fn write_log(&self, name: Name) {{ unsafe {{ truth_struct(name); {logs} "

@@ -150,6 +150,16 @@ static const char *compare_move(const struct bsl_insn *insn, const ZydisDecodedI
 	return NULL;
 }
 
+/* Stores of vector registers and of the floating-point stack: all of the operand is written. */
+static const char *compare_store(const struct bsl_insn *insn, const ZydisDecodedOperand *ops)
+{
+	bool writes = ops[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+		      (ops[0].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
+		      !(ops[0].actions & ZYDIS_OPERAND_ACTION_MASK_READ);
+
+	return !writes ? "no store" : ops[0].size != insn->size * 8 ? "store's size" : NULL;
+}
+
 /* All that say that they change a register do; those that change the stack pointer by a constant say how. */
 static const char *compare_op(const struct bsl_insn *insn, const ZydisDecodedInstruction *z,
 			      const ZydisDecodedOperand *ops)
@@ -166,6 +176,8 @@ static const char *compare_op(const struct bsl_insn *insn, const ZydisDecodedIns
 	for (size_t i = 0; i < ARRAY_SIZE(mnemonics); i++)
 		if (mnemonics[i].mnemonic == z->mnemonic)
 			expected = mnemonics[i].op;
+	if (insn->op == BSL_OP_STORE && insn->reg == BSL_REG_NONE)
+		return compare_store(insn, ops);
 	if (insn->op == BSL_OP_LOAD || insn->op == BSL_OP_STORE || insn->op == BSL_OP_MOVE)
 		return z->mnemonic == ZYDIS_MNEMONIC_MOV ? NULL : "no mov";
 	if (insn->op != BSL_OP_OTHER && insn->op != expected &&

@@ -81,6 +81,9 @@ static int check_string_field(struct checker *c, struct field *field, const stru
 	struct expr *e = check_expr(c, arg);
 	struct type_text text;
 
+	/* A pointer to one is as good. */
+	if (e && e->type->kind == TYPE_POINTER && type_find_text(e->type->target, &text))
+		e = check_new_deref(c, e->pos, e, 0, e->type->target);
 	if (!e)
 		return -EINVAL;
 	if ((e->kind == EXPR_DEREF || e->kind == EXPR_PIECES) && type_find_text(e->type, &text))

@@ -22,13 +22,18 @@ struct draft {
 	char text[MAX_TEXT];
 };
 
-/* The conversion of a type; 0: it isn't printed. */
-static char conversion_of(const struct type *type)
+/* The conversion of a type; 0: it isn't printed. Rust's references to a String are what they refer to, too. */
+static char conversion_of(const struct draft *draft, const struct type *type)
 {
-	const struct type *value = type->is_reference ? type->target : type;
+	const struct debuginfo_scope *scope = draft->c->context->scope;
+	bool is_rust = scope && scope->language == DW_LANG_Rust;
+	const struct type *value =
+		type->is_reference || (is_rust && type->kind == TYPE_POINTER) ? type->target : type;
 	struct type_text text;
 
-	if (type_find_text(value, &text) || (type_is_string(value) && value->kind == TYPE_POINTER))
+	if (type_find_text(value, &text))
+		return 's';
+	if (type_is_string(type) && type->kind == TYPE_POINTER)
 		return 's';
 	if (type->is_unknown)
 		return 'x';
@@ -140,7 +145,7 @@ static bool is_readable(struct draft *draft, const char *name, const struct type
 static int draft_param(struct draft *draft, unsigned int i, const char *name,
 		       const struct type *type)
 {
-	char conv = conversion_of(type), number[16];
+	char conv = conversion_of(draft, type), number[16];
 	struct diag why;
 
 	snprintf(number, sizeof(number), "arg%u", i + 1);
@@ -200,7 +205,7 @@ static int draft_return(struct draft *draft)
 {
 	const struct probe_context *context = draft->c->context;
 	const struct type *type = context->has_params ? context->retval_type : type_unknown();
-	char conv = type ? conversion_of(type) : 0;
+	char conv = type ? conversion_of(draft, type) : 0;
 	struct diag why = {};
 	int err;
 

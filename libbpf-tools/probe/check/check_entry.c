@@ -72,7 +72,39 @@ static struct expr *keep_scalar(struct checker *c, const char *name, struct expr
 	return var_expr(c, var, value->pos);
 }
 
-/* What is in registers is kept piece by piece; of what is in memory as a whole, its address. */
+/* What is in memory as a whole, word by word: by the return the function may have changed it, or its frame is gone. */
+static struct expr *keep_copy(struct checker *c, const char *name, const struct expr *value)
+{
+	struct expr *pieces = NULL, **end = &pieces;
+	uint32_t size = value->type->size;
+
+	if (size > 8 * CHECKED_MAX_ENTRY_VALUES)
+		return check_fail(
+			c, value->pos,
+			"'%s' has %u bytes: of the entry at most %d can be kept for the return",
+			name, size, 8 * CHECKED_MAX_ENTRY_VALUES);
+	for (uint32_t at = 0; at < size;) {
+		unsigned int left = size - at, len = left >= 8	 ? 8
+						     : left >= 4 ? 4
+						     : left >= 2 ? 2
+								 : 1;
+		struct expr *word =
+			check_new_deref(c, value->pos, value->a, at, type_int(len, false));
+
+		word = check_cast_to(c, word, type_int(8, false));
+		word = word ? keep_scalar(c, name, word) : NULL;
+		*end = word ? check_new_expr(c, EXPR_PIECES, value->pos, value->type, word, NULL)
+			    : NULL;
+		if (!*end)
+			return NULL;
+		(*end)->value = at;
+		(*end)->bit_size = (uint8_t)(8 * len);
+		end = &(*end)->b;
+		at += len;
+	}
+	return pieces;
+}
+
 static struct expr *keep_shape(struct checker *c, const char *name, const struct expr *value)
 {
 	struct expr *copy = arena_alloc(c->arena, sizeof(*copy));
@@ -86,8 +118,10 @@ static struct expr *keep_shape(struct checker *c, const char *name, const struct
 		return keep_scalar(c, name, copy);
 	if (value->kind == EXPR_DEREF && type_is_scalar(value->type))
 		return keep_scalar(c, name, copy);
+	if (value->kind == EXPR_DEREF)
+		return keep_copy(c, name, value);
 	copy->a = keep_shape(c, name, value->a);
-	if (value->kind == EXPR_PIECES && value->b)
+	if (value->b)
 		copy->b = keep_shape(c, name, value->b);
 	return copy->a && (copy->b || !value->b) ? copy : NULL;
 }

@@ -47,6 +47,11 @@ static struct expr *decay(struct checker *c, const struct expr *written, struct 
 			"%s is of varying length: it can be printed with %%s and compared "
 			"with STRCMP only",
 			text);
+	if (e->kind == EXPR_PIECES)
+		return check_fail(
+			c, written->pos,
+			"%s isn't in memory as a whole here: only elements with a constant index can be had",
+			text);
 	return check_cast_to(c, e->a, type_pointer(c->arena, e->type->target, e->a->type->space));
 }
 
@@ -245,12 +250,33 @@ static struct expr *check_address(struct checker *c, const struct expr *e)
 	return a->a;
 }
 
+/* An element of an array that isn't in memory. */
+static struct expr *index_pieces(struct checker *c, const struct expr *e, struct expr *array)
+{
+	const struct type *element = array->type->target;
+	struct expr *i = check_operand(c, e->b);
+	char text[CHECK_TEXT_SIZE];
+
+	if (!i)
+		return NULL;
+	if (i->kind != EXPR_INT || i->value >= array->type->count)
+		return check_fail(
+			c, e->pos,
+			"%s isn't in memory as a whole here: its index must be a constant below %u",
+			check_text(e->a, text, sizeof(text)), array->type->count);
+	return check_piece(c, e->pos, array, (uint32_t)i->value * element->size, element);
+}
+
 static struct expr *check_index(struct checker *c, const struct expr *e)
 {
-	struct expr *a = check_operand(c, e->a), *i = a ? check_operand(c, e->b) : NULL;
+	struct expr *array = check_expr(c, e->a), *a, *i;
 	const struct expr *written = e->a;
 	uint32_t size;
 
+	if (array && array->kind == EXPR_PIECES && array->type->kind == TYPE_ARRAY)
+		return index_pieces(c, e, array);
+	a = to_scalar(c, e->a, array);
+	i = a ? check_operand(c, e->b) : NULL;
 	if (!i)
 		return NULL;
 	/* C11 6.5.2.1: i[a] is a[i]. */
@@ -678,6 +704,10 @@ static struct expr *check_compare(struct checker *c, const struct expr *e)
 
 	if (!string)
 		return NULL;
+	if (string->kind == EXPR_PIECES)
+		return check_fail(c, e->b->pos,
+				  "%s isn't in memory as a whole here: it can be printed only",
+				  check_text(e->b, text, sizeof(text)));
 	if (e->kind == EXPR_STRNCMP) {
 		count = compare_length(c, e->c);
 		if (!count)

@@ -529,18 +529,35 @@ static struct expr *constant_value(struct machine *m)
 }
 
 /*
- * Code that isn't optimised keeps its parameters in the stack frame, which the function hasn't set up yet
- * when it is entered: they are still where the caller put them.
+ * Where a function begins, a location that is the same for all of it is only where the variable is going to be: in the stack
+ * frame, which isn't set up yet, or in a register that still has another value. A constant is one already.
  */
 static bool is_not_stored_yet(const struct machine *m, const Dwarf_Op *ops, size_t count)
 {
-	unsigned int form = dwarf_whatform(m->attr);
+	const struct debuginfo_scope *scope = m->c->context->scope;
+	bool is_new = m->variable->is_param ? !scope->is_settled : true;
 
-	return m->variable->is_param && m->c->context->scope->is_entry && count &&
-	       form != DW_FORM_loclistx && form != DW_FORM_sec_offset && form != DW_FORM_data4 &&
-	       form != DW_FORM_data8 &&
-	       (ops[0].atom == DW_OP_fbreg ||
-		(ops[0].atom >= DW_OP_breg0 && ops[0].atom <= DW_OP_breg31));
+	if (m->variable->is_global || !is_new || !(scope->is_entry || scope->is_settled) ||
+	    !debuginfo_is_single_location(m->attr))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (ops[i].atom == DW_OP_fbreg || ops[i].atom == DW_OP_regx ||
+		    ops[i].atom == DW_OP_bregx ||
+		    (ops[i].atom >= DW_OP_reg0 && ops[i].atom <= DW_OP_breg31))
+			return true;
+	return false;
+}
+
+/* A parameter is still where the caller put it: by the calling convention, if the function keeps to that. */
+static struct expr *value_at_entry(struct machine *m)
+{
+	if (!m->variable->is_param)
+		return refuse(m, "the function has only been entered"), NULL;
+	if (!debuginfo_scope_keeps_convention(m->c->context->scope))
+		return refuse(m,
+			      "it isn't in its place yet, and the compiler may have changed how the function is called"),
+		       NULL;
+	return check_argument(m->c, m->variable, m->pos);
 }
 
 struct expr *check_location(struct checker *c, const struct debuginfo_variable *variable, int pos)
@@ -561,7 +578,7 @@ struct expr *check_location(struct checker *c, const struct debuginfo_variable *
 	if (dwarf_getlocation_addr(m.attr, c->context->scope->addr, &ops, &count, 1) < 1 || !count)
 		return optimised_out(&m), NULL;
 	if (is_not_stored_yet(&m, ops, count))
-		return check_argument(c, variable, pos);
+		return value_at_entry(&m);
 	if (count == 1 && ops[0].atom == DW_OP_implicit_value &&
 	    !dwarf_getlocation_implicit_value(m.attr, &ops[0], &block))
 		return constant_bytes(&m, type, &block);
@@ -569,51 +586,4 @@ struct expr *check_location(struct checker *c, const struct debuginfo_variable *
 		if (ops[i].atom == DW_OP_piece || ops[i].atom == DW_OP_bit_piece)
 			return composite(&m, ops, count, type);
 	return run_simple(&m, ops, count) ? NULL : result(&m, type);
-}
-
-/* What of a piece lies in `type` at `offset`, as a piece of that. */
-static struct expr *cut_piece(struct checker *c, int pos, const struct expr *piece, uint32_t offset,
-			      const struct type *type)
-{
-	const struct type *word = type_int(8, false);
-	uint64_t start = piece->value, end = start + piece->bit_size / 8;
-	uint64_t from = start > offset ? start : offset, to = (uint64_t)offset + type->size;
-	struct expr *value = piece->a, *cut;
-
-	if (to > end)
-		to = end;
-	if (from > start)
-		value = check_new_binary(c, pos, OP_SHR, word, value,
-					 check_new_int(c, pos, word, 8 * (from - start)));
-	cut = value ? check_new_expr(c, EXPR_PIECES, pos, type, value, NULL) : NULL;
-	if (!cut)
-		return NULL;
-	cut->value = from - offset;
-	cut->bit_size = (uint8_t)(8 * (to - from));
-	return cut;
-}
-
-struct expr *check_piece(struct checker *c, int pos, struct expr *pieces, uint32_t offset,
-			 const struct type *type)
-{
-	struct expr *cut = NULL, **end = &cut;
-
-	for (const struct expr *piece = pieces; piece; piece = piece->b) {
-		if (piece->value >= (uint64_t)offset + type->size ||
-		    piece->value + piece->bit_size / 8 <= offset)
-			continue;
-		*end = cut_piece(c, pos, piece, offset, type);
-		if (!*end)
-			return NULL;
-		end = &(*end)->b;
-	}
-	if (!cut)
-		return check_fail(
-			c, pos,
-			"a part of this has been optimised out at this place: the program doesn't keep it here");
-	if (!type_is_scalar(type))
-		return cut;
-	if (cut->b || cut->value || cut->bit_size < 8 * type->size)
-		return check_fail(c, pos, "this is spread over several registers");
-	return check_from_word(c, cut->a, type);
 }

@@ -27,9 +27,20 @@ static struct expr *member_value(struct checker *c, struct expr *e, const struct
 				      : check_new_deref(c, e->pos, e->a, offset, type);
 }
 
+static bool is_kept(const struct expr *e)
+{
+	return e && ((e->kind == EXPR_NAME && e->var && e->var->where == VAR_ENTRY) ||
+		     is_kept(e->a) || is_kept(e->b));
+}
+
 int check_text_field(struct checker *c, struct field *field, struct expr *e, uint32_t offset,
 		     const struct type_text *text)
 {
+	/* Kept from the entry: the string is what it was, its bytes may be anything by now. */
+	if (text->is_owner && e->kind == EXPR_PIECES && is_kept(e))
+		return diag_error(
+			c->diag, e->pos,
+			"the function may have moved or freed its own string by the return: p: shows it");
 	field->kind = FIELD_STR_LEN;
 	field->expr = member_value(c, e, text->data, offset + text->data_offset);
 	field->len_expr = check_convert(c, member_value(c, e, text->len, offset + text->len_offset),
@@ -53,7 +64,8 @@ static int add_string(struct object_place *place, const struct type *type, uint3
 	    offset + type->size > CHECKED_MAX_OBJECT)
 		return 0;
 	/* Of what isn't in memory as a whole a part can be missing: it has no string then. */
-	if (place->e->kind == EXPR_PIECES && !ast_has_piece(place->e, offset, type->size))
+	if (place->e->kind == EXPR_PIECES && (!ast_has_piece(place->e, offset, type->size) ||
+					      (text && text->is_owner && is_kept(place->e))))
 		return 0;
 	field = &checked->fields[checked->field_count];
 	*field = (struct field){ .kind = FIELD_STR,

@@ -15,8 +15,8 @@ static struct expr *variable_value(struct checker *c, const struct debuginfo_var
 
 	if (c->spec->kind != SPEC_RETURN || variable->is_global)
 		return check_location(c, variable, pos);
-	if (!variable->is_param || !c->context->scope->is_entry)
-		return NULL;
+	if (!variable->is_param || !(c->context->scope->is_entry || c->context->scope->is_settled))
+		return check_fail(c, pos, "'%s' is not known at a return", variable->name);
 	value = check_location(c, variable, pos);
 	return value ? check_keep(c, variable->name, value) : NULL;
 }
@@ -32,7 +32,7 @@ struct expr *check_scope_name(struct checker *c, const struct expr *e)
 	if (!scope || c->spec->has_signature)
 		return NULL;
 	if (!strcmp(e->text, "retval") || !strcmp(e->text, "$retval"))
-		return c->spec->kind == SPEC_RETURN && scope->retval->kind == TYPE_STRUCT
+		return c->spec->kind == SPEC_RETURN && scope->retval->kind != TYPE_VOID
 			       ? check_result(c, e->text, e->pos)
 			       : NULL;
 	if (check_argument_number(e->text, &number) && debuginfo_scope_is_inlined(scope) &&

@@ -77,6 +77,9 @@ struct debuginfo_variable;
 
 /* The value of a variable at the probed place. */
 struct expr *check_location(struct checker *c, const struct debuginfo_variable *variable, int pos);
+
+/* ---- check_pieces.c ---- */
+
 /* What has `size` bytes at an offset in pieces, as `type`. */
 struct expr *check_piece(struct checker *c, int pos, struct expr *pieces, uint32_t offset,
 			 const struct type *type);

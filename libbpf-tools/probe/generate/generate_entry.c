@@ -28,7 +28,7 @@ _Static_assert(KEY_PLACE + 8 == GENERATE_ENTRY_KEY_SIZE, "the key's parts are al
 /* offsetof(g, stack.hi): "stack describes the actual stack memory", first in g (src/runtime/runtime2.go). */
 #define GO_STACK_HI 8
 
-/* A value is { u64 valid; u64 kept[] }. */
+/* A value is { u64 valid; u64 kept[] }. Of valid, bit 0 is set, and bit i + 1 if kept[i] could be read. */
 #define VALUE_VALID 0
 #define VALUE_KEPT 8
 
@@ -38,13 +38,43 @@ static void pass_buffer(struct generator *g, int reg, int buffer)
 	code_alu_imm(g->code, BPF_ADD, true, reg, buffer);
 }
 
-/* The goroutine and where on its stack; jumps to failed if that is not known. */
-static void gen_go_key(struct generator *g, int key, int failed)
+/* The stack pointer as it was when the function was entered, or as it is at the return. */
+static int gen_stack_pointer(struct generator *g, bool is_return)
 {
-	struct code *c = g->code;
-	int owner = generate_register(g, g->machine->go_g), frame, sp;
+	const struct probe_context *context = g->record->checked->context;
+	bool is_settled = context->is_settled && !is_return;
+	int v = generate_register(g, is_settled ? context->settled_reg : g->machine->sp);
 
-	code_comment(c, "key: goroutine, depth of its stack");
+	if (is_settled)
+		code_alu_imm(g->code, BPF_ADD, true, v, (int32_t)context->settled_offset);
+	return v;
+}
+
+/* A function's RET instructions are several places: the probe is the place, by a number that no place has. */
+static uint64_t probe_as_place(const struct generator *g)
+{
+	return 1ull << 32 | g->opts->probe;
+}
+
+/*
+ * The goroutine, where on its stack, and the process: all processes of a program may have their goroutines at the same
+ * addresses. Jumps to failed if that is not known.
+ */
+static void gen_go_key(struct generator *g, int key, bool is_return, int failed)
+{
+	int owner = generate_register(g, g->machine->go_g), frame, sp, place, probe;
+	struct code *c = g->code;
+
+	code_comment(c, "key: goroutine, depth of its stack, process");
+	place = code_new_vreg(c);
+	code_call(c, BPF_FUNC_get_current_pid_tgid, 0);
+	code_mov(c, place, BPF_REG_0);
+	code_alu_imm(c, BPF_RSH, true, place, 32);
+	code_alu_imm(c, BPF_LSH, true, place, 32);
+	probe = code_new_vreg(c);
+	code_mov_imm(c, probe, g->opts->probe);
+	code_alu(c, BPF_OR, true, place, probe);
+	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_PLACE), place);
 	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_OWNER), owner);
 	pass_buffer(g, BPF_REG_1, key + KEY_FRAME);
 	code_mov_imm(c, BPF_REG_2, 8);
@@ -54,7 +84,7 @@ static void gen_go_key(struct generator *g, int key, int failed)
 	code_jump_if_imm(c, BPF_JNE, BPF_REG_0, 0, failed);
 	frame = code_new_vreg(c);
 	code_load(c, 8, frame, BPF_REG_10, (int16_t)(key + KEY_FRAME));
-	sp = generate_register(g, g->machine->sp);
+	sp = gen_stack_pointer(g, is_return);
 	code_alu(c, BPF_SUB, true, frame, sp);
 	code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_FRAME), frame);
 }
@@ -75,17 +105,11 @@ static int gen_frame(struct generator *g, bool is_return)
 		code_mov_imm(c, v, 0);
 		return v;
 	default:
-		v = generate_register(g, g->machine->sp);
+		v = gen_stack_pointer(g, is_return);
 		if (is_return && g->machine->return_size && g->opts->frame == GENERATE_FRAME_STACK)
 			code_alu_imm(c, BPF_ADD, true, v, -g->machine->return_size);
 		return v;
 	}
-}
-
-/* A function's RET instructions are several places: the probe is the place, by a number that no place has. */
-static uint64_t probe_as_place(const struct generator *g)
-{
-	return 1ull << 32 | g->opts->probe;
 }
 
 /* The key of this call, on the stack; jumps to failed if it is not known. */
@@ -96,9 +120,7 @@ static int gen_key(struct generator *g, bool is_return, int failed)
 	struct code *c = g->code;
 
 	if (g->opts->frame == GENERATE_FRAME_GO) {
-		gen_go_key(g, key, failed);
-		code_mov_imm(c, place, probe_as_place(g));
-		code_store(c, 8, BPF_REG_10, (int16_t)(key + KEY_PLACE), place);
+		gen_go_key(g, key, is_return, failed);
 		return key;
 	}
 	code_comment(c, "key: thread, frame, place");
@@ -142,6 +164,23 @@ static void gen_keep_in_place(struct generator *g, int key, int values, unsigned
 	}
 }
 
+/* One that can't be read is no reason to lose the others. */
+static void gen_keep_value(struct generator *g, int values, unsigned int i)
+{
+	int slot = values + VALUE_KEPT + 8 * (int)i, valid = code_new_vreg(g->code);
+	int end = code_new_label(g->code);
+	struct code *c = g->code;
+
+	g->fault = end;
+	code_store_imm(c, 8, BPF_REG_10, (int16_t)slot, 0);
+	code_store(c, 8, BPF_REG_10, (int16_t)slot,
+		   generate_value(g, g->record->checked->entry_values[i]));
+	code_load(c, 8, valid, BPF_REG_10, (int16_t)(values + VALUE_VALID));
+	code_alu_imm(c, BPF_OR, true, valid, (int32_t)(2u << i));
+	code_store(c, 8, BPF_REG_10, (int16_t)(values + VALUE_VALID), valid);
+	code_label(c, end);
+}
+
 void generate_keep(struct generator *g)
 {
 	const struct checked *checked = g->record->checked;
@@ -151,14 +190,12 @@ void generate_keep(struct generator *g)
 	int key = gen_key(g, false, g->drop), values = code_new_buffer(g->code, size);
 	struct code *c = g->code;
 
-	g->fault = g->drop;
 	code_store_imm(c, 8, BPF_REG_10, (int16_t)(values + VALUE_VALID), 1);
 	/* The map's values have room for the probe that keeps most. */
 	for (unsigned int i = count; i < most; i++)
 		code_store_imm(c, 8, BPF_REG_10, (int16_t)(values + VALUE_KEPT + 8 * (int)i), 0);
 	for (unsigned int i = 0; i < count; i++)
-		code_store(c, 8, BPF_REG_10, (int16_t)(values + VALUE_KEPT + 8 * (int)i),
-			   generate_value(g, checked->entry_values[i]));
+		gen_keep_value(g, values, i);
 	code_comment(c, "keep them until the return");
 	code_mov_map_fd(c, BPF_REG_1, g->opts->entry_fd);
 	pass_buffer(g, BPF_REG_2, key);
@@ -203,7 +240,7 @@ void generate_recall(struct generator *g)
 	code_mov_map_fd(c, BPF_REG_1, g->opts->entry_fd);
 	pass_buffer(g, BPF_REG_2, key);
 	code_call(c, BPF_FUNC_map_delete_elem, 2);
-	code_mov_imm(c, g->entry_found, 1);
+	code_mov(c, g->entry_found, valid);
 	code_jump(c, end);
 	code_label(c, missing);
 	code_comment(c, "nothing was kept: count it");

@@ -108,10 +108,16 @@ static int gen_helper(struct generator *g, int helper)
 static int gen_entry_value(struct generator *g, const struct var *var)
 {
 	int v = code_new_vreg(g->code), found = code_new_label(g->code);
+	int missing = code_new_label(g->code);
 
 	code_comment(g->code, "%s at the entry", var->name);
-	code_jump_if_imm(g->code, BPF_JNE, g->entry_found, 0, found);
-	/* Without the value there is no hit; generate_recall() has counted it. */
+	code_mov(g->code, v, g->entry_found);
+	code_alu_imm(g->code, BPF_AND, true, v, 2 << var->offset / 8);
+	code_jump_if_imm(g->code, BPF_JNE, v, 0, found);
+	code_jump_if_imm(g->code, BPF_JEQ, g->entry_found, 0, missing);
+	generate_fault(g, EFAULT);
+	code_label(g->code, missing);
+	/* Without the entry there is no hit; generate_recall() has counted it. */
 	if (g->fault == g->unreadable)
 		code_jump(g->code, g->drop);
 	else

@@ -29,7 +29,7 @@ struct generator {
 	unsigned int string_buffer_size;
 	int drop, lost, unreadable; /* labels */
 	int entry_values;	    /* stack offset of what was kept at the entry */
-	int entry_found;	    /* vreg: was there anything? */
+	int entry_found;	    /* vreg: 0: there was nothing; else which could be read */
 	int busy;	/* is_guarded: vreg with the address of how many programs run on this CPU */
 	int nested;	/* and the label for one too many */
 	int fault;	/* label to jump to when memory cannot be read; g->fault_code says why */

@@ -303,8 +303,11 @@ static void write_struct(struct writer *w, const char *key, const struct type *t
 {
 	struct type_text text;
 
-	if (type_find_text(type, &text) && write_pointed(w, key, offset))
+	if (type_find_text(type, &text)) {
+		if (!write_pointed(w, key, offset))
+			write_unknown(w, key);
 		return;
+	}
 	if (depth > MAX_DEPTH) {
 		write_rest(w, key);
 		return;

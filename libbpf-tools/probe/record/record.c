@@ -70,8 +70,8 @@ static bool leaves_caller_out(const struct checked *checked)
 {
 	const struct spec *spec = checked->spec;
 
-	return spec->kind == SPEC_ENTRY && !checked->context->is_kernel && !spec->offset &&
-	       !spec->has_addr && !spec->file;
+	return spec->kind == SPEC_ENTRY && !checked->context->is_settled &&
+	       !checked->context->is_kernel && !spec->offset && !spec->has_addr && !spec->file;
 }
 
 static void layout_stacks(const struct record_opts *opts, struct record *record)

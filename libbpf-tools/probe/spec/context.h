@@ -32,7 +32,14 @@ struct probe_context {
 	/* p, r: the program's own names and types, as seen from the probed place; NULL: nobody knows. */
 	struct debuginfo_scope *scope;
 	bool is_relocatable; /* with scope: the program's addresses are known only when it runs */
-	bool has_params;     /* params and retval_type are known */
+	/*
+	 * p, and for r what keeps values at the entry: the place is behind the prologue, where the stack pointer as it was at
+	 * the entry is a register's contents and an offset.
+	 */
+	bool is_settled;
+	int settled_reg;
+	int64_t settled_offset;
+	bool has_params; /* params and retval_type are known */
 	const struct context_param *params;
 	unsigned int param_count;
 	const struct type *retval_type; /* NULL or TYPE_VOID: none */

@@ -23,7 +23,9 @@ struct target_place {
 	const char *provider; /* USDT provider, tracepoint category; else NULL */
 	uint64_t offset;      /* in the file; of a kernel function: from its start */
 	unsigned int skip; /* bytes from there that are best left out, see bsl_elf_entry_skip() */
-	uint64_t addr;	   /* of a kernel function's start; 0: by its name */
+	unsigned int
+		settled; /* bytes from the offset to where its parameters are settled; 0: they are at once */
+	uint64_t addr;		 /* of a kernel function's start; 0: by its name */
 	uint64_t ref_ctr_offset; /* file offset of a USDT semaphore, 0: none */
 	uint32_t tracepoint_id;
 	uint32_t entry_tracepoint_id; /* r: on a system call */

@@ -114,6 +114,23 @@ static bool expr_wants(const struct expr *e)
 	return expr_wants(e->a) || expr_wants(e->b) || expr_wants(e->c);
 }
 
+static bool expr_has_registers(const struct expr *e)
+{
+	return e && ((e->kind == EXPR_NAME && is_register(e->text)) || expr_has_registers(e->a) ||
+		     expr_has_registers(e->b) || expr_has_registers(e->c));
+}
+
+/* Arguments in registers are there at the entry only. */
+static bool is_bound_to_entry(const struct spec *spec)
+{
+	bool is_bound = spec->offset || spec->has_addr || spec->file || spec->has_signature ||
+			expr_has_registers(spec->predicate) || expr_has_registers(spec->measure);
+
+	for (unsigned int i = 0; i < spec->arg_count && !is_bound; i++)
+		is_bound = expr_has_registers(spec->args[i]);
+	return is_bound;
+}
+
 /* Only who uses names or types pays for reading them. */
 static bool spec_wants(const struct spec *spec)
 {
@@ -155,17 +172,35 @@ static struct target_place *entry_of(struct target *target, const struct target_
 	return NULL;
 }
 
+/* Where parameters get to their places only behind the prologue, that is where they are read. 0 or -ENOMEM. */
+static int settle(const struct spec *spec, struct target *target, struct target_place *place,
+		  struct debuginfo_scope **scope, struct probe_context *context)
+{
+	struct debuginfo_settled settled;
+	char why[300];
+
+	if (is_bound_to_entry(spec) || !debuginfo_prologue_find(*scope, &settled) ||
+	    bsl_elf_check_place(target->elf, settled.addr, 0, why, sizeof(why)))
+		return 0;
+	place->settled = (unsigned int)(settled.addr - (*scope)->addr);
+	*scope = debuginfo_scope_settled(*scope, &settled);
+	context->is_settled = true;
+	context->settled_reg = settled.reg;
+	context->settled_offset = settled.offset;
+	return *scope ? 0 : -ENOMEM;
+}
+
 /* The context of one place: its own if DWARF knows the function there, else the one that all such share. */
 static int add_scope(const struct spec *spec, struct target *target,
 		     const struct probe_context *plain, struct target_place *place,
 		     unsigned int *shared)
 {
 	struct probe_context context = *plain;
-	const struct target_place *entry = place->at_ret ? entry_of(target, place) : NULL;
+	struct target_place *entry = place->at_ret ? entry_of(target, place) : place;
 	const char *inlined = target->is_inlined ? spec->func : spec->file ? "" : NULL;
 	struct debuginfo_scope *scope;
 	uint64_t addr;
-	int err = bsl_elf_offset_to_addr(target->elf, entry ? entry->offset : place->offset, &addr);
+	int err = entry ? bsl_elf_offset_to_addr(target->elf, entry->offset, &addr) : -ENOENT;
 
 	context.at_ret = place->at_ret;
 	if (!err)
@@ -179,6 +214,10 @@ static int add_scope(const struct spec *spec, struct target *target,
 		*shared = target->context_count + 1;
 		return target_places_add_context(target, &context);
 	}
+	if (!err)
+		err = settle(spec, target, entry, &scope, &context);
+	if (!err && !entry->settled)
+		scope->addr += entry->skip;
 	if (!err)
 		err = describe(spec, scope, &context);
 	return err ? err : target_places_add_context(target, &context);

@@ -78,7 +78,7 @@ impl Value for String {
     #[inline] fn fold(&self) -> u64 { self.len() as u64 }
 }
 impl Value for &String {
-    #[inline(never)] fn write_log(&self, name: Name) { unsafe { truth_any_value(name) } }
+    #[inline(never)] fn write_log(&self, name: Name) { unsafe { truth_bytes(name, self.as_ptr(), self.len() as u64) } }
     #[inline] fn fold(&self) -> u64 { self.len() as u64 }
 }
 impl Value for &i32 {
@@ -109,7 +109,7 @@ impl<T: Value, const N: usize> Value for [T; N] {
     #[inline(never)] fn write_log(&self, name: Name) {
         unsafe {
             truth_array(name);
-            for v in self { v.write_log(std::ptr::null()) }
+            for v in self { Value::write_log(v, std::ptr::null()) }
             truth_close();
         }
     }
