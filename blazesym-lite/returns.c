@@ -45,7 +45,7 @@ struct walk {
 	uint64_t indirect; /* ... or perhaps does, by a register or memory */
 	uint64_t looks;	   /* at its return address */
 	uint64_t refused;  /* a RET that the kernel takes no probe on */
-	size_t nr_rets;
+	size_t nr_rets, nr_calls;
 	int (*fn)(uint64_t offset, void *ctx);
 	void *ctx;
 };
@@ -198,6 +198,10 @@ static int note_insn(struct walk *walk, const struct part *part, const struct bs
 		if (walk->fn && !bsl_elf_addr_to_offset(walk->elf, addr, &offset))
 			return walk->fn(offset, walk->ctx);
 		return 0;
+	case BSL_INSN_CALL:
+	case BSL_INSN_CALL_INDIRECT:
+		walk->nr_calls++;
+		return 0;
 	case BSL_INSN_JUMP_INDIRECT:
 		/* with a frame of its own a function can't end: it is a switch */
 		if (is_frameless(walk, row))
@@ -286,11 +290,17 @@ static const char *find_who_minds(struct bsl_elf *elf)
 	return NULL;
 }
 
-static const char *who_minds(struct bsl_elf *elf)
+static const char *who_minds(const struct walk *walk)
 {
+	bool calls = walk->nr_calls || walk->tail || walk->indirect;
+	struct bsl_elf *elf = walk->elf;
+
 	if (!elf->minds_known)
 		elf->minds = find_who_minds(elf);
 	elf->minds_known = true;
+	/* A library's functions may call back, or be called by, code that nobody has looked at. */
+	if (!elf->minds && calls && bsl_elf_type(elf) == BSL_ELF_DYN)
+		return "what a library calls may throw or switch stacks";
 	return elf->minds;
 }
 
@@ -334,7 +344,7 @@ int bsl_elf_return_way(struct bsl_elf *elf, const struct bsl_function *function,
 	else if (!no_probe && (err || walk.looks))
 		no_probe = "it looks at its return address";
 	else if (!no_probe)
-		no_probe = who_minds(elf);
+		no_probe = who_minds(&walk);
 	walk_end(&walk);
 	if (!no_probe)
 		return BSL_RETURN_BY_PROBE;

@@ -450,7 +450,7 @@ enum bsl_return_way {
  * How the returns of a function can be seen without harm: one of enum bsl_return_way. A return probe replaces the return address on
  * the stack: only where the function's own unwinding table says that it is there at the entry and stays there, where the
  * function doesn't look at it, and the file neither has exceptions nor switches stacks nor walks them (Go, Java, V8,
- * OCaml). Else its return instructions, if it ends in these alone. -EPERM with a line for people in why if neither will do;
+ * OCaml); in a library only where the function calls nothing. Else its return instructions, if it ends in these alone. -EPERM with a line for people in why if neither will do;
  * -ENOMEM.
  */
 int bsl_elf_return_way(struct bsl_elf *elf, const struct bsl_function *function, char *why,
