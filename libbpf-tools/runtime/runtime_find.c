@@ -4,9 +4,10 @@
  */
 #include <array_size.h>
 #include <blazesym-lite.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,21 +200,62 @@ int runtime_images_find(struct runtime_images *images, pid_t pid,
 
 /* ---- this system ---- */
 
+/* A search for the files that a pattern names. */
+struct installed_search {
+	struct runtime_images *images;
+	int (*fn)(void *ctx, struct runtime_image *image);
+	void *ctx;
+	char path[PATH_MAX]; /* of folders so far */
+};
+
+static int find_below(struct installed_search *search, size_t len, const char *rest);
+
+/* Goes on with a name in the folder of path[0, len). */
+static int find_named(struct installed_search *search, size_t len, const char *name,
+		      size_t name_len, const char *rest)
+{
+	struct runtime_image *image;
+
+	if (len + name_len + 2 > sizeof(search->path))
+		return 0;
+	search->path[len++] = '/';
+	memcpy(search->path + len, name, name_len);
+	search->path[len += name_len] = '\0';
+	if (*rest)
+		return find_below(search, len, rest);
+	if (runtime_images_open(search->images, search->path, search->path, &image))
+		return 0;
+	return search->fn(search->ctx, image);
+}
+
+/* Not glob(3): without memory glibc 2.36's frees what it has freed. rest: "/NAME" with more or without, NAME a pattern or not. */
+static int find_below(struct installed_search *search, size_t len, const char *rest)
+{
+	size_t name_len = strcspn(rest + 1, "/");
+	const char *next = rest + 1 + name_len;
+	char pattern[NAME_MAX + 1];
+	struct dirent *entry;
+	int err = 0;
+	DIR *dir;
+
+	snprintf(pattern, sizeof(pattern), "%.*s", (int)name_len, rest + 1);
+	if (!bsl_glob_is_pattern(pattern))
+		return find_named(search, len, pattern, name_len, next);
+	dir = opendir(len ? search->path : "/");
+	while (dir && !err && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && bsl_glob_match(pattern, entry->d_name))
+			err = find_named(search, len, entry->d_name, strlen(entry->d_name), next);
+	if (dir)
+		closedir(dir);
+	return err;
+}
+
 static int find_installed(struct runtime_images *images, const char *pattern,
 			  int (*fn)(void *ctx, struct runtime_image *image), void *ctx)
 {
-	struct runtime_image *image;
-	glob_t found = {};
-	int err = 0;
+	struct installed_search search = { .images = images, .fn = fn, .ctx = ctx };
 
-	if (!glob(pattern, GLOB_NOSORT, NULL, &found)) {
-		for (size_t i = 0; i < found.gl_pathc && !err; i++)
-			if (!runtime_images_open(images, found.gl_pathv[i], found.gl_pathv[i],
-						 &image))
-				err = fn(ctx, image);
-	}
-	globfree(&found);
-	return err;
+	return find_below(&search, 0, pattern);
 }
 
 int runtime_images_find_installed(struct runtime_images *images,
