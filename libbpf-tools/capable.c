@@ -233,7 +233,7 @@ static int attach(void *ctx)
 	const struct capable_bpf *skel = env->skel;
 	const struct tool_tracepoint traced = { skel->progs.check_traced, NULL, "cap_capable",
 						false };
-	int err;
+	int err, kprobe_err;
 
 	err = attach_kprobe(env, skel->progs.check_ends, true);
 	err = err ?: attach_kprobe(env, skel->progs.check_begins, false);
@@ -243,8 +243,11 @@ static int attach(void *ctx)
 		"no kprobes on cap_capable (%s): using its tracepoint, which doesn't tell what is audited",
 		strerror(-err));
 	attach_set_close(&env->tool.attached);
+	kprobe_err = err;
 	err = tool_attach_tracepoints(&env->tool, &traced, 1);
-	if (err == -ENOENT)
+	if (err == -ENOENT && permission_is_refusal(kprobe_err))
+		log_failure(kprobe_err, PERMISSION_PERF, "cannot probe cap_capable");
+	else if (err == -ENOENT)
 		log_error(
 			"this kernel has neither kprobes nor the tracepoint capability:cap_capable (6.14)");
 	return err;
