@@ -3,6 +3,7 @@
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from redis_servers import Client, Server
-from tracing import FULL, Tool, need, run_target, run_tool, target_path
+from tracing import FULL, Tool, need, need_target, run_target, run_tool, running, target_path
 
 x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="instructions of x86_64")
 
@@ -230,8 +231,7 @@ def test_start_has_no_return(tmp_path):
 
 
 def test_go_function_is_known_by_its_address():
-    if not target_path("goadd").exists():
-        pytest.skip("no Go compiler")
+    need_target("goadd")
     symbols = subprocess.run(["nm", str(target_path("goadd"))], capture_output=True, text=True, check=True).stdout
     addr = int(next(line for line in symbols.splitlines() if line.endswith(" main.goAdd")).split()[0], 16)
     untraced = run_target("goadd", 5)
@@ -451,8 +451,7 @@ def program_panics(tmp_path):
 
 
 def program_go(tmp_path):
-    if not target_path("goadd").exists():
-        pytest.skip("no Go compiler")
+    need_target("goadd")
     return ["env", "GOGC=5", str(target_path("goadd")), "20"], [target_path("goadd")]
 
 
@@ -492,6 +491,12 @@ def run_program(argv):
     return done.returncode, sorted(done.stdout.splitlines())  # goroutines print in any order
 
 
+def kill(tool):
+    """In the midst of its work: it hasn't ended before."""
+    tool.process.kill()
+    assert tool.process.wait() == -signal.SIGKILL
+
+
 @pytest.mark.parametrize("killed", [False, True], ids=["traced", "killed"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_program_does_what_it_does_untraced(tmp_path, name, killed):
@@ -501,11 +506,11 @@ def test_program_does_what_it_does_untraced(tmp_path, name, killed):
     for _ in range(ROUNDS // 2 or 1):
         with Tool("trace", "--count", *whole(files)) as trace:
             if killed:
-                running = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-                time.sleep(0.02)
-                trace.process.kill()
-                out, _ = running.communicate(timeout=300)
-                assert (running.returncode, sorted(out.splitlines())) == untraced
+                with running(*argv, stdout=subprocess.PIPE) as program:
+                    time.sleep(0.02)
+                    kill(trace)
+                    out, _ = program.communicate(timeout=300)
+                assert (program.returncode, sorted(out.splitlines())) == untraced
                 continue
             assert run_program(argv) == untraced
             out, err = trace.stop()
@@ -525,7 +530,7 @@ def test_redis_does_what_it_does_untraced(killed):
             replies = []
             for i, command in enumerate(commands):
                 if trace and killed and i == len(commands) // 2:
-                    trace.process.kill()
+                    kill(trace)
                 replies.append(repr(client.call(*command)))
             return replies
 
