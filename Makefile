@@ -376,7 +376,7 @@ check-format: ## fail if make format would change something
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED) || { echo 'make format' mends this; exit 1; }
 
 help: ## this list
-	@sed -nE 's/^([a-z0-9-]+):.* ## (.*)/  \1\t\2/p' $(wildcard Makefile tests/vm/vm.mk) | expand -t 18
+	@sed -nE 's/^([a-z0-9_.-]+):.* ## (.*)/  \1\t\2/p' $(wildcard Makefile tests/vm/vm.mk) | expand -t 18
 	@echo 'V=1 shows the commands, ARCH=arm64 cross-compiles, WERROR= lets warnings pass.'
 
 -include $(shell find $(BUILD)/obj $(BUILD)/bpf -name '*.d' 2>/dev/null)

@@ -184,4 +184,4 @@ struct expr *check_string(struct checker *c, const struct expr *e, const char *w
 /* The expression as written, shortened, for messages. Returns buf. */
 const char *check_text(const struct expr *e, char *buf, size_t size);
 
-#endif /* CHECK_CHECKER_H */
+#endif /* PROBE_CHECK_CHECKER_H */

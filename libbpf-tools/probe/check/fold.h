@@ -20,4 +20,4 @@ uint64_t fold_unary(enum expr_op op, const struct type *type, uint64_t a);
  */
 uint64_t fold_binary(enum expr_op op, const struct type *type, uint64_t a, uint64_t b);
 
-#endif /* CHECK_FOLD_H */
+#endif /* PROBE_CHECK_FOLD_H */

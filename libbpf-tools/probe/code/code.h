@@ -91,4 +91,4 @@ void code_program_print(const struct code_program *program, FILE *file);
 /* The name of a helper without "bpf_", or NULL for one not known here. */
 const char *code_helper_name(int helper);
 
-#endif /* CODE_CODE_H */
+#endif /* PROBE_CODE_CODE_H */

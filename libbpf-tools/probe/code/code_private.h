@@ -42,4 +42,4 @@ struct code {
 	struct vinsn spare; /* takes what cannot be stored after an error */
 };
 
-#endif /* CODE_CODE_PRIVATE_H */
+#endif /* PROBE_CODE_CODE_PRIVATE_H */

@@ -76,4 +76,4 @@ bool generate_reads_user(const struct record *record);
 int generate_program(const struct record *record, const struct generate_opts *opts,
 		     struct code_program *program, struct diag *diag);
 
-#endif /* GENERATE_GENERATE_H */
+#endif /* PROBE_GENERATE_GENERATE_H */

@@ -54,4 +54,4 @@ void aggregate_print_hist(const uint64_t *buckets, struct output *out);
  */
 void aggregate_json_hist(const uint64_t *buckets, struct output *out);
 
-#endif /* RECORD_AGGREGATE_H */
+#endif /* PROBE_RECORD_AGGREGATE_H */

@@ -34,4 +34,4 @@ struct totals_row {
 int totals_changes(struct totals *totals, int64_t (*rank)(const uint64_t *values),
 		   const struct totals_row **rows);
 
-#endif /* RECORD_TOTALS_H */
+#endif /* PROBE_RECORD_TOTALS_H */

@@ -200,4 +200,4 @@ const char *ast_print_expr(const struct expr *expr, bool show_types, char *buf, 
 /* Do the pieces of an EXPR_PIECES have all of the `size` bytes at an offset? */
 bool ast_has_piece(const struct expr *pieces, uint64_t offset, uint32_t size);
 
-#endif /* SPEC_AST_H */
+#endif /* PROBE_SPEC_AST_H */

@@ -21,4 +21,4 @@ int diag_error(struct diag *diag, int pos, const char *fmt, ...)
 /* The error is about a place in another text than the spec: name it, and the column in it. */
 void diag_in(struct diag *diag, const char *text);
 
-#endif /* SPEC_DIAG_H */
+#endif /* PROBE_SPEC_DIAG_H */

@@ -52,4 +52,4 @@ int lex_unescape(const char *text, size_t len, int pos, unsigned char *byte, str
 /* A number alone: "0x1f", "042", "17", of `len` bytes; false if it isn't one or needs over 64 bits. */
 bool lex_number(const char *text, size_t len, uint64_t *value);
 
-#endif /* SPEC_LEX_H */
+#endif /* PROBE_SPEC_LEX_H */

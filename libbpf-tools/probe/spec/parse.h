@@ -44,4 +44,4 @@ int parse_target(struct arena *arena, const char *text, struct spec **spec, stru
  */
 int parse_binary_literals(struct spec *spec, struct diag *diag);
 
-#endif /* SPEC_PARSE_H */
+#endif /* PROBE_SPEC_PARSE_H */

@@ -54,4 +54,4 @@ int parse_format(struct parser *p, struct spec_format *format);
 /* The bytes of the string token, unescaped; positions (may be NULL) gets where each byte is written. */
 char *parse_string(struct parser *p, size_t *len, int **positions);
 
-#endif /* SPEC_PARSE_PRIVATE_H */
+#endif /* PROBE_SPEC_PARSE_PRIVATE_H */

@@ -43,4 +43,4 @@ struct var {
 	uint64_t usdt_addr; /* VAR_USDT_ARG: address of the probe's site, for operands relative to it */
 };
 
-#endif /* SPEC_VAR_H */
+#endif /* PROBE_SPEC_VAR_H */
