@@ -298,3 +298,23 @@ func main() {
     subprocess.run(["go", "build", "-o", "program", "program.go"], cwd=tmp_path, check=True, timeout=20 * PATIENCE)
     right, lines, _ = watched(tmp_path, "r:./program:main.slow")
     assert sorted(line.split(" <")[0] for line in messages(lines)) == sorted(right)
+
+
+def test_go_structures_with_padding(tmp_path):
+    """Their pieces in DWARF lack it."""
+    need("go")
+    (tmp_path / "program.go").write_text(r'''
+package main
+
+import "fmt"
+
+type S struct { A int8; B uint16; C bool; D int32; E string }
+
+//go:noinline
+func f(s S, n int) int { fmt.Printf("right: main.f s={.A=%d, .B=%d, .C=%v, .D=%d, .E=%q}, n=%d\n", s.A, s.B, s.C, s.D, s.E, n); return n }
+
+func main() { f(S{-1, 500, true, -70000, "text"}, 5); f(S{2, 65535, false, 7, ""}, 6) }
+''')
+    subprocess.run(["go", "build", "-o", "program", "program.go"], cwd=tmp_path, check=True, timeout=20 * PATIENCE)
+    right, lines, _ = watched(tmp_path, "p:./program:main.f")
+    assert messages(lines) == right

@@ -200,7 +200,7 @@ class Go:
                 logs = "; ".join(self.log(t, n, g) for g, (n, t, _) in zip(names, f.result.fields))
                 if not f.result.extra["named"]:
                     logs = "; ".join(self.log(t, f"~r{i}", g) for i, (g, (_, t, _)) in enumerate(zip(names, f.result.fields)))
-                lines += ["truthEnd(n)", f'truthStruct("result"); {logs}; truthClose("}}")', "truthBack(n)"]
+                lines += ["truthEnd(n)", f'truthStruct("results"); {logs}; truthClose("}}")', "truthBack(n)"]
                 lines += [f"acc += {self.fold(t, g)}" for g, (_, t, _) in zip(names, f.result.fields)]
             else:
                 lines += [f"got := {call}", "truthEnd(n)", self.log(f.result, "result", "got"), "truthBack(n)",

@@ -105,6 +105,9 @@ def judge_values(call, event, is_return, is_untyped):
         found += compare(name, value, params.get(name))
     if is_return and call.result and "result" in call.result:
         found += compare("result", call.result["result"], row.get("retval"))
+    # Of several results the first is shown.
+    for i, (name, value) in enumerate((call.result or {}).get("results", {}).items() if is_return else ()):
+        found += compare(f"result {name}", value, None if i else row.get("retval"))
     for verdict, path, expected, got in found:
         if verdict == "unknown":
             why = row.get("unknown", {}).get("retval" if path.startswith("result") else re.split(r"[.[]", path)[0])

@@ -141,7 +141,7 @@ class Rust:
 
     def value(self, type_, value):
         if value.mode == "param":
-            return f"{value.param}.clone()" if type_.kind != "textref" else value.param
+            return f"{value.param}.clone()" if type_.kind not in ("textref", "reference") else value.param
         return self.expression(type_, value.mode == "const", value.seed)
 
     # ---- what is done with values -----------------------------------------------------------------------

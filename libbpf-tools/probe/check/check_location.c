@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/check/check_abi.h"
 #include "probe/check/checker.h"
 #include "types/debuginfo_scope.h"
 
@@ -444,14 +445,38 @@ static int add_pieces(struct machine *m, const struct type *type, uint64_t offse
 	return 0;
 }
 
+/*
+ * Go's pieces lack the padding between a structure's members: they are the leaves of its type one after the other. False: they
+ * are no such, and where they belong isn't known.
+ */
+static bool take_go_leaves(const struct type *type, const Dwarf_Op *ops, size_t count,
+			   struct abi_leaves *leaves)
+{
+	unsigned int n = 0;
+
+	abi_take_apart(type, leaves);
+	for (size_t i = 0; i < count; i++)
+		if (ops[i].atom == DW_OP_piece) {
+			if (n == leaves->count || leaves->leaf[n].size != ops[i].number)
+				return false;
+			n++;
+		}
+	return leaves->is_known && n == leaves->count;
+}
+
 /* A location of several pieces, those that are nowhere left out. */
 static struct expr *composite(struct machine *m, const Dwarf_Op *ops, size_t count,
 			      const struct type *type)
 {
 	struct expr *pieces = NULL, **end = &pieces;
+	bool is_go = m->c->context->scope->language == DW_LANG_Go;
+	struct abi_leaves leaves;
 	uint64_t offset = 0;
 	size_t start = 0;
+	unsigned int n = 0;
 
+	if (is_go && !take_go_leaves(type, ops, count, &leaves))
+		return refuse(m, "its location lacks the structure's padding"), NULL;
 	for (size_t i = 0; i < count; i++) {
 		uint64_t size = ops[i].number;
 
@@ -459,6 +484,8 @@ static struct expr *composite(struct machine *m, const Dwarf_Op *ops, size_t cou
 			return refuse(m, "it is split into bits"), NULL;
 		if (ops[i].atom != DW_OP_piece)
 			continue;
+		if (is_go)
+			offset = leaves.leaf[n++].offset;
 		if (offset > type->size || size > type->size - offset || i >= MAX_OPERATIONS)
 			return refuse(m, "its location is broken"), NULL;
 		if (i > start && (run_simple(m, ops + start, i - start) ||
