@@ -429,7 +429,42 @@ coproc cat; echo through >&${COPROC[1]}; read -r line <&${COPROC[0]}; echo $line
 exit 5
 """
 
-MODULES = ["test_json", "test_re", "test_generators", "test_exceptions"]
+PYTHON = r"""
+import ast, collections, decimal, gc, json, random, re, sys, threading, zlib
+random.seed(1)
+data = {f"k{i}": [random.random(), {"n": i, "s": "x" * (i % 7)}] for i in range(100)}
+assert json.loads(json.dumps(data)) == data
+print(zlib.crc32(json.dumps(data, sort_keys=True).encode()))
+print(sum(len(m) for m in re.findall(r"(?:a|b)+c?", "abcabbac" * 50)), re.sub(r"(x+)(y)", r"\\2\\1", "xxy" * 20)[:9])
+def numbers(n):
+    try:
+        while n:
+            n -= 1
+            yield n
+    finally:
+        print("closed", n)
+print(sum(numbers(200)), next(numbers(5)))
+def dive(n):
+    if not n: raise KeyError("bottom")
+    try: return dive(n - 1)
+    except KeyError as e: raise ValueError(n) from e
+for depth in 1, 9, 40:
+    try: dive(depth)
+    except ValueError as e: print(depth, e, type(e.__cause__).__name__)
+print(decimal.Decimal(2).sqrt(), sum(decimal.Decimal(i) / 7 for i in range(50)))
+print(eval(compile(ast.parse("[x * y for x in range(9) for y in range(x)][-3:]", mode="eval"), "x", "eval")))
+box = []
+threads = [threading.Thread(target=lambda n=n: box.append(sum(range(n * 1000)))) for n in range(6)]
+for t in threads: t.start()
+for t in threads: t.join()
+print(sorted(box), collections.Counter("abracadabra").most_common(2))
+class Node: pass
+for i in range(200):
+    a, b = Node(), Node()
+    a.other, b.other = b, a
+print(gc.collect() >= 0, sorted(str(i) for i in range(30)))
+sys.exit(6)
+"""
 
 
 def program_switches(tmp_path):
@@ -463,18 +498,8 @@ def program_bash(tmp_path):
 
 def program_python(tmp_path):
     need("python3")
-    code = ("import sys, unittest, io, importlib\n"
-            "for name in sys.argv[1:]:\n"
-            "    try:\n        module = importlib.import_module('test.' + name)\n"
-            "    except ImportError:\n        continue\n"
-            "    result = unittest.TextTestRunner(stream=io.StringIO()).run("
-            "unittest.defaultTestLoader.loadTestsFromModule(module))\n"
-            "    print(name, result.testsRun, len(result.errors), len(result.failures))\n"
-            "print(sum(hash((i, i * i)) for i in range(10000)), sorted(str(i) for i in range(50)))\n"
-            "sys.exit(6)\n")
-    # Few of them in the default run: under two probes for each function it is hundreds of times slower.
-    return (["/usr/bin/python3", "-c", code, *(MODULES if FULL else MODULES[:1])],
-            [Path("/usr/bin/python3").resolve()])
+    (tmp_path / "script.py").write_text(PYTHON)
+    return ["/usr/bin/python3", str(tmp_path / "script.py")], [Path("/usr/bin/python3").resolve()]
 
 
 PROGRAMS = {"switches": program_switches, "throws": program_throws, "panics": program_panics, "go": program_go,
