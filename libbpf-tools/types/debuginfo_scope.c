@@ -253,6 +253,25 @@ static bool is_meant(Dwarf_Die *die, const char *inlined)
 	return !*inlined || (name && !strcmp(name, last)) || (linkage && !strcmp(linkage, inlined));
 }
 
+/* Lines without types: assembly, and what was compiled with -g1. What looks like void may be anything there. */
+static bool is_untyped(struct debuginfo_scope *scope)
+{
+	struct debuginfo_walk walk;
+
+	if (scope->language == DW_LANG_Mips_Assembler)
+		return true;
+	if (!debuginfo_walk_first(&walk, &scope->unit))
+		return false;
+	do {
+		int tag = dwarf_tag(&walk.die);
+
+		if (tag == DW_TAG_base_type || tag == DW_TAG_imported_unit ||
+		    dwarf_hasattr(&walk.die, DW_AT_type))
+			return false;
+	} while (debuginfo_walk_next(&walk));
+	return true;
+}
+
 /* The innermost function of the chain that counts, and the blocks in it. */
 static int scope_fill(struct debuginfo_scope *scope, struct chain *chain, const char *inlined)
 {
@@ -277,6 +296,8 @@ static int scope_fill(struct debuginfo_scope *scope, struct chain *chain, const 
 	if (!scope->retval)
 		return -ENOMEM;
 	err = add_params(scope);
+	if (scope->retval->kind == TYPE_VOID && is_untyped(scope))
+		scope->retval = type_unknown();
 	for (unsigned int i = last + 1; i > function && !err; i--)
 		err = add_locals(scope, &end, &chain->dies[i - 1]);
 	return err;

@@ -318,3 +318,15 @@ func main() { f(S{-1, 500, true, -70000, "text"}, 5); f(S{2, 65535, false, 7, ""
     subprocess.run(["go", "build", "-o", "program", "program.go"], cwd=tmp_path, check=True, timeout=20 * PATIENCE)
     right, lines, _ = watched(tmp_path, "p:./program:main.f")
     assert messages(lines) == right
+
+
+def test_a_result_of_unknown_type_is_shown_in_hexadecimal(tmp_path):
+    """Lines without types know of no result; that is not to say that there is none."""
+    compiled(tmp_path, HEAD + r'''
+NOINLINE long f(int n) { printf("right: f = 0x%x\n", n + 4096); return n + 4096; }
+int main(void) { f(1); f(2); return 0; }
+''', "gcc -O1 -g1", "program.c")
+    # -g behind it would win: strip what it adds by compiling again.
+    subprocess.run(["gcc", "-O1", "-g1", "program.c", "-o", "program"], cwd=tmp_path, check=True, timeout=20 * PATIENCE)
+    right, lines, _ = watched(tmp_path, "r:./program:f")
+    assert [line.split(" <")[0] for line in messages(lines)] == right
