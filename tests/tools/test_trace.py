@@ -769,6 +769,17 @@ def test_dump_shows_typed_expressions_and_commented_instructions():
     assert "predicate: " in out and "call bpf_ringbuf_submit" in out and "; submit" in out
 
 
+def test_what_a_list_prints_of_a_path_with_blanks_is_a_spec(tmp_path):
+    folder = tmp_path / "my (old) app"
+    folder.mkdir()
+    program = shutil.copy(BUILD / "targets/add", folder / "a:b add")
+    status, out, err = run_tool("trace", "-l", f'p:"{program}":AddNum')
+    assert (status, err) == (0, "")
+    assert out == f'p:"{program}":AddNum\n'
+    status, out, err = run_tool("trace", "-M", "1", out.strip() + ' "%d", (int)arg1', "--", program)
+    assert status == 0 and re.search(r"AddNum +\d+$", out, re.M), (status, out, err)
+
+
 def test_armed_within_the_targets():
     with Tool("trace", "-p", os.getpid(), f"{ADD}:AddNum") as trace:
         trace.stop()

@@ -62,6 +62,11 @@ static void test_targets(void **state)
 		{ "p:c:a\\*b", "p lib=c func=a*b" },
 		{ "p:c:a\\*b*", "p lib=c func=a\\*b* pattern" },
 		{ "p:/a\\:b\\ c\\(d\\\\:f", "p lib=/a:b c(d\\ func=f" },
+		{ "p:\"/a b:(c)\":f", "p lib=/a b:(c) func=f" },
+		{ "\"/a b\":f", "p lib=/a b func=f" },
+		{ "r:/s:\"net/http.(*Client).Get\"", "r lib=/s func=net/http.(*Client).Get" },
+		{ "p:\"/a b\":\"f \\\"g\\\"\"", "p lib=/a b func=f \"g\"" },
+		{ "p:/s:\"a b.c\":42", "p lib=/s file=a b.c line=42" },
 		{ "p:bin:file.c:42", "p lib=bin file=file.c line=42" },
 		{ "p:bin:src/file.c:042", "p lib=bin file=src/file.c line=42" },
 		{ "bin:file.c:42", "p lib=bin file=file.c line=42" },
@@ -339,6 +344,7 @@ struct bad_row {
 };
 
 static const struct bad_row bad_specs[] = {
+	{ "p:\"/a", 3, "a closing '\"' is missing" },
 	{ "", 1,
 	  "a probe is missing, as in p:c:malloc, r:c:malloc, t:sched:sched_switch, "
 	  "u:pthread:pthread_create" },

@@ -19,7 +19,7 @@
 #define MAX_PARAMS 32
 #define MAX_ARGS 256
 
-/* A piece of the target's text, still with its quoting backslashes. */
+/* A piece of the target's text, still with what quotes in it: backslashes, or "double quotes" around all of it. */
 struct part {
 	const char *text;
 	size_t len;
@@ -42,22 +42,45 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/* Behind the double quotes that begin at text[at], if they do and end; else at. */
+static size_t skip_quotes(const char *text, size_t at, size_t end)
+{
+	if (at >= end || text[at] != '"')
+		return at;
+	for (size_t i = at + 1; i < end; i++) {
+		if (text[i] == '"')
+			return i + 1;
+		if (text[i] == '\\')
+			i++;
+	}
+	return at;
+}
+
+/* A format may stand where the target should: what begins with quotes is one only if a colon follows them. */
 static void find_target_end(struct target *t)
 {
+	size_t size = strlen(t->text), behind;
+
 	while (is_blank(t->text[t->start]))
 		t->start++;
-	for (t->end = t->start; t->text[t->end]; t->end++) {
+	behind = skip_quotes(t->text, t->start, size);
+	t->end = t->start;
+	if (t->text[t->start] == '"' && t->text[behind] != ':')
+		return;
+	for (t->end = behind; t->text[t->end]; t->end++) {
 		if (is_blank(t->text[t->end]) || t->text[t->end] == '(')
 			return;
 		if (t->text[t->end] == '\\' && t->text[t->end + 1])
 			t->end++;
+		else if (t->text[t->end] == ':' && t->text[t->end + 1] == '"')
+			t->end = skip_quotes(t->text, t->end + 1, size) - 1;
 	}
 }
 
-/* The first c that no backslash quotes in [from, end), or end. */
+/* The first c that nothing quotes in [from, end), a part's beginning, or end. */
 static size_t find_unquoted(const char *text, size_t from, size_t end, char c)
 {
-	for (; from < end && text[from] != c; from++)
+	for (from = skip_quotes(text, from, end); from < end && text[from] != c; from++)
 		if (text[from] == '\\' && from + 1 < end)
 			from++;
 	return from;
@@ -93,9 +116,15 @@ static bool part_is(const struct part *part, const char *text)
 	return strlen(text) == part->len && memcmp(part->text, text, part->len) == 0;
 }
 
+static bool is_quoted(const struct part *part)
+{
+	return part->len && skip_quotes(part->text, 0, part->len) == part->len;
+}
+
 static char *part_copy(struct arena *arena, const struct part *part, bool keep_quotes)
 {
-	char *copy = arena_strndup(arena, part->text, part->len), *to = copy;
+	bool quoted = is_quoted(part);
+	char *copy = arena_strndup(arena, part->text + quoted, part->len - 2 * quoted), *to = copy;
 
 	if (!copy || keep_quotes)
 		return copy;
@@ -108,14 +137,14 @@ static char *part_copy(struct arena *arena, const struct part *part, bool keep_q
 	return copy;
 }
 
-/* A pattern keeps its backslashes, which quote for the matching too. */
+/* A pattern keeps its backslashes, which quote for the matching too. In double quotes there is none. */
 static const char *copy_pattern(struct arena *arena, const struct part *part, bool *is_pattern)
 {
 	char *copy = part_copy(arena, part, true);
 
 	if (!copy)
 		return NULL;
-	if (bsl_glob_is_pattern(copy)) {
+	if (!is_quoted(part) && bsl_glob_is_pattern(copy)) {
 		*is_pattern = true;
 		return copy;
 	}
@@ -127,6 +156,8 @@ static int split_offset(struct target *t, struct spec *spec, struct part *func)
 {
 	size_t plus = func->len, digits;
 
+	if (is_quoted(func))
+		return 0;
 	while (plus > 0 && func->text[plus - 1] != '+')
 		plus--;
 	digits = func->len - plus;
@@ -314,12 +345,16 @@ static int read_target(struct spec *spec, size_t *end, struct diag *diag)
 
 	find_target_end(&t);
 	*end = t.end;
-	if (t.start == t.end || t.text[t.start] == '"')
+	if (t.start == t.end)
 		return diag_error(diag, (int)t.start,
 				  "a probe is missing, as in p:c:malloc, r:c:malloc, "
 				  "t:sched:sched_switch, u:pthread:pthread_create");
 	spec->category = "";
 	split_target(&t);
+	for (size_t i = 0; i < t.part_count; i++)
+		if (t.parts[i].len && t.parts[i].text[0] == '"' &&
+		    !skip_quotes(t.parts[i].text, 0, t.parts[i].len))
+			return diag_error(diag, t.parts[i].pos, "a closing '\"' is missing");
 	for (size_t i = 0; t.part_count > 1 && i < ARRAY_SIZE(kinds); i++) {
 		if (!part_is(&t.parts[0], kinds[i].text))
 			continue;

@@ -80,6 +80,24 @@ int target_resolve(const struct spec *spec, const struct target_opts *opts, stru
 	return target_symbol_resolve(spec, opts, target, diag);
 }
 
+#define SPECIAL " \t\n\r(\"\\*?["
+
+/* A part of a spec so that it can be pasted back: in double quotes if it has what a spec takes for something else. */
+static void print_part(const char *text, const char *special, FILE *file)
+{
+	bool quoted = text[strcspn(text, special)];
+
+	if (quoted)
+		fputc('"', file);
+	for (; *text; text++) {
+		if (quoted && (*text == '"' || *text == '\\'))
+			fputc('\\', file);
+		fputc(*text, file);
+	}
+	if (quoted)
+		fputc('"', file);
+}
+
 void target_print_place(const struct spec *spec, const struct target *target,
 			const struct target_place *place, FILE *file)
 {
@@ -88,12 +106,19 @@ void target_print_place(const struct spec *spec, const struct target *target,
 		fprintf(file, "t:%s:%s", place->provider, place->name);
 		break;
 	case SPEC_USDT:
-		fprintf(file, "u:%s:%s:%s", target->file.display, place->provider, place->name);
+		fputs("u:", file);
+		print_part(target->file.display, SPECIAL ":", file);
+		fputc(':', file);
+		print_part(place->provider, SPECIAL ":", file);
+		fputc(':', file);
+		print_part(place->name, SPECIAL ":", file);
 		break;
 	default:
-		fprintf(file, "%c:%s:%s", spec->kind == SPEC_RETURN ? 'r' : 'p',
-			target->file.display, place->name);
 		/* target->file.display is empty for the kernel: p::func */
+		fprintf(file, "%c:", spec->kind == SPEC_RETURN ? 'r' : 'p');
+		print_part(target->file.display, SPECIAL ":", file);
+		fputc(':', file);
+		print_part(place->name, SPECIAL, file);
 		if (spec->offset)
 			fprintf(file, "+0x%llx", (unsigned long long)spec->offset);
 	}
