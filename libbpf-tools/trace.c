@@ -65,6 +65,7 @@ struct trace {
 	struct probe_links links;
 	struct print *print;
 	uint64_t next_summary; /* CLOCK_MONOTONIC ns */
+	bool has_reported_inlined;
 };
 
 static const char args_doc[] = "SPEC [SPEC...]\n-l SPEC";
@@ -727,11 +728,20 @@ static int summarize(void *ctx)
 	return print_summary(trace->print, trace->aggregate_fds);
 }
 
+/* Once, as soon as there is time for it. */
+static void report_inlined(struct trace *trace)
+{
+	for (size_t i = 0; i < trace->probe_count && !trace->has_reported_inlined; i++)
+		target_report_inlined(trace->probes[i].spec, &trace->probes[i].target);
+	trace->has_reported_inlined = true;
+}
+
 static int tick(void *ctx)
 {
 	struct trace *trace = ctx;
 	uint64_t now = timestamp_now();
 
+	report_inlined(trace);
 	print_update(trace->print);
 	if (!env.interval_ns || now < trace->next_summary)
 		return 0;
@@ -745,6 +755,7 @@ static void finish(void *ctx)
 	struct trace *trace = ctx;
 	int err = env.aggregate || env.add_up ? summarize(trace) : 0;
 
+	report_inlined(trace);
 	if (err < 0)
 		log_error("cannot read what was added up: %s", strerror(-err));
 	if (env.aggregate)

@@ -330,3 +330,16 @@ int main(void) { f(1); f(2); return 0; }
     subprocess.run(["gcc", "-O1", "-g1", "program.c", "-o", "program"], cwd=tmp_path, check=True, timeout=20 * PATIENCE)
     right, lines, _ = watched(tmp_path, "r:./program:f")
     assert [line.split(" <")[0] for line in messages(lines)] == right
+
+
+@pytest.mark.parametrize("kind", ["p", "r"])
+def test_calls_that_were_inlined_are_reported(tmp_path, kind):
+    """The function has a symbol, as its address is taken, and two of its three calls don't come through it."""
+    compiled(tmp_path, HEAD + r'''
+static inline __attribute__((always_inline)) int work(int n) { printf("right: work n=%d\n", n); return n + 1; }
+static int (*volatile pointer)(int) = work;
+int main(void) { return work(2) + work(3) + pointer(4) == 12 ? 0 : 1; }
+''', "gcc -O2")
+    right, lines, err = watched(tmp_path, f"{kind}:./program:work")
+    assert len(messages(lines)) == 1 and len(right) == 3
+    assert f"'{kind}:./program:work': work was also inlined at 2 places, where its calls are not seen" in err

@@ -83,6 +83,12 @@ int target_resolve(const struct spec *spec, const struct target_opts *opts, stru
 		   struct diag *diag);
 void target_close(struct target *target);
 
+/*
+ * Warn of calls that were compiled into their callers and come through none of the places: who counts calls has to know that.
+ * Where the file's DWARF is in use anyway; takes a while, so not before the probes are armed.
+ */
+void target_report_inlined(const struct spec *spec, const struct target *target);
+
 /* One place as a spec: "p:/usr/bin/x:main", "u:/usr/bin/python3.11:python:line", "t:sched:sched_switch". */
 void target_print_place(const struct spec *spec, const struct target *target,
 			const struct target_place *place, FILE *file);

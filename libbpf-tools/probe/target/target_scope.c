@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/log.h"
 #include "types/arena.h"
@@ -14,6 +15,8 @@
 
 /* Each place has its own types, and a program that prints by them: not for all functions of a library. */
 #define MAX_TYPED_PLACES 64
+/* Bytes of a file in which inlined copies are looked for. */
+#define MAX_SEARCHED (8 << 20)
 
 /* ---- debug files ---------------------------------------------------------------------------- */
 
@@ -274,6 +277,30 @@ static size_t count_functions(const struct target *target)
 	for (size_t i = 0; i < target->place_count; i++)
 		count += !target->places[i].at_ret;
 	return count;
+}
+
+static int count_inlined(const struct bsl_dwarf_place *found, void *ctx)
+{
+	unsigned int *count = ctx;
+
+	*count += found->offset != UINT64_MAX;
+	return 0;
+}
+
+void target_report_inlined(const struct spec *spec, const struct target *target)
+{
+	unsigned int flags = strstr(spec->func, "::") ? BSL_FIND_DEMANGLED : 0, count = 0;
+	struct stat file;
+
+	/* All units are read for it, which takes seconds where there are very many. */
+	if (!target->dwarf || spec->is_pattern || spec->offset || spec->has_addr || spec->file ||
+	    target->is_inlined || stat(bsl_elf_path(target->elf), &file) ||
+	    file.st_size > MAX_SEARCHED)
+		return;
+	bsl_elf_find_inlined(target->elf, spec->func, flags, count_inlined, &count);
+	if (count)
+		log_warn("'%s': %s was also inlined at %u place%s, where its calls are not seen",
+			 spec->text, spec->func, count, count == 1 ? "" : "s");
 }
 
 int target_scope_add_contexts(const struct spec *spec, const struct target_opts *opts,
