@@ -20,7 +20,7 @@
 #define MAX_NESTED 4
 #define MAX_CONSTANT 64 /* bytes of a value that is no location */
 
-struct machine {
+struct evaluation {
 	struct checker *c;
 	const struct debuginfo_variable *variable;
 	Dwarf_Attribute *attr; /* that the operations came from */
@@ -34,7 +34,7 @@ struct machine {
 	bool is_value; /* what is on top is the value itself, not its address */
 };
 
-static int run(struct machine *m, const Dwarf_Op *ops, size_t count);
+static int run(struct evaluation *ev, const Dwarf_Op *ops, size_t count);
 
 static const struct type *word_type(void)
 {
@@ -43,82 +43,82 @@ static const struct type *word_type(void)
 
 /* ---- the stack ------------------------------------------------------------------------------ */
 
-static int refuse(struct machine *m, const char *why)
+static int refuse(struct evaluation *ev, const char *why)
 {
-	return diag_error(m->c->diag, m->pos, "'%s' can't be read: %s", m->variable->name, why);
+	return diag_error(ev->c->diag, ev->pos, "'%s' can't be read: %s", ev->variable->name, why);
 }
 
-static int optimised_out(struct machine *m)
+static int optimised_out(struct evaluation *ev)
 {
 	return diag_error(
-		m->c->diag, m->pos,
+		ev->c->diag, ev->pos,
 		"'%s' has been optimised out at this place: the program doesn't keep it here",
-		m->variable->name);
+		ev->variable->name);
 }
 
-static int push(struct machine *m, struct expr *e, unsigned int weight)
+static int push(struct evaluation *ev, struct expr *e, unsigned int weight)
 {
-	e = check_cast_to(m->c, e, word_type());
+	e = check_cast_to(ev->c, e, word_type());
 	if (!e)
 		return -ENOMEM;
-	if (m->count == STACK_SIZE || weight > MAX_WEIGHT)
-		return refuse(m, "its location is too complicated");
-	m->stack[m->count].e = e;
-	m->stack[m->count++].weight = weight;
+	if (ev->count == STACK_SIZE || weight > MAX_WEIGHT)
+		return refuse(ev, "its location is too complicated");
+	ev->stack[ev->count].e = e;
+	ev->stack[ev->count++].weight = weight;
 	return 0;
 }
 
-static int push_number(struct machine *m, uint64_t value)
+static int push_number(struct evaluation *ev, uint64_t value)
 {
-	return push(m, check_new_int(m->c, m->pos, word_type(), value), 1);
+	return push(ev, check_new_int(ev->c, ev->pos, word_type(), value), 1);
 }
 
-static int push_sum(struct machine *m, struct expr *e, int64_t offset)
+static int push_sum(struct evaluation *ev, struct expr *e, int64_t offset)
 {
-	e = check_cast_to(m->c, e, word_type());
+	e = check_cast_to(ev->c, e, word_type());
 	if (e && offset)
-		e = check_new_binary(m->c, m->pos, OP_ADD, word_type(), e,
-				     check_new_int(m->c, m->pos, word_type(), (uint64_t)offset));
-	return push(m, e, 2);
+		e = check_new_binary(ev->c, ev->pos, OP_ADD, word_type(), e,
+				     check_new_int(ev->c, ev->pos, word_type(), (uint64_t)offset));
+	return push(ev, e, 2);
 }
 
-static int push_register(struct machine *m, uint64_t number, int64_t offset)
+static int push_register(struct evaluation *ev, uint64_t number, int64_t offset)
 {
-	if (number >= 128 || !bsl_reg_get(m->c->context->machine, (int)number))
+	if (number >= 128 || !bsl_reg_get(ev->c->context->machine, (int)number))
 		return refuse(
-			m, "it is in a register that probes don't see (floating point, vectors)");
-	return push_sum(m, check_register_value(m->c, (int)number, m->pos), offset);
+			ev, "it is in a register that probes don't see (floating point, vectors)");
+	return push_sum(ev, check_register_value(ev->c, (int)number, ev->pos), offset);
 }
 
 /* An address of the program file: the probe knows its own address there, and where it is now. */
-static int push_address(struct machine *m, uint64_t addr)
+static int push_address(struct evaluation *ev, uint64_t addr)
 {
-	const struct bsl_machine *machine = check_machine(m->c, m->pos);
+	const struct bsl_machine *machine = check_machine(ev->c, ev->pos);
 	struct expr *here;
 
 	if (!machine)
 		return -EINVAL;
-	if (!m->c->context->is_relocatable)
-		return push_number(m, addr);
-	here = check_register_value(m->c, machine->pc, m->pos);
+	if (!ev->c->context->is_relocatable)
+		return push_number(ev, addr);
+	here = check_register_value(ev->c, machine->pc, ev->pos);
 	/* At a return we are in the caller, which may be in another file. */
-	if (here && m->c->spec->kind == SPEC_RETURN && m->variable->is_global)
-		here = check_keep(m->c, "the probe's address", here);
-	return push_sum(m, here, (int64_t)(addr - m->c->context->scope->addr));
+	if (here && ev->c->spec->kind == SPEC_RETURN && ev->variable->is_global)
+		here = check_keep(ev->c, "the probe's address", here);
+	return push_sum(ev, here, (int64_t)(addr - ev->c->context->scope->addr));
 }
 
-static int load(struct machine *m, uint64_t size)
+static int load(struct evaluation *ev, uint64_t size)
 {
 	const struct type *type = type_int((unsigned int)size, false);
 	struct expr *pointer;
 	unsigned int weight;
 
-	if (!m->count || (size != 1 && size != 2 && size != 4 && size != 8))
-		return refuse(m, "its location is broken");
-	weight = m->stack[--m->count].weight;
-	pointer = check_cast_to(m->c, m->stack[m->count].e,
-				type_pointer(m->c->arena, type, SPACE_USER));
-	return pointer ? push(m, check_new_deref(m->c, m->pos, pointer, 0, type), weight + 4)
+	if (!ev->count || (size != 1 && size != 2 && size != 4 && size != 8))
+		return refuse(ev, "its location is broken");
+	weight = ev->stack[--ev->count].weight;
+	pointer = check_cast_to(ev->c, ev->stack[ev->count].e,
+				type_pointer(ev->c->arena, type, SPACE_USER));
+	return pointer ? push(ev, check_new_deref(ev->c, ev->pos, pointer, 0, type), weight + 4)
 		       : -ENOMEM;
 }
 
@@ -138,7 +138,7 @@ static const struct {
 };
 
 /* -ENOENT: it isn't one of these. */
-static int run_binary(struct machine *m, uint8_t atom)
+static int run_binary(struct evaluation *ev, uint8_t atom)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(binaries); i++) {
 		const struct type *type = type_int(8, binaries[i].is_signed);
@@ -146,61 +146,61 @@ static int run_binary(struct machine *m, uint8_t atom)
 
 		if (binaries[i].atom != atom)
 			continue;
-		if (m->count < 2)
-			return refuse(m, "its location is broken");
-		b = check_cast_to(m->c, m->stack[--m->count].e, type);
-		a = check_cast_to(m->c, m->stack[--m->count].e, type);
+		if (ev->count < 2)
+			return refuse(ev, "its location is broken");
+		b = check_cast_to(ev->c, ev->stack[--ev->count].e, type);
+		a = check_cast_to(ev->c, ev->stack[--ev->count].e, type);
 		if (!a || !b)
 			return -ENOMEM;
-		return push(m, check_new_binary(m->c, m->pos, binaries[i].op, type, a, b),
-			    m->stack[m->count].weight + m->stack[m->count + 1].weight + 1);
+		return push(ev, check_new_binary(ev->c, ev->pos, binaries[i].op, type, a, b),
+			    ev->stack[ev->count].weight + ev->stack[ev->count + 1].weight + 1);
 	}
 	return -ENOENT;
 }
 
-static int run_unary(struct machine *m, uint8_t atom)
+static int run_unary(struct evaluation *ev, uint8_t atom)
 {
 	const struct type *type = type_int(8, true);
 	struct expr *a;
 
-	if (!m->count)
-		return refuse(m, "its location is broken");
+	if (!ev->count)
+		return refuse(ev, "its location is broken");
 	if (atom == DW_OP_abs)
-		return refuse(m, "its location is too complicated");
-	a = check_cast_to(m->c, m->stack[--m->count].e, type);
-	return push(m,
-		    check_new_unary(m->c, m->pos, atom == DW_OP_neg ? OP_NEG : OP_COMPL, type, a),
-		    m->stack[m->count].weight + 1);
+		return refuse(ev, "its location is too complicated");
+	a = check_cast_to(ev->c, ev->stack[--ev->count].e, type);
+	return push(ev,
+		    check_new_unary(ev->c, ev->pos, atom == DW_OP_neg ? OP_NEG : OP_COMPL, type, a),
+		    ev->stack[ev->count].weight + 1);
 }
 
 /* The i-th from the top once more. */
-static int pick(struct machine *m, uint64_t i)
+static int pick(struct evaluation *ev, uint64_t i)
 {
-	if (i >= m->count)
-		return refuse(m, "its location is broken");
-	return push(m, m->stack[m->count - 1 - i].e, m->stack[m->count - 1 - i].weight);
+	if (i >= ev->count)
+		return refuse(ev, "its location is broken");
+	return push(ev, ev->stack[ev->count - 1 - i].e, ev->stack[ev->count - 1 - i].weight);
 }
 
-static int swap(struct machine *m)
+static int swap(struct evaluation *ev)
 {
 	struct expr *e;
 	unsigned int weight;
 
-	if (m->count < 2)
-		return refuse(m, "its location is broken");
-	e = m->stack[m->count - 1].e;
-	weight = m->stack[m->count - 1].weight;
-	m->stack[m->count - 1] = m->stack[m->count - 2];
-	m->stack[m->count - 2].e = e;
-	m->stack[m->count - 2].weight = weight;
+	if (ev->count < 2)
+		return refuse(ev, "its location is broken");
+	e = ev->stack[ev->count - 1].e;
+	weight = ev->stack[ev->count - 1].weight;
+	ev->stack[ev->count - 1] = ev->stack[ev->count - 2];
+	ev->stack[ev->count - 2].e = e;
+	ev->stack[ev->count - 2].weight = weight;
 	return 0;
 }
 
 /* Where the caller's frame ends: by the unwinding tables, or at the entry by the calling convention. */
-static int push_cfa(struct machine *m)
+static int push_cfa(struct evaluation *ev)
 {
-	const struct bsl_machine *machine = check_machine(m->c, m->pos);
-	const struct debuginfo_scope *scope = m->c->context->scope;
+	const struct bsl_machine *machine = check_machine(ev->c, ev->pos);
+	const struct debuginfo_scope *scope = ev->c->context->scope;
 	Dwarf_Frame *frame;
 	Dwarf_Op *ops;
 	size_t count;
@@ -209,94 +209,94 @@ static int push_cfa(struct machine *m)
 	if (!machine)
 		return -EINVAL;
 	if (scope->is_entry)
-		return push_register(m, (uint64_t)machine->sp, machine->return_size);
-	if (m->nested >= MAX_NESTED)
-		return refuse(m, "its location is too complicated");
+		return push_register(ev, (uint64_t)machine->sp, machine->return_size);
+	if (ev->nested >= MAX_NESTED)
+		return refuse(ev, "its location is too complicated");
 	if (debuginfo_scope_cfa(scope, &frame, &ops, &count))
-		return refuse(m, "there are no unwinding tables to find its stack frame by");
-	m->nested++;
-	err = run(m, ops, count);
-	m->nested--;
+		return refuse(ev, "there are no unwinding tables to find its stack frame by");
+	ev->nested++;
+	err = run(ev, ops, count);
+	ev->nested--;
 	free(frame);
 	return err;
 }
 
-static int push_frame_base(struct machine *m, int64_t offset)
+static int push_frame_base(struct evaluation *ev, int64_t offset)
 {
-	struct debuginfo_scope *scope = m->c->context->scope;
-	Dwarf_Attribute attr, *outer = m->attr;
+	struct debuginfo_scope *scope = ev->c->context->scope;
+	Dwarf_Attribute attr, *outer = ev->attr;
 	Dwarf_Op *ops;
 	size_t count;
 	int err;
 
-	if (m->nested++ >= MAX_NESTED)
-		return refuse(m, "its location is too complicated");
+	if (ev->nested++ >= MAX_NESTED)
+		return refuse(ev, "its location is too complicated");
 	if (!dwarf_attr_integrate(&scope->frame, DW_AT_frame_base, &attr) ||
 	    dwarf_getlocation_addr(&attr, scope->addr, &ops, &count, 1) < 1 || !count)
-		return refuse(m, "its stack frame is not described");
-	m->attr = &attr;
+		return refuse(ev, "its stack frame is not described");
+	ev->attr = &attr;
 	if (count == 1 && ops[0].atom >= DW_OP_reg0 && ops[0].atom <= DW_OP_reg31)
-		err = push_register(m, ops[0].atom - DW_OP_reg0, 0);
+		err = push_register(ev, ops[0].atom - DW_OP_reg0, 0);
 	else
-		err = run(m, ops, count);
-	m->attr = outer;
-	m->nested--;
+		err = run(ev, ops, count);
+	ev->attr = outer;
+	ev->nested--;
 	if (!err && offset)
-		err = push_number(m, (uint64_t)offset);
-	return !err && offset ? run_binary(m, DW_OP_plus) : err;
+		err = push_number(ev, (uint64_t)offset);
+	return !err && offset ? run_binary(ev, DW_OP_plus) : err;
 }
 
 /* What a register had at the function's entry: known there only. */
-static int push_entry_value(struct machine *m, const Dwarf_Op *op)
+static int push_entry_value(struct evaluation *ev, const Dwarf_Op *op)
 {
 	Dwarf_Attribute attr;
 	Dwarf_Op *ops;
 	size_t count;
 
-	if (!m->c->context->scope->is_entry)
+	if (!ev->c->context->scope->is_entry)
 		return diag_error(
-			m->c->diag, m->pos,
+			ev->c->diag, ev->pos,
 			"'%s' has been optimised out at this place: only its value at the function's entry could be told, by a probe there",
-			m->variable->name);
-	if (dwarf_getlocation_attr(m->attr, op, &attr) || dwarf_getlocation(&attr, &ops, &count) ||
+			ev->variable->name);
+	if (dwarf_getlocation_attr(ev->attr, op, &attr) || dwarf_getlocation(&attr, &ops, &count) ||
 	    count != 1 || ops[0].atom < DW_OP_reg0 || ops[0].atom > DW_OP_reg31)
-		return refuse(m, "its location is too complicated");
-	return push_register(m, ops[0].atom - DW_OP_reg0, 0);
+		return refuse(ev, "its location is too complicated");
+	return push_register(ev, ops[0].atom - DW_OP_reg0, 0);
 }
 
-static int push_indexed(struct machine *m, const Dwarf_Op *op)
+static int push_indexed(struct evaluation *ev, const Dwarf_Op *op)
 {
 	bool is_address = op->atom == DW_OP_addrx || op->atom == DW_OP_GNU_addr_index;
 	Dwarf_Attribute attr;
 	Dwarf_Addr value;
 
-	if (dwarf_getlocation_attr(m->attr, op, &attr) || dwarf_formaddr(&attr, &value))
-		return refuse(m, "its location is broken");
-	return is_address ? push_address(m, value) : push_number(m, value);
+	if (dwarf_getlocation_attr(ev->attr, op, &attr) || dwarf_formaddr(&attr, &value))
+		return refuse(ev, "its location is broken");
+	return is_address ? push_address(ev, value) : push_number(ev, value);
 }
 
-static int run_one(struct machine *m, const Dwarf_Op *op)
+static int run_one(struct evaluation *ev, const Dwarf_Op *op)
 {
 	uint8_t atom = op->atom;
 
 	if (atom >= DW_OP_lit0 && atom <= DW_OP_lit31)
-		return push_number(m, atom - DW_OP_lit0);
+		return push_number(ev, atom - DW_OP_lit0);
 	if (atom >= DW_OP_breg0 && atom <= DW_OP_breg31)
-		return push_register(m, atom - DW_OP_breg0, (int64_t)op->number);
+		return push_register(ev, atom - DW_OP_breg0, (int64_t)op->number);
 	switch (atom) {
 	case DW_OP_bregx:
-		return push_register(m, op->number, (int64_t)op->number2);
+		return push_register(ev, op->number, (int64_t)op->number2);
 	case DW_OP_fbreg:
-		return push_frame_base(m, (int64_t)op->number);
+		return push_frame_base(ev, (int64_t)op->number);
 	case DW_OP_call_frame_cfa:
-		return push_cfa(m);
+		return push_cfa(ev);
 	case DW_OP_addr:
-		return push_address(m, op->number);
+		return push_address(ev, op->number);
 	case DW_OP_addrx:
 	case DW_OP_GNU_addr_index:
 	case DW_OP_constx:
 	case DW_OP_GNU_const_index:
-		return push_indexed(m, op);
+		return push_indexed(ev, op);
 	case DW_OP_const1u:
 	case DW_OP_const1s:
 	case DW_OP_const2u:
@@ -307,55 +307,55 @@ static int run_one(struct machine *m, const Dwarf_Op *op)
 	case DW_OP_const8s:
 	case DW_OP_constu:
 	case DW_OP_consts:
-		return push_number(m, op->number);
+		return push_number(ev, op->number);
 	case DW_OP_dup:
-		return pick(m, 0);
+		return pick(ev, 0);
 	case DW_OP_over:
-		return pick(m, 1);
+		return pick(ev, 1);
 	case DW_OP_pick:
-		return pick(m, op->number);
+		return pick(ev, op->number);
 	case DW_OP_swap:
-		return swap(m);
+		return swap(ev);
 	case DW_OP_drop:
-		return m->count ? (m->count--, 0) : refuse(m, "its location is broken");
+		return ev->count ? (ev->count--, 0) : refuse(ev, "its location is broken");
 	case DW_OP_deref:
-		return load(m, 8);
+		return load(ev, 8);
 	case DW_OP_deref_size:
-		return load(m, op->number);
+		return load(ev, op->number);
 	case DW_OP_plus_uconst:
-		return push_number(m, op->number) ?: run_binary(m, DW_OP_plus);
+		return push_number(ev, op->number) ?: run_binary(ev, DW_OP_plus);
 	case DW_OP_neg:
 	case DW_OP_not:
 	case DW_OP_abs:
-		return run_unary(m, atom);
+		return run_unary(ev, atom);
 	case DW_OP_nop:
 		return 0;
 	case DW_OP_entry_value:
 	case DW_OP_GNU_entry_value:
-		return push_entry_value(m, op);
+		return push_entry_value(ev, op);
 	case DW_OP_form_tls_address:
 	case DW_OP_GNU_push_tls_address:
-		return refuse(m, "it is thread-local");
+		return refuse(ev, "it is thread-local");
 	case DW_OP_implicit_pointer:
 	case DW_OP_GNU_implicit_pointer:
 	case DW_OP_GNU_parameter_ref:
 	case DW_OP_GNU_variable_value:
-		return optimised_out(m);
+		return optimised_out(ev);
 	default:
-		return refuse(m, "its location is too complicated");
+		return refuse(ev, "its location is too complicated");
 	}
 }
 
-static int run(struct machine *m, const Dwarf_Op *ops, size_t count)
+static int run(struct evaluation *ev, const Dwarf_Op *ops, size_t count)
 {
 	int err = 0;
 
 	if (count > MAX_OPERATIONS)
-		return refuse(m, "its location is too complicated");
+		return refuse(ev, "its location is too complicated");
 	for (size_t i = 0; i < count && !err; i++) {
-		err = run_binary(m, ops[i].atom);
+		err = run_binary(ev, ops[i].atom);
 		if (err == -ENOENT)
-			err = run_one(m, &ops[i]);
+			err = run_one(ev, &ops[i]);
 	}
 	return err;
 }
@@ -363,77 +363,79 @@ static int run(struct machine *m, const Dwarf_Op *ops, size_t count)
 /* ---- from locations to values --------------------------------------------------------------- */
 
 /* The operations up to the next piece's end: an address or a value on top of the stack. */
-static int run_simple(struct machine *m, const Dwarf_Op *ops, size_t count)
+static int run_simple(struct evaluation *ev, const Dwarf_Op *ops, size_t count)
 {
 	Dwarf_Block block;
 	uint64_t value = 0;
 
-	m->count = 0;
-	m->is_value = true;
+	ev->count = 0;
+	ev->is_value = true;
 	if (!count)
-		return optimised_out(m);
+		return optimised_out(ev);
 	if (count == 1 && ops[0].atom >= DW_OP_reg0 && ops[0].atom <= DW_OP_reg31)
-		return push_register(m, ops[0].atom - DW_OP_reg0, 0);
+		return push_register(ev, ops[0].atom - DW_OP_reg0, 0);
 	if (count == 1 && ops[0].atom == DW_OP_regx)
-		return push_register(m, ops[0].number, 0);
+		return push_register(ev, ops[0].number, 0);
 	if (count == 1 && ops[0].atom == DW_OP_implicit_value) {
-		if (dwarf_getlocation_implicit_value(m->attr, &ops[0], &block) || block.length > 8)
-			return refuse(m, "a part of it is a constant of more than 8 bytes");
+		if (dwarf_getlocation_implicit_value(ev->attr, &ops[0], &block) || block.length > 8)
+			return refuse(ev, "a part of it is a constant of more than 8 bytes");
 		memcpy(&value, block.data, block.length);
-		return push_number(m, value);
+		return push_number(ev, value);
 	}
-	m->is_value = ops[count - 1].atom == DW_OP_stack_value ||
-		      (count == 1 &&
-		       (ops[0].atom == DW_OP_entry_value || ops[0].atom == DW_OP_GNU_entry_value));
-	return run(m, ops, count - (ops[count - 1].atom == DW_OP_stack_value))
-		       ?: m->count ? 0
-				   : refuse(m, "its location is broken");
+	ev->is_value = ops[count - 1].atom == DW_OP_stack_value ||
+		       (count == 1 &&
+			(ops[0].atom == DW_OP_entry_value || ops[0].atom == DW_OP_GNU_entry_value));
+	return run(ev, ops, count - (ops[count - 1].atom == DW_OP_stack_value))
+		       ?: ev->count ? 0
+				    : refuse(ev, "its location is broken");
 }
 
 /* The top of the stack as a variable of this type. */
-static struct expr *result(struct machine *m, const struct type *type)
+static struct expr *result(struct evaluation *ev, const struct type *type)
 {
-	struct expr *top = m->stack[m->count - 1].e, *pieces;
+	struct expr *top = ev->stack[ev->count - 1].e, *pieces;
 
-	if (!m->is_value) {
-		top = check_cast_to(m->c, top, type_pointer(m->c->arena, type, SPACE_USER));
-		return top ? check_new_deref(m->c, m->pos, top, 0, type) : NULL;
+	if (!ev->is_value) {
+		top = check_cast_to(ev->c, top, type_pointer(ev->c->arena, type, SPACE_USER));
+		return top ? check_new_deref(ev->c, ev->pos, top, 0, type) : NULL;
 	}
 	if (type_is_scalar(type))
-		return check_from_word(m->c, top, type);
+		return check_from_word(ev->c, top, type);
 	if (type->size > 8)
-		return refuse(m, "it is not in memory here"), NULL;
-	pieces = check_new_expr(m->c, EXPR_PIECES, m->pos, type, top, NULL);
+		return refuse(ev, "it is not in memory here"), NULL;
+	pieces = check_new_expr(ev->c, EXPR_PIECES, ev->pos, type, top, NULL);
 	if (pieces)
 		pieces->bit_size = 64;
 	return pieces;
 }
 
 /* `size` bytes of what is on top, as pieces of a size that has a type. 0 or negative errno. */
-static int add_pieces(struct machine *m, const struct type *type, uint64_t offset, uint64_t size,
-		      struct expr ***end)
+static int add_pieces(struct evaluation *ev, const struct type *type, uint64_t offset,
+		      uint64_t size, struct expr ***end)
 {
-	struct expr *top = m->stack[m->count - 1].e;
+	struct expr *top = ev->stack[ev->count - 1].e;
 
-	if (m->is_value && size > 8)
-		return refuse(m, "its location is broken");
+	if (ev->is_value && size > 8)
+		return refuse(ev, "its location is broken");
 	for (uint64_t at = 0; at < size;) {
 		unsigned int left = size - at >= 8 ? 8 : (unsigned int)(size - at);
 		unsigned int len = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 		struct expr *value = top, *piece;
 
-		if (m->is_value && at)
-			value = check_new_binary(m->c, m->pos, OP_SHR, word_type(), top,
-						 check_new_int(m->c, m->pos, word_type(), 8 * at));
-		else if (!m->is_value)
-			value = check_new_deref(m->c, m->pos,
-						check_cast_to(m->c, top,
-							      type_pointer(m->c->arena,
+		if (ev->is_value && at)
+			value = check_new_binary(ev->c, ev->pos, OP_SHR, word_type(), top,
+						 check_new_int(ev->c, ev->pos, word_type(),
+							       8 * at));
+		else if (!ev->is_value)
+			value = check_new_deref(ev->c, ev->pos,
+						check_cast_to(ev->c, top,
+							      type_pointer(ev->c->arena,
 									   type_int(len, false),
 									   SPACE_USER)),
 						(uint32_t)at, type_int(len, false));
-		value = check_cast_to(m->c, value, word_type());
-		piece = value ? check_new_expr(m->c, EXPR_PIECES, m->pos, type, value, NULL) : NULL;
+		value = check_cast_to(ev->c, value, word_type());
+		piece = value ? check_new_expr(ev->c, EXPR_PIECES, ev->pos, type, value, NULL)
+			      : NULL;
 		if (!piece)
 			return -ENOMEM;
 		piece->value = offset + at;
@@ -465,59 +467,59 @@ static bool take_go_leaves(const struct type *type, const Dwarf_Op *ops, size_t 
 }
 
 /* A location of several pieces, those that are nowhere left out. */
-static struct expr *composite(struct machine *m, const Dwarf_Op *ops, size_t count,
+static struct expr *composite(struct evaluation *ev, const Dwarf_Op *ops, size_t count,
 			      const struct type *type)
 {
 	struct expr *pieces = NULL, **end = &pieces;
-	bool is_go = m->c->context->scope->language == DW_LANG_Go;
+	bool is_go = ev->c->context->scope->language == DW_LANG_Go;
 	struct abi_leaves leaves;
 	uint64_t offset = 0;
 	size_t start = 0;
 	unsigned int n = 0;
 
 	if (is_go && !take_go_leaves(type, ops, count, &leaves))
-		return refuse(m, "its location lacks the structure's padding"), NULL;
+		return refuse(ev, "its location lacks the structure's padding"), NULL;
 	for (size_t i = 0; i < count; i++) {
 		uint64_t size = ops[i].number;
 
 		if (ops[i].atom == DW_OP_bit_piece)
-			return refuse(m, "it is split into bits"), NULL;
+			return refuse(ev, "it is split into bits"), NULL;
 		if (ops[i].atom != DW_OP_piece)
 			continue;
 		if (is_go)
 			offset = leaves.leaf[n++].offset;
 		if (offset > type->size || size > type->size - offset || i >= MAX_OPERATIONS)
-			return refuse(m, "its location is broken"), NULL;
-		if (i > start && (run_simple(m, ops + start, i - start) ||
-				  add_pieces(m, type, offset, size, &end)))
+			return refuse(ev, "its location is broken"), NULL;
+		if (i > start && (run_simple(ev, ops + start, i - start) ||
+				  add_pieces(ev, type, offset, size, &end)))
 			return NULL;
 		offset += size;
 		start = i + 1;
 	}
 	if (!pieces)
-		return optimised_out(m), NULL;
-	return type_is_scalar(type) ? check_piece(m->c, m->pos, pieces, 0, type) : pieces;
+		return optimised_out(ev), NULL;
+	return type_is_scalar(type) ? check_piece(ev->c, ev->pos, pieces, 0, type) : pieces;
 }
 
 /* The bytes of a value that never changes. */
-static struct expr *constant_bytes(struct machine *m, const struct type *type,
+static struct expr *constant_bytes(struct evaluation *ev, const struct type *type,
 				   const Dwarf_Block *block)
 {
 	struct expr *pieces = NULL, **end = &pieces;
 	uint64_t word;
 
 	if (block->length < type->size || block->length > MAX_CONSTANT)
-		return refuse(m, "it is a constant of an unknown form"), NULL;
+		return refuse(ev, "it is a constant of an unknown form"), NULL;
 	for (uint32_t at = 0; at < type->size; at += 8) {
 		uint32_t size = type->size - at < 8 ? type->size - at : 8;
 
 		word = 0;
 		memcpy(&word, block->data + at, size);
 		if (type_is_scalar(type))
-			return check_from_word(m->c, check_new_int(m->c, m->pos, word_type(), word),
-					       type);
-		*end = check_new_expr(m->c, EXPR_PIECES, m->pos, type,
-				      check_new_int(m->c, m->pos, word_type(), word), NULL);
+			return check_from_word(
+				ev->c, check_new_int(ev->c, ev->pos, word_type(), word), type);
+		*end = check_new_expr(ev->c, EXPR_PIECES, ev->pos, type,
+				      check_new_int(ev->c, ev->pos, word_type(), word), NULL);
 		if (!*end)
 			return NULL;
 		(*end)->value = at;
@@ -531,10 +533,10 @@ static struct expr *constant_bytes(struct machine *m, const struct type *type,
  * A variable that never changes may have been replaced by its value. Of the forms only DW_FORM_sdata and implicit
  * constants have a sign: 255 in a byte is no -1.
  */
-static struct expr *constant_value(struct machine *m)
+static struct expr *constant_value(struct evaluation *ev)
 {
-	const struct type *type = m->variable->type;
-	Dwarf_Die die = m->variable->die;
+	const struct type *type = ev->variable->type;
+	Dwarf_Die die = ev->variable->die;
 	Dwarf_Attribute attr;
 	Dwarf_Block block;
 	Dwarf_Sword value;
@@ -542,30 +544,30 @@ static struct expr *constant_value(struct machine *m)
 	int err;
 
 	if (!dwarf_attr_integrate(&die, DW_AT_const_value, &attr))
-		return optimised_out(m), NULL;
+		return optimised_out(ev), NULL;
 	if (!dwarf_formblock(&attr, &block))
-		return constant_bytes(m, type, &block);
+		return constant_bytes(ev, type, &block);
 	is_signed = dwarf_whatform(&attr) == DW_FORM_sdata ||
 		    dwarf_whatform(&attr) == DW_FORM_implicit_const;
 	err = is_signed ? dwarf_formsdata(&attr, &value)
 			: dwarf_formudata(&attr, (Dwarf_Word *)&value);
 	if (err || type->size > 8)
-		return refuse(m, "it is a constant of an unknown form"), NULL;
+		return refuse(ev, "it is a constant of an unknown form"), NULL;
 	block = (Dwarf_Block){ sizeof(value), (unsigned char *)&value };
-	return constant_bytes(m, type, &block);
+	return constant_bytes(ev, type, &block);
 }
 
 /*
  * Where a function begins, a location that is the same for all of it is only where the variable is going to be: in the stack
  * frame, which isn't set up yet, or in a register that still has another value. A constant is one already.
  */
-static bool is_not_stored_yet(const struct machine *m, const Dwarf_Op *ops, size_t count)
+static bool is_not_stored_yet(const struct evaluation *ev, const Dwarf_Op *ops, size_t count)
 {
-	const struct debuginfo_scope *scope = m->c->context->scope;
-	bool is_new = m->variable->is_param ? !scope->is_settled : true;
+	const struct debuginfo_scope *scope = ev->c->context->scope;
+	bool is_new = ev->variable->is_param ? !scope->is_settled : true;
 
-	if (m->variable->is_global || !is_new || !(scope->is_entry || scope->is_settled) ||
-	    !debuginfo_is_single_location(m->attr))
+	if (ev->variable->is_global || !is_new || !(scope->is_entry || scope->is_settled) ||
+	    !debuginfo_is_single_location(ev->attr))
 		return false;
 	for (size_t i = 0; i < count; i++)
 		if (ops[i].atom == DW_OP_fbreg || ops[i].atom == DW_OP_regx ||
@@ -576,20 +578,20 @@ static bool is_not_stored_yet(const struct machine *m, const Dwarf_Op *ops, size
 }
 
 /* A parameter is still where the caller put it: by the calling convention, if the function keeps to that. */
-static struct expr *value_at_entry(struct machine *m)
+static struct expr *value_at_entry(struct evaluation *ev)
 {
-	if (!m->variable->is_param)
-		return refuse(m, "the function has only been entered"), NULL;
-	if (!debuginfo_scope_keeps_convention(m->c->context->scope))
-		return refuse(m,
+	if (!ev->variable->is_param)
+		return refuse(ev, "the function has only been entered"), NULL;
+	if (!debuginfo_scope_keeps_convention(ev->c->context->scope))
+		return refuse(ev,
 			      "it isn't in its place yet, and the compiler may have changed how the function is called"),
 		       NULL;
-	return check_argument(m->c, m->variable, m->pos);
+	return check_argument(ev->c, ev->variable, ev->pos);
 }
 
 struct expr *check_location(struct checker *c, const struct debuginfo_variable *variable, int pos)
 {
-	struct machine m = { .c = c, .variable = variable, .pos = pos };
+	struct evaluation ev = { .c = c, .variable = variable, .pos = pos };
 	const struct type *type = variable->type;
 	Dwarf_Die die = variable->die;
 	Dwarf_Attribute attr;
@@ -598,19 +600,19 @@ struct expr *check_location(struct checker *c, const struct debuginfo_variable *
 	size_t count;
 
 	if (type->kind == TYPE_VOID || (!type->size && type->kind != TYPE_ARRAY))
-		return refuse(&m, "its type is not known"), NULL;
-	m.attr = dwarf_attr_integrate(&die, DW_AT_location, &attr);
-	if (!m.attr)
-		return constant_value(&m);
-	if (dwarf_getlocation_addr(m.attr, c->context->scope->addr, &ops, &count, 1) < 1 || !count)
-		return optimised_out(&m), NULL;
-	if (is_not_stored_yet(&m, ops, count))
-		return value_at_entry(&m);
+		return refuse(&ev, "its type is not known"), NULL;
+	ev.attr = dwarf_attr_integrate(&die, DW_AT_location, &attr);
+	if (!ev.attr)
+		return constant_value(&ev);
+	if (dwarf_getlocation_addr(ev.attr, c->context->scope->addr, &ops, &count, 1) < 1 || !count)
+		return optimised_out(&ev), NULL;
+	if (is_not_stored_yet(&ev, ops, count))
+		return value_at_entry(&ev);
 	if (count == 1 && ops[0].atom == DW_OP_implicit_value &&
-	    !dwarf_getlocation_implicit_value(m.attr, &ops[0], &block))
-		return constant_bytes(&m, type, &block);
+	    !dwarf_getlocation_implicit_value(ev.attr, &ops[0], &block))
+		return constant_bytes(&ev, type, &block);
 	for (size_t i = 0; i < count; i++)
 		if (ops[i].atom == DW_OP_piece || ops[i].atom == DW_OP_bit_piece)
-			return composite(&m, ops, count, type);
-	return run_simple(&m, ops, count) ? NULL : result(&m, type);
+			return composite(&ev, ops, count, type);
+	return run_simple(&ev, ops, count) ? NULL : result(&ev, type);
 }
