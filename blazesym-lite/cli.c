@@ -75,18 +75,42 @@ static bool address_parse(const char *text, uint64_t *addr)
 	return end != text && !errno && !end[strspn(end, " \t\n")];
 }
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static void set_pid(struct argp_state *state, const char *arg)
+{
+	char *end;
+	long pid = strtol(arg, &end, 10);
+
+	if (*end || pid <= 0 || pid > INT32_MAX)
+		argp_error(state, "'%s' is not a process id", arg);
+	env.pid = pid;
+}
+
+static void set_addresses(struct argp_state *state)
 {
 	uint64_t addr;
-	char *end;
-	long pid;
 
+	env.addrs = state->argv + state->next;
+	env.nr_addrs = state->argc - state->next;
+	if (env.action != SYMBOLIZE)
+		argp_error(state, "addresses make no sense here: '%s'", env.addrs[0]);
+	for (int i = 0; i < env.nr_addrs; i++)
+		if (!address_parse(env.addrs[i], &addr))
+			argp_error(state, "'%s' is not an address", env.addrs[i]);
+}
+
+static void check_options(struct argp_state *state)
+{
+	if (env.kernel + !!env.file + (env.pid && !env.file) != 1)
+		argp_error(state, "give one of -p PID, -e FILE, -k");
+	if (env.kernel && (env.action == USDT || env.action == RETS))
+		argp_error(state, "not for the kernel");
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
 	switch (key) {
 	case 'p':
-		pid = strtol(arg, &end, 10);
-		if (*end || pid <= 0 || pid > INT32_MAX)
-			argp_error(state, "'%s' is not a process id", arg);
-		env.pid = pid;
+		set_pid(state, arg);
 		break;
 	case 'e':
 		env.file = arg;
@@ -124,19 +148,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		env.json = true;
 		break;
 	case ARGP_KEY_ARGS:
-		env.addrs = state->argv + state->next;
-		env.nr_addrs = state->argc - state->next;
-		if (env.action != SYMBOLIZE)
-			argp_error(state, "addresses make no sense here: '%s'", env.addrs[0]);
-		for (int i = 0; i < env.nr_addrs; i++)
-			if (!address_parse(env.addrs[i], &addr))
-				argp_error(state, "'%s' is not an address", env.addrs[i]);
+		set_addresses(state);
 		break;
 	case ARGP_KEY_END:
-		if (env.kernel + !!env.file + (env.pid && !env.file) != 1)
-			argp_error(state, "give one of -p PID, -e FILE, -k");
-		if (env.kernel && (env.action == USDT || env.action == RETS))
-			argp_error(state, "not for the kernel");
+		check_options(state);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
