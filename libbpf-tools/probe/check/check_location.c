@@ -275,6 +275,23 @@ static int push_indexed(struct evaluation *ev, const Dwarf_Op *op)
 	return is_address ? push_address(ev, value) : push_number(ev, value);
 }
 
+/* Where nothing can be pushed: why. */
+static int refuse_operation(struct evaluation *ev, uint8_t atom)
+{
+	switch (atom) {
+	case DW_OP_form_tls_address:
+	case DW_OP_GNU_push_tls_address:
+		return refuse(ev, "it is thread-local");
+	case DW_OP_implicit_pointer:
+	case DW_OP_GNU_implicit_pointer:
+	case DW_OP_GNU_parameter_ref:
+	case DW_OP_GNU_variable_value:
+		return optimised_out(ev);
+	default:
+		return refuse(ev, "its location is too complicated");
+	}
+}
+
 static int run_one(struct evaluation *ev, const Dwarf_Op *op)
 {
 	uint8_t atom = op->atom;
@@ -283,6 +300,8 @@ static int run_one(struct evaluation *ev, const Dwarf_Op *op)
 		return push_number(ev, atom - DW_OP_lit0);
 	if (atom >= DW_OP_breg0 && atom <= DW_OP_breg31)
 		return push_register(ev, atom - DW_OP_breg0, (int64_t)op->number);
+	if (atom >= DW_OP_const1u && atom <= DW_OP_consts)
+		return push_number(ev, op->number);
 	switch (atom) {
 	case DW_OP_bregx:
 		return push_register(ev, op->number, (int64_t)op->number2);
@@ -297,17 +316,6 @@ static int run_one(struct evaluation *ev, const Dwarf_Op *op)
 	case DW_OP_constx:
 	case DW_OP_GNU_const_index:
 		return push_indexed(ev, op);
-	case DW_OP_const1u:
-	case DW_OP_const1s:
-	case DW_OP_const2u:
-	case DW_OP_const2s:
-	case DW_OP_const4u:
-	case DW_OP_const4s:
-	case DW_OP_const8u:
-	case DW_OP_const8s:
-	case DW_OP_constu:
-	case DW_OP_consts:
-		return push_number(ev, op->number);
 	case DW_OP_dup:
 		return pick(ev, 0);
 	case DW_OP_over:
@@ -333,16 +341,8 @@ static int run_one(struct evaluation *ev, const Dwarf_Op *op)
 	case DW_OP_entry_value:
 	case DW_OP_GNU_entry_value:
 		return push_entry_value(ev, op);
-	case DW_OP_form_tls_address:
-	case DW_OP_GNU_push_tls_address:
-		return refuse(ev, "it is thread-local");
-	case DW_OP_implicit_pointer:
-	case DW_OP_GNU_implicit_pointer:
-	case DW_OP_GNU_parameter_ref:
-	case DW_OP_GNU_variable_value:
-		return optimised_out(ev);
 	default:
-		return refuse(ev, "its location is too complicated");
+		return refuse_operation(ev, atom);
 	}
 }
 
