@@ -146,6 +146,33 @@ static void print_infix(struct printer *p, const struct expr *e)
 	}
 }
 
+static void print_prefix(struct printer *p, const struct expr *e)
+{
+	print(p, "%s", e->kind == EXPR_UNARY ? op_text[e->op] : e->kind == EXPR_DEREF ? "*" : "&");
+	print_wrapped(p, e->a,
+		      is_infix(e->a) || e->a->kind == EXPR_UNARY ||
+			      (e->a->kind == EXPR_INT && e->a->type && e->a->type->is_signed));
+}
+
+static void print_sizeof(struct printer *p, const struct expr *e)
+{
+	print(p, "sizeof(");
+	if (e->type_name)
+		print_type_name(p, e->type_name);
+	else
+		print_expr(p, e->a);
+	print(p, ")");
+}
+
+static void print_pieces(struct printer *p, const struct expr *e)
+{
+	print(p, "pieces(");
+	for (const struct expr *piece = e; piece; piece = piece->b) {
+		print_expr(p, piece->a);
+		print(p, piece->b ? ", " : ")");
+	}
+}
+
 static void print_expr(struct printer *p, const struct expr *e)
 {
 	if (p->len >= p->size)
@@ -166,14 +193,7 @@ static void print_expr(struct printer *p, const struct expr *e)
 	case EXPR_UNARY:
 	case EXPR_DEREF:
 	case EXPR_ADDRESS:
-		print(p, "%s",
-		      e->kind == EXPR_UNARY   ? op_text[e->op]
-		      : e->kind == EXPR_DEREF ? "*"
-					      : "&");
-		print_wrapped(p, e->a,
-			      is_infix(e->a) || e->a->kind == EXPR_UNARY ||
-				      (e->a->kind == EXPR_INT && e->a->type &&
-				       e->a->type->is_signed));
+		print_prefix(p, e);
 		break;
 	case EXPR_BINARY:
 	case EXPR_LOGICAL:
@@ -194,12 +214,7 @@ static void print_expr(struct printer *p, const struct expr *e)
 		print(p, "]");
 		break;
 	case EXPR_SIZEOF:
-		print(p, "sizeof(");
-		if (e->type_name)
-			print_type_name(p, e->type_name);
-		else
-			print_expr(p, e->a);
-		print(p, ")");
+		print_sizeof(p, e);
 		break;
 	case EXPR_STRCMP:
 	case EXPR_STRNCMP:
@@ -211,11 +226,7 @@ static void print_expr(struct printer *p, const struct expr *e)
 		print(p, ", %u, %u)", e->bit_offset, e->bit_size);
 		break;
 	case EXPR_PIECES:
-		print(p, "pieces(");
-		for (const struct expr *piece = e; piece; piece = piece->b) {
-			print_expr(p, piece->a);
-			print(p, piece->b ? ", " : ")");
-		}
+		print_pieces(p, e);
 		break;
 	}
 }
