@@ -3,7 +3,7 @@
  * trace: print a line each time a function, return, system call, tracepoint or USDT probe is hit, if a predicate holds.
  * The probes are compiled to BPF instructions here (probe/), which is why there is no trace.bpf.c.
  */
-#include <blazesym-lite.h>
+#include <array_size.h>
 #include <blazesym-lite.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -183,38 +183,50 @@ static void check_aggregate(struct argp_state *state)
 		env.max_keys = AGGREGATE_DEFAULT_KEYS;
 }
 
+/* Options that only turn something on. */
+static const struct {
+	int key;
+	bool *flag;
+} flags[] = {
+	{ 'T', &env.show_time },
+	{ 't', &env.show_offset },
+	{ 'u', &env.unix_time },
+	{ 'C', &env.show_cpu },
+	{ 'K', &env.kernel_stack },
+	{ 'U', &env.user_stack },
+	{ 'a', &env.show_address },
+	{ 'A', &env.add_up },
+	{ KEY_FORCE_ADDRESS, &env.force_address },
+	{ 'l', &env.list },
+	{ KEY_DUMP, &env.dump },
+	{ 'B', &env.binary },
+};
+
+static void check_options(struct argp_state *state)
+{
+	if (!env.spec_count)
+		argp_error(state, "no SPEC given");
+	if (env.unix_time && !env.show_offset)
+		argp_error(state, "-u goes with -t");
+	if (env.show_time && env.show_offset)
+		argp_error(state, "-T and -t exclude each other");
+	check_aggregate(state);
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (flags[i].key == key) {
+			*flags[i].flag = true;
+			return 0;
+		}
+	}
 	switch (key) {
 	case 'f':
 		env.msg_filter = arg;
 		break;
 	case 'Z':
 		env.string_size = options_u64(state, "--string-size", arg, 1, MAX_STRING_SIZE);
-		break;
-	case 'T':
-		env.show_time = true;
-		break;
-	case 't':
-		env.show_offset = true;
-		break;
-	case 'u':
-		env.unix_time = true;
-		break;
-	case 'C':
-		env.show_cpu = true;
-		break;
-	case 'K':
-		env.kernel_stack = true;
-		break;
-	case 'U':
-		env.user_stack = true;
-		break;
-	case 'a':
-		env.show_address = true;
-		break;
-	case 'A':
-		env.add_up = true;
 		break;
 	case PRINT_KEY_COUNT:
 		set_aggregate(state, AGGREGATE_COUNT, NULL);
@@ -231,18 +243,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_MAX_KEYS:
 		env.max_keys = options_u64(state, "--max-keys", arg, 1, MAX_KEYS);
 		break;
-	case KEY_FORCE_ADDRESS:
-		env.force_address = true;
-		break;
-	case 'l':
-		env.list = true;
-		break;
-	case KEY_DUMP:
-		env.dump = true;
-		break;
-	case 'B':
-		env.binary = true;
-		break;
 	case 's':
 		break;
 	case 'I':
@@ -254,13 +254,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		env.specs[env.spec_count++] = arg;
 		break;
 	case ARGP_KEY_END:
-		if (!env.spec_count)
-			argp_error(state, "no SPEC given");
-		if (env.unix_time && !env.show_offset)
-			argp_error(state, "-u goes with -t");
-		if (env.show_time && env.show_offset)
-			argp_error(state, "-T and -t exclude each other");
-		check_aggregate(state);
+		check_options(state);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
