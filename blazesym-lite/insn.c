@@ -55,25 +55,63 @@ int bsl_elf_ret_sites(const struct bsl_elf *elf, uint64_t addr, uint64_t size,
 	return nr;
 }
 
+#define MAX_STACK_CHECK 32 /* bytes of Go's look at how much stack is left */
+
+/*
+ * Go's functions begin with a branch for a stack that is too small: there it is made larger, and the function is entered
+ * again. Behind that branch each call comes through once. 0: this one has no such beginning.
+ */
+static uint64_t stack_check_size(int machine, const uint8_t *code, uint64_t addr, uint64_t size)
+{
+	struct bsl_insn insn = { .kind = BSL_INSN_PLAIN };
+	uint64_t at = 0, end;
+	int len;
+
+	for (; at < size && at < MAX_STACK_CHECK && insn.kind == BSL_INSN_PLAIN; at += len) {
+		len = bsl_insn_decode(machine, code + at, size - at, addr + at, &insn);
+		if (len <= 0)
+			return 0;
+	}
+	end = at;
+	if (insn.kind != BSL_INSN_BRANCH || insn.target <= addr + end || insn.target - addr >= size)
+		return 0;
+	for (at = insn.target - addr; at < size; at += len) {
+		len = bsl_insn_decode(machine, code + at, size - at, addr + at, &insn);
+		if (len <= 0 || (insn.kind != BSL_INSN_PLAIN && insn.kind != BSL_INSN_CALL &&
+				 insn.kind != BSL_INSN_JUMP))
+			return 0;
+		if (insn.kind == BSL_INSN_JUMP)
+			return insn.target == addr ? end : 0;
+	}
+	return 0;
+}
+
 int bsl_elf_entry_skip(const struct bsl_elf *elf, uint64_t addr, uint64_t size)
 {
 	static const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
-	const uint8_t *code = bsl_elf_machine(elf) == EM_X86_64 ? bsl_elf_data(elf, addr, size)
-								: NULL;
+	const uint8_t *code = bsl_elf_data(elf, addr, size);
+	int machine = bsl_elf_machine(elf), len;
 	struct bsl_insn insn;
-	int len;
+	uint64_t skip = 0;
 
-	if (!code || size <= sizeof(endbr64) || memcmp(code, endbr64, sizeof(endbr64)))
+	if (!code)
 		return 0;
-	len = bsl_insn_decode(EM_X86_64, code + sizeof(endbr64), size - sizeof(endbr64), 0, &insn);
+	if (machine == EM_X86_64 && size > sizeof(endbr64) &&
+	    !memcmp(code, endbr64, sizeof(endbr64)))
+		skip = sizeof(endbr64);
+	else if (bsl_elf_is_go(elf))
+		skip = stack_check_size(machine, code, addr, size);
+	if (!skip || skip >= size)
+		return 0;
+	len = bsl_insn_decode(machine, code + skip, size - skip, 0, &insn);
 	if (len <= 0 || insn.why)
 		return 0;
-	for (uint64_t at = sizeof(endbr64); at < size; at += len) {
-		len = bsl_insn_decode(EM_X86_64, code + at, size - at, addr + at, &insn);
+	for (uint64_t at = skip; at < size; at += len) {
+		len = bsl_insn_decode(machine, code + at, size - at, addr + at, &insn);
 		if (len <= 0)
 			return 0;
-		if (insn.kind != BSL_INSN_CALL && insn.target == addr + sizeof(endbr64))
+		if (insn.kind != BSL_INSN_CALL && insn.target == addr + skip)
 			return 0;
 	}
-	return sizeof(endbr64);
+	return (int)skip;
 }

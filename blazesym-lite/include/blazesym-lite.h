@@ -434,8 +434,9 @@ int bsl_elf_ret_sites(const struct bsl_elf *elf, uint64_t addr, uint64_t size,
 
 /*
  * How many bytes further a function's entry can be probed just as well: 4 where it begins with endbr64, which the kernel
- * must single-step at a probe, as long as nothing in the function jumps there (a loop would be hit each time around). 0:
- * it is best probed where it begins; so it is if its `size` bytes can't be decoded, and on other machines.
+ * must single-step at a probe; in Go behind the branch for a stack that is too small, from which the function is entered
+ * again. As long as nothing in the function jumps there (a loop would be hit each time around). Registers and stack are
+ * what they are at the entry. 0: it is best probed where it begins; so it is if its `size` bytes can't be decoded.
  */
 int bsl_elf_entry_skip(const struct bsl_elf *elf, uint64_t addr, uint64_t size);
 

@@ -343,3 +343,29 @@ int main(void) { return work(2) + work(3) + pointer(4) == 12 ? 0 : 1; }
     right, lines, err = watched(tmp_path, f"{kind}:./program:work")
     assert len(messages(lines)) == 1 and len(right) == 3
     assert f"'{kind}:./program:work': work was also inlined at 2 places, where its calls are not seen" in err
+
+
+def test_go_calls_count_once_though_their_stack_grows(tmp_path):
+    """The function is entered again then."""
+    need("go")
+    (tmp_path / "program.go").write_text(r'''
+package main
+
+import "fmt"
+
+//go:noinline
+func grow(n int) int { var buf [256]byte; buf[n%256] = byte(n); if n == 0 { return int(buf[0]) }; return grow(n-1) + int(buf[n%256])%2 }
+
+func main() {
+	done := make(chan int)
+	for i := 0; i < 20; i++ {
+		go func() { done <- grow(100) }()
+		<-done
+	}
+	fmt.Println("right: calls", 20*101)
+}
+''')
+    subprocess.run(["go", "build", "-o", "program", "program.go"], cwd=tmp_path, check=True, timeout=20 * PATIENCE)
+    right, lines, _ = watched(tmp_path, "p:./program:main.grow", options=["--count", "--json"])
+    rows, _ = json_lines("\n".join(lines))
+    assert sum(row["count"] for row in rows) == int(right[0].split()[1])

@@ -11,5 +11,4 @@ TOLERATED = {
     ("rust", "missed"): 80,
     ("rust", "double"): 5,
     ("go", "wrong"): 30,      # results on the stack
-    ("go", "double"): 20,     # calls that begin again as their stack grows
 }
