@@ -88,41 +88,57 @@ static int leads_astray(const struct bsl_insn *insn, uint64_t addr, void *ctx)
 	       !body_has_start(body, insn->target);
 }
 
+/* Addresses that are still to be followed. */
+struct worklist {
+	uint64_t *addrs;
+	size_t nr, room;
+};
+
+static int worklist_add(struct worklist *list, uint64_t addr)
+{
+	size_t room = list->room ? 2 * list->room : 16;
+	uint64_t *grown;
+
+	if (list->nr == list->room) {
+		grown = reallocarray(list->addrs, room, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		list->addrs = grown;
+		list->room = room;
+	}
+	list->addrs[list->nr++] = addr;
+	return 0;
+}
+
+/* Mark straight on from addr, and note where it branches to. */
+static int mark_from(struct body *body, uint64_t addr, struct worklist *list)
+{
+	struct bsl_insn insn;
+	int err = 0;
+
+	while (!err && addr - body->addr < body->size && !body_has_start(body, addr) &&
+	       body_decode(body, addr, &insn)) {
+		bit_set(body->starts, addr - body->addr);
+		addr += insn.length;
+		if (has_target(&insn) && insn.target - body->addr < body->size)
+			err = worklist_add(list, insn.target);
+		if (!goes_on(&insn))
+			break;
+	}
+	return err;
+}
+
 /* What is reached from the entry. Calls are taken to return. */
 static int mark_reached(struct body *body)
 {
-	uint64_t *todo = malloc(sizeof(*todo)), *grown, addr = body->addr;
-	size_t nr = 0, room = 1;
-	struct bsl_insn insn;
+	struct worklist list = {};
+	int err = worklist_add(&list, body->addr);
 
-	if (!todo)
-		return -ENOMEM;
 	memset(body->starts, 0, body->size / 8 + 1);
-	todo[nr++] = addr;
-	while (nr) {
-		addr = todo[--nr];
-		while (addr - body->addr < body->size && !body_has_start(body, addr) &&
-		       body_decode(body, addr, &insn)) {
-			bit_set(body->starts, addr - body->addr);
-			addr += insn.length;
-			if (has_target(&insn) && insn.target - body->addr < body->size) {
-				if (nr == room) {
-					room *= 2;
-					grown = reallocarray(todo, room, sizeof(*todo));
-					if (!grown) {
-						free(todo);
-						return -ENOMEM;
-					}
-					todo = grown;
-				}
-				todo[nr++] = insn.target;
-			}
-			if (!goes_on(&insn))
-				break;
-		}
-	}
-	free(todo);
-	return 0;
+	while (!err && list.nr)
+		err = mark_from(body, list.addrs[--list.nr], &list);
+	free(list.addrs);
+	return err;
 }
 
 static void body_free(struct body *body)
