@@ -139,6 +139,24 @@ static int gen_call_reg(struct generator *g, const struct var *var)
 	return v;
 }
 
+static int gen_stack_var(struct generator *g, const struct var *var)
+{
+	bool is_kernel = g->record->checked->context->is_kernel;
+	int v = generate_register(g, g->machine->sp);
+
+	code_alu_imm(g->code, BPF_ADD, true, v, var->offset);
+	return generate_load(g, v, var->type->size, var->type->is_signed,
+			     is_kernel ? SPACE_KERNEL : SPACE_USER);
+}
+
+static int gen_latency(struct generator *g, const struct var *var)
+{
+	int since = gen_entry_value(g, var), v = gen_helper(g, BPF_FUNC_ktime_get_ns);
+
+	code_alu(g->code, BPF_SUB, true, v, since);
+	return v;
+}
+
 static int gen_var(struct generator *g, const struct var *var)
 {
 	struct code *c = g->code;
@@ -154,11 +172,7 @@ static int gen_var(struct generator *g, const struct var *var)
 	case VAR_CALL_REG:
 		return gen_call_reg(g, var);
 	case VAR_STACK:
-		v = generate_register(g, g->machine->sp);
-		code_alu_imm(c, BPF_ADD, true, v, var->offset);
-		return generate_load(g, v, var->type->size, var->type->is_signed,
-				     g->record->checked->context->is_kernel ? SPACE_KERNEL
-									    : SPACE_USER);
+		return gen_stack_var(g, var);
 	case VAR_USDT_ARG:
 		code_comment(c, "%s", var->name);
 		return gen_usdt_arg(g, var);
@@ -191,13 +205,8 @@ static int gen_var(struct generator *g, const struct var *var)
 		return gen_helper(g, BPF_FUNC_get_current_task);
 	case VAR_ENTRY:
 		return gen_entry_value(g, var);
-	case VAR_LATENCY: {
-		int since = gen_entry_value(g, var);
-
-		v = gen_helper(g, BPF_FUNC_ktime_get_ns);
-		code_alu(c, BPF_SUB, true, v, since);
-		return v;
-	}
+	case VAR_LATENCY:
+		return gen_latency(g, var);
 	case VAR_COMM:
 		break;
 	}
