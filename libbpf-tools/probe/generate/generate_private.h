@@ -91,6 +91,8 @@ int generate_context_address(struct generator *g, int64_t offset);
 void generate_prepare(struct generator *g);
 /* STRCMP and STRNCMP: go on if equal, jump to `differs` if not. */
 void generate_strcmp(struct generator *g, const struct expr *expr, int differs);
+/* The command's name, RECORD_COMM_SIZE bytes, to base + offset. */
+void generate_comm(struct generator *g, int base, int offset);
 /* Evaluate a field and store it into the record. */
 void generate_field(struct generator *g, const struct record_field *field, unsigned int index);
 

@@ -100,6 +100,38 @@ static void gen_compare_bytes(struct generator *g, int at, const char *text, siz
 	}
 }
 
+/* -> the helper's result. */
+static int gen_read_to_buffer(struct generator *g, const struct string_source *s, uint32_t size,
+			      bool is_str)
+{
+	int result = code_new_vreg(g->code);
+
+	generate_read(g,
+		      &(struct read){ .helper = is_str ? generate_read_str_helper(s->space)
+						       : generate_read_helper(s->space),
+				      .space = s->space,
+				      .dst = BPF_REG_10,
+				      .dst_offset = g->string_buffer,
+				      .size = -1,
+				      .size_imm = (int)size,
+				      .addr = s->addr,
+				      .most = size,
+				      .is_str = is_str },
+		      result);
+	return result;
+}
+
+void generate_comm(struct generator *g, int base, int offset)
+{
+	struct code *c = g->code;
+
+	code_mov(c, BPF_REG_1, base);
+	if (offset)
+		code_alu_imm(c, BPF_ADD, true, BPF_REG_1, offset);
+	code_mov_imm(c, BPF_REG_2, RECORD_COMM_SIZE);
+	code_call(c, BPF_FUNC_get_current_comm, 2);
+}
+
 /*
  * STRCMP: read one byte more than the literal has with its NUL, so that a longer string differs in
  * length. STRNCMP compares at most n bytes. Control goes on if equal, else to differs.
@@ -124,10 +156,7 @@ void generate_strcmp(struct generator *g, const struct expr *e, int differs)
 		g->string_buffer = code_new_buffer(c, g->string_buffer_size);
 	code_comment(c, "compare with \"%.*s\"", e->a->is_bytes ? 0 : (int)len, e->a->text);
 	if (s.is_comm) {
-		code_mov(c, BPF_REG_1, BPF_REG_10);
-		code_alu_imm(c, BPF_ADD, true, BPF_REG_1, g->string_buffer);
-		code_mov_imm(c, BPF_REG_2, RECORD_COMM_SIZE);
-		code_call(c, BPF_FUNC_get_current_comm, 2);
+		generate_comm(g, BPF_REG_10, g->string_buffer);
 		/* At most 15 characters: no longer literal can be equal, and the rest isn't there to load. */
 		if (wanted > RECORD_COMM_SIZE)
 			code_jump(c, differs);
@@ -137,32 +166,12 @@ void generate_strcmp(struct generator *g, const struct expr *e, int differs)
 	}
 	if (s.array_size && size > s.array_size + 1)
 		size = s.array_size + 1;
-	result = code_new_vreg(c);
 	if (e->a->is_bytes) {
-		generate_read(g,
-			      &(struct read){ .helper = generate_read_helper(s.space),
-					      .space = s.space,
-					      .dst = BPF_REG_10,
-					      .dst_offset = g->string_buffer,
-					      .size = -1,
-					      .size_imm = (int)len,
-					      .addr = s.addr,
-					      .most = (uint32_t)len },
-			      result);
+		gen_read_to_buffer(g, &s, (uint32_t)len, false);
 		gen_compare_bytes(g, g->string_buffer, e->a->text, len, differs);
 		return;
 	}
-	generate_read(g,
-		      &(struct read){ .helper = generate_read_str_helper(s.space),
-				      .space = s.space,
-				      .dst = BPF_REG_10,
-				      .dst_offset = g->string_buffer,
-				      .size = -1,
-				      .size_imm = (int)size,
-				      .addr = s.addr,
-				      .most = size,
-				      .is_str = true },
-		      result);
+	result = gen_read_to_buffer(g, &s, size, true);
 	if (prefix) {
 		code_jump_if_imm(c, BPF_JSLT, result, (int32_t)wanted, differs);
 		gen_compare_bytes(g, g->string_buffer, e->a->text, wanted, differs);
@@ -220,18 +229,27 @@ void generate_prepare(struct generator *g)
 	}
 }
 
-/* The bytes of an object that isn't in memory as a whole. What no piece has is 0, and not an earlier record's. */
-static void gen_pieces(struct generator *g, const struct record_field *f)
+/* The record's end so far, to which a field's bytes go. */
+static void gen_end(struct generator *g, const struct record_field *f, int dst)
 {
 	struct code *c = g->code;
-	int dst = code_new_vreg(c), fits = code_new_label(c);
+	int fits = code_new_label(c);
 
-	/* As in gen_string_bytes(). */
+	/* Always true; tells the verifier again where a spilled register made it forget. */
 	code_jump_if_imm(c, BPF_JLE, g->used, (int32_t)(g->record->max_size - f->max), fits);
 	generate_fault(g, ENOSPC);
 	code_label(c, fits);
 	code_mov(c, dst, g->rec);
 	code_alu(c, BPF_ADD, true, dst, g->used);
+}
+
+/* The bytes of an object that isn't in memory as a whole. What no piece has is 0, and not an earlier record's. */
+static void gen_pieces(struct generator *g, const struct record_field *f)
+{
+	struct code *c = g->code;
+	int dst = code_new_vreg(c);
+
+	gen_end(g, f, dst);
 	for (uint32_t at = 0, size; at < f->max; at += size) {
 		size = f->max - at >= 8 ? 8 : f->max - at >= 4 ? 4 : 1;
 		code_store_imm(c, (int)size, dst, (int16_t)at, 0);
@@ -255,12 +273,38 @@ static void gen_pieces(struct generator *g, const struct record_field *f)
 	code_alu_imm(c, BPF_ADD, true, g->used, (int32_t)f->max);
 }
 
+/* `full` bytes, of which at most `most` are stored; less than none is none. */
+static void gen_counted_bytes(struct generator *g, const struct string_source *s, uint32_t most,
+			      int dst, int full, int stored)
+{
+	struct code *c = g->code;
+	int whole = code_new_label(c), some = code_new_label(c), done = code_new_label(c);
+
+	code_comment(c, "so many bytes, at most %u", most);
+	code_jump_if_imm(c, BPF_JSGE, full, 0, some);
+	code_mov_imm(c, full, 0);
+	code_label(c, some);
+	code_mov(c, stored, full);
+	code_jump_if_imm(c, BPF_JLE, stored, (int32_t)most, whole);
+	code_mov_imm(c, stored, most);
+	code_label(c, whole);
+	code_jump_if_imm(c, BPF_JEQ, stored, 0, done);
+	generate_read(g,
+		      &(struct read){ .helper = generate_read_helper(s->space),
+				      .space = s->space,
+				      .dst = dst,
+				      .size = stored,
+				      .addr = s->addr,
+				      .most = most },
+		      code_new_vreg(c));
+	code_label(c, done);
+}
+
 /* A string's bytes behind those already in the record; its two lengths into its slot. */
 static void gen_string_bytes(struct generator *g, const struct record_field *f)
 {
 	struct code *c = g->code;
 	int full = -1, dst = code_new_vreg(c), stored = code_new_vreg(c);
-	int fits = code_new_label(c);
 	struct string_source s;
 	bool is_cstr;
 
@@ -274,12 +318,7 @@ static void gen_string_bytes(struct generator *g, const struct record_field *f)
 	if (s.length >= 0)
 		full = s.length;
 	is_cstr = full < 0 && !s.array_size;
-	/* Always true; tells the verifier again where a spilled register made it forget. */
-	code_jump_if_imm(c, BPF_JLE, g->used, (int32_t)(g->record->max_size - f->max), fits);
-	generate_fault(g, ENOSPC);
-	code_label(c, fits);
-	code_mov(c, dst, g->rec);
-	code_alu(c, BPF_ADD, true, dst, g->used);
+	gen_end(g, f, dst);
 	if (is_cstr) {
 		code_comment(c, "the string, as far as it goes");
 		generate_read(g,
@@ -294,36 +333,15 @@ static void gen_string_bytes(struct generator *g, const struct record_field *f)
 			      stored);
 		full = stored;
 	} else if (s.is_comm) {
-		code_mov(c, BPF_REG_1, dst);
-		code_mov_imm(c, BPF_REG_2, RECORD_COMM_SIZE);
-		code_call(c, BPF_FUNC_get_current_comm, 2);
+		generate_comm(g, dst, 0);
 		code_mov_imm(c, stored, RECORD_COMM_SIZE);
 		full = stored;
 	} else {
-		int whole = code_new_label(c), some = code_new_label(c), done = code_new_label(c);
-
 		if (full < 0) {
 			full = code_new_vreg(c);
 			code_mov_imm(c, full, s.array_size);
 		}
-		code_comment(c, "so many bytes, at most %u", f->max);
-		code_jump_if_imm(c, BPF_JSGE, full, 0, some);
-		code_mov_imm(c, full, 0);
-		code_label(c, some);
-		code_mov(c, stored, full);
-		code_jump_if_imm(c, BPF_JLE, stored, (int32_t)f->max, whole);
-		code_mov_imm(c, stored, f->max);
-		code_label(c, whole);
-		code_jump_if_imm(c, BPF_JEQ, stored, 0, done);
-		generate_read(g,
-			      &(struct read){ .helper = generate_read_helper(s.space),
-					      .space = s.space,
-					      .dst = dst,
-					      .size = stored,
-					      .addr = s.addr,
-					      .most = f->max },
-			      code_new_vreg(c));
-		code_label(c, done);
+		gen_counted_bytes(g, &s, f->max, dst, full, stored);
 	}
 	code_store(c, 4, g->rec, (int16_t)f->offset, stored);
 	code_store(c, 4, g->rec, (int16_t)(f->offset + 4), full);
