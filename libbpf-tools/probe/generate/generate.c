@@ -57,13 +57,8 @@ static void gen_drop(struct generator *g)
 
 static void gen_owner(struct generator *g)
 {
-	struct code *c = g->code;
-
-	code_store(c, 8, g->rec, RECORD_PID_TGID, g->pid_tgid);
-	code_mov(c, BPF_REG_1, g->rec);
-	code_alu_imm(c, BPF_ADD, true, BPF_REG_1, RECORD_COMM);
-	code_mov_imm(c, BPF_REG_2, RECORD_COMM_SIZE);
-	code_call(c, BPF_FUNC_get_current_comm, 2);
+	code_store(g->code, 8, g->rec, RECORD_PID_TGID, g->pid_tgid);
+	generate_comm(g, g->rec, RECORD_COMM);
 }
 
 /* A key tells no hits apart that its values don't, but processes, if it has their addresses. */
@@ -116,37 +111,22 @@ static void gen_header(struct generator *g)
 	}
 }
 
-static void gen_program(struct generator *g)
+/* Only what the return will ask for is kept. */
+static void gen_entry(struct generator *g)
 {
-	const struct checked *checked = g->record->checked;
-	struct code *c = g->code;
+	if (g->record->checked->entry_count)
+		generate_keep(g);
+	code_label(g->code, g->drop);
+	gen_drop(g);
+}
+
+/* The predicate holds: the record, and what becomes of it. */
+static void gen_record(struct generator *g)
+{
+	const struct record *record = g->record;
+	bool adds_up = record->checked->spec->aggregate;
 	int measure;
 
-	code_comment(c, "the context");
-	code_mov(c, g->ctx, BPF_REG_1);
-	if (g->opts->counts_calls) {
-		code_comment(c, "one more %s", g->opts->is_entry ? "entry" : "return");
-		generate_count_element(g, g->opts->calls_fd,
-				       2 * g->opts->probe + !g->opts->is_entry);
-	}
-	if (g->opts->is_guarded)
-		gen_enter(g);
-	generate_filters(g);
-	if (g->opts->is_entry) {
-		if (checked->entry_count)
-			generate_keep(g);
-		code_label(c, g->drop);
-		gen_drop(g);
-		if (g->opts->is_guarded)
-			gen_nested(g);
-		return;
-	}
-	if (checked->entry_count)
-		generate_recall(g);
-	if (checked->predicate) {
-		g->fault = g->unreadable;
-		generate_branch(g, checked->predicate, g->drop);
-	}
 	g->fault = g->unreadable;
 	measure = generate_measure(g);
 	if (g->scratch >= 0)
@@ -154,19 +134,27 @@ static void gen_program(struct generator *g)
 	else
 		generate_reserve(g);
 	gen_header(g);
-	if (checked->spec->aggregate)
+	if (adds_up)
 		generate_clear_key(g);
-	if (g->record->max_size > g->record->fixed_size) {
-		g->used = code_new_vreg(c);
-		code_mov_imm(c, g->used, g->record->fixed_size);
+	if (record->max_size > record->fixed_size) {
+		g->used = code_new_vreg(g->code);
+		code_mov_imm(g->code, g->used, record->fixed_size);
 	}
-	for (unsigned int i = 0; i < g->record->field_count; i++)
-		generate_field(g, &g->record->fields[i], i);
+	for (unsigned int i = 0; i < record->field_count; i++)
+		generate_field(g, &record->fields[i], i);
 	generate_stacks(g);
-	if (checked->spec->aggregate)
+	if (adds_up)
 		generate_aggregate(g, measure);
 	else
 		generate_submit(g);
+}
+
+/* Where hits end of which there is no record. */
+static void gen_misses(struct generator *g)
+{
+	const struct checked *checked = g->record->checked;
+	struct code *c = g->code;
+
 	code_label(c, g->drop);
 	gen_drop(g);
 	if (checked->predicate || checked->measure) {
@@ -180,6 +168,35 @@ static void gen_program(struct generator *g)
 	code_comment(c, "no room: count it");
 	generate_count(g, g->opts->lost_fd);
 	gen_drop(g);
+}
+
+static void gen_program(struct generator *g)
+{
+	const struct checked *checked = g->record->checked;
+	struct code *c = g->code;
+
+	code_comment(c, "the context");
+	code_mov(c, g->ctx, BPF_REG_1);
+	if (g->opts->counts_calls) {
+		code_comment(c, "one more %s", g->opts->is_entry ? "entry" : "return");
+		generate_count_element(g, g->opts->calls_fd,
+				       2 * g->opts->probe + !g->opts->is_entry);
+	}
+	if (g->opts->is_guarded)
+		gen_enter(g);
+	generate_filters(g);
+	if (g->opts->is_entry) {
+		gen_entry(g);
+	} else {
+		if (checked->entry_count)
+			generate_recall(g);
+		if (checked->predicate) {
+			g->fault = g->unreadable;
+			generate_branch(g, checked->predicate, g->drop);
+		}
+		gen_record(g);
+		gen_misses(g);
+	}
 	if (g->opts->is_guarded)
 		gen_nested(g);
 }
