@@ -369,3 +369,23 @@ func main() {
     right, lines, _ = watched(tmp_path, "p:./program:main.grow", options=["--count", "--json"])
     rows, _ = json_lines("\n".join(lines))
     assert sum(row["count"] for row in rows) == int(right[0].split()[1])
+
+
+def test_clones_are_found_by_the_name_in_the_source(tmp_path):
+    compiled(tmp_path, HEAD + r'''
+static NOINLINE long f(long a, int k) { printf("right: f a=%ld, k=%d\n", a, k); return a; }
+int main(int argc, char **argv) { f(255, argc); f(255, argc + 1); return 0; }
+''', "gcc -O2")
+    right, lines, _ = watched(tmp_path, "p:./program:f")
+    shown = messages(lines)
+    assert [line.split(" ", 1)[1] for line in shown] == [line.split(" ", 1)[1] for line in right]
+    assert all(line.startswith("f.constprop.") for line in shown)
+
+
+def test_cxx_functions_outside_a_namespace_have_their_plain_names(tmp_path):
+    compiled(tmp_path, HEAD + r'''
+NOINLINE int globalf(int n) { printf("right: globalf n=%d\n", n); return n; }
+int main() { globalf(3); globalf(4); }
+''', "g++ -O0", "program.cc")
+    right, lines, _ = watched(tmp_path, "p:./program:globalf")
+    assert messages(lines) == right

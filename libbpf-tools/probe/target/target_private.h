@@ -81,6 +81,8 @@ int target_scope_resolve_line(const struct spec *spec, struct target *target, st
 /* The places at which a function that has no symbol was inlined, if there are any. */
 int target_scope_resolve_inlined(const struct spec *spec, unsigned int flags, struct target *target,
 				 struct diag *diag);
+/* Does the spec ask for arguments in registers? They are there at the entry only, and not as in the source in clones. */
+bool target_scope_is_bound_to_entry(const struct spec *spec);
 /* What names mean at the places of a program: `plain`, and what its DWARF knows if it is needed. 0 or -ENOMEM. */
 int target_scope_add_contexts(const struct spec *spec, const struct target_opts *opts,
 			      struct target *target, const struct probe_context *plain);

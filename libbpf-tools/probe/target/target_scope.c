@@ -123,8 +123,7 @@ static bool expr_has_registers(const struct expr *e)
 		     expr_has_registers(e->b) || expr_has_registers(e->c));
 }
 
-/* Arguments in registers are there at the entry only. */
-static bool is_bound_to_entry(const struct spec *spec)
+bool target_scope_is_bound_to_entry(const struct spec *spec)
 {
 	bool is_bound = spec->offset || spec->has_addr || spec->file || spec->has_signature ||
 			expr_has_registers(spec->predicate) || expr_has_registers(spec->measure);
@@ -182,7 +181,7 @@ static int settle(const struct spec *spec, struct target *target, struct target_
 	struct debuginfo_settled settled;
 	char why[300];
 
-	if (is_bound_to_entry(spec) || !debuginfo_prologue_find(*scope, &settled) ||
+	if (target_scope_is_bound_to_entry(spec) || !debuginfo_prologue_find(*scope, &settled) ||
 	    bsl_elf_check_place(target->elf, settled.addr, 0, why, sizeof(why)))
 		return 0;
 	place->settled = (unsigned int)(settled.addr - (*scope)->addr);

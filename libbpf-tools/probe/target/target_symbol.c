@@ -179,16 +179,24 @@ static int resolve_address(const struct spec *spec, const struct target_opts *op
 	return err ?: target_places_settle(spec, target, diag);
 }
 
+/* What a name of the source means: the function, and what the compiler made of it with other arguments. */
+static unsigned int find_flags(const struct spec *spec)
+{
+	unsigned int flags = spec->is_pattern			    ? BSL_FIND_GLOB
+			     : target_scope_is_bound_to_entry(spec) ? 0
+								    : BSL_FIND_CLONES;
+
+	/* Names that cannot be a linker's; others are only looked for demangled, which costs time, if there is no such symbol. */
+	return strstr(spec->func, "::") ? flags | BSL_FIND_DEMANGLED : flags;
+}
+
 static int resolve_functions(const struct spec *spec, const struct target_opts *opts,
 			     struct target *target, struct diag *diag)
 {
 	struct symbol_search search = { opts, target, spec, diag, 0 };
-	unsigned int flags = spec->is_pattern ? BSL_FIND_GLOB : 0;
+	unsigned int flags = find_flags(spec);
 	int found;
 
-	/* Only names that cannot be a linker's are looked for among the demangled ones, which costs time. */
-	if (strstr(spec->func, "::"))
-		flags |= BSL_FIND_DEMANGLED;
 	if (spec->file) {
 		target_scope_load_debug(opts, target);
 		return target_scope_resolve_line(spec, target, diag);
@@ -199,6 +207,10 @@ static int resolve_functions(const struct spec *spec, const struct target_opts *
 	/* Static functions of a stripped program are known to its debug file only. */
 	if (found == 0 || found == -ENODATA) {
 		target_scope_load_debug(opts, target);
+		found = bsl_elf_find_symbols(target->elf, spec->func, flags, add_symbol, &search);
+	}
+	if (found == 0 && !spec->is_pattern && !(flags & BSL_FIND_DEMANGLED)) {
+		flags |= BSL_FIND_DEMANGLED;
 		found = bsl_elf_find_symbols(target->elf, spec->func, flags, add_symbol, &search);
 	}
 	if (diag->text[0])
