@@ -389,3 +389,18 @@ int main() { globalf(3); globalf(4); }
 ''', "g++ -O0", "program.cc")
     right, lines, _ = watched(tmp_path, "p:./program:globalf")
     assert messages(lines) == right
+
+
+def test_an_inlined_copy_never_shows_the_values_of_the_function_around_it(tmp_path):
+    """gcc says that the copy begins at an address which is in none of its ranges."""
+    compiled(tmp_path, HEAD + r'''
+volatile int sink;
+NOINLINE int leaf(int n) { sink = n; return n; }
+static inline __attribute__((always_inline)) int in2(int n) { printf("right: in2 n=%d\n", n); return leaf(n + 1) + 1; }
+NOINLINE int outer(int n) { return in2(n + 1) + 1; }
+int main(void) { return outer(1) + outer(5) == 0; }
+''', "gcc -O2")
+    right, lines, _ = watched(tmp_path, "p:./program:in2")
+    shown = messages(lines)
+    assert len(shown) == len(right) == 2
+    assert all(line in (wanted, "in2", "in2 n=?", "in2 n=<optimised out>") for line, wanted in zip(shown, right)), shown

@@ -207,6 +207,9 @@ static int add_scope(const struct spec *spec, struct target *target,
 	context.at_ret = place->at_ret;
 	if (!err)
 		err = debuginfo_scope_new(target->dwarf, addr, inlined, &scope);
+	/* Where the copy begins DWARF may know only the function around it, whose values these are not. */
+	if (!err && target->is_inlined && !debuginfo_scope_is_inlined(scope))
+		err = -ENOENT;
 	if (err == -ENOENT && *shared) {
 		place->context = *shared - 1;
 		return 0;
