@@ -26,18 +26,6 @@ static int new_value(struct checker *c, struct expr *value, int pos)
 	return (int)checked->entry_count++;
 }
 
-static struct expr *var_expr(struct checker *c, const struct var *var, int pos)
-{
-	struct expr *e = check_new_expr(c, EXPR_NAME, pos, var->type, NULL, NULL);
-
-	if (!e)
-		return NULL;
-	e->var = var;
-	e->text = var->name;
-	e->len = strlen(var->name);
-	return e;
-}
-
 struct var *check_keep_var(struct checker *c, struct var *var, enum var_where where, int pos)
 {
 	struct var *at_entry = var ? arena_alloc(c->arena, sizeof(*at_entry)) : NULL;
@@ -49,7 +37,7 @@ struct var *check_keep_var(struct checker *c, struct var *var, enum var_where wh
 	*at_entry = *var;
 	if (where == VAR_LATENCY)
 		at_entry->where = VAR_NSECS;
-	value = var_expr(c, at_entry, pos);
+	value = check_new_name(c, at_entry, pos);
 	number = value ? new_value(c, value, pos) : -1;
 	if (number < 0)
 		return NULL;
@@ -69,7 +57,7 @@ static struct expr *keep_scalar(struct checker *c, const char *name, struct expr
 	*var = (struct var){
 		.name = name, .where = VAR_ENTRY, .type = value->type, .offset = 8 * number
 	};
-	return var_expr(c, var, value->pos);
+	return check_new_name(c, var, value->pos);
 }
 
 /* What is in memory as a whole, word by word: by the return the function may have changed it, or its frame is gone. */

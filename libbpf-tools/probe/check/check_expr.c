@@ -163,21 +163,6 @@ static struct expr *check_string_constant(struct checker *c, const struct expr *
 		"a text has no value: it can be compared with STRCMP(\"text\", expression)");
 }
 
-static struct expr *name_expr(struct checker *c, const struct expr *e, const struct var *var)
-{
-	struct expr *name;
-
-	if (!var)
-		return NULL;
-	name = check_new_expr(c, EXPR_NAME, e->pos, var->type, NULL, NULL);
-	if (!name)
-		return NULL;
-	name->var = var;
-	name->text = var->name;
-	name->len = strlen(var->name);
-	return name;
-}
-
 static struct expr *check_name_expr(struct checker *c, const struct expr *e)
 {
 	struct expr *found = check_scope_name(c, e);
@@ -188,7 +173,7 @@ static struct expr *check_name_expr(struct checker *c, const struct expr *e)
 		found = check_constant(c, e);
 	if (found || c->diag->text[0])
 		return found;
-	return name_expr(c, e, check_name(c, e));
+	return check_new_name(c, check_name(c, e), e->pos);
 }
 
 static struct expr *check_sizeof(struct checker *c, const struct expr *e)
@@ -385,7 +370,7 @@ static struct expr *check_member(struct checker *c, const struct expr *e)
 
 	var = check_register(c, e, &is_register);
 	if (is_register)
-		return name_expr(c, e, var);
+		return check_new_name(c, var, e->pos);
 	base = member_base(c, e);
 	if (!base)
 		return NULL;

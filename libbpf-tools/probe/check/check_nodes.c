@@ -3,6 +3,8 @@
  * The nodes of checked trees: conversions, operators and reads. Constants are folded here, so that no
  * node is made of constants only.
  */
+#include <string.h>
+
 #include "probe/check/checker.h"
 #include "probe/check/fold.h"
 
@@ -18,6 +20,18 @@ struct expr *check_new_expr(struct checker *c, enum expr_kind kind, int pos,
 	e->type = type;
 	e->a = a;
 	e->b = b;
+	return e;
+}
+
+struct expr *check_new_name(struct checker *c, const struct var *var, int pos)
+{
+	struct expr *e = var ? check_new_expr(c, EXPR_NAME, pos, var->type, NULL, NULL) : NULL;
+
+	if (!e)
+		return NULL;
+	e->var = var;
+	e->text = var->name;
+	e->len = strlen(var->name);
 	return e;
 }
 

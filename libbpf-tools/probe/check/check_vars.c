@@ -72,7 +72,6 @@ struct expr *check_register_value(struct checker *c, int reg, int pos)
 	const struct bsl_reg *row = bsl_reg_get(c->context->machine, reg);
 	char name[64], *copy;
 	struct var *var;
-	struct expr *e;
 
 	snprintf(name, sizeof(name), "ctx->%s", row ? row->name : "?");
 	var = row ? check_find_var(c, name) : NULL;
@@ -80,13 +79,7 @@ struct expr *check_register_value(struct checker *c, int reg, int pos)
 		copy = arena_strndup(c->arena, name, strlen(name));
 		var = copy ? check_register_var(c, copy, reg, pos, type_unknown()) : NULL;
 	}
-	e = var ? check_new_expr(c, EXPR_NAME, pos, var->type, NULL, NULL) : NULL;
-	if (!e)
-		return NULL;
-	e->var = var;
-	e->text = var->name;
-	e->len = strlen(var->name);
-	return e;
+	return check_new_name(c, var, pos);
 }
 
 struct var *check_argument_var(struct checker *c, const char *name, unsigned int index, int pos,

@@ -156,6 +156,8 @@ struct expr *check_new_binary(struct checker *c, int pos, enum expr_op op, const
 			      struct expr *a, struct expr *b);
 struct expr *check_new_expr(struct checker *c, enum expr_kind kind, int pos,
 			    const struct type *type, struct expr *a, struct expr *b);
+/* A var's value; NULL if there is no var. */
+struct expr *check_new_name(struct checker *c, const struct var *var, int pos);
 /* A pointer plus `count` (of any integer type) times `size` bytes, as a pointer to `target`. */
 struct expr *check_advance(struct checker *c, int pos, struct expr *pointer, struct expr *count,
 			   uint64_t size, const struct type *target);
