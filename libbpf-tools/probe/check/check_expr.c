@@ -454,10 +454,24 @@ static struct expr *pointer_sum(struct checker *c, const struct expr *e, struct 
 	return count ? check_advance(c, e->pos, pointer, count, size, pointer->type->target) : NULL;
 }
 
+/* Two numbers, in the type that C brings them to. */
+static struct expr *usual_binary(struct checker *c, const struct expr *e, struct expr *a,
+				 struct expr *b)
+{
+	const struct type *type;
+
+	a = check_promote(c, a);
+	b = check_promote(c, b);
+	if (!a || !b)
+		return NULL;
+	type = check_usual_type(a->type, b->type);
+	return check_new_binary(c, e->pos, e->op, type, check_convert(c, a, type),
+				check_convert(c, b, type));
+}
+
 static struct expr *check_additive(struct checker *c, const struct expr *e)
 {
 	struct expr *a = check_operand(c, e->a), *b = a ? check_operand(c, e->b) : NULL;
-	const struct type *type;
 
 	if (!b)
 		return NULL;
@@ -469,32 +483,19 @@ static struct expr *check_additive(struct checker *c, const struct expr *e)
 		return check_fail(c, e->pos, "a pointer can't be subtracted from an integer");
 	if (b->type->kind == TYPE_POINTER)
 		return pointer_sum(c, e, b, a);
-	a = check_promote(c, a);
-	b = check_promote(c, b);
-	if (!a || !b)
-		return NULL;
-	type = check_usual_type(a->type, b->type);
-	return check_new_binary(c, e->pos, e->op, type, check_convert(c, a, type),
-				check_convert(c, b, type));
+	return usual_binary(c, e, a, b);
 }
 
 static struct expr *check_comparison(struct checker *c, const struct expr *e)
 {
 	struct expr *a = check_value(c, e->a), *b = a ? check_value(c, e->b) : NULL;
-	const struct type *type;
+	const struct type *type = type_int(8, false);
 
 	if (!b)
 		return NULL;
+	if (a->type->kind != TYPE_POINTER && b->type->kind != TYPE_POINTER)
+		return usual_binary(c, e, a, b);
 	/* An address is compared as a number; BCC's users compare pointers with integers too. */
-	if (a->type->kind == TYPE_POINTER || b->type->kind == TYPE_POINTER) {
-		type = type_int(8, false);
-	} else {
-		a = check_promote(c, a);
-		b = check_promote(c, b);
-		if (!a || !b)
-			return NULL;
-		type = check_usual_type(a->type, b->type);
-	}
 	return check_new_binary(c, e->pos, e->op, type, check_convert(c, a, type),
 				check_convert(c, b, type));
 }
@@ -502,7 +503,6 @@ static struct expr *check_comparison(struct checker *c, const struct expr *e)
 static struct expr *check_integers(struct checker *c, const struct expr *e)
 {
 	bool shifts = e->op == OP_SHL || e->op == OP_SHR;
-	const struct type *type;
 	struct expr *a, *b;
 	char what[8];
 
@@ -511,15 +511,13 @@ static struct expr *check_integers(struct checker *c, const struct expr *e)
 	b = a ? check_integer(c, e->b, what) : NULL;
 	if (!b)
 		return NULL;
+	if (!shifts)
+		return usual_binary(c, e, a, b);
 	a = check_promote(c, a);
 	b = check_promote(c, b);
 	if (!a || !b)
 		return NULL;
-	if (shifts)
-		return check_new_binary(c, e->pos, e->op, a->type, a, b);
-	type = check_usual_type(a->type, b->type);
-	return check_new_binary(c, e->pos, e->op, type, check_convert(c, a, type),
-				check_convert(c, b, type));
+	return check_new_binary(c, e->pos, e->op, a->type, a, b);
 }
 
 static struct expr *check_binary(struct checker *c, const struct expr *e)
