@@ -20,10 +20,7 @@ static void gen_enter(struct generator *g)
 
 	code_comment(c, "does another program of this run have this CPU?");
 	code_store_imm(c, 4, BPF_REG_10, (int16_t)key, 0);
-	code_mov_map_fd(c, BPF_REG_1, g->opts->busy_fd);
-	code_mov(c, BPF_REG_2, BPF_REG_10);
-	code_alu_imm(c, BPF_ADD, true, BPF_REG_2, key);
-	code_call(c, BPF_FUNC_map_lookup_elem, 2);
+	generate_look_up(g, g->opts->busy_fd, key);
 	code_mov(c, g->busy, BPF_REG_0);
 	code_jump_if_imm(c, BPF_JEQ, g->busy, 0, g->nested);
 	if (g->opts->frame == GENERATE_FRAME_CONTEXT) {

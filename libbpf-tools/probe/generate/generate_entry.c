@@ -151,9 +151,7 @@ static void gen_keep_in_place(struct generator *g, int key, int values, unsigned
 	int kept = code_new_vreg(c);
 
 	code_comment(c, "in the place of what was left there");
-	code_mov_map_fd(c, BPF_REG_1, g->opts->entry_fd);
-	pass_buffer(g, BPF_REG_2, key);
-	code_call(c, BPF_FUNC_map_lookup_elem, 2);
+	generate_look_up(g, g->opts->entry_fd, key);
 	code_mov(c, kept, BPF_REG_0);
 	code_jump_if_imm(c, BPF_JEQ, kept, 0, g->drop);
 	for (unsigned int at = 0; at < size; at += 8) {
@@ -223,9 +221,7 @@ void generate_recall(struct generator *g)
 		code_store_imm(c, 8, BPF_REG_10, (int16_t)(g->entry_values + 8 * (int)i), 0);
 	key = gen_key(g, true, missing);
 	code_comment(c, "the values kept at the entry");
-	code_mov_map_fd(c, BPF_REG_1, g->opts->entry_fd);
-	pass_buffer(g, BPF_REG_2, key);
-	code_call(c, BPF_FUNC_map_lookup_elem, 2);
+	generate_look_up(g, g->opts->entry_fd, key);
 	code_mov(c, kept, BPF_REG_0);
 	code_jump_if_imm(c, BPF_JEQ, kept, 0, missing);
 	code_load(c, 8, valid, kept, VALUE_VALID);

@@ -137,10 +137,7 @@ static void gen_look_up(struct generator *g, int map_fd, int v, unsigned int siz
 	int key = code_new_buffer(c, 8);
 
 	code_store(c, size, BPF_REG_10, (int16_t)key, v);
-	code_mov_map_fd(c, BPF_REG_1, map_fd);
-	code_mov(c, BPF_REG_2, BPF_REG_10);
-	code_alu_imm(c, BPF_ADD, true, BPF_REG_2, key);
-	code_call(c, BPF_FUNC_map_lookup_elem, 2);
+	generate_look_up(g, map_fd, key);
 	code_jump_if_imm(c, BPF_JEQ, BPF_REG_0, 0, g->drop);
 }
 

@@ -12,10 +12,7 @@ void generate_count_element(struct generator *g, int map_fd, uint32_t element)
 	int value = code_new_vreg(c), one = code_new_vreg(c), end = code_new_label(c);
 
 	code_store_imm(c, 4, BPF_REG_10, key, (int32_t)element);
-	code_mov_map_fd(c, BPF_REG_1, map_fd);
-	code_mov(c, BPF_REG_2, BPF_REG_10);
-	code_alu_imm(c, BPF_ADD, true, BPF_REG_2, key);
-	code_call(c, BPF_FUNC_map_lookup_elem, 2);
+	generate_look_up(g, map_fd, key);
 	code_mov(c, value, BPF_REG_0);
 	code_jump_if_imm(c, BPF_JEQ, value, 0, end);
 	code_mov_imm(c, one, 1);

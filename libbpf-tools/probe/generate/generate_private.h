@@ -84,6 +84,8 @@ void generate_fault(struct generator *g, int why);
 bool generate_context_offset(const struct expr *e, int64_t *offset);
 /* An address within the context in a virtual register, as a number that the read helpers take. */
 int generate_context_address(struct generator *g, int64_t offset);
+/* The map's element whose key is in the stack's buffer at `key`, into r0; 0: there is none. */
+void generate_look_up(struct generator *g, int map_fd, int key);
 
 /* ---- generate_string.c ---- */
 

@@ -157,3 +157,13 @@ void generate_extend(struct generator *g, int v, unsigned int size, bool is_sign
 	code_alu_imm(g->code, BPF_LSH, true, v, shift);
 	code_alu_imm(g->code, is_signed ? BPF_ARSH : BPF_RSH, true, v, shift);
 }
+
+void generate_look_up(struct generator *g, int map_fd, int key)
+{
+	struct code *c = g->code;
+
+	code_mov_map_fd(c, BPF_REG_1, map_fd);
+	code_mov(c, BPF_REG_2, BPF_REG_10);
+	code_alu_imm(c, BPF_ADD, true, BPF_REG_2, key);
+	code_call(c, BPF_FUNC_map_lookup_elem, 2);
+}

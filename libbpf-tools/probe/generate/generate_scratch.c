@@ -41,10 +41,7 @@ void generate_lock(struct generator *g)
 
 		code_comment(c, "scratch slot %d", slot);
 		code_store_imm(c, 4, BPF_REG_10, key, slot);
-		code_mov_map_fd(c, BPF_REG_1, g->opts->scratch_fd);
-		code_mov(c, BPF_REG_2, BPF_REG_10);
-		code_alu_imm(c, BPF_ADD, true, BPF_REG_2, key);
-		code_call(c, BPF_FUNC_map_lookup_elem, 2);
+		generate_look_up(g, g->opts->scratch_fd, key);
 		code_mov(c, g->scratch, BPF_REG_0);
 		code_jump_if_imm(c, BPF_JEQ, g->scratch, 0, g->lost);
 		code_mov_imm(c, one, 1);
