@@ -660,19 +660,31 @@ static int new_spec(struct arena *arena, const char *text, struct spec **spec, s
 	return 0;
 }
 
+/* The spec with its target, which ends before text[*end]; what follows is the parser's. */
+static int start(struct parser *p, struct arena *arena, const char *text, struct spec **spec,
+		 size_t *end, struct diag *diag)
+{
+	int err;
+
+	err = new_spec(arena, text, spec, diag);
+	if (err)
+		return err;
+	err = read_target(*spec, end, diag);
+	if (err)
+		return err;
+	parser_start(p, arena, diag, (*spec)->text, *end);
+	return 0;
+}
+
 int parse_spec(struct arena *arena, const char *text, struct spec **spec, struct diag *diag)
 {
 	struct parser p;
 	size_t end;
 	int err;
 
-	err = new_spec(arena, text, spec, diag);
+	err = start(&p, arena, text, spec, &end, diag);
 	if (err)
 		return err;
-	err = read_target(*spec, &end, diag);
-	if (err)
-		return err;
-	parser_start(&p, arena, diag, (*spec)->text, end);
 	return parse_rest(&p, *spec, (*spec)->text[end] == '(');
 }
 
@@ -683,13 +695,9 @@ int parse_target(struct arena *arena, const char *text, struct spec **spec, stru
 	size_t end;
 	int err;
 
-	err = new_spec(arena, text, spec, diag);
+	err = start(&p, arena, text, spec, &end, diag);
 	if (err)
 		return err;
-	err = read_target(*spec, &end, diag);
-	if (err)
-		return err;
-	parser_start(&p, arena, diag, (*spec)->text, end);
 	if (p.token.kind == TOKEN_END)
 		return 0;
 	return diag_error(diag, p.token.pos, "a pattern to list ends before %s",
