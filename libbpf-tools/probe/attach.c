@@ -38,7 +38,7 @@ static int attach_group_uprobes(struct attachment *at, const struct probe_group 
 		places[i] = (struct attach_place){
 			place->offset +
 				(opts.is_return || !place->settled ? place->skip : place->settled),
-			place->ref_ctr_offset, probe->first_place + group->indices[i]
+			place->ref_ctr_offset, probe->first_place + place->row
 		};
 		skips += place->skip != 0;
 		settled += place->settled != 0;

@@ -21,7 +21,7 @@ struct generate_opts probe_group_opts(const struct probe *probe, const struct ge
 			     !generate.use_perf && !generate.filter->config.cgroup &&
 			     generate_reads_user(&probe->records[group->context]);
 	generate.place_is_cookie = group->count > 1;
-	generate.place = probe->first_place + (uint32_t)group->indices[0];
+	generate.place = probe->first_place + group->places[group->indices[0]].row;
 	return generate;
 }
 

@@ -64,7 +64,8 @@ int target_list(const char *text, const struct target_opts *opts, FILE *file, st
 	if (!err)
 		err = target_resolve(spec, opts, &target, diag);
 	for (size_t p = 0; p < target.place_count && !err; p++)
-		list_place(spec, &target, &target.places[p], opts->wants_types, file);
+		if (target.places[p].row == p)
+			list_place(spec, &target, &target.places[p], opts->wants_types, file);
 	target_close(&target);
 	arena_free(arena);
 	return err;

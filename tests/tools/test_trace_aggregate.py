@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tracing import Tool, WaitingTarget, json_lines, run_target, run_tool, target_path
+from tracing import Tool, WaitingTarget, json_lines, need_that, run_target, run_tool, target_path
 
 STACKS = target_path("stacks")
 INNER = f"p:{STACKS}:inner(int key, const char *name, long size)"
@@ -56,6 +56,24 @@ def test_without_a_format_a_function_has_one_count():
     calls, out, _ = added_up("--count", f"{STACKS}:*t", f"u:{STACKS}:site")
     counts = {line.split()[1]: int(line.split()[0]) for line in out.splitlines()[1:]}
     assert counts["left"] == 20 and counts["right"] == counts["site"] == 10
+
+
+def test_a_function_with_several_return_instructions_has_one_row():
+    """Where a return probe would do harm its return instructions are probed, which are no business of who counts."""
+    def run(*args):
+        status, out, err = run_tool("trace", *args, "--", "ls", "/")
+        assert status == 0, err
+        return out, err
+
+    out, err = run("-v", "--count", "r:c:malloc")
+    places = re.search(r"(\d+) of \d+ by (one uprobe multi link|a perf event each)", err)
+    need_that(int(places[1]) > 1, "a malloc() with several return instructions")
+    counts = re.findall(r"^(\d+) +malloc *$", out, re.M)
+    entries = re.findall(r"^(\d+) +malloc *$", run("--count", "p:c:malloc")[0], re.M)
+    assert len(entries) == 1 and counts == entries
+    out, _ = run("--hist", "(long)retval & 15", "r:c:malloc")
+    assert re.findall(r"^malloc *$", out, re.M) and re.findall(r"^\[0\] +(\d+) ", out, re.M) == entries
+    assert len(run_tool("trace", "-l", "r:c:malloc")[1].splitlines()) == 1
 
 
 def test_sums_are_those_of_the_program():

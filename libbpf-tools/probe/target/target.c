@@ -59,13 +59,11 @@ static int resolve_file(const struct spec *spec, pid_t pid, struct target *targe
 	return 0;
 }
 
-int target_resolve(const struct spec *spec, const struct target_opts *opts, struct target *target,
-		   struct diag *diag)
+static int find_places(const struct spec *spec, const struct target_opts *opts,
+		       struct target *target, struct diag *diag)
 {
 	int err;
 
-	*target = (struct target){ .how = spec->kind == SPEC_TRACEPOINT ? TARGET_TRACEPOINT
-									: TARGET_FILE };
 	if (spec->kind == SPEC_TRACEPOINT)
 		return target_tracepoint_resolve(spec, opts, target, diag);
 	if (!*spec->lib && spec->kind != SPEC_USDT)
@@ -78,6 +76,17 @@ int target_resolve(const struct spec *spec, const struct target_opts *opts, stru
 	if (spec->kind == SPEC_USDT)
 		return target_usdt_resolve(spec, opts, target, diag);
 	return target_symbol_resolve(spec, opts, target, diag);
+}
+
+int target_resolve(const struct spec *spec, const struct target_opts *opts, struct target *target,
+		   struct diag *diag)
+{
+	int err;
+
+	*target = (struct target){ .how = spec->kind == SPEC_TRACEPOINT ? TARGET_TRACEPOINT
+									: TARGET_FILE };
+	err = find_places(spec, opts, target, diag);
+	return err ? err : target_places_number_rows(target);
 }
 
 #define SPECIAL " \t\n\r(\"\\*?["

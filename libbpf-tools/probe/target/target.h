@@ -31,6 +31,8 @@ struct target_place {
 	uint32_t entry_tracepoint_id; /* r: on a system call */
 	unsigned int context;	      /* index in target.contexts */
 	bool at_ret; /* r: on a return instruction, or the entry of a function with such; see struct probe_context */
+	uint64_t entry; /* at_ret: the offset of the function's entry */
+	uint32_t row; /* the place that hits are shown as: of a function's return instructions the first */
 };
 
 enum target_how {

@@ -111,6 +111,48 @@ void target_places_drop_aliases(struct target *target)
 	target->entry_count = drop_aliases(target->entries, target->entry_count);
 }
 
+static int compare_entry(const void *key, const void *element)
+{
+	const struct target_place *place = key, *entry = element;
+
+	return place->entry < entry->offset ? -1 : place->entry > entry->offset;
+}
+
+struct target_place *target_places_find_entry(struct target *target,
+					      const struct target_place *place)
+{
+	if (!target->entry_count)
+		return NULL;
+	return bsearch(place, target->entries, target->entry_count, sizeof(*target->entries),
+		       compare_entry);
+}
+
+int target_places_number_rows(struct target *target)
+{
+	/* By entry: the first of its return instructions, from 1 on. */
+	uint32_t *firsts = calloc(target->entry_count + 1, sizeof(*firsts));
+
+	if (!firsts)
+		return -ENOMEM;
+	for (size_t i = 0; i < target->place_count; i++) {
+		struct target_place *place = &target->places[i], *entry = NULL;
+		uint32_t *first;
+
+		place->row = (uint32_t)i;
+		if (place->at_ret)
+			entry = target_places_find_entry(target, place);
+		if (!entry)
+			continue;
+		first = &firsts[entry - target->entries];
+		if (!*first)
+			*first = (uint32_t)i + 1;
+		if (target->places[*first - 1].context == place->context)
+			place->row = *first - 1;
+	}
+	free(firsts);
+	return 0;
+}
+
 bool target_places_match(const char *pattern, const char *text)
 {
 	return !pattern || !*pattern || bsl_glob_match(pattern, text);

@@ -25,6 +25,11 @@ void target_places_leave_out(struct target *target, const char *name, const char
 int target_places_settle(const struct spec *spec, struct target *target, struct diag *diag);
 /* Keeps one of several names of an address, of places and of entries; sorts them by offset. */
 void target_places_drop_aliases(struct target *target);
+/* The entry of the function whose return instruction a place is on; NULL: not known. After the aliases are dropped. */
+struct target_place *target_places_find_entry(struct target *target,
+					      const struct target_place *place);
+/* Says which places are shown as one. Contexts are known. 0 or -ENOMEM. */
+int target_places_number_rows(struct target *target);
 /* Whether a name is what a spec asks for: by a glob pattern, or any where it is left out (NULL, ""). */
 bool target_places_match(const char *pattern, const char *name);
 

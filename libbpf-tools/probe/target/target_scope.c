@@ -165,15 +165,6 @@ static int describe(const struct spec *spec, struct debuginfo_scope *scope,
 	return 0;
 }
 
-/* Returns by RET instructions: the entry of the place's function. */
-static struct target_place *entry_of(struct target *target, const struct target_place *place)
-{
-	for (size_t i = 0; i < target->entry_count; i++)
-		if (!strcmp(target->entries[i].name, place->name))
-			return &target->entries[i];
-	return NULL;
-}
-
 /* Where parameters get to their places only behind the prologue, that is where they are read. 0 or -ENOMEM. */
 static int settle(const struct spec *spec, struct target *target, struct target_place *place,
 		  struct debuginfo_scope **scope, struct probe_context *context)
@@ -198,7 +189,8 @@ static int add_scope(const struct spec *spec, struct target *target,
 		     unsigned int *shared)
 {
 	struct probe_context context = *plain;
-	struct target_place *entry = place->at_ret ? entry_of(target, place) : place;
+	struct target_place *entry = place->at_ret ? target_places_find_entry(target, place)
+						   : place;
 	const char *inlined = target->is_inlined ? spec->func : spec->file ? "" : NULL;
 	struct debuginfo_scope *scope;
 	uint64_t addr;
@@ -238,11 +230,11 @@ static int add_scopes(const struct spec *spec, struct target *target,
 		struct target_place *place = &target->places[i], *entry;
 
 		/* The returns of one function know the same. */
-		if (place->at_ret && i && !strcmp(place->name, place[-1].name))
+		if (place->at_ret && i && place[-1].at_ret && place->entry == place[-1].entry)
 			place->context = place[-1].context;
 		else
 			err = add_scope(spec, target, plain, place, &shared[place->at_ret]);
-		entry = place->at_ret ? entry_of(target, place) : NULL;
+		entry = place->at_ret ? target_places_find_entry(target, place) : NULL;
 		if (entry)
 			entry->context = place->context;
 	}

@@ -54,6 +54,7 @@ static int add_returns(struct target *target, const struct bsl_function *functio
 	if (way != BSL_RETURN_BY_SITES)
 		return way == -EPERM ? 0 : way;
 	place.at_ret = site.at_ret = true;
+	place.entry = site.entry = entry->offset;
 	site.skip = 0;
 	way = bsl_elf_return_sites(target->elf, function, add_ret_site, &search);
 	return way < 0 ? way : target_places_add_entry(target, &place);
