@@ -30,33 +30,45 @@ static bool subtree_has(const struct subtree_scan *scan, pid_t tid)
 	return key && !bpf_map_lookup_elem(scan->map_fd, &key, &value);
 }
 
-/*
- * The parent of a process; 0 if there is none, or no such process. The name in the line may have
- * any character.
- */
-static pid_t subtree_parent(pid_t pid)
+/* What /proc/PID/stat says of a process. */
+struct subtree_stat {
+	char state; /* 'Z': it has ended, and its parent hasn't asked for its status yet */
+	int parent;
+};
+
+/* False: there is no such process. The name in the line may have any character. */
+static bool subtree_stat(pid_t pid, struct subtree_stat *stat)
 {
 	char path[64], line[512], *rest;
-	int parent = 0;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	file = fopen(path, "re");
 	if (!file)
-		return 0;
+		return false;
 	line[fread(line, 1, sizeof(line) - 1, file)] = '\0';
 	fclose(file);
 	rest = strrchr(line, ')');
-	return rest && sscanf(rest, ") %*c %d", &parent) == 1 ? parent : 0;
+	return rest && sscanf(rest, ") %c %d", &stat->state, &stat->parent) == 2;
 }
 
-/* Adds a process's threads; how many were new, or a negative errno. */
+static bool subtree_is_zombie(pid_t pid)
+{
+	struct subtree_stat stat;
+
+	return subtree_stat(pid, &stat) && (stat.state == 'Z' || stat.state == 'X');
+}
+
+/*
+ * Adds a process's threads; how many were new, or a negative errno. One that has ended, but for its parent's asking, has
+ * nothing to come that would take it out again.
+ */
 static int subtree_add_threads(const struct subtree_scan *scan, pid_t pid)
 {
 	const uint8_t value = 1;
 	struct dirent *entry;
 	char path[64];
-	uint32_t tid;
+	uint32_t tid, threads = 0;
 	int added = 0;
 	DIR *dir;
 
@@ -66,6 +78,7 @@ static int subtree_add_threads(const struct subtree_scan *scan, pid_t pid)
 		return -ESRCH;
 	while (added >= 0 && (entry = readdir(dir))) {
 		tid = pidns_ids_host(scan->ids, atoi(entry->d_name));
+		threads += tid != 0;
 		if (!tid || subtree_has(scan, atoi(entry->d_name)))
 			continue;
 		if (bpf_map_update_elem(scan->map_fd, &tid, &value, BPF_ANY))
@@ -74,14 +87,19 @@ static int subtree_add_threads(const struct subtree_scan *scan, pid_t pid)
 			added++;
 	}
 	closedir(dir);
-	return added;
+	/* Looked at afterwards: whatever ends from now on is seen to. */
+	tid = pidns_ids_host(scan->ids, pid);
+	if (added < 0 || threads != 1 || !subtree_is_zombie(pid))
+		return added;
+	return bpf_map_delete_elem(scan->map_fd, &tid) && errno != ENOENT ? -errno : 0;
 }
 
 /* Adds the children of those that are known. How many tasks were new, or a negative errno. */
 static int subtree_add_children(const struct subtree_scan *scan)
 {
+	struct subtree_stat stat;
 	struct dirent *entry;
-	pid_t pid, parent;
+	pid_t pid;
 	int added = 0, more = 0;
 	DIR *dir = opendir("/proc");
 
@@ -89,8 +107,7 @@ static int subtree_add_children(const struct subtree_scan *scan)
 		return -errno;
 	while (more >= 0 && (entry = readdir(dir))) {
 		pid = atoi(entry->d_name);
-		parent = pid ? subtree_parent(pid) : 0;
-		if (!parent || !subtree_has(scan, parent))
+		if (!pid || !subtree_stat(pid, &stat) || !subtree_has(scan, stat.parent))
 			continue;
 		more = subtree_add_threads(scan, pid);
 		/* One that has ended meanwhile isn't missed. */

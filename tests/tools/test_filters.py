@@ -173,6 +173,16 @@ def test_the_run_ends_with_the_last_descendant(start):
     assert {row["comm"] for row in json_lines(out)[0]} == {"sleep", "true"}
 
 
+def test_a_child_that_nobody_has_waited_for_keeps_no_run(start):
+    """What had ended before the run has no end to be seen."""
+    source = f"import os\nif os.fork() == 0: os._exit(0)\nprint('ready', {os.getpid()}, flush=True)\ninput()"
+    program = start(command=["/usr/bin/python3", "-c", source])
+    with Tool("execsnoop", "-p", program.process.pid, "--follow") as run:
+        program.go()
+        _, err = run.wait()
+    assert run.status == 0 and f"process {program.process.pid} and all that it had forked have ended" in err
+
+
 # ---- control groups -------------------------------------------------------------------------
 
 
