@@ -517,6 +517,11 @@ static void test_errors(void **state)
 		  "'fd' is not known here: write the function's signature, as in "
 		  "f(int fd), or use arg1, arg2, ...",
 		  8 },
+		{ USER, "p:c:_ZN1D3actEi (fd)",
+		  "'fd' is not known here: write the function's signature, as in "
+		  "_ZN1D3actEi(void *this, int fd), or use arg1, arg2, ...; a method has this, "
+		  "another function not",
+		  18 },
 		{ USER, "p:c:f (pid)", "'pid' is not known here (did you mean '$pid'?)", 8 },
 		{ USER, "p:c:f ($pdi)", "'$pdi' is not known here (did you mean '$pid'?)", 8 },
 		{ USER, "p:c:f ($abcdef)",

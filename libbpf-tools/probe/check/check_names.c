@@ -240,6 +240,12 @@ static const char *known_names(const struct checker *c)
 	return "";
 }
 
+/* Is it a C++ name, mangled or not, within a class or namespace? A lambda's and a local class's begin with _ZZ. */
+static bool may_be_method(const char *func)
+{
+	return !strncmp(func, "_ZN", 3) || !strncmp(func, "_ZZ", 3) || strstr(func, "::");
+}
+
 /* No name of this place: find out what was meant. */
 static struct var *unknown_name(struct checker *c, const char *name, int pos)
 {
@@ -275,8 +281,12 @@ static struct var *unknown_name(struct checker *c, const char *name, int pos)
 	if (spec->kind == SPEC_ENTRY && name[0] != '$' && !spec->has_addr)
 		return check_fail(c, pos,
 				  "'%s' is not known here: write the function's signature, as in "
-				  "%s(int %s), or use arg1, arg2, ...",
-				  name, place(c), name);
+				  "%s(%sint %s), or use arg1, arg2, ...%s",
+				  name, place(c), may_be_method(spec->func) ? "void *this, " : "",
+				  name,
+				  may_be_method(spec->func)
+					  ? "; a method has this, another function not"
+					  : "");
 	return check_fail(
 		c, pos,
 		"'%s' is not known here; there are %s$pid $tgid $uid $gid $cpu $comm $nsecs "
