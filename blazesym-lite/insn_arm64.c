@@ -109,6 +109,7 @@ static void note_access(uint32_t word, struct bsl_insn *insn)
 		insn->disp = 0;
 	insn->reg = general_reg(word & 31);
 	insn->op = opc == 0 ? BSL_OP_STORE : opc == 1 ? BSL_OP_LOAD : BSL_OP_OTHER;
+	insn->is_constant = insn->op == BSL_OP_STORE && insn->reg == BSL_REG_NONE;
 	if (opc)
 		insn->writes = insn->reg;
 	/* prfm has the encoding of a signed load of 8 bytes */

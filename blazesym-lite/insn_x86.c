@@ -625,6 +625,7 @@ static void store_note(const struct x86 *x86, struct bsl_insn *insn)
 		return;
 	insn->op = BSL_OP_STORE;
 	insn->size = size;
+	insn->is_constant = x86->map == 1 && (x86->opcode == 0xc6 || x86->opcode == 0xc7);
 }
 
 static void note_what_it_does(const struct x86 *x86, struct bsl_insn *insn)

@@ -91,6 +91,8 @@ static void put_insn(int machine, const struct bsl_insn *insn, char *text, size_
 		ADD(" %d", insn->size * 8);
 	if (insn->reg >= 0)
 		ADD(" %s", REG(insn->reg));
+	if (insn->is_constant)
+		ADD(" constant");
 	if (insn->from >= 0)
 		ADD(" from %s", REG(insn->from));
 	if (insn->is_relative)
@@ -133,8 +135,8 @@ static void test_instructions_are_decoded(void **state)
 		{ X, "\x66\x0f\xd6\x45\xf8", "store 64 -8(rbp,none) step" },
 		{ X, "\x66\x0f\x7e\x54\x24\x04", "store 32 4(rsp,none) step" },
 		/* movl $7,-0x10(%rbp); movq $-1,8(%rsp); fstpt -0x20(%rbp); fstps -4(%rbp) */
-		{ X, "\xc7\x45\xf0\x07\x00\x00\x00", "store 32 -16(rbp,none) step" },
-		{ X, "\x48\xc7\x44\x24\x08\xff\xff\xff\xff", "store 64 8(rsp,none) step" },
+		{ X, "\xc7\x45\xf0\x07\x00\x00\x00", "store 32 constant -16(rbp,none) step" },
+		{ X, "\x48\xc7\x44\x24\x08\xff\xff\xff\xff", "store 64 constant 8(rsp,none) step" },
 		{ X, "\xdb\x7d\xe0", "store 80 -32(rbp,none) step" },
 		{ X, "\xd9\x5d\xfc", "store 32 -4(rbp,none) step" },
 		/* mov 0x10(%rip),%rax; lea 0x10(%rip),%r9; cmpw $0,0x10(%rip); cmpw $0,(%rax) */
@@ -203,6 +205,7 @@ static void test_instructions_are_decoded(void **state)
 		/* ldr w1, [x0, #72]; str x1, [x0, #32]; ldur x1, [x0, #-8]; mov x19, x0 */
 		{ A, "\x01\x48\x40\xb9", "load 32 x1 72(x0,none) writes x1 step" },
 		{ A, "\x01\x10\x00\xf9", "store 64 x1 32(x0,none) step" },
+		{ A, "\x1f\x10\x00\xf9", "store 64 constant 32(x0,none) step" },
 		{ A, "\x01\x80\x5f\xf8", "load 64 x1 -8(x0,none) writes x1 step" },
 		{ A, "\xf3\x03\x00\xaa", "move 64 x19 from x0 writes x19 step" },
 		/* stp x29, x30, [sp, #-16]!; sub sp, sp, #32; adrp x16, 0x3000; add x0, x0, #0x10 */
