@@ -3,7 +3,7 @@
  * Where a function has put its parameters into the places that DWARF gives them for all of it.
  *
  *	home	a place in the function's frame that is a parameter's all the time, as in code that isn't optimised
- *	settled	all homes have been filled: the instructions in front stored something in each
+ *	settled	all homes have been filled: the instructions in front stored what the registers brought in each
  */
 #include <blazesym-lite.h>
 #include <errno.h>
@@ -12,8 +12,10 @@
 #include "types/debuginfo_private.h"
 
 #define MAX_HOMES 32
-/* Homes larger than so many words are filled by loops and calls, which end the search anyway. */
-#define MAX_WORDS 64
+/* Larger homes are filled by loops and calls, which end the search anyway. */
+#define MAX_BYTES 512
+/* Structures and arrays in one parameter that are looked into. */
+#define MAX_PARTS 1024
 /* A prologue has a few instructions for each parameter. */
 #define MAX_INSTRUCTIONS 400
 
@@ -26,7 +28,8 @@ struct spot {
 struct home {
 	int64_t offset; /* from DWARF's canonical frame address, which is the same all the time */
 	uint64_t size;
-	uint64_t missing; /* bit i: nothing has been stored in word i of its 8-byte words yet */
+	unsigned int parts;	 /* structures and arrays seen in it */
+	bool missing[MAX_BYTES]; /* of each byte that has a meaning: nothing has been stored there yet */
 };
 
 struct prologue {
@@ -39,6 +42,7 @@ struct prologue {
 	struct home homes[MAX_HOMES];
 	unsigned int home_count;
 	uint64_t used; /* bit i: register i holds a parameter */
+	uint64_t carrying; /* bit i: register i has what the caller passed in it, or was made from that */
 };
 
 /* ---- the instructions ----------------------------------------------------------------------- */
@@ -146,13 +150,55 @@ static bool find_frame_base(struct prologue *p)
 	return true;
 }
 
+static void mark_bytes(struct home *home, const struct type *type, uint64_t start)
+{
+	uint64_t size = type->size;
+
+	/* The x87's numbers have 10 bytes; of arm64's, which have 16, all are stored at once. */
+	if (type->kind == TYPE_FLOAT && !type->is_wide && !type->is_complex && size == 16)
+		size = 10;
+	for (uint64_t at = start; at < start + size && at < home->size; at++)
+		home->missing[at] = true;
+}
+
+/* Rust's variants, which may be anywhere in it. */
+static bool has_unknown(const struct type_member *members, uint32_t count)
+{
+	for (uint32_t i = 0; members && i < count; i++)
+		if (members[i].type->kind == TYPE_VOID)
+			return true;
+	return false;
+}
+
+/* The bytes of a value that have a meaning: padding needn't be stored. Of what isn't known in parts all have. */
+static void mark_missing(struct home *home, const struct type *type, uint64_t start)
+{
+	const struct type_member *members = NULL;
+	uint32_t count = 0;
+
+	if (type->kind == TYPE_STRUCT)
+		members = type_members(type, &count);
+	else if (type->kind == TYPE_ARRAY && type->target)
+		count = type->count;
+	if (!count || !type->size || has_unknown(members, count) || home->parts++ >= MAX_PARTS) {
+		mark_bytes(home, type, start);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		if (members)
+			mark_missing(home, members[i].type, start + members[i].offset);
+		else
+			mark_missing(home, type->target, start + (uint64_t)i * type->target->size);
+	}
+}
+
 /* A parameter with one location: its home, or the register that it is in. False: it can't be followed. */
 static bool add_home(struct prologue *p, const struct debuginfo_variable *param, const Dwarf_Op *op,
 		     size_t count)
 {
 	uint64_t size = count == 1 ? param->type->size : 8;
-	unsigned int words = (unsigned int)((size + 7) / 8);
 	int64_t base = p->frame_base;
+	struct home *home;
 	int reg;
 
 	if (op->atom >= DW_OP_reg0 && op->atom <= DW_OP_breg31) {
@@ -168,11 +214,12 @@ static bool add_home(struct prologue *p, const struct debuginfo_variable *param,
 	} else if (!p->has_frame_base) {
 		return false;
 	}
-	if (p->home_count == MAX_HOMES || !words || words > MAX_WORDS)
+	if (p->home_count == MAX_HOMES || !size || size > MAX_BYTES)
 		return false;
-	p->homes[p->home_count++] =
-		(struct home){ base + (int64_t)op->number, size,
-			       words == MAX_WORDS ? UINT64_MAX : (1ull << words) - 1 };
+	home = &p->homes[p->home_count++];
+	home->offset = base + (int64_t)op->number;
+	home->size = size;
+	mark_missing(home, count == 1 ? param->type : type_int(8, false), 0);
 	return true;
 }
 
@@ -207,14 +254,36 @@ static void note_store(struct prologue *p, const struct spot *to, unsigned int s
 		struct home *home = &p->homes[i];
 		int64_t at = to->offset - cfa->offset - home->offset;
 
-		for (int64_t word = 0; word < (int64_t)home->size; word += 8) {
-			int64_t end = word + 8 < (int64_t)home->size ? word + 8
-								     : (int64_t)home->size;
-
-			if (at < end && at + (int64_t)size > word)
-				home->missing &= ~(1ull << word / 8);
-		}
+		for (int64_t byte = at; byte < at + (int64_t)size; byte++)
+			if (byte >= 0 && byte < (int64_t)home->size)
+				home->missing[byte] = false;
 	}
+}
+
+/* Which registers have what was passed, behind an instruction. */
+static void carry(struct prologue *p, const struct bsl_insn *insn)
+{
+	bool is_reload = insn->base == p->machine->sp || insn->base == p->machine->fp;
+	uint64_t bit;
+
+	if (insn->writes < 0 || insn->writes >= 64)
+		return;
+	bit = 1ull << insn->writes;
+	/* a byte's move isn't a BSL_OP_MOVE, but has a source */
+	if (insn->from >= 0 && insn->from < 64 && p->carrying & 1ull << insn->from)
+		p->carrying |= bit;
+	else if (insn->op == BSL_OP_LOAD && is_reload)
+		p->carrying |= bit;
+	else if (insn->op == BSL_OP_MOVE || insn->op == BSL_OP_LOAD || insn->op == BSL_OP_LEA)
+		p->carrying &= ~bit;
+}
+
+/* Is what an instruction stores from the caller? Floating-point registers, and those of a pair, have no number. */
+static bool is_passed(const struct prologue *p, const struct bsl_insn *insn)
+{
+	if (insn->op != BSL_OP_STORE || insn->is_constant)
+		return false;
+	return insn->reg < 0 || insn->reg >= 64 || p->carrying & 1ull << insn->reg;
 }
 
 /* What is above the CFA the caller has stored; not so in Go, where these places are for the function's own use. */
@@ -223,8 +292,11 @@ static bool is_settled(const struct prologue *p)
 	for (unsigned int i = 0; i < p->home_count; i++) {
 		const struct home *home = &p->homes[i];
 
-		if (home->missing && (p->scope->language == DW_LANG_Go || home->offset < 0))
-			return false;
+		if (p->scope->language != DW_LANG_Go && home->offset >= 0)
+			continue;
+		for (uint64_t byte = 0; byte < home->size; byte++)
+			if (home->missing[byte])
+				return false;
 	}
 	return true;
 }
@@ -254,14 +326,12 @@ static bool step(struct prologue *p, uint64_t addr, struct bsl_insn *insn, const
 	if (insn->writes >= 0 && insn->writes < 64 && p->used & 1ull << insn->writes &&
 	    insn->writes != p->machine->sp && insn->writes != p->machine->fp)
 		return false;
+	/* Pushes make room, or save what is the caller's. */
 	to = (struct spot){ insn->base, insn->disp };
-	if (insn->op == BSL_OP_PUSH) {
-		to = (struct spot){ p->machine->sp, -8 };
-		note_store(p, &to, 8, cfa);
-	} else if (insn->op == BSL_OP_STORE && insn->has_disp && !insn->has_segment &&
-		   !insn->is_relative && insn->base >= 0 && insn->index < 0) {
+	if (is_passed(p, insn) && insn->has_disp && !insn->has_segment && !insn->is_relative &&
+	    insn->base >= 0 && insn->index < 0)
 		note_store(p, &to, insn->size, cfa);
-	}
+	carry(p, insn);
 	return true;
 }
 
@@ -284,6 +354,28 @@ static bool keeps_others(const struct prologue *p, uint64_t addr)
 	return true;
 }
 
+/* Does the function end with an instruction? A probe of its return may be there too, and be the first to run. */
+static bool is_end(const struct prologue *p, uint64_t addr)
+{
+	struct bsl_insn insn;
+
+	return !decode(p, addr, &insn) || insn.kind == BSL_INSN_RETURN ||
+	       insn.kind == BSL_INSN_JUMP_INDIRECT ||
+	       (insn.kind == BSL_INSN_JUMP && insn.target - p->start >= p->size);
+}
+
+/* The registers that arguments are passed in. */
+static uint64_t argument_registers(const struct prologue *p)
+{
+	const struct bsl_convention *convention = p->scope->language == DW_LANG_Go ? &p->machine->go
+										   : &p->machine->c;
+	uint64_t mask = 0;
+
+	for (unsigned int i = 0; i < convention->arg_count; i++)
+		mask |= 1ull << convention->args[i];
+	return mask;
+}
+
 bool debuginfo_prologue_find(const struct debuginfo_scope *scope, struct debuginfo_settled *settled)
 {
 	struct prologue p = { .scope = scope,
@@ -294,6 +386,7 @@ bool debuginfo_prologue_find(const struct debuginfo_scope *scope, struct debugin
 
 	if (!scope->is_entry || !p.machine || !find_code(&p) || !find_homes(&p))
 		return false;
+	p.carrying = argument_registers(&p);
 	for (unsigned int i = 0; i < MAX_INSTRUCTIONS && addr < p.start + p.size; i++) {
 		if (!cfa_at(&p, addr, &cfa))
 			return false;
@@ -301,7 +394,7 @@ bool debuginfo_prologue_find(const struct debuginfo_scope *scope, struct debugin
 			*settled =
 				(struct debuginfo_settled){ addr, cfa.base,
 							    cfa.offset - p.machine->return_size };
-			return addr > scope->addr && keeps_others(&p, addr) &&
+			return addr > scope->addr && !is_end(&p, addr) && keeps_others(&p, addr) &&
 			       !is_jumped_to(&p, addr);
 		}
 		if (!step(&p, addr, &insn, &cfa))

@@ -252,6 +252,44 @@ fn main() { let n = std::env::args().count() as u64; removed(n, n + 21); removed
         assert [line.split(", ")[1] for line in shown] == ["keep=22", "keep=23"]
 
 
+def test_a_return_that_follows_the_prologue_at_once_is_this_calls(tmp_path):
+    """What stores the parameter is followed by the return itself, where the return's probe is."""
+    compiled(tmp_path, HEAD + r'''
+NOINLINE void f(int x) {}
+int main(void) { for (int i = 40; i < 43; i++) { printf("right: f (x=%d)\n", i); f(i); } return 0; }
+''', "clang -O0 -fomit-frame-pointer")
+    right, lines, warnings = watched(tmp_path, "r:./program:f")
+    assert [line.split(" <")[0] for line in messages(lines)] == right
+    assert "<?>" not in "".join(lines) and "lack" not in warnings
+
+
+def test_a_parameter_whose_place_only_gets_other_values_is_as_passed_or_unknown(tmp_path):
+    compiled(tmp_path, HEAD + r'''
+struct s { long a, b; };
+NOINLINE void use(struct s *p) { __asm__ volatile("" :: "r"(p) : "memory"); }
+NOINLINE long f(struct s x) { x.a = 5; x.b = 6; use(&x); return x.a; }
+int main(int argc, char **argv) { printf("right: f x={.a=%d, .b=%d}\n", argc + 20, argc); return f((struct s){ argc + 20, argc }) != 5; }
+''', "clang -O1")
+    right, lines, _ = watched(tmp_path, "p:./program:f")
+    assert messages(lines) in (right, ["f x=?"])
+
+
+def test_rust_parameters_are_read_where_they_are_stored(tmp_path):
+    """The frame's making pushes a register into the place, or the first half is stored before the other one."""
+    rust(tmp_path, r'''
+#[inline(never)] pub fn one(x: i32) -> i32 { if x == 300 { panic!("no") } x }
+#[inline(never)] pub fn two(a: (u32, u32), k: u8) -> u32 { if k == 0 { panic!("no") } a.0 ^ a.1 }
+fn main() {
+    for i in 70..74 { println!("right: program::one x={}", one(i)); }
+    for i in 80..83 { two((i, i * 1000), 9); println!("right: program::two a={{.__0={}, .__1={}}}, k=9", i, i * 1000); }
+}
+''', "-Copt-level=0")
+    right, lines, _ = watched(tmp_path, "p:./program:program::one", "p:./program:program::two")
+    assert messages(lines) == right
+    right, lines, _ = watched(tmp_path, "r:./program:program::one")
+    assert [line.split("=")[1].split(")")[0] for line in messages(lines)] == ["70", "71", "72", "73"]
+
+
 def test_rust_aggregates_that_go_by_address(tmp_path):
     """Its own convention, where nothing is optimised: larger than a register and no pair of scalars."""
     rust(tmp_path, r'''
