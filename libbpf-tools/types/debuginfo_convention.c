@@ -24,6 +24,11 @@ static bool is_gnu(const char *producer)
 	return !strncmp(producer, "GNU ", 4);
 }
 
+bool debuginfo_scope_is_gnu(const struct debuginfo_scope *scope)
+{
+	return is_gnu(producer_of(scope));
+}
+
 static bool is_go(const char *producer)
 {
 	return strstr(producer, "Go cmd/compile");
@@ -119,7 +124,8 @@ bool debuginfo_scope_keeps_convention(const struct debuginfo_scope *scope)
 		return true;
 	if (!is_normal(scope) || !find_symbol(scope, &symbol) || !is_same_function(&symbol))
 		return false;
-	return is_gnu(producer_of(scope)) || symbol.bind != BSL_BIND_LOCAL || !is_optimised(scope);
+	return debuginfo_scope_is_gnu(scope) || symbol.bind != BSL_BIND_LOCAL ||
+	       !is_optimised(scope);
 }
 
 /* ---- which one is it? ----------------------------------------------------------------------- */

@@ -75,6 +75,9 @@ bool debuginfo_prologue_find(const struct debuginfo_scope *scope,
  */
 bool debuginfo_scope_keeps_convention(const struct debuginfo_scope *scope);
 
+/* Was it compiled by GCC? */
+bool debuginfo_scope_is_gnu(const struct debuginfo_scope *scope);
+
 /* Is a variable's location the same everywhere, or told for each address? */
 bool debuginfo_is_single_location(Dwarf_Attribute *attr);
 

@@ -2,6 +2,7 @@
 """What trace prints of small programs, against the lines that these print of themselves.
 
 A program prints "right: FUNC VALUES" for each of its calls, in trace's own words."""
+import re
 import subprocess
 
 import pytest
@@ -442,3 +443,75 @@ int main(void) { return outer(1) + outer(5) == 0; }
     shown = messages(lines)
     assert len(shown) == len(right) == 2
     assert all(line in (wanted, "in2", "in2 n=?", "in2 n=<optimised out>") for line, wanted in zip(shown, right)), shown
+
+
+CHANGED_AT_ONCE = HEAD + r'''
+struct three { long a, b, c; }; struct small { int a, b; };
+volatile long sink;
+NOINLINE int inc(int x) { x++; return x; }
+NOINLINE const char *skip(const char *p) { p += 1; while (*p == ' ') p++; return p; }
+NOINLINE long swap(long a, long b) { long t = a; a = b; b = t; return a - 2 * b; }
+NOINLINE long loop(long n, long s) { while (n-- > 0) s += n * s; return s; }
+NOINLINE struct three by_value(struct three s, int z) { s.a += z; return s; }
+NOINLINE struct small packed(struct small s, int z) { s.a += z; return s; }
+int main(int c, char **v) {
+	printf("right: inc x=%d\n", c + 9); sink = inc(c + 9);
+	printf("right: skip p=\"ab\"\n"); sink = (long)skip("ab");
+	printf("right: swap a=%d, b=%d\n", c, c + 4); sink = swap(c, c + 4);
+	printf("right: loop n=%d, s=%d\n", c + 3, c + 1); sink = loop(c + 3, c + 1);
+	printf("right: by_value s={.a=%d, .b=%d, .c=13}, z=%d\n", c + 10, c + 11, c);
+	sink = by_value((struct three){ c + 10, c + 11, 13 }, c).a;
+	printf("right: packed s={.a=%d, .b=%d}, z=%d\n", c - 2, c - 3, c + 1);
+	sink = packed((struct small){ c - 2, c - 3 }, c + 1).b;
+	return 0;
+}
+'''
+
+
+@pytest.mark.parametrize("kind", "pr")
+@C_LEVELS
+def test_parameters_that_the_function_changes_at_once_are_the_callers(tmp_path, build, kind):
+    """DWARF's location at the first address may be of the value after the change."""
+    compiled(tmp_path, CHANGED_AT_ONCE, build)
+    functions = ("inc", "skip", "swap", "loop", "by_value", "packed")
+    right, lines, _ = watched(tmp_path, *(f"{kind}:./program:{f}" for f in functions), options=["--json"])
+    shown = {row["func"]: row["values"] for row in json_lines("\n".join(lines))[0]}
+    assert shown.keys() == set(functions) and len(right) == len(functions)
+    values = [" ".join([f, ", ".join(f"{k}={text(shown[f][k])}" for k in shown[f] if k != "retval")]) for f in functions]
+    assert values == right
+
+
+def text(value):
+    """A value of JSON as trace writes it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f".{k}={text(v)}" for k, v in value.items()) + "}"
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+@pytest.mark.parametrize("build", ["gcc -O2", "clang -O2"])
+def test_what_callers_need_not_pass_is_never_shown_wrong(tmp_path, build):
+    """LLVM's callers leave out what the function doesn't use, and split a wide integer between register and stack."""
+    compiled(tmp_path, HEAD + r'''
+struct pair { long a, b; };
+NOINLINE long half(struct pair p, long k) { p.a += k; return p.a; }
+NOINLINE long wide(int a, int b, int c, int d, int e, __int128 x, int z) { return (long)(x >> 60) + z; }
+__attribute__((noinline, ms_abi)) long other(long a, long b) { a += b; return a; }
+int main(int c, char **v) {
+	volatile long sink;
+	printf("right: half p={.a=%d, .b=%d}, k=%d\n", c + 4, c + 6, c + 1); sink = half((struct pair){ c + 4, c + 6 }, c + 1);
+	printf("right: wide a=%d, b=2, c=3, d=4, e=5, x=0x00000000000012340000000000000099, z=%d\n", c, c + 5);
+	sink = wide(c, 2, 3, 4, 5, ((__int128)0x1234 << 64) | (c + 0x98), c + 5);
+	printf("right: other a=%d, b=%d\n", c + 6, c + 7); sink = other(c + 6, c + 7);
+	return sink * 0;
+}
+''', build)
+    right, lines, _ = watched(tmp_path, "p:./program:half", "p:./program:wide", "p:./program:other")
+    assert len(messages(lines)) == len(right) == 3 and messages(lines)[0].startswith("half p={.a=5,")
+    for shown, true in zip(messages(lines), right):
+        assert may_be(shown, true), (shown, true)
+
+
+def may_be(shown, true):
+    """Are the two the same but for values that trace says it doesn't know?"""
+    shown, true = (re.findall(r"[^ ,={}]+(?==)|=(?:\?|<optimised out>|[^ ,{}]+)", line) for line in (shown, true))
+    return len(shown) == len(true) and all(s in (t, "=?", "=<optimised out>") for s, t in zip(shown, true))

@@ -180,6 +180,8 @@ static struct abi_place pass_x86(struct abi *abi, const struct type *type,
 {
 	struct eightbytes e;
 
+	if (abi->may_split_wide && type->is_wide && !abi->is_results && !has_room(abi, 2, 0))
+		return unknown;
 	classify(leaves, type->size, &e);
 	/* long double is in memory as an argument, and on top of the floating-point stack as a result. */
 	if (e.has_x87 && abi->is_results && type->size == 16)
@@ -464,6 +466,7 @@ bool abi_start(struct abi *abi, const struct bsl_machine *machine,
 		abi->kind = ABI_RUST;
 		break;
 	case DEBUGINFO_C:
+		abi->may_split_wide = !debuginfo_scope_is_gnu(scope);
 		break;
 	case DEBUGINFO_SCALARS:
 		abi->is_limited = true;

@@ -68,6 +68,7 @@ struct abi {
 	uint32_t stack;	 /* from the first argument there */
 	bool is_results; /* these are what the function returns */
 	bool is_limited; /* nothing is known but of scalars */
+	bool may_split_wide; /* LLVM's 16-byte integers may be half in the last register, or not aligned */
 	/* ABI_RUST: the sizes of structures that are returned in registers, and by address. */
 	uint32_t most_in_registers, least_by_address;
 };

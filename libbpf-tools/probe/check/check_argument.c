@@ -125,7 +125,28 @@ struct expr *check_known_result(struct checker *c, const char *name, int pos)
 	return at_place(c, &abi, &place, type, name, pos);
 }
 
-struct expr *check_argument(struct checker *c, const struct debuginfo_variable *variable, int pos)
+static bool has_register(const struct abi_place *place, int reg)
+{
+	for (unsigned int i = 0; place->where == ABI_WORDS && i < place->word_count; i++)
+		if (place->words[i].reg == reg)
+			return true;
+	return place->where == ABI_ADDRESS && place->reg == reg;
+}
+
+/* Registers of which nothing need have been passed count as unseen. */
+static void drop_lost(struct abi_place *place, uint64_t lost)
+{
+	for (unsigned int i = 0; place->where == ABI_WORDS && i < place->word_count; i++) {
+		struct abi_word *word = &place->words[i];
+		uint64_t bytes = ((1ull << word->size) - 1) << word->offset;
+
+		if (word->size <= 8 && word->offset <= 56 && (lost & bytes) == bytes)
+			word->reg = BSL_REG_NONE;
+	}
+}
+
+struct expr *check_argument(struct checker *c, const struct debuginfo_variable *variable,
+			    const struct check_witness *witness, int pos)
 {
 	const struct debuginfo_scope *scope = c->context->scope;
 	const struct bsl_machine *machine = check_machine(c, pos);
@@ -148,6 +169,13 @@ struct expr *check_argument(struct checker *c, const struct debuginfo_variable *
 				"'%s' can't be read: where a caller puts %s, of type %s, is not known",
 				variable->name, v->name, v->type->name);
 	}
+	if (witness->reg != BSL_REG_NONE && place.where != ABI_UNKNOWN &&
+	    !has_register(&place, witness->reg))
+		return check_fail(
+			c, pos,
+			"'%s' can't be read: it isn't where the calling convention would have it",
+			variable->name);
+	drop_lost(&place, witness->lost);
 	return at_place(c, &abi, &place, variable->type, variable->name, pos);
 }
 

@@ -577,16 +577,217 @@ static bool is_not_stored_yet(const struct evaluation *ev, const Dwarf_Op *ops, 
 	return false;
 }
 
-/* A parameter is still where the caller put it: by the calling convention, if the function keeps to that. */
-static struct expr *value_at_entry(struct evaluation *ev)
+/* ---- parameters where the function begins --------------------------------------------------- */
+
+/* The register that an operation is of, as the caller left it: an argument's, by its rank in the convention. -1: none. */
+static int argument_rank(struct evaluation *ev, const Dwarf_Op *op)
 {
+	const struct bsl_machine *machine = bsl_machine_get(ev->c->context->machine);
+	Dwarf_Attribute attr;
+	Dwarf_Op *ops;
+	size_t count;
+	int reg = -1;
+
+	if (op->atom >= DW_OP_reg0 && op->atom <= DW_OP_reg31)
+		reg = op->atom - DW_OP_reg0;
+	else if (op->atom >= DW_OP_breg0 && op->atom <= DW_OP_breg31 && !op->number)
+		reg = op->atom - DW_OP_breg0;
+	else if ((op->atom == DW_OP_entry_value || op->atom == DW_OP_GNU_entry_value) &&
+		 !dwarf_getlocation_attr(ev->attr, op, &attr) &&
+		 !dwarf_getlocation(&attr, &ops, &count) && count == 1 &&
+		 ops[0].atom >= DW_OP_reg0 && ops[0].atom <= DW_OP_reg31)
+		reg = ops[0].atom - DW_OP_reg0;
+	for (int i = 0; machine && reg >= 0 && i < (int)machine->c.arg_count; i++)
+		if (machine->c.args[i] == reg)
+			return i;
+	return -1;
+}
+
+/* What the caller left on the stack: by the canonical frame address, above it. */
+static bool is_incoming(const struct evaluation *ev, const Dwarf_Op *op)
+{
+	Dwarf_Die frame = ev->c->context->scope->frame;
+	Dwarf_Attribute attr;
+	Dwarf_Op *ops;
+	size_t count;
+
+	return op->atom == DW_OP_call_frame_cfa ||
+	       (op->atom == DW_OP_fbreg && (int64_t)op->number >= 0 &&
+		dwarf_attr_integrate(&frame, DW_AT_frame_base, &attr) &&
+		!dwarf_getlocation(&attr, &ops, &count) && count == 1 &&
+		ops[0].atom == DW_OP_call_frame_cfa);
+}
+
+/* The two operations that LLVM has for a register wider than a value of the type, and which change none. */
+static bool is_cut(const struct type *type, const Dwarf_Op *ops, size_t count)
+{
+	uint64_t bits = type->is_bool		       ? 1
+			: type->size && type->size < 8 ? (1ull << 8 * type->size) - 1
+						       : UINT64_MAX;
+
+	return count >= 2 && type_is_scalar(type) && ops[0].atom == DW_OP_constu &&
+	       (ops[0].number & bits) == bits && ops[1].atom == DW_OP_and;
+}
+
+/*
+ * Can a caller have put it there? In arguments' registers, whose ranks *last keeps for the next, or on the stack; what is
+ * computed is what the function makes of it later.
+ */
+static bool is_plain(struct evaluation *ev, const Dwarf_Op *ops, size_t count, int *last)
+{
+	size_t in_piece = 0;
+	int rank;
+
+	for (size_t i = 0; i < count; i++) {
+		if (ops[i].atom == DW_OP_piece) {
+			in_piece = 0;
+			continue;
+		}
+		if (ops[i].atom == DW_OP_stack_value && in_piece == 1)
+			continue;
+		if (in_piece == 1 && is_cut(ev->variable->type, ops + i, count - i)) {
+			i++;
+			continue;
+		}
+		if (in_piece++)
+			return false;
+		rank = argument_rank(ev, &ops[i]);
+		/* The other registers are those for floating point, of which nothing is shown. */
+		if (rank < 0 && !is_incoming(ev, &ops[i]) &&
+		    !(ops[i].atom >= DW_OP_reg0 && ops[i].atom <= DW_OP_reg31 &&
+		      !bsl_reg_get(ev->c->context->machine, ops[i].atom - DW_OP_reg0)))
+			return false;
+		if (rank >= 0 && rank <= *last)
+			return false;
+		*last = rank >= 0 ? rank : *last;
+	}
+	return true;
+}
+
+/*
+ * A parameter's location at the entry. The first of a list that begins there is the best witness: GCC writes an empty range for
+ * the value before the first change. 0, or -ENOENT.
+ */
+static int location_at_entry(Dwarf_Attribute *attr, const struct debuginfo_scope *scope,
+			     Dwarf_Op **ops, size_t *count)
+{
+	Dwarf_Addr base, begin, end, entry;
+	Dwarf_Die frame = scope->frame;
+
+	if (!debuginfo_is_single_location(attr) && !dwarf_entrypc(&frame, &entry))
+		for (ptrdiff_t at = 0;
+		     (at = dwarf_getlocations(attr, at, &base, &begin, &end, ops, count)) > 0;)
+			if (begin == entry && *count)
+				return 0;
+	return dwarf_getlocation_addr(attr, scope->addr, ops, count, 1) < 1 || !*count ? -ENOENT
+										       : 0;
+}
+
+/*
+ * Do all parameters' plain locations follow the order in which callers pass them? Where the function has them exchanged, or
+ * made one of the other, they don't.
+ */
+static bool are_in_order(struct evaluation *ev)
+{
+	struct evaluation other = { .c = ev->c };
+	int last = -1, here;
+
+	for (const struct debuginfo_variable *v = ev->c->context->scope->params; v; v = v->next) {
+		Dwarf_Die die = v->die;
+		Dwarf_Attribute attr;
+		Dwarf_Op *ops;
+		size_t count;
+
+		other.variable = v;
+		other.attr = dwarf_attr_integrate(&die, DW_AT_location, &attr);
+		if (!other.attr || location_at_entry(&attr, ev->c->context->scope, &ops, &count))
+			continue;
+		here = -1;
+		if (!is_plain(&other, ops, count, &here))
+			continue;
+		if (here >= 0 && !is_plain(&other, ops, count, &last))
+			return false;
+	}
+	return true;
+}
+
+/* A constant for all of the function, or what Go tells, needs no caller's place. */
+static bool is_as_told(struct evaluation *ev, const Dwarf_Op *ops, size_t count)
+{
+	if (debuginfo_scope_convention(ev->c->context->scope) == DEBUGINFO_GO ||
+	    debuginfo_scope_convention(ev->c->context->scope) == DEBUGINFO_GO_STACK)
+		return true;
+	for (size_t i = 0; i < count; i++)
+		if ((ops[i].atom >= DW_OP_reg0 && ops[i].atom <= DW_OP_fbreg) ||
+		    ops[i].atom == DW_OP_bregx || ops[i].atom == DW_OP_call_frame_cfa ||
+		    ops[i].atom == DW_OP_entry_value || ops[i].atom == DW_OP_GNU_entry_value)
+			return false;
+	return debuginfo_is_single_location(ev->attr);
+}
+
+/*
+ * Does DWARF tell what the caller passed? Its locations at the first address may be of values that the function has changed
+ * since, without an instruction. Where the calling convention of C is certain, that alone counts.
+ */
+static bool is_argument(struct evaluation *ev, const Dwarf_Op *ops, size_t count)
+{
+	const struct debuginfo_scope *scope = ev->c->context->scope;
+	int last = -1;
+
+	if (is_as_told(ev, ops, count))
+		return true;
+	return (debuginfo_scope_convention(scope) != DEBUGINFO_C ||
+		!debuginfo_scope_keeps_convention(scope)) &&
+	       is_plain(ev, ops, count, &last) && are_in_order(ev);
+}
+
+/* The bytes of a location's pieces that are nowhere. */
+static uint64_t lost_bytes(const Dwarf_Op *ops, size_t count)
+{
+	uint64_t offset = 0, lost = 0;
+	size_t start = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (ops[i].atom != DW_OP_piece)
+			continue;
+		for (uint64_t at = 0; i == start && at < ops[i].number && offset + at < 64; at++)
+			lost |= 1ull << (offset + at);
+		offset = ops[i].number < 64 - offset ? offset + ops[i].number : 64;
+		start = i + 1;
+	}
+	/* The last pieces may not be written down. */
+	return start && offset < 64 ? lost | UINT64_MAX << offset : lost;
+}
+
+/* A parameter is still where the caller put it: by the calling convention, if the function keeps to that. */
+static struct expr *value_at_entry(struct evaluation *ev, const Dwarf_Op *ops, size_t count)
+{
+	const struct debuginfo_scope *scope = ev->c->context->scope;
+	struct check_witness witness = { .reg = BSL_REG_NONE };
+
 	if (!ev->variable->is_param)
 		return refuse(ev, "the function has only been entered"), NULL;
-	if (!debuginfo_scope_keeps_convention(ev->c->context->scope))
+	if (!debuginfo_scope_keeps_convention(scope))
 		return refuse(ev,
 			      "it isn't in its place yet, and the compiler may have changed how the function is called"),
 		       NULL;
-	return check_argument(ev->c, ev->variable, ev->pos);
+	/* LLVM's registers may be those of later values; GCC's contradict the convention only where it is another one. */
+	if (debuginfo_scope_is_gnu(scope) && count == 1 && ops[0].atom <= DW_OP_reg31 &&
+	    argument_rank(ev, ops) >= 0)
+		witness.reg = ops[0].atom - DW_OP_reg0;
+	/* LLVM's callers need not pass what they know the function doesn't use. */
+	if (!debuginfo_scope_is_gnu(scope))
+		witness.lost = lost_bytes(ops, count);
+	return check_argument(ev->c, ev->variable, &witness, ev->pos);
+}
+
+/* Of a parameter that DWARF doesn't know at the entry but later: GCC has its callers pass all that a function's type says. */
+static bool is_certain_without(const struct evaluation *ev)
+{
+	const struct debuginfo_scope *scope = ev->c->context->scope;
+
+	return debuginfo_scope_is_gnu(scope) && debuginfo_scope_convention(scope) == DEBUGINFO_C &&
+	       debuginfo_scope_keeps_convention(scope) && !debuginfo_is_single_location(ev->attr);
 }
 
 struct expr *check_location(struct checker *c, const struct debuginfo_variable *variable, int pos)
@@ -597,6 +798,7 @@ struct expr *check_location(struct checker *c, const struct debuginfo_variable *
 	Dwarf_Attribute attr;
 	Dwarf_Block block;
 	Dwarf_Op *ops;
+	bool is_passed;
 	size_t count;
 
 	if (type->kind == TYPE_VOID || (!type->size && type->kind != TYPE_ARRAY))
@@ -604,10 +806,16 @@ struct expr *check_location(struct checker *c, const struct debuginfo_variable *
 	ev.attr = dwarf_attr_integrate(&die, DW_AT_location, &attr);
 	if (!ev.attr)
 		return constant_value(&ev);
-	if (dwarf_getlocation_addr(ev.attr, c->context->scope->addr, &ops, &count, 1) < 1 || !count)
+	is_passed = variable->is_param && c->context->scope->is_entry;
+	if (is_passed && location_at_entry(ev.attr, c->context->scope, &ops, &count))
+		return is_certain_without(&ev) ? value_at_entry(&ev, NULL, 0)
+					       : (optimised_out(&ev), NULL);
+	if (!is_passed &&
+	    (dwarf_getlocation_addr(ev.attr, c->context->scope->addr, &ops, &count, 1) < 1 ||
+	     !count))
 		return optimised_out(&ev), NULL;
-	if (is_not_stored_yet(&ev, ops, count))
-		return value_at_entry(&ev);
+	if (is_not_stored_yet(&ev, ops, count) || (is_passed && !is_argument(&ev, ops, count)))
+		return value_at_entry(&ev, ops, count);
 	if (count == 1 && ops[0].atom == DW_OP_implicit_value &&
 	    !dwarf_getlocation_implicit_value(ev.attr, &ops[0], &block))
 		return constant_bytes(&ev, type, &block);

@@ -91,8 +91,15 @@ struct expr *check_by_value(struct checker *c, const struct expr *e);
 
 /* arg1, arg2, ...: its number, 0 for "arg0" and all too large ones; false if the name is no such. */
 bool check_argument_number(const char *name, unsigned int *number);
-/* A parameter where the calling convention puts it, at the function's entry. */
-struct expr *check_argument(struct checker *c, const struct debuginfo_variable *variable, int pos);
+/* What DWARF tells for certain of where a caller puts an argument. */
+struct check_witness {
+	int reg;       /* in this register, or BSL_REG_NONE: not told */
+	uint64_t lost; /* bit i: byte i of it may not be passed at all */
+};
+
+/* A parameter where the calling convention puts it, at the function's entry; refused if the witness contradicts. */
+struct expr *check_argument(struct checker *c, const struct debuginfo_variable *variable,
+			    const struct check_witness *witness, int pos);
 /* A structure that the function returns, at its return. */
 struct expr *check_result(struct checker *c, const char *name, int pos);
 /* The same of a function whose parameters the context knows, when some are structures that are passed by value. */
