@@ -41,11 +41,11 @@ static const struct {
 	char letter; /* that all tools have, unless a tool gives another one */
 	bool hidden;
 } options_table[OPTIONS_COMMON_COUNT] = {
-	[OPTIONS_JSON] = { .name = "json", .doc = "Print one JSON object a line" },
+	[OPTIONS_JSON] = { .name = "json", .doc = "Print one JSON object per line" },
 	[OPTIONS_DURATION] = { .name = "duration", .arg = "SECONDS", .doc = "End after SECONDS" },
 	[OPTIONS_MAX_EVENTS] = { .name = "max-events", .arg = "N", .doc = "End after N events" },
 	[OPTIONS_VERBOSE] = { .name = "verbose",
-			      .doc = "Tell what is chosen and why (repeat for more)",
+			      .doc = "Say what is chosen and why (repeat for more)",
 			      .letter = 'v' },
 	[OPTIONS_VERSION] = { .name = "version", .doc = "Print the version", .letter = 'V' },
 	[OPTIONS_BUFFER_PAGES] = { .name = "buffer-pages",
