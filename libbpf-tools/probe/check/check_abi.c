@@ -308,8 +308,10 @@ static enum shape shape_of(const struct type *type, unsigned int depth)
 	return shape;
 }
 
+/* In the order of memory, which rustc chooses: members stand in DWARF as in the source. */
 static struct abi_place rust_scalars(struct abi *abi, const struct abi_leaves *leaves)
 {
+	bool swapped = leaves->count == 2 && leaves->leaf[0].offset > leaves->leaf[1].offset;
 	struct abi_place place = { .where = ABI_WORDS };
 	unsigned int floats = 0;
 
@@ -320,9 +322,14 @@ static struct abi_place rust_scalars(struct abi *abi, const struct abi_leaves *l
 	}
 	if (!has_room(abi, leaves->count - floats, floats))
 		return unknown;
-	for (unsigned int i = 0; i < leaves->count; i++)
-		add_word(abi, &place, is_float(&leaves->leaf[i]), leaves->leaf[i].offset,
-			 leaves->leaf[i].size);
+	for (unsigned int i = 0; i < leaves->count; i++) {
+		const struct abi_leaf *leaf = &leaves->leaf[i ^ swapped];
+
+		add_word(abi, &place, is_float(leaf), leaf->offset, leaf->size);
+		/* Of a bool in a pair that is returned the lowest bit alone is defined: LLVM's i1, extended by nobody. */
+		if (abi->is_results && leaves->count == 2 && leaf->type->is_bool)
+			place.words[place.word_count - 1].reg = BSL_REG_NONE;
+	}
 	return place;
 }
 
