@@ -147,8 +147,16 @@ def kernel_memory():
 @pytest.mark.parametrize("name, args", [("trace", [f"r:{target_path('add')}:AddNum"]), ("execsnoop", []), ("ustat", ["-l", "python"]),
                                         ("redis-cmd", [])])
 def test_attaching_again_and_again_costs_the_kernel_nothing(name, args):
+    def programs(pid):
+        """Whether a process holds BPF programs, or links to some."""
+        try:
+            return any("prog_id" in info.read_text() for info in Path(f"/proc/{pid}/fdinfo").iterdir())
+        except FileNotFoundError:  # closed while we look
+            return False
+
     def cycle():
         with Tool(name, *args) as tool:
+            wait_until(lambda: programs(tool.process.pid), f"the programs of {name}")
             tool.stop()
         assert tool.status == 0
 
