@@ -12,7 +12,7 @@
 #include "opensnoop.h"
 
 #define EVENTS_SCRATCH_SIZE sizeof(struct opensnoop_event)
-#include "bpf/calls.bpf.h"
+#include "bpf/syscalls.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
 
@@ -79,10 +79,10 @@ static __always_inline int begin_openat2(const __u64 *args)
 	return enter(1, args[1], flags, err);
 }
 
-CALLS_ENTER(open)
-CALLS_ENTER(creat)
-CALLS_ENTER(openat)
-CALLS_ENTER(openat2)
+SYSCALLS_ENTER(open)
+SYSCALLS_ENTER(creat)
+SYSCALLS_ENTER(openat)
+SYSCALLS_ENTER(openat2)
 
 /*
  * The path is read on return: the kernel has just read it too, so that it is in memory, which it
@@ -127,6 +127,6 @@ static __always_inline int end_call(void *ctx, __s64 result)
 	return 0;
 }
 
-CALLS_LEAVE
+SYSCALLS_LEAVE
 
 char LICENSE[] SEC("license") = "GPL";

@@ -136,7 +136,7 @@ struct tool_tracepoint {
 /* In this order. Fails, too, if none is left. 0, or negative errno after the cause has been reported. */
 int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *points, size_t count);
 
-/* A system call's entry or return, and its two programs (bpf/calls.bpf.h), of which one is loaded. */
+/* A system call's entry or return, and its two programs (bpf/syscalls.bpf.h), of which one is loaded. */
 struct tool_call {
 	const char *name;
 	bool is_return;
