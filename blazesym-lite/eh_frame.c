@@ -72,35 +72,39 @@ static int64_t signed_take(struct reader *reader, size_t bytes)
 	return (int64_t)(number_take(reader, bytes) << unused) >> unused;
 }
 
-static uint64_t uleb_take(struct reader *reader)
+/* Bits above *width are 0; its last byte's bit 0x40 is the sign of a signed number. */
+static uint64_t leb_take(struct reader *reader, unsigned int *width, bool *is_negative)
 {
 	uint64_t value = 0;
 	uint8_t byte;
 
-	for (unsigned int shift = 0;; shift += 7) {
+	for (*width = 0;; *width += 7) {
 		byte = number_take(reader, 1);
-		if (shift < 64)
-			value |= (uint64_t)(byte & 0x7f) << shift;
+		if (*width < 64)
+			value |= (uint64_t)(byte & 0x7f) << *width;
 		if (!(byte & 0x80))
-			return value;
+			break;
 	}
+	*width += 7;
+	*is_negative = byte & 0x40;
+	return value;
+}
+
+static uint64_t uleb_take(struct reader *reader)
+{
+	unsigned int width;
+	bool is_negative;
+
+	return leb_take(reader, &width, &is_negative);
 }
 
 static int64_t sleb_take(struct reader *reader)
 {
-	uint64_t value = 0;
-	uint8_t byte;
+	unsigned int width;
+	bool is_negative;
+	uint64_t value = leb_take(reader, &width, &is_negative);
 
-	for (unsigned int shift = 0;; shift += 7) {
-		byte = number_take(reader, 1);
-		if (shift < 64)
-			value |= (uint64_t)(byte & 0x7f) << shift;
-		if (byte & 0x80)
-			continue;
-		if (shift < 57 && (byte & 0x40))
-			value |= ~0ull << (shift + 7);
-		return (int64_t)value;
-	}
+	return (int64_t)(is_negative && width < 64 ? value | ~0ull << width : value);
 }
 
 /* A pointer in an encoding; relative to where it stands, or absolute. Others aren't used in .eh_frame. */
