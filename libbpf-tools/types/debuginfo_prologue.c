@@ -223,21 +223,38 @@ static bool add_home(struct prologue *p, const struct debuginfo_variable *param,
 	return true;
 }
 
+/* A parameter's location at an address of the function; none: *count is 0. */
+struct param_location {
+	bool is_single; /* the same at each address */
+	Dwarf_Op *ops;
+	size_t count;
+};
+
+/* False: DWARF gives it no location at all. */
+static bool find_location(const struct debuginfo_variable *param, uint64_t addr,
+			  struct param_location *location)
+{
+	Dwarf_Die die = param->die;
+	Dwarf_Attribute attr;
+
+	if (!dwarf_attr_integrate(&die, DW_AT_location, &attr))
+		return false;
+	location->is_single = debuginfo_is_single_location(&attr);
+	if (dwarf_getlocation_addr(&attr, addr, &location->ops, &location->count, 1) < 1)
+		location->count = 0;
+	return true;
+}
+
 static bool find_homes(struct prologue *p)
 {
 	p->has_frame_base = find_frame_base(p);
 	for (const struct debuginfo_variable *v = p->scope->params; v; v = v->next) {
-		Dwarf_Die die = v->die;
-		Dwarf_Attribute attr;
-		Dwarf_Op *ops;
-		size_t count;
+		struct param_location location;
 
-		if (!dwarf_attr_integrate(&die, DW_AT_location, &attr) ||
-		    !debuginfo_is_single_location(&attr))
+		if (!find_location(v, p->scope->addr, &location) || !location.is_single ||
+		    !location.count)
 			continue;
-		if (dwarf_getlocation_addr(&attr, p->scope->addr, &ops, &count, 1) < 1 || !count)
-			continue;
-		if (!add_home(p, v, &ops[0], count))
+		if (!add_home(p, v, &location.ops[0], location.count))
 			return false;
 	}
 	return p->home_count;
@@ -339,16 +356,11 @@ static bool step(struct prologue *p, uint64_t addr, struct bsl_insn *insn, const
 static bool keeps_others(const struct prologue *p, uint64_t addr)
 {
 	for (const struct debuginfo_variable *v = p->scope->params; v; v = v->next) {
-		Dwarf_Die die = v->die;
-		Dwarf_Attribute attr;
-		Dwarf_Op *ops;
-		size_t count;
+		struct param_location entry, there;
 
-		if (!dwarf_attr_integrate(&die, DW_AT_location, &attr) ||
-		    debuginfo_is_single_location(&attr))
+		if (!find_location(v, p->scope->addr, &entry) || entry.is_single || !entry.count)
 			continue;
-		if (dwarf_getlocation_addr(&attr, p->scope->addr, &ops, &count, 1) >= 1 && count &&
-		    (dwarf_getlocation_addr(&attr, addr, &ops, &count, 1) < 1 || !count))
+		if (!find_location(v, addr, &there) || !there.count)
 			return false;
 	}
 	return true;
