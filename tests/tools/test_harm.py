@@ -24,14 +24,22 @@ HARMFUL_VECTORS = {"vpsubsb_", "vpsubsw_", "vpshufd_", "vpslldq_", "vpcmpeqb_", 
                    "vmovdqu_store", "vcmpps_", "vpgatherdd_", "vfnmadd132_", "vporq_", "kmovw_"}
 
 
-def compile_c(tmp_path, source, name="made", *flags):
-    """A program of C text."""
-    need("gcc")
+def compile_text(compiler, language, tmp_path, source, name, flags):
+    need(compiler)
     made = tmp_path / name
-    done = subprocess.run(["gcc", "-x", "c", "-", "-o", str(made), *flags], input=source.encode(),
+    done = subprocess.run([compiler, "-x", language, "-", "-o", str(made), *flags], input=source.encode(),
                           capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     return made
+
+
+def compile_c(tmp_path, source, name="made", *flags):
+    """A program of C text."""
+    return compile_text("gcc", "c", tmp_path, source, name, flags)
+
+
+def compile_cxx(tmp_path, source, name="made", *flags):
+    return compile_text("g++", "c++", tmp_path, source, name, flags)
 
 
 def listed(spec, *options):
@@ -168,14 +176,6 @@ def test_data_among_code_is_not_taken_for_code(tmp_path):
 
 
 # --- returns --------------------------------------------------------------------------------------
-
-def compile_cxx(tmp_path, source, name="made", *flags):
-    need("g++")
-    made = tmp_path / name
-    done = subprocess.run(["g++", "-x", "c++", "-", "-o", str(made), *flags], input=source.encode(),
-                          capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()
-    return made
 
 
 COLD = r"""
