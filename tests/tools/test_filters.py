@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tracing import PATIENCE, Tool, cgroup_mount, json_lines, need, run_tool, running, target_path, tool_path, wait_until
+from tracing import (PATIENCE, Tool, cgroup_mount, json_lines, need, need_capability_checks, run_tool, running, target_path,
+                     tool_path, wait_until)
 
 btf = pytest.mark.skipif(not Path("/sys/kernel/btf/vmlinux").exists(),
                          reason="needs the kernel's BTF (CONFIG_DEBUG_INFO_BTF)")
@@ -44,9 +45,7 @@ TOOLS = {
 @pytest.fixture(params=TOOLS)
 def tool(request):
     if request.param == "capable":
-        status, _, err = run_tool("capable", "--duration", "0.01")
-        if status:
-            pytest.skip(err)
+        need_capability_checks()
     return request.param
 
 

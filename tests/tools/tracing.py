@@ -50,6 +50,12 @@ def need_that(condition, missing):
         pytest.skip(missing)
 
 
+def need_capability_checks():
+    """Skip the test where the kernel lets nobody see its checks of capabilities."""
+    functions = {line.split()[2] for line in Path("/proc/kallsyms").open()}
+    need_that({"register_kprobe", "__traceiter_cap_capable"} & functions, "neither kprobes nor the tracepoint cap_capable")
+
+
 def need_target(name):
     """The path of a target whose compiler may have been missing."""
     need_that(target_path(name).exists(), f"the target {name} is missing: its compiler was not installed")
