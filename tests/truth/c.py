@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """Programs in C."""
 from build import Build, Step
-from model import Type, Value
+from model import Type, Value, constant
 
 NEW_VALUE = Value("mix", 12345)   # of results, and of what a function writes into a parameter
 
@@ -108,8 +108,7 @@ class C:
 
     def leaf(self, type_, is_const, seed):
         """An expression of a type that has no parts."""
-        small = (0, 1, -1, 7, 100, 127, 128, 255, 256, -100, 30000, 65535, 70000, 2**31 - 1, -2**31, 2**32 - 1)
-        number = small[seed % len(small)] if seed % 3 else seed * 2654435761 % 2**63
+        number = constant(seed)
         mixed = f"(acc * {seed % 1000 * 2 + 1}ul + {number % 2**63}ul)"
         if type_.kind in ("int", "wide"):
             if is_const:

@@ -11,6 +11,15 @@ from dataclasses import dataclass, field
 MAX_CALLS = 120   # of one run of a program
 MAX_COST = 14     # calls that a function makes, with those of its callees
 
+# What is met at the borders of types; some languages have no negative constants.
+SMALL = (0, 1, -1, 7, 100, 127, 128, 255, 256, -100, 30000, 65535, 70000, 2**31 - 1, -2**31, 2**32 - 1)
+SMALL_UNSIGNED = tuple(number for number in SMALL if number >= 0)
+
+
+def constant(seed, small=SMALL):
+    """A number that a seed stands for: two of three are small ones."""
+    return small[seed % len(small)] if seed % 3 else seed * 2654435761 % 2**63
+
 
 @dataclass(eq=False)
 class Type:

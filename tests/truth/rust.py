@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from build import RUNTIME, Build, Step
-from model import Type, Value
+from model import SMALL_UNSIGNED, Type, Value, constant
 
 NEW_VALUE = Value("mix", 12345)   # of results, and of what a function writes into a parameter
 
@@ -93,8 +93,7 @@ class Rust:
     # ---- values -----------------------------------------------------------------------------------------
 
     def expression(self, type_, is_const, seed):
-        small = (0, 1, 7, 100, 127, 128, 255, 256, 30000, 65535, 70000, 2**31 - 1, 2**32 - 1)
-        number = small[seed % len(small)] if seed % 3 else seed * 2654435761 % 2**63
+        number = constant(seed, SMALL_UNSIGNED)
         mixed = f"acc.wrapping_mul({seed % 1000 * 2 + 1}).wrapping_add({number})"
         again = lambda kind, more: self.expression(kind, is_const, seed * 31 % 2**30 + more * 7)   # noqa: E731
         if type_.kind == "int":
