@@ -173,13 +173,20 @@ $(foreach v,dynamic asan fuzz $(ARCH),$(OBJ)/$(v)/libbpf-tools/redis/redis_probe
 $(foreach v,dynamic asan,$(foreach t,$(patsubst tests/unit/test_row_%.c,%,$(wildcard tests/unit/test_row_*.c)),$(if \
 	$(filter-out $(PLAIN),$(t)),$(eval $(OBJ)/$(v)/tests/unit/test_row_$(t).o: $(BUILD)/skel/$(ARCH)/$(t).skel.h))))
 
-# System calls by number, of the machine that is compiled for.
+# System calls by number, of the machine that is compiled for and, where it has headers for them, of its 32-bit programs.
 $(BUILD)/skel/%/syscall_names.h:
 	@mkdir -p $(@D)
 	$(Q)echo '#include <asm/unistd.h>' | $(CC) $(CPPFLAGS) -dM -E - | \
 		sed -nE '/_(syscalls|arch_specific_syscall) /d; s/^#define __NR_([a-z0-9_]+) .*/\t[__NR_\1] = "\1",/p' | LC_ALL=C sort > $@
-$(OBJ)/dynamic/libbpf-tools/ucalls.o $(OBJ)/$(ARCH)/libbpf-tools/ucalls.o \
-	$(OBJ)/dynamic/tests/unit/test_row_ucalls.o $(OBJ)/asan/tests/unit/test_row_ucalls.o: $(BUILD)/skel/$(ARCH)/syscall_names.h
+$(BUILD)/skel/x86_64/syscall_names_32bit.h:
+	@mkdir -p $(@D)
+	$(Q)echo '#include <asm/unistd_32.h>' | $(CC) $(CPPFLAGS) -dM -E - | \
+		sed -nE '/_(syscalls|arch_specific_syscall) /d; s/^#define __NR_([a-z0-9_]+) (.*)/\t[\2] = "\1",/p' | LC_ALL=C sort > $@
+$(BUILD)/skel/arm64/syscall_names_32bit.h:
+	@mkdir -p $(@D)
+	$(Q)printf '\t[0] = NULL,\n' > $@
+$(foreach v,dynamic asan fuzz $(ARCH),$(OBJ)/$(v)/libbpf-tools/lib/syscall.o): \
+	$(BUILD)/skel/$(ARCH)/syscall_names.h $(BUILD)/skel/$(ARCH)/syscall_names_32bit.h
 
 main_obj = $(1)/$(if $(filter blazesym-lite,$(2)),blazesym-lite/cli,libbpf-tools/$(2)).o
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
@@ -17,11 +18,22 @@
 #include "bpf/contexts.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/returning.bpf.h"
+
+#define PF_IO_WORKER 0x10
+#define PF_FORKNOEXEC 0x40
+#define PF_KTHREAD 0x200000
+#define ENOSYS 38
 
 const volatile bool with_unaudited = false;
 const volatile bool with_kernel_stack = false;
 const volatile bool with_user_stack = false;
+const volatile bool denied_only = false;
+const volatile __u64 wanted_caps = ~0ull; /* a bit each */
 const volatile __u32 unique = CAPABLE_NOT_UNIQUE;
+const volatile __u32 command = 0; /* the process that will execute COMMAND */
+/* Of an element of checks: without stacks, a record's header. */
+const volatile __u32 check_size = sizeof(struct capable_event);
 
 /*
  * Checks under way, by thread: all but their results, as the stack can't be walked from a return
@@ -35,9 +47,18 @@ struct {
 	__type(value, struct capable_event);
 } checks SEC(".maps");
 
+/* What --unique shows once. */
 struct seen_key {
-	__u64 who; /* a process or a control group */
-	__u64 cap;
+	__u64 who;   /* a process or a control group */
+	__u64 stack; /* the stacks that are shown, as one number; 0: none are */
+	/*
+	 * Which program of a process it is, so that what a shell or the tool's own child does before
+	 * it executes another one hides nothing of that.
+	 */
+	__u32 program;
+	__u32 target_ns;
+	__s32 cap;
+	__s32 result;
 };
 
 struct {
@@ -47,23 +68,108 @@ struct {
 	__type(value, __u8);
 } seen SEC(".maps");
 
-static __always_inline bool is_repeated(__u64 cap)
+/* Fields that vmlinux.h lacks. */
+struct thread_info___x86 {
+	u32 status;
+} __attribute__((preserve_access_index));
+
+struct task_struct___more {
+	struct thread_info___x86 thread_info;
+	u32 self_exec_id; /* or the lower half of 64 bits (5.7) */
+} __attribute__((preserve_access_index));
+
+/* FNV-1a, with words in place of bytes. Only if stacks are shown: checks have room for them then. */
+static __always_inline __u64 hash_stacks(const struct capable_event *event)
 {
-	struct seen_key key = { .cap = cap };
+	__u32 i, count = (event->size - offsetof(struct capable_event, addresses)) / sizeof(__u64);
+	__u64 hash = 0xcbf29ce484222325;
+
+	for (i = 0; i < 2 * CAPABLE_STACK_MAX && i < count; i++)
+		hash = (hash ^ event->addresses[i]) * 0x100000001b3;
+	return hash;
+}
+
+static __always_inline bool is_repeated(const struct capable_event *event)
+{
+	struct task_struct___more *task = (void *)bpf_get_current_task();
+	struct seen_key key = { .target_ns = event->target_ns,
+				.cap = event->cap,
+				.result = event->result };
 	__u8 value = 1;
 
 	if (unique == CAPABLE_NOT_UNIQUE)
 		return false;
-	key.who = unique == CAPABLE_UNIQUE_CGROUP ? bpf_get_current_cgroup_id()
-						  : bpf_get_current_pid_tgid() >> 32;
+	if (unique == CAPABLE_UNIQUE_PROCESS) {
+		key.who = bpf_get_current_pid_tgid() >> 32;
+		bpf_core_read(&key.program, sizeof(key.program), &task->self_exec_id);
+	} else {
+		key.who = event->cgroup_id;
+		key.program = command && event->pid == command &&
+			      BPF_CORE_READ((struct task_struct *)task, flags) & PF_FORKNOEXEC;
+	}
+	if (with_kernel_stack || with_user_stack)
+		key.stack = hash_stacks(event);
 	return bpf_map_update_elem(&seen, &key, &value, BPF_NOEXIST);
 }
 
+static __always_inline bool is_wanted(const struct capable_event *event)
+{
+	return !(denied_only && !event->result) && !is_repeated(event);
+}
+
+static __always_inline bool is_wanted_cap(__u64 cap)
+{
+	return wanted_caps == ~0ull || (cap < 64 && wanted_caps >> cap & 1);
+}
+
+/*
+ * The system call that the task is in. Its registers are those with which it entered the kernel last, which it
+ * may have done by a fault; threads of the kernel and of io_uring have never.
+ */
+static __always_inline void set_call(struct capable_event *event, struct task_struct *task)
+{
+	const struct pt_regs *regs;
+
+	event->call = CAPABLE_CALL_UNKNOWN;
+	event->syscall = 0;
+	if (!returning_has_registers)
+		return;
+	event->call = CAPABLE_NO_CALL;
+	if (BPF_CORE_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER))
+		return;
+	regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+#if defined(__TARGET_ARCH_x86)
+	/* TS_COMPAT of arch/x86/include/asm/thread_info.h. A call's result is preset: entry/calling.h. */
+	if (BPF_CORE_READ(regs, ax) != (unsigned long)-ENOSYS)
+		return;
+	event->call = BPF_CORE_READ((struct task_struct___more *)task, thread_info.status) & 2
+			      ? CAPABLE_CALL_32BIT
+			      : CAPABLE_CALL;
+	event->syscall = BPF_CORE_READ(regs, orig_ax);
+#elif defined(__TARGET_ARCH_arm64)
+	event->syscall = BPF_CORE_READ(regs, syscallno);
+	/* TIF_32BIT */
+	if ((__s32)event->syscall >= 0)
+		event->call = BPF_CORE_READ(task, thread_info.flags) >> 22 & 1 ? CAPABLE_CALL_32BIT
+									       : CAPABLE_CALL;
+#endif
+}
+
+/* What was asked: has this cred the capability in a user namespace? */
+struct question {
+	const struct cred *cred;
+	const struct user_namespace *target;
+	__s32 cap, options;
+};
+
 /* The rest of the record is to be sent, or kept, by the caller. */
-static __always_inline void fill(void *ctx, struct capable_event *event, __s32 cap, __s32 options)
+static __always_inline void fill(void *ctx, struct capable_event *event,
+				 const struct question *question)
 {
 	const __u64 header = offsetof(struct capable_event, addresses);
 	const long stack_size = CAPABLE_STACK_MAX * sizeof(__u64);
+	const struct user_namespace *target = question->target;
+	const struct cred *cred = question->cred;
 	__u64 size = header, ids = pidns_current_ids();
 	long len;
 
@@ -72,12 +178,17 @@ static __always_inline void fill(void *ctx, struct capable_event *event, __s32 c
 	event->pid = ids >> 32;
 	event->tid = ids;
 	event->uid = bpf_get_current_uid_gid();
-	event->cap = cap;
-	event->options = options;
+	event->target_ns = BPF_CORE_READ(target, ns.inum);
+	event->user_ns = BPF_CORE_READ(cred, user_ns, ns.inum);
+	/* Two numbers of 32 bits before 6.3, the lower one first. */
+	event->effective = 0;
+	bpf_core_read(&event->effective, sizeof(event->effective), &cred->cap_effective);
+	set_call(event, (void *)bpf_get_current_task());
+	event->cap = question->cap;
+	event->options = question->options;
 	event->result = 0;
 	event->kernel_size = 0;
 	event->user_size = 0;
-	event->unused = 0;
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	if (with_kernel_stack) {
 		len = bpf_get_stack(ctx, event->addresses, stack_size, 0);
@@ -97,18 +208,20 @@ static __always_inline void fill(void *ctx, struct capable_event *event, __s32 c
 }
 
 SEC("kprobe/cap_capable")
-int BPF_KPROBE(check_begins, const void *cred, const void *namespace, int cap, int options)
+int BPF_KPROBE(check_begins, const struct cred *cred, const struct user_namespace *target, int cap,
+	       int options)
 {
+	const struct question question = { cred, target, cap, options };
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct capable_event *event;
 
-	if (!filter_allows_current() || (options & CAPABLE_NOAUDIT && !with_unaudited) ||
-	    is_repeated(cap))
+	if (!is_wanted_cap(cap) || (options & CAPABLE_NOAUDIT && !with_unaudited) ||
+	    !filter_allows_current())
 		return 0;
 	event = events_scratch(0);
 	if (!event)
 		return 0;
-	fill(ctx, event, cap, options);
+	fill(ctx, event, &question);
 	if (bpf_map_update_elem(&checks, &tid, event, BPF_ANY))
 		events_count_lost(0);
 	events_scratch_done(event);
@@ -127,7 +240,7 @@ int BPF_KRETPROBE(check_ends, int result)
 		return 0;
 	event->result = result;
 	size = event->size;
-	if (size <= sizeof(*event))
+	if (size <= check_size && is_wanted(event))
 		events_send(ctx, event, size, 0);
 	bpf_map_delete_elem(&checks, &tid);
 	return 0;
@@ -136,16 +249,19 @@ int BPF_KRETPROBE(check_ends, int result)
 SEC("raw_tp")
 int check_traced(struct raw_context *ctx)
 {
+	const struct question question = { (void *)ctx->args[0], (void *)ctx->args[1], ctx->args[3],
+					   -1 };
 	struct capable_event *event;
 
-	if (!filter_allows_current() || is_repeated(ctx->args[3]))
+	if (!is_wanted_cap(question.cap) || (denied_only && !(__s32)ctx->args[4]) ||
+	    !filter_allows_current())
 		return 0;
 	event = events_scratch(0);
 	if (!event)
 		return 0;
-	fill(ctx, event, ctx->args[3], -1);
+	fill(ctx, event, &question);
 	event->result = ctx->args[4];
-	events_output(ctx, event, event->size, 0);
+	events_output(ctx, event, is_wanted(event) ? event->size : 0, 0);
 	return 0;
 }
 

@@ -4,11 +4,14 @@
  */
 #include <array_size.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/log.h"
 #include "lib/stack.h"
+#include "lib/syscall.h"
 #include "lib/tool.h"
 #include "capable.h"
 #include "capable.skel.h"
@@ -58,43 +61,93 @@ static const char *const cap_names[] = {
 	"CAP_CHECKPOINT_RESTORE",
 };
 
+#define CAP_PREFIX "CAP_"
+
+/* The inode of the initial user namespace: include/linux/proc_ns.h. */
+#define INITIAL_USER_NS 0xeffffffd
+
 struct env {
 	struct tool tool;
-	bool kernel_stack, user_stack;
+	bool kernel_stack, user_stack, denied_only;
+	uint64_t caps; /* a bit each */
 	enum capable_unique unique;
 	struct capable_bpf *skel;
 	struct stack_names *names;
 };
 
+/* A row. */
+struct check {
+	const struct capable_event *event;
+	char verdict[16], effective[24], syscall[16];
+};
+
+static void set_string(struct row_value *value, const char *text)
+{
+	row_set_text(value, text, (int64_t)strlen(text));
+}
+
 static void get_name(const void *row, struct row_value *value)
 {
-	const struct capable_event *event = row;
-	size_t cap = event->cap;
+	size_t cap = ((const struct check *)row)->event->cap;
 
 	if (cap < ARRAY_SIZE(cap_names))
-		row_set_text(value, cap_names[cap], strlen(cap_names[cap]));
+		set_string(value, cap_names[cap]);
 	else
 		row_set_unknown(value, "newer than this program");
 }
 
 static void get_allowed(const void *row, struct row_value *value)
 {
-	const struct capable_event *event = row;
+	value->number = !((const struct check *)row)->event->result;
+}
 
-	value->number = !event->result;
+static void get_verdict(const void *row, struct row_value *value)
+{
+	set_string(value, ((const struct check *)row)->verdict);
+}
+
+static void get_effective(const void *row, struct row_value *value)
+{
+	set_string(value, ((const struct check *)row)->effective);
+}
+
+static void get_syscall(const void *row, struct row_value *value)
+{
+	const struct check *check = row;
+
+	set_string(value, check->syscall);
+	if (check->event->call == CAPABLE_NO_CALL)
+		row_set_none(value, NULL);
+	else if (check->event->call == CAPABLE_CALL_UNKNOWN)
+		row_set_unknown(value, "not known to kernels before 5.15");
 }
 
 /* arg: an option that the check has, or with a minus has not. */
 static void get_option(const void *row, struct row_value *value)
 {
-	const struct capable_event *event = row;
+	const struct capable_event *event = ((const struct check *)row)->event;
 
 	value->number = !!(event->options & abs(value->arg)) == (value->arg > 0);
 	if (event->options < 0)
 		row_set_unknown(value, "the kernel's tracepoint doesn't tell");
 }
 
-#define AT(member) ROW_AT(struct capable_event, member)
+static void make_row(const struct capable_event *event, struct check *check)
+{
+	const char *call = syscall_name(event->syscall, event->call == CAPABLE_CALL_32BIT);
+
+	check->event = event;
+	snprintf(check->verdict, sizeof(check->verdict), "%s%s", event->result ? "deny" : "allow",
+		 event->target_ns == INITIAL_USER_NS ? "" : "-ns");
+	snprintf(check->effective, sizeof(check->effective), "%016" PRIx64,
+		 (uint64_t)event->effective);
+	if (call)
+		snprintf(check->syscall, sizeof(check->syscall), "%s", call);
+	else
+		snprintf(check->syscall, sizeof(check->syscall), "%u", event->syscall);
+}
+
+#define AT(member) ROW_VIA(struct check, event, member)
 
 static const struct row_column columns[] = {
 	{ "TIME", "time", ROW_CLOCK, -8, AT(ktime), .help = "when it was checked" },
@@ -106,12 +159,21 @@ static const struct row_column columns[] = {
 	  .help = "its control group's number" },
 	{ "CAP", "cap", ROW_SIGNED, -7, .least = 3, AT(cap), .help = "the capability's number" },
 	{ "NAME", "name", ROW_STRING, -20, .get = get_name, .help = "the capability's name" },
-	{ "VERDICT", "allowed", ROW_BOOL, -7, .get = get_allowed, .words = { "deny", "allow" },
-	  .help = "what the kernel decided" },
+	{ "VERDICT", NULL, ROW_STRING, -7, .get = get_verdict,
+	  .help = "allow or deny; -ns: not in the host's userns" },
+	{ NULL, "allowed", ROW_BOOL, .get = get_allowed, .help = "what the kernel decided" },
 	{ "AUDIT", "audit", ROW_BOOL, -7, .least = 5, .get = get_option, .arg = -CAPABLE_NOAUDIT,
 	  .help = "would a refusal be audited?" },
 	{ "INSETID", "insetid", ROW_BOOL, 0, .get = get_option, .arg = CAPABLE_INSETID,
 	  .when = { 'x' }, .help = "was it for setuid(2) or the like?" },
+	{ "SYSCALL", "syscall", ROW_STRING, -16, .get = get_syscall, .when = { ROW_CHOSEN },
+	  .help = "the system call that it was made in" },
+	{ "TARGETNS", "target_userns", ROW_UNSIGNED, -10, AT(target_ns), .when = { ROW_CHOSEN },
+	  .help = "the user namespace that it was about" },
+	{ "USERNS", "userns", ROW_UNSIGNED, -10, AT(user_ns), .when = { ROW_CHOSEN },
+	  .help = "that of the process" },
+	{ "EFFECTIVE", "effective", ROW_STRING, -16, .get = get_effective, .when = { ROW_CHOSEN },
+	  .help = "CapEff of /proc/PID/status" },
 	{ NULL, "kernel_stack", ROW_APART, .when = { 'K' }, .help = "frames, innermost first" },
 	{ NULL, "user_stack", ROW_APART, .when = { 'U' }, .help = "frames, innermost first" },
 };
@@ -119,29 +181,64 @@ static const struct row_column columns[] = {
 static const struct row_table rows = {
 	.columns = columns,
 	.count = ARRAY_SIZE(columns),
-	.order = "time,uid,pid,tid,comm,cgroup_id,cap,name,audit,allowed,insetid"
+	.order = "time,uid,pid,tid,comm,cgroup_id,syscall,target_userns,userns,effective,cap,name,"
+		 "audit,verdict,insetid"
 };
 
-enum { KEY_UNIQUE = 256 };
+enum { KEY_UNIQUE = 256, KEY_DENIED, KEY_CAP };
 
 static const struct argp_option arguments[] = {
 	{ "kernel-stack", 'K', NULL, 0, "Print the kernel's stack", 0 },
 	{ "user-stack", 'U', NULL, 0, "Print the process's stack", 0 },
 	{ "extra-fields", 'x', NULL, 0, "Print the thread, and whether it was for set*id()", 0 },
 	{ "unique", KEY_UNIQUE, "pid|cgroup", OPTION_ARG_OPTIONAL,
-	  "Only the first check of each capability by each process, or control group", 0 },
+	  "Only the first check of each capability, result and shown stack in each process or control group",
+	  0 },
+	{ "denied", KEY_DENIED, NULL, 0, "Only what was refused", 0 },
+	{ "cap", KEY_CAP, "NAME[,...]", 0, "Only these capabilities, such as net_admin,CAP_BPF",
+	  0 },
 	{},
 };
+
+/* By name, in small letters or not and with CAP_ or without it, or by number. */
+static uint64_t parse_cap(const char *text, const struct argp_state *state)
+{
+	size_t prefix = strncasecmp(text, CAP_PREFIX, strlen(CAP_PREFIX)) ? strlen(CAP_PREFIX) : 0;
+	uint64_t number;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cap_names); i++) {
+		if (!strcasecmp(cap_names[i] + prefix, text))
+			return 1ull << i;
+	}
+	if (options_parse_u64(text, 0, 63, &number))
+		argp_error(state,
+			   "invalid --cap '%s': expected a name of capabilities(7), or its number",
+			   text);
+	return 1ull << number;
+}
+
+static void add_caps(struct env *env, char *list, const struct argp_state *state)
+{
+	char *name;
+
+	while ((name = strsep(&list, ",")))
+		env->caps |= parse_cap(name, state);
+}
 
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
 	const struct options_switch switches[] = { { 'K', &env->kernel_stack },
-						   { 'U', &env->user_stack } };
+						   { 'U', &env->user_stack },
+						   { KEY_DENIED, &env->denied_only } };
 
 	if (options_switch_on(switches, ARRAY_SIZE(switches), key))
 		return 0;
 	switch (key) {
+	case KEY_CAP:
+		add_caps(env, arg, state);
+		return 0;
 	case KEY_UNIQUE:
 		if (!arg || !strcmp(arg, "pid"))
 			env->unique = CAPABLE_UNIQUE_PROCESS;
@@ -190,9 +287,11 @@ static void print_stacks(struct env *env, const struct capable_event *event)
 static int print_event(struct env *env, const struct capable_event *event)
 {
 	bool json = output_is_json(env->tool.output);
+	struct check check;
 	int err;
 
-	row_put(&env->tool.rows, event);
+	make_row(event, &check);
+	row_put(&env->tool.rows, &check);
 	if (json)
 		print_stacks(env, event);
 	err = output_end(env->tool.output);
@@ -257,18 +356,27 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
 	struct capable_bpf *skel = env->skel = capable_bpf__open_opts(opts);
+	int err = 0;
 
 	if (!skel)
 		return tool_fail_open();
 	TOOL_OPENED(&env->tool, skel);
 	TOOL_USES_EVENTS(&env->tool, skel);
 	TOOL_USES_FILTER(&env->tool, skel);
+	env->tool.has_registers = &skel->rodata->returning_has_registers;
 	env->tool.scratch_slots = &skel->rodata->events_scratch_slots;
 	/* BCC's meaning of -v. */
 	skel->rodata->with_unaudited = env->tool.options.verbosity > 0;
 	skel->rodata->with_kernel_stack = env->kernel_stack;
 	skel->rodata->with_user_stack = env->user_stack;
+	skel->rodata->denied_only = env->denied_only;
+	skel->rodata->wanted_caps = env->caps ?: UINT64_MAX;
 	skel->rodata->unique = env->unique;
+	skel->rodata->command = run_child_pid(env->tool.run);
+	if (!env->kernel_stack && !env->user_stack) {
+		skel->rodata->check_size = offsetof(struct capable_event, addresses);
+		err = bpf_map__set_value_size(skel->maps.checks, skel->rodata->check_size);
+	}
 	env->names = stack_names_new();
 	if (!env->names) {
 		log_error("out of memory");
@@ -276,7 +384,7 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	}
 	if (env->user_stack)
 		stack_names_watch(env->names);
-	return bpf_map__set_autocreate(skel->maps.seen, env->unique != CAPABLE_NOT_UNIQUE);
+	return err ?: bpf_map__set_autocreate(skel->maps.seen, env->unique != CAPABLE_NOT_UNIQUE);
 }
 
 static void close_object(void *ctx)
@@ -295,7 +403,8 @@ int main(int argc, char **argv)
 					  .parser = parse_argument,
 					  .args_doc = "[-- COMMAND [ARG...]]",
 					  .doc = "Show the kernel's checks of capabilities." };
-	static const char *const types[] = { "pt_regs", "user_pt_regs" };
+	static const char *const types[] = { "pt_regs", "user_pt_regs", "task_struct", "cred",
+					     "user_namespace" };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),

@@ -3,7 +3,6 @@
  * ucalls: how often methods and system calls are called, and how long they take. See man/ucalls.8.
  */
 #include <array_size.h>
-#include <asm/unistd.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/types.h>
@@ -14,6 +13,7 @@
 #include "flow/flow_print.h"
 #include "lib/log.h"
 #include "lib/map_rows.h"
+#include "lib/syscall.h"
 #include "lib/tool.h"
 #include "runtime/runtime_front.h"
 #include "runtime/runtime_session.h"
@@ -23,11 +23,6 @@
 #define THREADS 128 /* whose calls are timed at once, 40 KiB each */
 #define TICK_NS 1000000000ull
 #define KEY_C_METHODS 0x100
-
-/* By number, made from the compiler's headers. */
-static const char *const syscall_names[] = {
-#include "syscall_names.h"
-};
 
 struct env {
 	struct tool tool;
@@ -164,7 +159,7 @@ static int take_methods(struct env *env, struct rows *rows)
 
 static void name_syscall(struct ucalls_key *key, uint32_t number)
 {
-	const char *name = number < ARRAY_SIZE(syscall_names) ? syscall_names[number] : NULL;
+	const char *name = syscall_name(number, false);
 
 	if (number == UCALLS_SYSCALL_OTHER)
 		name = "32-bit";

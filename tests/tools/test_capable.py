@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """capable, end to end: checks that known system calls cause."""
+import json
 import os
 import re
 import subprocess
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tracing import Tool, json_lines, run_tool
+from tracing import KERNEL, Tool, json_lines, need, need_that, run_tool, target_path
 
 PYTHON = "/usr/bin/python3"
 # As nobody: what root may, and nobody may not.
@@ -60,6 +61,79 @@ def test_each_capability_once_a_process():
     assert run_tool("capable", "--unique=both")[0] == 2
 
 
+BUFFER = """
+import os, socket
+def force(which):
+    try: socket.socket().setsockopt(socket.SOL_SOCKET, which, 1 << 16)
+    except PermissionError: pass
+"""
+RCVBUFFORCE, SNDBUFFORCE = 33, 32   # asm-generic/socket.h; both want CAP_NET_ADMIN
+
+
+def test_unique_does_not_hide_a_refusal_behind_a_grant():
+    program = f"{BUFFER}for _ in range(3): force({RCVBUFFORCE})\nos.setresuid(65534, 65534, 65534)\n" \
+              f"for _ in range(3): force({RCVBUFFORCE})"
+    shown = [(r["uid"], r["allowed"]) for r in trace(program, "--unique") if r["name"] == "CAP_NET_ADMIN"]
+    assert shown == [(0, True), (65534, False)]
+
+
+@pytest.mark.parametrize("by", ["pid", "cgroup"])
+def test_unique_shows_the_program_s_own_checks(by):
+    """The tool's child has been asked for the same capability when it executed the program."""
+    program = "import ctypes\nctypes.CDLL(None).sethostname(None, -1)"
+    shown = [r["comm"] for r in trace(program, f"--unique={by}") if r["name"] == "CAP_SYS_ADMIN" and r["allowed"]]
+    assert "python3" in shown and len(shown) <= 2
+
+
+def test_unique_tells_stacks_apart_that_are_shown():
+    program = f"{BUFFER}for which in ({RCVBUFFORCE}, {SNDBUFFORCE}) * 3: force(which)"
+    counts = [len([r for r in trace(program, "--unique", *option) if r["name"] == "CAP_NET_ADMIN"])
+              for option in ([], ["-K"])]
+    assert counts == [1, 2]
+
+
+def test_only_some_capabilities_or_what_was_refused():
+    every = {(r["name"], r["allowed"]) for r in trace(DENIED)}
+    assert {("CAP_SETUID", True), ("CAP_SETUID", False), ("CAP_SETGID", True)} <= every
+    assert {(r["name"], r["allowed"]) for r in trace(DENIED, "--cap", "setuid,CAP_CHOWN", "--cap", "28")} == \
+        {("CAP_SETUID", True), ("CAP_SETUID", False)}
+    assert {(r["name"], r["allowed"]) for r in trace(DENIED, "--denied", "--cap", "setuid")} == {("CAP_SETUID", False)}
+
+
+def test_a_grant_in_a_user_namespace_is_marked():
+    need("unshare")
+    program = "import os; print(os.stat('/proc/self/ns/user').st_ino, flush=True); os.chroot('/')"
+    command = ["unshare", "-Ur", PYTHON, "-c", program]
+    status, out, err = run_tool("capable", "--cap", "sys_chroot", "--columns", "targetns,userns,verdict", "--", *command)
+    assert status == 0, err
+    lines = out.splitlines()
+    inode = next(line for line in lines if line.isdigit())
+    assert any(line.split() == [inode, inode, "allow-ns"] for line in lines), out
+    here = str(os.stat("/proc/self/ns/user").st_ino)
+    status, out, err = run_tool("capable", "--cap", "sys_chroot", "--columns", "targetns,userns,verdict", "--", *command[2:])
+    assert [here, here] in [line.split()[:2] for line in out.splitlines()]
+
+
+def test_the_system_call_and_the_set_are_those_of_the_process():
+    record = next(r for r in trace(GRANTED) if r["name"] == "CAP_SYS_CHROOT")
+    own = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "CapEff" in line)
+    assert record["effective"] == own
+    if record["syscall"] is None:
+        assert KERNEL < (5, 15) and "5.15" in record["syscall_error"]
+    else:
+        assert record["syscall"] == "chroot"
+
+
+def test_the_system_call_of_a_32_bit_program_has_its_own_number():
+    done = subprocess.run([target_path("compat"), "chroot", "/"], capture_output=True, check=False)
+    need_that(done.returncode == 0 and done.stdout.split()[1] == b"0", "calls of 32-bit programs")
+    need_that(KERNEL >= (5, 15), "bpf_task_pt_regs (5.15)")
+    status, out, err = run_tool("capable", "--json", "--cap", "sys_chroot", "--", target_path("compat"), "chroot", "/")
+    assert status == 0, err
+    records = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    assert [r["syscall"] for r in records if "cap" in r] == ["chroot"]
+
+
 def test_stacks_are_symbolized():
     with Tool("capable", "--json", "-K", "-U", "-p", os.getpid()) as tool:
         os.chroot("/")
@@ -79,7 +153,8 @@ def test_other_processes_are_left_out():
     assert {r["pid"] for r in json_lines(out)[0]} == {os.getpid()}
 
 
-@pytest.mark.parametrize("args", [["-p", "0"], ["-p", "x"], ["extra"], ["--unique=x"]])
+@pytest.mark.parametrize("args", [["-p", "0"], ["-p", "x"], ["extra"], ["--unique=x"], ["--cap", "net"],
+                                  ["--cap", "64"]])
 def test_wrong_command_lines_end_with_two(args):
     status, out, err = run_tool("capable", *args)
     assert status == 2 and not out and err.startswith("capable: ")
