@@ -219,15 +219,31 @@ static __always_inline struct redis_frame *frame_leave(struct redis_state *serve
 	return frame;
 }
 
-static __always_inline void output(void *ctx, struct redis_frame *frame)
+/* 0, or a negative errno: it isn't sent. */
+static __always_inline long output(void *ctx, struct redis_frame *frame)
 {
 	__u64 most = config.data_bytes + sizeof(struct redis_item) + config.arg_bytes;
 	__u64 size = frame->event.data_len;
 
 	asm volatile("" : "+r"(size));
 	if (size > most)
-		return;
-	events_send(ctx, &frame->event, size + sizeof(struct redis_event), 0);
+		return -EFAULT;
+	return events_send(ctx, &frame->event, size + sizeof(struct redis_event), 0);
+}
+
+/* Fibonacci hashing, as in redis_count.bpf.h. */
+static __always_inline __u64 *named_slot(struct redis_state *server, __u64 cmd)
+{
+	_Static_assert(REDIS_NAMED == 64, "6 bits");
+	return &server->named[(cmd >> 3) * 0x9e3779b97f4a7c15ull >> 58];
+}
+
+/* A command's record. */
+static __always_inline void output_command(void *ctx, struct redis_state *server,
+					   struct redis_frame *frame)
+{
+	if (!output(ctx, frame) && frame->has_real)
+		*named_slot(server, frame->event.cmd) = frame->event.cmd;
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -307,6 +323,29 @@ static __always_inline void args_record(struct redis_state *server, struct redis
 	}
 }
 
+/* Record the command's own name, unless user space has it. */
+static __always_inline void real_record(struct redis_state *server, struct redis_frame *frame)
+{
+	struct redis_item *item;
+	long len;
+
+	frame->has_real = false;
+	if (!frame->event.cmd || *named_slot(server, frame->event.cmd) == frame->event.cmd)
+		return;
+	item = (void *)(frame + 1);
+	len = real_read(server, frame->event.cmd, (char *)(item + 1));
+	if (len < 0)
+		return;
+	item->len = item->kept = len;
+	item->type = REDIS_ITEM_REAL;
+	item->is_int = 0;
+	frame->event.data_len = sizeof(*item) + REDIS_NAME_SIZE;
+	if (len <= REDIS_NAME_SIZE - 8)
+		frame->event.data_len = sizeof(*item) + ((len + 7) & ~7);
+	frame->event.items = 1;
+	frame->has_real = true;
+}
+
 /* Whose call it is. */
 static __always_inline struct redis_event *event_begin(struct redis_frame *frame, void *client)
 {
@@ -318,6 +357,7 @@ static __always_inline struct redis_event *event_begin(struct redis_frame *frame
 	event->tid = id;
 	event->flags = 0;
 	event->argc = 0;
+	event->cmd = 0;
 	return event;
 }
 
@@ -342,19 +382,39 @@ static __always_inline void describe(struct redis_state *server, struct redis_fr
 	event->fd = client_fd(server, event->client_id);
 	if (server->layout.user != REDIS_NO_FIELD)
 		event->user = client_u64(server, server->layout.user);
+	if (server->layout.cmd != REDIS_NO_FIELD)
+		event->cmd = client_u64(server, server->layout.cmd);
 	event->error = argv_read(server, event, REDIS_ARGS_MAX);
 	if (event->error)
 		event->argc = 0;
+}
+
+/* By the name that was sent, or the command's own: "config|set", "config". */
+static __always_inline bool is_wanted_name(struct redis_state *server, struct redis_frame *frame)
+{
+	__u64 *words = (void *)frame->command.name;
+	bool is_whole = true;
+
+	name_read(server, frame);
+	if (bpf_map_lookup_elem(&names, frame->command.name))
+		return true;
+	if (!frame->event.cmd || real_read(server, frame->event.cmd, frame->command.name) < 0)
+		return false;
+	if (bpf_map_lookup_elem(&names, frame->command.name))
+		return true;
+	for (int i = 0; i < REDIS_NAME_SIZE; i++) {
+		is_whole &= frame->command.name[i] != '|';
+		if (!is_whole)
+			frame->command.name[i] = 0;
+	}
+	return words[0] && bpf_map_lookup_elem(&names, frame->command.name);
 }
 
 static __always_inline bool is_wanted(struct redis_state *server, struct redis_frame *frame)
 {
 	if (config.db >= 0 && frame->event.db != config.db)
 		return false;
-	if (!config.by_name)
-		return true;
-	name_read(server, frame);
-	return bpf_map_lookup_elem(&names, frame->command.name);
+	return !config.by_name || is_wanted_name(server, frame);
 }
 
 static __always_inline void collect(struct redis_state *server, struct redis_frame *frame)
@@ -362,6 +422,7 @@ static __always_inline void collect(struct redis_state *server, struct redis_fra
 	struct string name = {};
 	__u64 object;
 
+	real_record(server, frame);
 	args_record(server, frame);
 	if (server->layout.name == REDIS_NO_FIELD || frame->event.error)
 		return;
@@ -426,7 +487,7 @@ int leave_call(struct pt_regs *ctx)
 	if (is_worth_a_record(frame)) {
 		if (parent)
 			parent->sent_child = true;
-		output(ctx, frame);
+		output_command(ctx, server, frame);
 	} else if (!parent && frame->sent_child) {
 		frame->event.kind = REDIS_PARENT_END;
 		frame->event.data_len = 0;
@@ -462,7 +523,7 @@ static __always_inline int on_error(struct pt_regs *ctx, struct redis_state *ser
 	collect(server, frame);
 	frame->event.flags |= REDIS_FLAG_ERROR;
 	item_add(server, frame, REDIS_ITEM_ERROR, text, 0, config.arg_bytes);
-	output(ctx, frame);
+	output_command(ctx, server, frame);
 	return 0;
 }
 

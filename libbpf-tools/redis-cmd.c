@@ -211,7 +211,8 @@ static int print_row(struct env *env, const struct redis_row *row)
 	struct redis_server *server = redis_servers_find(&env->servers, event->pid);
 	struct redis_shown *shown = &env->shown;
 
-	if (!server || redis_shown_set(shown, row))
+	if (!server || redis_shown_set(shown, row, redis_server_command(server, event->cmd),
+				       env->print.show_secrets))
 		return 0;
 	shown->client = redis_servers_client(&env->servers, server, event->client_id, event->fd,
 					     event->user);
@@ -334,7 +335,8 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	server = redis_servers_find(&env->servers, event->pid);
 	if (server && event->kind == REDIS_ACCEPTED)
 		return redis_server_note_connection(server, data, size);
-	if (!server || !is_trusted(env, server, data, size))
+	if (!server || redis_server_note_command(server, data, size) ||
+	    !is_trusted(env, server, data, size))
 		return 0;
 	return redis_rows_add(env->row_queue, event, sizeof(*event) + event->data_len,
 			      server->exe->places.reexecutes);

@@ -50,6 +50,8 @@ static struct redis_arg *place_item(struct redis_command *command, const struct 
 		return &command->name;
 	if (item->type == REDIS_ITEM_ERROR)
 		return &command->error;
+	if (item->type == REDIS_ITEM_REAL)
+		return &command->real;
 	if (item->type != REDIS_ITEM_ARG || command->count == REDIS_ARGS_MAX)
 		return NULL;
 	return &command->args[command->count++];
@@ -62,7 +64,7 @@ int redis_command_parse(struct redis_command *command, const void *data, size_t 
 
 	command->event = event;
 	command->count = 0;
-	command->name.data = command->error.data = NULL;
+	command->name.data = command->error.data = command->real.data = NULL;
 	if (size < sizeof(*event) || event->data_len > size - sizeof(*event))
 		return -EINVAL;
 	end = at + event->data_len;
@@ -144,7 +146,7 @@ static void mark_acl(struct redis_command *command)
 
 static bool is_secret_setting(const struct redis_arg *name)
 {
-	static const char *const parts[] = { "pass", "auth" };
+	static const char *const parts[] = { "pass", "auth", "masteruser", "primaryuser" };
 	char text[REDIS_KEYWORD_SIZE + 1];
 	size_t len = name->kept < REDIS_KEYWORD_SIZE ? name->kept : REDIS_KEYWORD_SIZE;
 
@@ -193,7 +195,15 @@ static void mark_migrate(struct redis_command *command)
 	}
 }
 
-void redis_command_mark_secrets(struct redis_command *command)
+/* A command's own name, or that of the one whose subcommand it is: "config|set", "config". */
+static bool is_real(const char *real, const char *name)
+{
+	size_t len = strlen(name);
+
+	return real && !strncmp(real, name, len) && (!real[len] || real[len] == '|');
+}
+
+void redis_command_mark_secrets(struct redis_command *command, const char *real)
 {
 	static const struct {
 		const char *name;
@@ -204,10 +214,66 @@ void redis_command_mark_secrets(struct redis_command *command)
 		{ "sentinel", mark_sentinel }, { "migrate", mark_migrate },
 	};
 
+	/* It is known to the server, but not to us: it may be any. */
+	if (command->event->cmd && !real)
+		for (size_t i = 1; i < command->count; i++)
+			mark(command, i);
 	for (size_t i = 0; command->count && i < ARRAY_SIZE(rules); i++) {
-		if (redis_arg_is(&command->args[0], rules[i].name))
+		if (redis_arg_is(&command->args[0], rules[i].name) || is_real(real, rules[i].name))
 			rules[i].mark(command);
 	}
+}
+
+static bool has_bytes(const char *text, const char *data, size_t len)
+{
+	return len && memmem(text, strlen(text), data, len);
+}
+
+/* Does the text still have a secret, whole, or a rule of ACL SETUSER's without its first character? */
+static bool has_secret(const char *text, const struct redis_command *command)
+{
+	for (size_t i = 1; i < command->count; i++) {
+		const struct redis_arg *arg = &command->args[i];
+
+		if (!arg->is_secret || !arg->kept)
+			continue;
+		if (has_bytes(text, arg->data, arg->kept) ||
+		    (strchr("><#!", arg->data[0]) && has_bytes(text, arg->data + 1, arg->kept - 1)))
+			return true;
+	}
+	return false;
+}
+
+/* Servers repeat arguments between quotes, cut and changed as they like: from the first one to the last. */
+static void hide_quoted(char *text, size_t size)
+{
+	static const char quotes[] = "'`\"";
+	char rest[REDIS_ERROR_SIZE] = "", *first = strpbrk(text, quotes), *last = first;
+	size_t count = 0;
+
+	if (!first)
+		return;
+	for (char *at = first; at; at = strpbrk(at + 1, quotes)) {
+		last = at;
+		count++;
+	}
+	if (count % 2 == 0)
+		snprintf(rest, sizeof(rest), "%s", last);
+	snprintf(first + 1, size - (first + 1 - text), "(redacted)%s", rest);
+}
+
+void redis_command_hide_secrets(const struct redis_command *command, char *text, size_t size)
+{
+	size_t code = strcspn(text, " ");
+	bool is_any = false;
+
+	for (size_t i = 1; i < command->count; i++)
+		is_any |= command->args[i].is_secret;
+	if (!is_any)
+		return;
+	hide_quoted(text, size);
+	if (has_secret(text + code, command))
+		snprintf(text + code, size - code, " (redacted)");
 }
 
 /* ---- keys ----------------------------------------------------------------------------------- */
@@ -434,5 +500,9 @@ void redis_error_text(const struct redis_arg *error, char *buf, size_t size)
 	}
 	while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
 		len--;
-	snprintf(buf, size, "%s%.*s", has_code ? "" : "ERR ", (int)len, text);
+	if (error->kept < error->len)
+		snprintf(buf, size, "%s%.*s...(%u)", has_code ? "" : "ERR ", (int)len, text,
+			 error->len);
+	else
+		snprintf(buf, size, "%s%.*s", has_code ? "" : "ERR ", (int)len, text);
 }

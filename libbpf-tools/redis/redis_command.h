@@ -28,6 +28,7 @@ struct redis_command {
 	size_t count;		/* of args; event->argc is how many there were */
 	struct redis_arg name;	/* of the client; data NULL: has none */
 	struct redis_arg error; /* data NULL: none */
+	struct redis_arg real;	/* the server's own name for it; data NULL: not in this record */
 };
 
 /*
@@ -38,10 +39,13 @@ int redis_command_parse(struct redis_command *command, const void *data, size_t 
 
 #define REDIS_KEYWORD_SIZE 32
 /*
- * Mark passwords as secret: AUTH, HELLO, ACL SETUSER, CONFIG SET, MIGRATE, SENTINEL. Every name
- * and keyword must have been kept up to REDIS_KEYWORD_SIZE bytes for that.
+ * Mark passwords as secret: AUTH, HELLO, ACL SETUSER, CONFIG SET, MIGRATE, SENTINEL, by the name that was sent and by
+ * the server's own (real, NULL: not known; all arguments are secret, then, of a command that the server knows).
+ * Every name and keyword must have been kept up to REDIS_KEYWORD_SIZE bytes for that.
  */
-void redis_command_mark_secrets(struct redis_command *command);
+void redis_command_mark_secrets(struct redis_command *command, const char *real);
+/* Take what is marked as secret out of an error's text, which has room for size bytes. */
+void redis_command_hide_secrets(const struct redis_command *command, char *text, size_t size);
 
 /* Are there arguments, all readable, and the first one like a command's name? What the layout is checked by. */
 bool redis_command_is_plausible(const struct redis_command *command);
@@ -73,7 +77,7 @@ size_t redis_quote(char *buf, const char *data, size_t len);
 
 /*
  * An error reply's text, as afterErrorReply() gets it, without protocol: "-NOAUTH ...\r\n" or
- * "...", which means ERR. The result is in buf.
+ * "...", which means ERR; one that was cut ends with "...(LENGTH)". The result is in buf.
  */
 void redis_error_text(const struct redis_arg *error, char *buf, size_t size);
 

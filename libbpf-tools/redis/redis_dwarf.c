@@ -19,10 +19,15 @@ static const struct row {
 	size_t inner_field;
 } rows[] = {
 #define FIELD(name) offsetof(struct redis_layout, name)
-	{ "argc", FIELD(argc), NULL, 0 },	 { "argv", FIELD(argv), NULL, 0 },
-	{ "name", FIELD(name), NULL, 0 },	 { "user", FIELD(user), NULL, 0 },
-	{ "cmd", FIELD(cmd), NULL, 0 },		 { "conn", FIELD(conn), "fd", FIELD(conn_fd) },
+	{ "argc", FIELD(argc), NULL, 0 },
+	{ "argv", FIELD(argv), NULL, 0 },
+	{ "name", FIELD(name), NULL, 0 },
+	{ "user", FIELD(user), NULL, 0 },
+	{ "cmd", FIELD(cmd), NULL, 0 },
+	{ "conn", FIELD(conn), "fd", FIELD(conn_fd) },
 	{ "db", FIELD(db), "id", FIELD(db_id) },
+	{ "cmd", FIELD(cmd), "fullname", FIELD(cmd_name) },
+	{ "cmd", FIELD(cmd), "name", FIELD(cmd_name) },
 #undef FIELD
 };
 

@@ -25,9 +25,10 @@ struct redis_layout {
 	__u16 name;	  /* robj *, set by CLIENT SETNAME */
 	__u16 user;	  /* the ACL's user * */
 	__u16 cmd;	  /* struct redisCommand *, of the command that is executed */
-	__u16 conn_fd;	  /* in struct connection: int */
-	__u16 db_id;	  /* in struct redisDb: int */
-	__u16 span;	  /* bytes of struct client that hold all of the above */
+	__u16 cmd_name; /* in struct redisCommand: char *, its name, of a subcommand "config|set" */
+	__u16 conn_fd;	/* in struct connection: int */
+	__u16 db_id;	/* in struct redisDb: int */
+	__u16 span;	/* bytes of struct client that hold all of the above */
 };
 
 enum redis_kind {
@@ -52,6 +53,7 @@ enum redis_item_type {
 	REDIS_ITEM_ARG,
 	REDIS_ITEM_NAME,  /* of the client */
 	REDIS_ITEM_ERROR, /* text of an error reply */
+	REDIS_ITEM_REAL,  /* name of the command, whatever it was called: not in every record */
 };
 
 /* Followed by kept bytes, up to the next multiple of 8. */
@@ -72,6 +74,7 @@ struct redis_event {
 	__u64 client_id;
 	__u64 argv; /* address */
 	__u64 user; /* address, 0: not known */
+	__u64 cmd;  /* address of its struct redisCommand; 0: not known */
 	__u32 pid, tid;
 	__s32 db;    /* -1: not known */
 	__s32 fd;    /* of the connection; -1: none */
@@ -104,6 +107,7 @@ struct redis_stat {
 
 #define REDIS_STATS_MAX 1024
 #define REDIS_STAT_RECENTS 64 /* of each server */
+#define REDIS_NAMED 64	      /* the same, of commands whose names user space has */
 
 struct redis_top_key {
 	__u32 pid;
@@ -145,6 +149,7 @@ struct redis_state {
 	__u64 db, conn, conn_client;
 	__s32 db_id, fd;
 	__u16 stats[REDIS_STAT_RECENTS]; /* where a command with such a hash was found last */
+	__u64 named[REDIS_NAMED];	 /* the command with such a hash whose name was sent last */
 	/* Of the short cut in counting, see redis_count.bpf.h. */
 	__u64 no_sums; /* bit i: what a client has at 8 * i isn't the size of its arguments */
 	__u64 sum;     /* that of the last one checked */
@@ -165,7 +170,7 @@ struct redis_frame {
 	struct redis_stat_key command; /* whose name is read when it is needed */
 	__u32 stat;		       /* number, while counting */
 	struct redis_top_key key;
-	__u8 is_unwanted, has_key, sent_child, unused;
+	__u8 is_unwanted, has_key, sent_child, has_real;
 	struct redis_event event;
 };
 

@@ -25,13 +25,17 @@ static int keep_symbol(const struct bsl_symbol *sym, void *ctx)
 
 #define ANY (-1)
 #define DEREF (-2)
+#define INNER (-3)
 
 /* What to look for: the first access of a kind to *p, p being a function's first argument. */
 struct rule {
 	const char *functions[4]; /* the next one in versions that lack the first */
 	uint8_t size;
 	bool is_store;
-	/* Only a load of a pointer that is read here next (8: argv[1]); DEREF: read anywhere. ANY: any. */
+	/*
+	 * Only a load of a pointer that is read here next (8: argv[1]); DEREF: read anywhere; INNER: the same, but where it
+	 * is read is what to find. ANY: any.
+	 */
 	int8_t then_at;
 };
 
@@ -77,6 +81,13 @@ static bool is_match(const struct rule *rule, const struct bsl_insn *insn, uint3
 	       insn->disp + insn->size <= REDIS_CLIENT_SPAN && insn->disp % insn->size == 0;
 }
 
+static uint16_t inner_field(const struct bsl_insn *insn)
+{
+	return insn->disp >= 0 && insn->disp % 8 == 0 && insn->disp < REDIS_NO_FIELD
+		       ? insn->disp
+		       : REDIS_NO_FIELD;
+}
+
 /* The displacement, or REDIS_NO_FIELD. */
 static uint16_t apply_rule(const struct bsl_machine *machine, const struct rule *rule,
 			   const uint8_t *code, size_t size)
@@ -92,8 +103,9 @@ static uint16_t apply_rule(const struct bsl_machine *machine, const struct rule 
 			return REDIS_NO_FIELD;
 		if (candidate_reg >= 0 && insn.op == BSL_OP_LOAD && insn.size == 8 &&
 		    is_member(&insn) && insn.base == candidate_reg &&
-		    (insn.disp == rule->then_at || rule->then_at == DEREF))
-			return candidate;
+		    (insn.disp == rule->then_at || rule->then_at == DEREF ||
+		     rule->then_at == INNER))
+			return rule->then_at == INNER ? inner_field(&insn) : candidate;
 		if (is_match(rule, &insn, holders)) {
 			if (rule->then_at == ANY)
 				return insn.disp;
@@ -105,6 +117,13 @@ static uint16_t apply_rule(const struct bsl_machine *machine, const struct rule 
 		follow_pointer(machine, &insn, &holders);
 	}
 	return REDIS_NO_FIELD;
+}
+
+static bool has_symbol(struct bsl_elf *elf, const char *name)
+{
+	struct bsl_symbol sym;
+
+	return bsl_elf_find_symbols(elf, name, 0, keep_symbol, &sym) > 0;
 }
 
 static uint16_t find_field(struct bsl_elf *elf, const struct rule *rule)
@@ -128,6 +147,8 @@ static uint16_t find_field(struct bsl_elf *elf, const struct rule *rule)
 }
 
 /* ---- the layout ----------------------------------------------------------------------------- */
+
+#define ARITY_ERROR "addReplyErrorArity"
 
 static const struct {
 	size_t field; /* in struct redis_layout */
@@ -156,6 +177,8 @@ static const struct {
 	{ FIELD(cmd),
 	  true,
 	  { { "getCommandFlags", "RedisModuleCommandDispatcher" }, 8, false, DEREF } },
+	/* addReplyErrorFormat(c, "...", c->cmd->fullname) */
+	{ FIELD(cmd_name), false, { { ARITY_ERROR }, 8, false, INNER } },
 	/* if (conn->fd == -1) return C_ERR */
 	{ FIELD(conn_fd), false, { { "connBlock" }, 4, false, ANY } },
 	/* alsoPropagate(db->id, ...) */
@@ -235,6 +258,9 @@ int redis_layout_decode(struct bsl_elf *elf, pid_t pid, const char *path,
 	*layout = (struct redis_layout){};
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		*field_at(layout, fields[i].field) = find_field(elf, &fields[i].rule);
+	/* Before 7.0 commands have no subcommands of their own, and begin with their name. */
+	if (!has_symbol(elf, ARITY_ERROR))
+		layout->cmd_name = 0;
 	if (!has_arguments(layout)) {
 		/* If some instructions aren't as we know them, we don't know the others either. */
 		for (size_t i = 0; i < ARRAY_SIZE(fields); i++)

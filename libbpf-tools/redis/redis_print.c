@@ -26,15 +26,18 @@ static void find_error(struct redis_shown *shown)
 	}
 }
 
-int redis_shown_set(struct redis_shown *shown, const struct redis_row *row)
+int redis_shown_set(struct redis_shown *shown, const struct redis_row *row, const char *real,
+		    bool show_secrets)
 {
 	int err = redis_command_parse(&shown->command, row->event, row->size);
 
 	if (err)
 		return err;
 	shown->row = row;
-	redis_command_mark_secrets(&shown->command);
+	redis_command_mark_secrets(&shown->command, real);
 	find_error(shown);
+	if (!show_secrets)
+		redis_command_hide_secrets(&shown->command, shown->error, sizeof(shown->error));
 	return 0;
 }
 

@@ -35,8 +35,9 @@ struct redis_shown {
 
 extern const struct row_table redis_print_rows;
 
-/* All but the client, from a row, which is borrowed. 0 or -EINVAL. */
-int redis_shown_set(struct redis_shown *shown, const struct redis_row *row);
+/* All but the client, from a row, which is borrowed. real: the server's name for the command, or NULL. 0 or -EINVAL. */
+int redis_shown_set(struct redis_shown *shown, const struct redis_row *row, const char *real,
+		    bool show_secrets);
 
 /* 0, 1 or negative errno: output_end(). */
 int redis_print_row(struct redis_print *print, struct redis_shown *shown);

@@ -269,4 +269,26 @@ static __always_inline long name_read(struct redis_state *server, struct redis_f
 	return string.len;
 }
 
+/*
+ * The name that the server itself has for a command, in lower case: "config|set", whatever it was renamed to. Its
+ * length, cut to REDIS_NAME_SIZE - 1, zero-filled; or negative errno.
+ */
+static __always_inline long real_read(struct redis_state *server, __u64 cmd, char *name)
+{
+	__u64 *words = (void *)name, at;
+	long len;
+
+	if (server->layout.cmd_name == REDIS_NO_FIELD)
+		return -ENOENT;
+	for (int i = 0; i < REDIS_NAME_SIZE / 8; i++)
+		words[i] = 0;
+	len = bpf_probe_read_user(&at, sizeof(at), (void *)(cmd + server->layout.cmd_name));
+	len = len ?: bpf_probe_read_user_str(name, REDIS_NAME_SIZE, (void *)at);
+	if (len <= 1)
+		return len < 0 ? len : -ENOENT;
+	for (int i = 0; i < REDIS_NAME_SIZE / 8; i++)
+		words[i] = lower(words[i]);
+	return len > REDIS_NAME_SIZE ? REDIS_NAME_SIZE - 1 : len - 1;
+}
+
 #endif /* REDIS_READ_BPF_H */

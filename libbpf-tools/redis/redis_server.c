@@ -253,6 +253,7 @@ static void free_server(struct redis_server *server)
 	if (server->pidfd >= 0)
 		close(server->pidfd);
 	free(server->peers);
+	free(server->named);
 	free(server);
 }
 
@@ -391,6 +392,74 @@ void redis_servers_free(struct redis_servers *servers)
 	free(servers->exes);
 	free(servers->clients);
 	*servers = (struct redis_servers){};
+}
+
+/* ---- commands ------------------------------------------------------------------------------- */
+
+/* Where a command is, or would be, by address. */
+static size_t named_place(const struct redis_server *server, uint64_t cmd)
+{
+	size_t from = 0, to = server->named_count;
+
+	while (from < to) {
+		size_t middle = (from + to) / 2;
+
+		if (server->named[middle].cmd < cmd)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+static struct redis_named *named_find(const struct redis_server *server, uint64_t cmd)
+{
+	size_t at = named_place(server, cmd);
+
+	return at < server->named_count && server->named[at].cmd == cmd ? &server->named[at] : NULL;
+}
+
+static struct redis_named *named_add(struct redis_server *server, uint64_t cmd)
+{
+	size_t at = named_place(server, cmd), count = server->named_count;
+	struct redis_named *grown;
+
+	grown = realloc(server->named, (count + 1) * sizeof(*grown));
+	if (!grown)
+		return NULL;
+	memmove(grown + at + 1, grown + at, (count - at) * sizeof(*grown));
+	server->named = grown;
+	server->named_count++;
+	grown[at].cmd = cmd;
+	return &grown[at];
+}
+
+int redis_server_note_command(struct redis_server *server, const void *data, size_t size)
+{
+	const struct redis_event *event = data;
+	struct redis_command command;
+	struct redis_named *named;
+	uint32_t len;
+
+	/* It is the first item, or there is none. */
+	if (!event->cmd || !event->items || size < sizeof(*event) + sizeof(struct redis_item) ||
+	    ((const struct redis_item *)(event + 1))->type != REDIS_ITEM_REAL ||
+	    redis_command_parse(&command, data, size) || !command.real.data)
+		return 0;
+	named = named_find(server, event->cmd) ?: named_add(server, event->cmd);
+	if (!named)
+		return -ENOMEM;
+	len = command.real.kept < REDIS_NAME_SIZE ? command.real.kept : REDIS_NAME_SIZE - 1;
+	memcpy(named->name, command.real.data, len);
+	named->name[len] = 0;
+	return 0;
+}
+
+const char *redis_server_command(const struct redis_server *server, uint64_t cmd)
+{
+	const struct redis_named *named = cmd ? named_find(server, cmd) : NULL;
+
+	return named ? named->name : NULL;
 }
 
 /* ---- clients -------------------------------------------------------------------------------- */

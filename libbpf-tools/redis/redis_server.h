@@ -39,6 +39,8 @@ struct redis_server {
 	unsigned int missed;		   /* scans that haven't seen it */
 	char (*peers)[REDIS_ADDRESS_SIZE]; /* by descriptor, of connections seen being made */
 	size_t peer_count;
+	struct redis_named *named; /* commands by their address */
+	size_t named_count;
 };
 
 struct redis_servers {
@@ -78,6 +80,17 @@ int redis_servers_adopt(struct redis_servers *servers, pid_t pid, uint32_t exe,
 			const struct redis_servers_opts *opts);
 struct redis_server *redis_servers_find(struct redis_servers *servers, pid_t pid);
 void redis_servers_free(struct redis_servers *servers);
+
+/* A command of a server, by the address of its struct there, and its name: "config|set". */
+struct redis_named {
+	uint64_t cmd;
+	char name[REDIS_NAME_SIZE];
+};
+
+/* Note the name that a record has for its command, if it has one. 0 or -ENOMEM. */
+int redis_server_note_command(struct redis_server *server, const void *data, size_t size);
+/* NULL: not known. */
+const char *redis_server_command(const struct redis_server *server, uint64_t cmd);
 
 /* A client as it was when first seen. */
 struct redis_client {

@@ -10,11 +10,11 @@
 static void look_at(struct redis_command *command)
 {
 	size_t room, at, keys = 0;
-	char text[REDIS_ERROR_SIZE];
+	char text[REDIS_ERROR_SIZE] = "";
 	char *quoted;
 
 	redis_command_is_plausible(command);
-	redis_command_mark_secrets(command);
+	redis_command_mark_secrets(command, command->event->cmd & 1 ? "auth" : NULL);
 	for (size_t i = 0; i < command->count; i++) {
 		const struct redis_arg *arg = &command->args[i];
 
@@ -30,6 +30,7 @@ static void look_at(struct redis_command *command)
 	}
 	if (command->error.data)
 		redis_error_text(&command->error, text, sizeof(text));
+	redis_command_hide_secrets(command, text, sizeof(text));
 }
 
 static int take_row(void *ctx, const struct redis_row *row)

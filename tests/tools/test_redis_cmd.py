@@ -127,6 +127,38 @@ def test_commands_that_need_a_password_are_rejected_and_it_is_not_shown():
         assert rows[0]["args"] == ["s3cret"]
 
 
+@pytest.fixture(scope="module", params=BUILDS, ids=lambda build: build or "installed")
+def renamed(request):
+    """A server whose commands have other names, as hardening guides have it."""
+    names = [option for name in ("AUTH", "CONFIG", "ACL", "HELLO", "MIGRATE", "GET")
+             for option in ("--rename-command", name, f"X{name}")]
+    with start(request.param, *names, "--slowlog-log-slower-than", 0) as server:
+        yield server
+
+
+def test_passwords_of_renamed_commands_are_not_shown(renamed):
+    commands = [["XCONFIG", "SET", "masterauth", "s3cret"], ["XCONFIG", "SET", "maxmemory-policy", "noeviction"],
+                ["XAUTH", "default", "s3cret"], ["XHELLO", "2", "AUTH", "default", "s3cret"],
+                ["XACL", "SETUSER", "bob", "on", ">s3cret", "~x*"], ["XACL", "SETUSER", "bob", "#beefs3cret"],
+                ["XMIGRATE", "127.0.0.1", "1", "k", "0", "1", "AUTH", "s3cret"], ["AUTH", "default", "s3cret"],
+                ["XGET", "s3"], ["EVAL", "return redis.call('XGET', KEYS[1])", "1", "k"]]
+    with Client(renamed) as client:
+        rows, replies = traced(renamed, client, commands, "-Z", "64")
+        by_name = [row["args"] for row in traced(renamed, client, [["XGET", "s3"], ["PING"]], "-c", "GET")[0]]
+        # The server has its own notes of what is a secret.
+        logged = [entry[3] for entry in client.call("SLOWLOG", "GET", "100") if entry[3][0] == b"XCONFIG"]
+    assert "s3cret" not in json.dumps(rows)
+    assert [row["command"] for row in rows if row["depth"] == 0] == [command[0] for command in commands]
+    assert [row["args"] for row in rows[:4]] == [
+        ["SET", "masterauth", None], ["SET", "maxmemory-policy", "noeviction"], ["default", None],
+        ["2", "AUTH", "default", None]]
+    assert rows[4]["args"] == ["SETUSER", "bob", "on", None, "~x*"] and rows[8]["args"] == ["s3"]
+    assert isinstance(replies[5], Error) and "#beef" in str(replies[5])
+    assert rows[5]["error"].split("'")[1] == "(redacted)"
+    assert by_name == [["s3"]]
+    assert renamed.build in ("redis-6.0",) or logged[-1][3] == b"(redacted)"
+
+
 def test_commands_within_scripts_and_transactions_follow_their_parent(server, client):
     script = "redis.call('set',KEYS[1],ARGV[1]); return redis.call('get',KEYS[1])"
     rows, replies = traced(server, client, [

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,7 @@ static void build(struct record *record, struct redis_command *command, const ch
 	for (; *words; words++, record->event.argc++)
 		add(record, REDIS_ITEM_ARG, *words, strlen(*words), strlen(*words));
 	assert_int_equal(redis_command_parse(command, record, sizeof(*record)), 0);
-	redis_command_mark_secrets(command);
+	redis_command_mark_secrets(command, NULL);
 }
 
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -207,9 +208,60 @@ static void test_plausible_names(void **state)
 	assert_false(redis_command_is_plausible(&command));
 }
 
+static void test_secrets_go_by_the_command_that_it_is(void **state)
+{
+	struct redis_command command;
+	struct record record;
+
+	(void)state;
+	build(&record, &command, WORDS("LOGIN7", "s3cret"));
+	assert_false(command.args[1].is_secret);
+	redis_command_mark_secrets(&command, "auth");
+	assert_true(command.args[1].is_secret);
+	build(&record, &command, WORDS("MYCONF", "set", "requirepass", "s3cret"));
+	redis_command_mark_secrets(&command, "config|set");
+	assert_false(command.args[2].is_secret);
+	assert_true(command.args[3].is_secret);
+	build(&record, &command, WORDS("GET", "key"));
+	redis_command_mark_secrets(&command, "authority");
+	assert_false(command.args[1].is_secret);
+	/* The server knows it, but its name has been lost. */
+	record.event.cmd = 1;
+	redis_command_mark_secrets(&command, NULL);
+	assert_true(command.args[1].is_secret);
+}
+
+static void assert_hidden(const struct redis_command *command, const char *error, const char *shown)
+{
+	char text[REDIS_ERROR_SIZE];
+
+	snprintf(text, sizeof(text), "%s", error);
+	redis_command_hide_secrets(command, text, sizeof(text));
+	assert_string_equal(text, shown);
+}
+
+static void test_errors_repeat_no_secret(void **state)
+{
+	struct redis_command command;
+	struct record record;
+
+	(void)state;
+	build(&record, &command, WORDS("ACL", "SETUSER", "bob", "#beefs3cret"));
+	assert_hidden(&command, "ERR Error in ACL SETUSER modifier '#beefs3cret': bad",
+		      "ERR Error in ACL SETUSER modifier '(redacted)': bad");
+	assert_hidden(&command, "ERR two 'a' and 'b'", "ERR two '(redacted)'");
+	assert_hidden(&command, "ERR one that was cut 'beefs3", "ERR one that was cut '(redacted)");
+	assert_hidden(&command, "ERR it was beefs3cret, no", "ERR (redacted)");
+	assert_hidden(&command, "ERR it was another", "ERR it was another");
+	build(&record, &command, WORDS("GET", "key"));
+	assert_hidden(&command, "ERR no 'key'", "ERR no 'key'");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_secrets_go_by_the_command_that_it_is),
+		cmocka_unit_test(test_errors_repeat_no_secret),
 		cmocka_unit_test(test_items_of_all_kinds),
 		cmocka_unit_test(test_hostile_records_are_refused),
 		cmocka_unit_test(test_passwords_are_secret),

@@ -52,7 +52,7 @@ static void replay_row(struct env *env, const struct replay_record *record, stru
 
 	row.event = &record->event;
 	row.size = sizeof(*record);
-	assert_int_equal(redis_shown_set(shown, &row), 0);
+	assert_int_equal(redis_shown_set(shown, &row, NULL, false), 0);
 	shown->client = client;
 	assert_int_equal(redis_print_row(&env->print, shown), 0);
 }
