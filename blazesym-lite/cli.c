@@ -707,12 +707,14 @@ int main(int argc, char **argv)
 	};
 	struct bsl_file *file = NULL;
 	char reason[1024];
-	int err = 0;
+	int err;
 
 	front_start();
 	argp_err_exit_status = 2;
-	argp_parse(&argp, argc, argv, 0, NULL, NULL);
-	if (env.file) {
+	err = argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	if (err)
+		complain("cannot read the command line: %s", strerror(err));
+	if (!err && env.file) {
 		file = malloc(sizeof(*file));
 		err = file ? bsl_resolve(env.file, env.pid, 0, file, reason, sizeof(reason))
 			   : -ENOMEM;

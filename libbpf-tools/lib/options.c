@@ -428,7 +428,7 @@ void options_parse(const struct options_spec *spec, struct options *options, int
 			     .help_filter = options_filter_help,
 			     .children = children };
 	size_t count = 0;
-	int option;
+	int option, err;
 
 	options->start_ns = timestamp_now();
 	/* argp's own messages begin with the tool's name, as all others do, whatever its path. */
@@ -451,6 +451,10 @@ void options_parse(const struct options_spec *spec, struct options *options, int
 	tool.doc = NULL;
 	argp_err_exit_status = OPTIONS_EXIT_USAGE;
 	/* In order, so that what follows "--" can be told from arguments before it. */
-	argp_parse(&root, argc, argv, ARGP_IN_ORDER, NULL, &common);
+	err = argp_parse(&root, argc, argv, ARGP_IN_ORDER, NULL, &common);
 	log_init(options->verbosity);
+	if (!err)
+		return;
+	log_error("cannot read the command line: %s", strerror(err));
+	exit(EXIT_FAILURE);
 }

@@ -140,6 +140,19 @@ int tool_attach_calls(struct tool *tool, const struct tool_call *calls, size_t c
 	return err || tool->attached.count > attached ? err : tool_fail_attached();
 }
 
+/* libbpf loads the programs also where it could not map their variables. */
+static int tool_check_mapped(const struct bpf_object_skeleton *skeleton)
+{
+	for (int i = 0; i < skeleton->map_cnt; i++) {
+		if (!skeleton->maps[i].mmaped || *skeleton->maps[i].mmaped)
+			continue;
+		log_error(
+			"cannot map the variables of the BPF programs (the kernel can since 5.5)");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
 static int tool_load(struct tool *tool)
 {
 	const struct options *options = &tool->options;
@@ -166,7 +179,7 @@ static int tool_load(struct tool *tool)
 			"need (no " BTF_FILE_KERNEL ": CONFIG_DEBUG_INFO_BTF)");
 	else if (err)
 		log_libbpf_failure(err, "cannot load the BPF programs");
-	return err;
+	return err ?: tool_check_mapped(tool->skeleton);
 }
 
 static int tool_open_events(struct tool *tool)

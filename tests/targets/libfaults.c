@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * LD_PRELOAD: makes one call fail. FAULT=CALL:N names which one, the N-th of its kind; with N 0 none does. FAULT_COUNT is a file that
- * gets how many there were. CALL: malloc (calloc and realloc, too), mmap, read (pread, too), write, bpf, perf_event_open.
+ * LD_PRELOAD: makes one call fail. FAULT=CALL:N names which one, the N-th of its kind; without it none does. FAULT_COUNTS is a file
+ * that gets how many there were, a line "CALL COUNT" each. CALL: malloc (calloc and realloc, too), mmap, read (pread, too), write,
+ * bpf, perf_event_open. Memory comes from the library that is loaded next: libc, or one that looks for leaks. What libdw asks for is
+ * left out: it aborts without memory (lib/dynamicsizehash_concurrent.c of elfutils 0.188), or loses some.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -18,10 +20,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-
 enum call { MALLOC, MMAP, READ, WRITE, BPF, PERF_EVENT_OPEN, CALLS };
 
 static const struct {
@@ -34,9 +32,12 @@ static const struct {
 };
 
 static long (*real_syscall)(long number, ...);
+static void *(*real_malloc)(size_t size);
+static void *(*real_calloc)(size_t count, size_t size);
+static void *(*real_realloc)(void *old, size_t size);
 static enum call wanted = CALLS;
 static long which;
-static atomic_long count;
+static atomic_long counts[CALLS];
 
 /* Where it crashed: addr2line knows. */
 static void tell_crash(int sig)
@@ -51,10 +52,30 @@ static void tell_crash(int sig)
 	raise(sig);
 }
 
+/* Is it called from libdw? */
+static int is_libdw(const void *caller)
+{
+	Dl_info info;
+
+	return dladdr(caller, &info) && info.dli_fname && strstr(info.dli_fname, "/libdw");
+}
+
+/* The loader and other libraries' constructors may need memory before it is our turn. */
+static void find_memory(void)
+{
+	real_malloc = (void *(*)(size_t))dlsym(RTLD_NEXT, "malloc");
+	real_calloc = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "calloc");
+	real_realloc = (void *(*)(void *, size_t))dlsym(RTLD_NEXT, "realloc");
+}
+
 __attribute__((constructor)) static void start(void)
 {
 	const char *fault = getenv("FAULT"), *colon = fault ? strchr(fault, ':') : NULL;
 
+	void *volatile first = malloc(1);
+
+	/* The first call sets up a library that looks for leaks, also for other calls than for memory. */
+	free(first);
 	real_syscall = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
 	for (int i = 0; colon && i < CALLS; i++)
 		if (strlen(calls[i].name) == (size_t)(colon - fault) &&
@@ -70,35 +91,49 @@ __attribute__((constructor)) static void start(void)
 
 __attribute__((destructor)) static void end(void)
 {
-	const char *path = getenv("FAULT_COUNT");
-	int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
+	const char *path = getenv("FAULT_COUNTS");
+	int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
 
 	wanted = CALLS;
-	if (fd >= 0)
-		dprintf(fd, "%ld", count);
+	if (fd < 0)
+		return;
+	for (int i = 0; i < CALLS; i++)
+		dprintf(fd, "%s %ld\n", calls[i].name, counts[i]);
+	close(fd);
 }
 
 static int fails(enum call call)
 {
-	if (call != wanted || ++count != which)
+	if (++counts[call] != which || call != wanted)
 		return 0;
 	errno = calls[call].err;
 	return 1;
 }
 
+static int fails_memory(const void *caller)
+{
+	return !is_libdw(caller) && fails(MALLOC);
+}
+
 void *malloc(size_t size)
 {
-	return fails(MALLOC) ? NULL : __libc_malloc(size);
+	if (!real_malloc)
+		find_memory();
+	return fails_memory(__builtin_return_address(0)) ? NULL : real_malloc(size);
 }
 
 void *calloc(size_t n, size_t size)
 {
-	return fails(MALLOC) ? NULL : __libc_calloc(n, size);
+	if (!real_calloc)
+		find_memory();
+	return fails_memory(__builtin_return_address(0)) ? NULL : real_calloc(n, size);
 }
 
 void *realloc(void *old, size_t size)
 {
-	return fails(MALLOC) ? NULL : __libc_realloc(old, size);
+	if (!real_realloc)
+		find_memory();
+	return fails_memory(__builtin_return_address(0)) ? NULL : real_realloc(old, size);
 }
 
 void *mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
