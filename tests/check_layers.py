@@ -31,6 +31,7 @@ MAY_USE = {
     "flow": ["lib"],
     "redis": ["types"],
     "exec": ["lib"],
+    "net": ["lib"],
 }
 
 # The same for a tool's own files, those of libbpf-tools itself. All build on lib.
@@ -38,6 +39,7 @@ TOOLS_MAY_USE = {
     "trace": ["probe"],
     "redis-cmd": ["redis"],
     "execsnoop": ["exec"],
+    "xdpcount": ["net"],
     "uflow": ["runtime", "flow"],
     "ucalls": ["runtime", "flow"],
     "ugc": ["runtime"],

@@ -49,10 +49,12 @@ enum choice_option {
 };
 
 #define CHOICE_BIT(option) (1u << (option))
+#define CHOICE_ALL (CHOICE_BIT(CHOICE_OPTIONS) - 1)
 
 /* How a tool has them. */
 struct choice_spec {
-	unsigned int without; /* CHOICE_BIT()s of options that it hasn't, or has as one of its own */
+	/* CHOICE_BIT()s of options that it hasn't, or has as one of its own; CHOICE_ALL: it looks at no processes. */
+	unsigned int without;
 	/*
 	 * Short letters other than the usual ones. A letter that the tool has for something else is left to it.
 	 */

@@ -33,6 +33,7 @@ static const struct {
 	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", false },
 	{ CAP_SYSLOG, "CAP_SYSLOG", false },
 	{ CAP_NET_RAW, "CAP_NET_RAW", false },
+	{ CAP_NET_ADMIN, "CAP_NET_ADMIN", false },
 };
 
 static const struct {
@@ -49,6 +50,8 @@ static const struct {
 	[PERMISSION_PROCESS] = { "looking at another user's process", BIT(CAP_SYS_PTRACE), false },
 	[PERMISSION_FILE] = { "reading another user's files", BIT(CAP_DAC_READ_SEARCH), false },
 	[PERMISSION_PACKETS] = { "seeing packets", BIT(CAP_NET_RAW), false },
+	[PERMISSION_XDP] = { "a program on a network interface",
+			     BIT(PERMISSION_CAP_BPF) | BIT(CAP_NET_ADMIN), false },
 	[PERMISSION_SYMBOLS] = { "the kernel's addresses", BIT(CAP_SYSLOG), false },
 };
 

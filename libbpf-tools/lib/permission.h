@@ -19,6 +19,7 @@ enum permission {
 	PERMISSION_FILE,    /* files of other users */
 	PERMISSION_SYMBOLS, /* addresses of the kernel's functions */
 	PERMISSION_PACKETS, /* packets of others */
+	PERMISSION_XDP,	    /* programs on network interfaces */
 	PERMISSIONS,
 };
 

@@ -56,6 +56,7 @@ struct run {
  */
 static volatile sig_atomic_t run_signal, run_signal_from_terminal;
 static volatile uint64_t run_signal_ns;
+static volatile sig_atomic_t run_reloads, run_reload_asked;
 
 static const int run_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
 
@@ -64,6 +65,10 @@ static void run_handle_signal(int sig, siginfo_t *info, void *context)
 	uint64_t now = timestamp_now();
 
 	(void)context;
+	if (sig == SIGHUP && run_reloads) {
+		run_reload_asked = 1;
+		return;
+	}
 	if (run_signal && now - run_signal_ns > RUN_SAME_SIGNAL_NS) {
 		signal(sig, SIG_DFL);
 		raise(sig);
@@ -85,7 +90,7 @@ static void run_catch_signals(struct run *run)
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	size_t i;
 
-	run_signal = 0;
+	run_signal = run_reloads = run_reload_asked = 0;
 	for (i = 0; i < ARRAY_SIZE(run_signals); i++) {
 		sigaction(run_signals[i], run_signals[i] == SIGPIPE ? &ignore : &catch,
 			  &run->old_actions[i]);
@@ -93,6 +98,15 @@ static void run_catch_signals(struct run *run)
 		if (run_signals[i] == SIGHUP && run->old_actions[i].sa_handler == SIG_IGN)
 			sigaction(SIGHUP, &ignore, NULL);
 	}
+}
+
+/* Also with nohup(1), as it ends nothing. */
+static void run_catch_reload(void)
+{
+	struct sigaction catch = { .sa_sigaction = run_handle_signal, .sa_flags = SA_SIGINFO };
+
+	run_reloads = 1;
+	sigaction(SIGHUP, &catch, NULL);
 }
 
 /*
@@ -291,6 +305,14 @@ static void run_wait(struct run *run, struct events *events, uint64_t ns)
 		nanosleep(&wait, NULL);
 }
 
+static int run_reload(const struct run_loop_opts *opts)
+{
+	if (!run_reload_asked)
+		return 0;
+	run_reload_asked = 0;
+	return opts->reload(opts->ctx);
+}
+
 /* 0: over; 1: over, and no record is wanted any more (max_events); or a negative errno. */
 static int run_consume(struct run *run, const struct run_loop_opts *opts)
 {
@@ -303,6 +325,7 @@ static int run_consume(struct run *run, const struct run_loop_opts *opts)
 	for (;;) {
 		consumed = 0;
 		err = opts->events ? events_drain(opts->events, RUN_BUDGET, &consumed) : 0;
+		err = err ?: run_reload(opts);
 		now = timestamp_now();
 		if (!err && next_tick && now >= next_tick) {
 			err = opts->tick(opts->ctx);
@@ -443,6 +466,8 @@ int run_loop(struct run *run, const struct run_loop_opts *opts)
 	int err, output_err;
 
 	run->events = opts->events;
+	if (opts->reload)
+		run_catch_reload();
 	run->next_losing_ns = timestamp_now() + RUN_LOSING_NS;
 	run_tell_start(run);
 	if (run->options->duration_ns)

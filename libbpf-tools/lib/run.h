@@ -9,7 +9,7 @@
  *	...free...
  *	return status;				RUN_OK, RUN_FAILED (RUN_USAGE: see lib/options.h), COMMAND's
  *
- * What ends a run: INT, TERM or HUP; --duration; --max-events; the end of COMMAND, or of the processes
+ * What ends a run: INT, TERM or HUP (which may stand for something else: reload); --duration; --max-events; the end of COMMAND, or of the processes
  * of -p; a closed pipe on stdout (like any filter, silently and with status 0); an error. Whichever it is, probes are
  * detached, the records made until then are consumed and written, and losses are reported. A second
  * signal ends the tool at once. (Two within 0.3 s count as one: timeout(1) sends its signal twice.)
@@ -73,6 +73,8 @@ struct run_loop_opts {
 	void (*detach)(void *ctx);
 	/* Called once all records are consumed, for a summary: what it puts is written before losses are reported. */
 	void (*finish)(void *ctx);
+	/* SIGHUP: read files again, from the loop, instead of ending. As tick otherwise. NULL: it ends the run. */
+	int (*reload)(void *ctx);
 	/* True once there is nothing more to come: asked for at each turn, so it should cost little. NULL: never. */
 	bool (*is_over)(void *ctx);
 	/* The name of a probe, for reporting what was lost where. NULL: only the total is reported. */

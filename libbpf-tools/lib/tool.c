@@ -157,8 +157,11 @@ static int tool_load(struct tool *tool)
 {
 	const struct options *options = &tool->options;
 	size_t bytes = (size_t)options->buffer_pages * getpagesize();
-	int err = filter_prepare_object(&tool->filter, tool->object, tool->filter_config,
-					tool->pidns_config);
+	int err = 0;
+
+	if (tool->filter_config)
+		err = filter_prepare_object(&tool->filter, tool->object, tool->filter_config,
+					    tool->pidns_config);
 
 	if (err)
 		return err;
@@ -177,6 +180,8 @@ static int tool_load(struct tool *tool)
 		log_error(
 			"cannot load the BPF programs: this kernel tells nothing of its types, which they "
 			"need (no " BTF_FILE_KERNEL ": CONFIG_DEBUG_INFO_BTF)");
+	else if (tool->permission && permission_is_refusal(err))
+		log_failure(err, tool->permission, "cannot load the BPF programs");
 	else if (err)
 		log_libbpf_failure(err, "cannot load the BPF programs");
 	return err ?: tool_check_mapped(tool->skeleton);
@@ -242,6 +247,13 @@ static int tool_tick(void *ctx)
 	return tool->spec->tick(tool->env);
 }
 
+static int tool_reload(void *ctx)
+{
+	struct tool *tool = ctx;
+
+	return tool->spec->reload(tool->env);
+}
+
 static void tool_finish(void *ctx)
 {
 	struct tool *tool = ctx;
@@ -271,6 +283,7 @@ static int tool_run(struct tool *tool)
 		.events = tool->events,
 		.interval_ns = tool->interval_ns,
 		.tick = tool_tick,
+		.reload = tool->spec->reload ? tool_reload : NULL,
 		.detach = tool_detach,
 		.finish = tool_finish,
 		.is_over = tool_is_over,
@@ -301,9 +314,11 @@ void tool_parse(const struct tool_spec *spec, struct tool *tool, void *env, int 
 	tool->filter = (struct filter)FILTER_CLOSED;
 	choice_parser_init(&parser, &spec->choice, &tool->choice, tool_has_letter, &options);
 	options.input = env;
-	options.group = &parser.argp;
-	options.group_input = &parser;
-	options.group_heading = "Filters:";
+	if (spec->choice.without != CHOICE_ALL) {
+		options.group = &parser.argp;
+		options.group_input = &parser;
+		options.group_heading = "Filters:";
+	}
 	options_parse(&options, &tool->options, argc, argv);
 }
 

@@ -35,6 +35,7 @@
 #include "lib/filter.h"
 #include "lib/options.h"
 #include "lib/output.h"
+#include "lib/permission.h"
 #include "lib/run.h"
 #include "lib/timestamp.h"
 
@@ -58,6 +59,7 @@ struct tool {
 	struct events_ctl *ctl;	 /* and &skel->bss->events_ctl */
 	uint32_t *scratch_slots; /* with EVENTS_SCRATCH_SIZE: &skel->rodata->events_scratch_slots */
 	bool *has_registers; /* with bpf/returning.bpf.h: &skel->rodata->returning_has_registers */
+	enum permission permission;	 /* what its programs need, if more than PERMISSION_BPF */
 	const struct bpf_program *waker; /* one that sends nothing: skipping it does no harm */
 	size_t buffer_bytes; /* of events, unless the user says; 0: EVENTS_DEFAULT_BYTES */
 	struct events_maps
@@ -94,6 +96,7 @@ struct tool_spec {
 	/* As in struct events_opts and struct run_loop_opts. */
 	int (*handle)(void *env, const void *data, size_t size);
 	int (*tick)(void *env);
+	int (*reload)(void *env);
 	void (*detach)(void *env); /* what isn't in tool->attached */
 	void (*finish)(void *env);
 	const char *(*probe_name)(void *env, uint32_t probe);

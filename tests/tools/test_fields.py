@@ -12,7 +12,7 @@ from tracing import on_terminal, run_tool
 TREE = Path(__file__).resolve().parents[2]
 MAN = TREE / "man"
 TOOLS = ["capable", "execsnoop", "opensnoop", "redis-cmd", "tcpconnect", "tplist", "trace", "ucalls", "uflow", "ugc",
-         "uobjnew", "ustat", "uthreads"]
+         "uobjnew", "ustat", "uthreads", "xdpcount"]
 FIELD = re.compile(r"  (?P<column>\S.*?) {2,}(?P<key>\S+) {2,}(?P<help>\S.*?)(?P<shown> \(-[^)]+\))?$")
 INTRODUCTION = r"""Columns of text and, behind the comma, keys of JSON objects; in brackets the option that shows a column.
 .B \-\-columns

@@ -25,6 +25,7 @@ WORK = {
     "blazesym-lite": ["-e", ADD, "--find", "AddNum"],
     "tplist": ["sched:sched_*"],
     **{name: ["--duration", "1", os.getpid()] for name in ("ucalls", "uflow", "ugc", "uobjnew", "uthreads")},
+    "xdpcount": ["--duration", "1", "lo"],
     **{name: ["--duration", "1"] for name in ("capable", "execsnoop", "opensnoop", "redis-cmd", "tcpconnect", "ustat")},
 }
 

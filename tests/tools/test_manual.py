@@ -11,7 +11,7 @@ import pytest
 
 MAN = Path(__file__).resolve().parents[2] / "man"
 SHARED = sorted(path.stem for path in (MAN / "shared").glob("*.man"))
-WITHOUT = {"filters": {"tplist"}}
+WITHOUT = {"filters": {"tplist", "xdpcount"}}
 
 
 @pytest.mark.no_tool

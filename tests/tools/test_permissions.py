@@ -32,6 +32,7 @@ NEEDS = [
     ("uflow", ["--duration", "0.1", "PYTHON"], [*BPF, "CAP_SYS_PTRACE"]),
     ("ustat", ["-p", "PYTHON", "1", "1"], [*BPF, "CAP_SYS_PTRACE"]),
     ("redis-cmd", ["--duration", "0.1", "-p", "SERVER"], [*BPF, "CAP_SYS_PTRACE"]),
+    ("xdpcount", ["--duration", "0.1", "lo"], ["CAP_BPF", "CAP_NET_ADMIN"]),
     ("tplist", ["sched:sched_process_exec"], ["CAP_DAC_READ_SEARCH"]),
     ("blazesym-lite", ["-k", "--find", "schedule"], ["CAP_SYSLOG"]),
 ]
