@@ -24,6 +24,7 @@
 #define AF_INET6 10
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
+#define IPPROTO_MPTCP 262
 #define EISCONN 106
 #define EALREADY 114
 #define EINPROGRESS 115
@@ -31,6 +32,8 @@
 #define ERESTARTSYS 512
 
 const volatile bool with_early = false;
+const volatile bool failed_only = false;
+const volatile __u64 least_ns = 0;
 const volatile __u16 only_family = 0;
 const volatile __u32 only_netns = 0;
 const volatile __u32 range_count = 0;
@@ -51,6 +54,8 @@ struct call {
 	__u64 inode;
 	__u64 start;
 	__u64 address;
+	__s32 fd;
+	bool is_mptcp;	/* whose attempt is that of another socket, which the kernel makes */
 	bool has_begun; /* an attempt */
 };
 
@@ -84,10 +89,12 @@ static __always_inline bool is_wanted(const struct tcpconnect_event *event)
 }
 
 /* Who connects: the current process. */
-static __always_inline void set_process(struct tcpconnect_event *event, const struct sock *sk)
+static __always_inline void set_process(struct tcpconnect_event *event, const struct sock *sk,
+					__s32 fd)
 {
 	__u64 ids = pidns_current_ids();
 
+	event->fd = fd;
 	event->cgroup_id = bpf_get_current_cgroup_id();
 	event->pid = ids >> 32;
 	event->tid = ids;
@@ -134,12 +141,14 @@ static __always_inline void set_source(struct tcpconnect_event *event, const str
 		bpf_core_read(event->source, 16, &sk->__sk_common.skc_v6_rcv_saddr);
 }
 
-static __always_inline bool is_tcp(const struct sock *sk)
+/* Not raw sockets, which may carry TCP, too. */
+static __always_inline bool is_stream(const struct sock *sk, int protocol)
 {
 	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
 
 	return (family == AF_INET || family == AF_INET6) &&
-	       BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+	       BPF_CORE_READ(sk, sk_type) == SOCK_STREAM &&
+	       BPF_CORE_READ(sk, sk_protocol) == protocol;
 }
 
 /*
@@ -151,7 +160,15 @@ static __always_inline __u64 get_inode(const struct sock *sk)
 	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
 }
 
-/* The result of an attempt is known, or that it will never be. */
+/* Once the result is known, or that it will never be. */
+static __always_inline void send_result(void *ctx, struct tcpconnect_event *event)
+{
+	if (failed_only && (event->result == TCPCONNECT_OK || event->result == TCPCONNECT_OK_LATE))
+		return;
+	if (event->latency_ns >= least_ns)
+		events_send(ctx, event, sizeof(*event), 0);
+}
+
 static __always_inline void
 end_attempt(void *ctx, __u64 key, const struct tcpconnect_event *attempt, __u16 result, __s32 error)
 {
@@ -163,11 +180,11 @@ end_attempt(void *ctx, __u64 key, const struct tcpconnect_event *attempt, __u16 
 	/* Else it may be another's. */
 	if (result != TCPCONNECT_UNKNOWN)
 		set_source(&event, (struct sock *)key);
-	events_send(ctx, &event, sizeof(event), 0);
+	send_result(ctx, &event);
 	bpf_map_delete_elem(&attempts, &key);
 }
 
-static __always_inline void begin_attempt(void *ctx, __u64 key, __u64 start)
+static __always_inline void begin_attempt(void *ctx, __u64 key, __u64 start, __s32 fd)
 {
 	const struct sock *sk = (struct sock *)key;
 	struct tcpconnect_event event = { .start = start }, *older;
@@ -177,7 +194,7 @@ static __always_inline void begin_attempt(void *ctx, __u64 key, __u64 start)
 		end_attempt(ctx, key, older, TCPCONNECT_UNKNOWN, 0);
 	if (!filter_allows_current())
 		return;
-	set_process(&event, sk);
+	set_process(&event, sk, fd);
 	set_destination(&event, sk);
 	set_source(&event, sk);
 	event.inode = get_inode(sk);
@@ -199,13 +216,16 @@ int attempt_begins(struct raw_context *ctx)
 	__u64 key = ctx->args[0];
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct call *call;
+	__s32 fd = -1;
 
-	if ((int)ctx->args[2] != TCP_SYN_SENT || !is_tcp((struct sock *)key))
+	if ((int)ctx->args[2] != TCP_SYN_SENT || !is_stream((struct sock *)key, IPPROTO_TCP))
 		return 0;
 	call = bpf_map_lookup_elem(&calls, &tid);
-	if (call && call->socket == key)
+	if (call && (call->socket == key || call->is_mptcp)) {
 		call->has_begun = true;
-	begin_attempt(ctx, key, bpf_ktime_get_ns());
+		fd = call->fd;
+	}
+	begin_attempt(ctx, key, bpf_ktime_get_ns(), fd);
 	return 0;
 }
 
@@ -300,8 +320,10 @@ int enter_connect(struct enter_context *ctx)
 	if (!socket || BPF_CORE_READ(socket, state) != SS_UNCONNECTED)
 		return 0;
 	sk = BPF_CORE_READ(socket, sk);
-	if (!is_tcp(sk))
+	call.is_mptcp = is_stream(sk, IPPROTO_MPTCP);
+	if (!call.is_mptcp && !is_stream(sk, IPPROTO_TCP))
 		return 0;
+	call.fd = ctx->args[0];
 	call.socket = (__u64)sk;
 	call.inode = get_inode(sk);
 	call.start = bpf_ktime_get_ns();
@@ -361,13 +383,13 @@ static __always_inline void record_call(struct exit_context *ctx, const struct c
 
 	if (!read_destination(&event, (void *)call->address))
 		return;
-	set_process(&event, sk);
+	set_process(&event, sk, call->fd);
 	if (ctx->result)
 		event.source_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
 	else
 		set_source(&event, sk);
 	if (is_wanted(&event))
-		events_send(ctx, &event, sizeof(event), 0);
+		send_result(ctx, &event);
 }
 
 /* Has a call of connect() that returned this brought an attempt to its end? */
@@ -386,10 +408,16 @@ static __always_inline void end_call(struct exit_context *ctx, const struct call
 
 	if (!returning_has(1, call->address) || call->inode != get_inode(sk))
 		return;
+	/* Of an attempt its own socket tells. */
+	if (call->is_mptcp) {
+		if (!call->has_begun && ctx->result && is_final(ctx->result))
+			record_call(ctx, call);
+		return;
+	}
 	if (state == TCP_SYN_SENT) {
 		/* Under way; with TCP_FASTOPEN_CONNECT not even on the wire, whatever connect() says. */
 		if (!call->has_begun)
-			begin_attempt(ctx, key, call->start);
+			begin_attempt(ctx, key, call->start, call->fd);
 		return;
 	}
 	if (!is_final(ctx->result))

@@ -33,17 +33,17 @@
 
 /* A row of --count. */
 struct flow {
-	uint16_t family, port;
+	uint16_t family, port, source_port; /* the last one with -s only */
 	uint8_t source[16], destination[16];
 	uint64_t count, failed;
 };
 
 struct env {
 	struct tool tool;
-	bool names, early, count;
+	bool names, early, count, failed_only;
 	uint16_t family;
 	uint32_t netns;
-	uint64_t interval_ns;
+	uint64_t interval_ns, least_ns;
 	struct tcpconnect_range ranges[TCPCONNECT_RANGES_MAX];
 	uint32_t range_count;
 	struct tcpconnect_bpf *skel;
@@ -51,7 +51,7 @@ struct env {
 	struct tally flows;
 };
 
-enum { KEY_EARLY = 256, KEY_NETNS, KEY_PRINT_NETNS };
+enum { KEY_EARLY = 256, KEY_NETNS, KEY_PRINT_NETNS, KEY_FAILED, KEY_MIN_US };
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
@@ -135,6 +135,15 @@ static void get_query(const void *row, struct row_value *value)
 		row_set_none(value, "no answer with this address was seen");
 }
 
+static void get_fd(const void *row, struct row_value *value)
+{
+	const struct tcpconnect_event *event = ((const struct attempt *)row)->event;
+
+	value->number = event->fd;
+	if (event->fd < 0)
+		row_set_none(value, "not by connect(2)");
+}
+
 #define AT(member) ROW_VIA(struct attempt, event, member)
 #define DESTINATION(part) .get = get_destination, .arg = part
 #define SOURCE(part) .get = get_source, .arg = part
@@ -149,6 +158,8 @@ static const struct row_column columns[] = {
 	{ "PID", "pid", ROW_UNSIGNED, -7, AT(pid), .help = "the process" },
 	{ "TID", "tid", ROW_UNSIGNED, -7, AT(tid), .when = { ROW_CHOSEN }, .help = "the thread" },
 	{ "COMM", "comm", ROW_CHARS, -12, .least = 10, AT(comm), .help = "its name" },
+	{ "FD", "fd", ROW_UNSIGNED, 4, .get = get_fd, .when = { ROW_CHOSEN },
+	  .help = "the socket's descriptor" },
 	{ "NETNS", "netns", ROW_UNSIGNED, -10, AT(netns), .when = { KEY_PRINT_NETNS },
 	  .help = "the network namespace's number" },
 	{ "CGROUP_ID", "cgroup_id", ROW_UNSIGNED, -9, AT(cgroup_id), .when = { ROW_CHOSEN },
@@ -181,8 +192,9 @@ static const struct row_column columns[] = {
 static const struct row_table rows = {
 	.columns = columns,
 	.count = ARRAY_SIZE(columns),
-	.order = "time,time_s,uid,netns,cgroup_id,pid,tid,comm,ip,mapped,saddr,lport,daddr,dport,"
-		 "result,errno,error,lat_us,query",
+	.order =
+		"time,time_s,uid,netns,cgroup_id,pid,tid,comm,fd,ip,mapped,saddr,lport,daddr,dport,"
+		"result,errno,error,lat_us,query",
 };
 
 #define AT_FLOW(member) ROW_VIA(struct attempt, flow, member)
@@ -191,6 +203,8 @@ static const struct row_column flow_columns[] = {
 	{ "TIME", "time", ROW_CLOCK, -8, ROW_AT(struct attempt, now), .when = { ROW_CHOSEN },
 	  .help = "when this was printed" },
 	{ "LADDR", "saddr", ROW_IP, -25, SOURCE(ADDRESS), .help = "source address" },
+	{ "LPORT", "lport", ROW_UNSIGNED, -6, SOURCE(PORT), .when = { 'L' }, .is_extra = true,
+	  .help = "source port" },
 	{ "RADDR", "daddr", ROW_IP, -25, DESTINATION(ADDRESS), .help = "destination address" },
 	{ "RPORT", "dport", ROW_UNSIGNED, -20, .least = 6, DESTINATION(PORT),
 	  .help = "destination port" },
@@ -211,7 +225,7 @@ static const struct argp_option arguments[] = {
 	{ "timestamp", 't', NULL, 0, "Print the time of the attempt since the start, in seconds",
 	  0 },
 	{ "print-uid", 'U', NULL, 0, "Print the user's number", 0 },
-	{ "lport", 'L', NULL, 0, "Print the local port", 0 },
+	{ "lport", 'L', NULL, 0, "Print the local port, and count by it", 0 },
 	{ "source-port", 's', NULL, OPTION_ALIAS, NULL, 0 },
 	{ "print-netns", KEY_PRINT_NETNS, NULL, 0, "Print the network namespace", 0 },
 	{ "dns", 'd', NULL, 0, "Print the name whose look-up gave the address", 0 },
@@ -220,6 +234,9 @@ static const struct argp_option arguments[] = {
 	{ "port", 'P', "PORTS", 0, "Only these destination ports: 80,443,8000-8099", 0 },
 	{ "netns", KEY_NETNS, "NAMESPACE", 0,
 	  "Only this network namespace: its number, a process in it, or a file such as /run/netns/x",
+	  0 },
+	{ "failed", KEY_FAILED, NULL, 0, "Only those that did not succeed", 0 },
+	{ "min-us", KEY_MIN_US, "N", 0, "Only those whose result took N microseconds or longer",
 	  0 },
 	{ "early", KEY_EARLY, NULL, 0, "Print attempts as they begin, without their results", 0 },
 	{ "count", 'c', NULL, 0, "Print how many attempts there were, by addresses and port", 0 },
@@ -311,6 +328,9 @@ static void check_options(const struct env *env, const struct argp_state *state)
 		argp_error(state, "--interval is for --count only");
 	if (env->count && (env->early || env->names))
 		argp_error(state, "--count excludes --early and --dns");
+	if (env->early && (env->failed_only || env->least_ns))
+		argp_error(state,
+			   "--early excludes --failed and --min-us: there are no results yet");
 }
 
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
@@ -320,6 +340,7 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		{ 'd', &env->names },
 		{ KEY_EARLY, &env->early },
 		{ 'c', &env->count },
+		{ KEY_FAILED, &env->failed_only },
 	};
 
 	if (options_switch_on(switches, ARRAY_SIZE(switches), key))
@@ -340,6 +361,9 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'i':
 		env->interval_ns = options_seconds(state, "--interval", arg);
+		return 0;
+	case KEY_MIN_US:
+		env->least_ns = 1000 * options_u64(state, "--min-us", arg, 1, UINT32_MAX);
 		return 0;
 	case KEY_NETNS:
 		set_netns(env, arg, state);
@@ -365,6 +389,8 @@ static int count_flow(struct env *env, const struct tcpconnect_event *event)
 		return -ENOMEM;
 	flow->family = event->family;
 	flow->port = event->port;
+	if (row_wants(&env->tool.options.rows, 'L'))
+		flow->source_port = event->source_port;
 	memcpy(flow->source, event->source, sizeof(flow->source));
 	memcpy(flow->destination, event->destination, sizeof(flow->destination));
 	flow = tally_row(&env->flows, flow);
@@ -416,6 +442,7 @@ static int print_flows(struct env *env)
 		row.flow = *flow;
 		event.family = row.flow->family;
 		event.port = row.flow->port;
+		event.source_port = row.flow->source_port;
 		memcpy(event.source, row.flow->source, sizeof(event.source));
 		memcpy(event.destination, row.flow->destination, sizeof(event.destination));
 		err = row_print(printer, &row);
@@ -457,7 +484,8 @@ static void print_pending(struct env *env)
 		if (!bpf_map_lookup_elem(fd, &key, &event)) {
 			event.latency_ns = now > event.start ? now - event.start : 0;
 			event.result = is_over(env, key) ? TCPCONNECT_UNKNOWN : TCPCONNECT_PENDING;
-			if (handle_event(env, &event, sizeof(event)))
+			if (event.latency_ns >= env->least_ns &&
+			    handle_event(env, &event, sizeof(event)))
 				return;
 		}
 		err = bpf_map_get_next_key(fd, &key, &key);
@@ -506,6 +534,8 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	env->names = row_wants(&env->tool.options.rows, 'd');
 	env->tool.interval_ns = env->names ? NAMES_INTERVAL_NS : env->interval_ns;
 	skel->rodata->with_early = env->early;
+	skel->rodata->failed_only = env->failed_only;
+	skel->rodata->least_ns = env->least_ns;
 	skel->rodata->only_family = env->family;
 	skel->rodata->only_netns = env->netns;
 	skel->rodata->range_count = env->range_count;

@@ -32,12 +32,13 @@ struct tcpconnect_event {
 	__u32 uid;
 	__u32 netns;	   /* its inode number */
 	__s32 error;	   /* a negative errno, with TCPCONNECT_FAILED */
+	__s32 fd;	   /* given to connect(); -1: by another call */
 	__u16 result;	   /* enum tcpconnect_result */
 	__u16 family;	   /* on the wire: AF_INET or AF_INET6; 0: address unknown */
 	__u16 source_port; /* 0: unknown */
 	__u16 port;
 	__u8 is_mapped; /* IPv4 by an IPv6 socket */
-	__u8 unused[7];
+	__u8 unused[3];
 	__u8 source[16]; /* the first 4 bytes with AF_INET */
 	__u8 destination[16];
 	char comm[16];

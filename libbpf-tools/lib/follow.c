@@ -145,7 +145,7 @@ static void follow_emit_value(struct follow_code *code, uint8_t reg, int i, int 
 	follow_emit(code, BPF_LDX | BPF_MEM | BPF_W, reg, BPF_REG_10, slot, 0);
 }
 
-/* if current is followed, so is child_pid */
+/* if current is followed, so is the new thread */
 static void follow_write_fork(struct follow_code *code)
 {
 	follow_emit_current(code, FOLLOW_KEY);
@@ -173,17 +173,18 @@ static void follow_write_exit(struct follow_code *code)
 	follow_emit_map_call(code, code->follow->map_fd, FOLLOW_KEY, BPF_FUNC_map_delete_elem);
 }
 
-/* Arguments of the raw ones: include/trace/events/sched.h. */
+/* Arguments of the raw ones: include/trace/events/sched.h, task.h. */
 static const struct {
-	const char *event;
+	const char *category, *event;
 	struct follow_value values[2];
 	void (*write)(struct follow_code *code);
 } follow_probes[FOLLOW_PROBES] = {
-	[FOLLOW_FORK] = { "sched_process_fork", { { "child_pid", 1, true } }, follow_write_fork },
-	[FOLLOW_EXEC] = { "sched_process_exec",
+	[FOLLOW_FORK] = { "task", "task_newtask", { { "pid", 0, true } }, follow_write_fork },
+	[FOLLOW_EXEC] = { "sched",
+			  "sched_process_exec",
 			  { { "old_pid", 1, false }, { "pid", 0, true } },
 			  follow_write_exec },
-	[FOLLOW_EXIT] = { "sched_process_exit", {}, follow_write_exit },
+	[FOLLOW_EXIT] = { "sched", "sched_process_exit", {}, follow_write_exit },
 };
 
 static int follow_load(const struct follow *follow, enum follow_probe probe,
@@ -231,7 +232,8 @@ static int follow_attach_classic(struct follow *follow, int tracefs_fd, enum fol
 	struct tracefs_format format;
 	int i, err, prog_fd, offsets[2] = {};
 
-	err = tracefs_format_read(tracefs_fd, "sched", follow_probes[probe].event, &format);
+	err = tracefs_format_read(tracefs_fd, follow_probes[probe].category,
+				  follow_probes[probe].event, &format);
 	if (err)
 		return err;
 	for (i = 0; i < 2 && values[i].field; i++) {

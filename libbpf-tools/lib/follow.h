@@ -3,7 +3,8 @@
  * The set of tasks that a process and everything it forks consist of, kept up to date in the
  * kernel: a hash map from thread id (u32, as in the low half of bpf_get_current_pid_tgid(), that is
  * in the initial PID namespace) to u8, maintained by three tiny programs on the tracepoints
- * sched_process_fork, _exec and _exit. A program asks: is the current *thread* id in the map?
+ * task_newtask, sched_process_exec and _exit. A program asks: is the current *thread* id in the map?
+ * Not sched_process_fork, which io_uring's threads don't pass (create_io_thread(), 5.12).
  *
  * Threads, not processes, are the keys: a thread id leaves the map at its own exit, therefore no
  * number can be reused while it is there; a process id would stay until the last thread ends, which

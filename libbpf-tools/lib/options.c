@@ -338,14 +338,30 @@ static void options_choose_rows(const struct options_state *common, const struct
 		argp_error(state, "%s", why);
 }
 
+/* The key of the option that another one is an alias of, which argp knows by its own letter only. */
+static int options_unalias(const struct argp_option *option, int key)
+{
+	const struct argp_option *origin = NULL;
+
+	for (; option->name || option->key || option->doc; option++) {
+		if (!(option->flags & OPTION_ALIAS))
+			origin = option;
+		else if (option->key == key)
+			return origin->key;
+	}
+	return key;
+}
+
 /* The tool's parser, which need not know of options that only show columns. */
 static error_t options_parse_tool(int key, char *arg, struct argp_state *state)
 {
 	struct options_state *common = state->input;
 	const struct options_spec *spec = common->spec;
-	bool is_known = row_note_option(&common->options->rows, spec->rows, key);
+	bool is_known;
 	error_t err;
 
+	key = options_unalias(spec->argp->options, key);
+	is_known = row_note_option(&common->options->rows, spec->rows, key);
 	if (key == ARGP_KEY_END)
 		options_choose_rows(common, state);
 	state->input = spec->input;

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tracing import (FULL, HITS, PATIENCE, Tool, json_lines, json_told, need, need_that, run_target, run_tool, running,
-                     tool_path)
+from tracing import (FULL, HITS, KERNEL, PATIENCE, Tool, json_lines, json_told, need, need_that, run_target, run_tool,
+                     running, target_path, tool_path)
 
 PYTHON = "/usr/bin/python3"
 
@@ -168,7 +168,7 @@ def test_ports_families_and_users_are_filtered(server, closed_port):
                                   ["-P", "9-8"], ["-P", "1-"], ["-P", "-1"], ["-P", " 80"], ["-4", "-6"],
                                   ["-u", "no-such-user"], ["-i", "1"], ["-c", "-d"], ["-i", "0", "-c"],
                                   ["--netns", "/no/such/file"], ["--netns", "/etc/passwd"], ["--netns", "/proc/self/ns/mnt"],
-                                  ["-P", ",".join(map(str, range(1, 66)))],
+                                  ["--early", "--failed"], ["--min-us", "0"], ["-P", ",".join(map(str, range(1, 66)))],
                                   ["extra"]])
 def test_wrong_command_lines_end_with_two(args):
     status, out, err = run_tool("tcpconnect", *args)
@@ -195,6 +195,68 @@ def test_count_is_live_with_an_interval(server):
     counted = json.loads(out.splitlines()[0])
     assert abs(counted.pop("time") - time.time()) < 60
     assert counted == {"saddr": "127.0.0.1", "daddr": "127.0.0.1", "dport": server, "connects": 1, "failed": 0}
+
+
+def test_raw_sockets_are_no_connections(closed_port):
+    with Tool("tcpconnect", "--json", "-p", os.getpid()) as tool:
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) as raw:
+            assert raw.connect_ex(("127.0.0.1", closed_port)) == 0
+        assert connect(("127.0.0.1", closed_port))[0] == errno.ECONNREFUSED
+        out, _ = tool.stop()
+    assert [r["result"] for r in json_lines(out)[0]] == ["failed"]
+
+
+def mptcp(address):
+    """The errno of a connect by MPTCP."""
+    try:
+        client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)     # IPPROTO_MPTCP
+    except OSError as error:
+        pytest.skip(f"no MPTCP: {error}")
+    with client:
+        return client.connect_ex(address)
+
+
+def test_attempts_by_mptcp_are_shown_once_each(server, closed_port):
+    calls = [("127.0.0.1", server), ("127.0.0.1", closed_port), ("255.255.255.255", 80)]
+    mptcp(calls[0])
+    with Tool("tcpconnect", "--json", "-p", os.getpid()) as tool:
+        errors = [mptcp(call) for call in calls]
+        out, _ = tool.stop()
+    assert errors[:2] == [0, errno.ECONNREFUSED] and errors[2]
+    assert [((r["daddr"], r["dport"]), r.get("errno", 0)) for r in json_lines(out)[0]] == list(zip(calls, errors))
+
+
+@pytest.mark.parametrize("tool", [["tcpconnect", "--columns", "dport"],
+                                  ["trace", "t:sock:inet_sock_set_state (args->newstate == 2) \"%d\", args->dport"]])
+def test_a_thread_of_io_uring_is_one_of_the_command(tool, server):
+    done = subprocess.run([target_path("uring"), "connect-async", "127.0.0.1", str(server)], capture_output=True, check=False)
+    need_that(done.returncode == 0 and done.stdout.split()[1] == b"0" and KERNEL >= (5, 12), "io_uring with threads of the process (5.12)")
+    status, out, err = run_tool(*tool, "--", target_path("uring"), "connect-async", "127.0.0.1", server)
+    assert status == 0, err
+    assert [line.split()[-1] for line in out.splitlines()].count(str(server)) == 1, out
+
+
+def test_failed_and_slow_attempts_alone(server, closed_port):
+    calls = [(("127.0.0.1", server),), (("127.0.0.1", closed_port),), (("255.255.255.255", 80),)]
+    done, records = trace(calls, "--failed")
+    assert [r["errno"] for r in records] == [error for error, _ in done if error] and len(records) == 2
+    assert not trace(calls, "--min-us", 1000000000)[1]
+    latencies = [r["latency_us"] for r in trace(calls, "--min-us", 1)[1]]
+    assert len(latencies) == 3 and min(latencies) >= 1
+
+
+def test_the_descriptor_is_that_of_connect(server):
+    with Tool("tcpconnect", "--json", "-p", os.getpid()) as tool, socket.socket() as client:
+        client.connect(("127.0.0.1", server))
+        out, _ = tool.stop()
+        assert [r["fd"] for r in json_lines(out)[0]] == [client.fileno()]
+
+
+def test_count_with_source_ports(server):
+    with Tool("tcpconnect", "-c", "-s", "--json", "-p", os.getpid()) as tool:
+        ports = {connect(("127.0.0.1", server))[1] for _ in range(2)}
+        out, _ = tool.stop()
+    assert {(r["lport"], r["connects"]) for r in json_lines(out)[0]} == {(port, 1) for port in ports}
 
 
 def test_a_command_is_traced_with_its_children(server):

@@ -26,6 +26,7 @@ static void replay_events(struct tool *tool, void *ctx)
 					  .tid = 4243,
 					  .uid = 1000,
 					  .netns = 4026531840u,
+					  .fd = 5,
 					  .result = TCPCONNECT_OK,
 					  .family = AF_INET,
 					  .source_port = 54321,
@@ -41,6 +42,7 @@ static void replay_events(struct tool *tool, void *ctx)
 		     "ex\x1b"
 		     "ample.org");
 	event.is_mapped = 1;
+	event.fd = -1;
 	event.result = TCPCONNECT_FAILED;
 	event.error = -ECONNREFUSED;
 	event.latency_ns = 1999999999;
@@ -76,4 +78,5 @@ static void replay_events(struct tool *tool, void *ctx)
 
 REPLAY("tcpconnect", "tcpconnect", "tcpconnect -t -U -L --print-netns -d", "tcpconnect --early",
        "tcpconnect --early -d", "tcpconnect --json", "tcpconnect --json -d",
-       "tcpconnect --json --early", "tcpconnect -c", "tcpconnect -c --json")
+       "tcpconnect --json --early", "tcpconnect -c", "tcpconnect -c --json", "tcpconnect -c -s",
+       "tcpconnect -c -s --json")
