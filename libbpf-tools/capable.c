@@ -355,16 +355,11 @@ static int attach(void *ctx)
 static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
-	struct capable_bpf *skel = env->skel = capable_bpf__open_opts(opts);
+	struct capable_bpf *skel = env->skel = TOOL_OPEN(&env->tool, capable, opts);
 	int err = 0;
 
 	if (!skel)
-		return tool_fail_open();
-	TOOL_OPENED(&env->tool, skel);
-	TOOL_USES_EVENTS(&env->tool, skel);
-	TOOL_USES_FILTER(&env->tool, skel);
-	env->tool.has_registers = &skel->rodata->returning_has_registers;
-	env->tool.scratch_slots = &skel->rodata->events_scratch_slots;
+		return -errno;
 	/* BCC's meaning of -v. */
 	skel->rodata->with_unaudited = env->tool.options.verbosity > 0;
 	skel->rodata->with_kernel_stack = env->kernel_stack;
@@ -391,7 +386,6 @@ static void close_object(void *ctx)
 {
 	struct env *env = ctx;
 
-	capable_bpf__destroy(env->skel);
 	if (env->names)
 		stack_tell_unknown(env->names);
 	stack_names_free(env->names);

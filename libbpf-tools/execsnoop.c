@@ -136,19 +136,14 @@ static void finish(void *ctx)
 static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
-	struct execsnoop_bpf *skel = env->skel = execsnoop_bpf__open_opts(opts);
+	struct execsnoop_bpf *skel = env->skel = TOOL_OPEN(&env->tool, execsnoop, opts);
 	const struct row_choice *shown = &env->tool.options.rows;
 	bool json = env->tool.options.json;
 	/* Successful calls are seen without the system calls' tracepoints. */
 	bool calls = env->fails || row_wants(shown, EXEC_KEY_OLD_COMM) || (json && !env->count);
 
 	if (!skel)
-		return tool_fail_open();
-	TOOL_OPENED(&env->tool, skel);
-	TOOL_USES_EVENTS(&env->tool, skel);
-	TOOL_USES_FILTER(&env->tool, skel);
-	env->tool.has_registers = &skel->rodata->returning_has_registers;
-	env->tool.scratch_slots = &skel->rodata->events_scratch_slots;
+		return -errno;
 	env->tool.waker = skel->progs.exec_wakes;
 	skel->rodata->with_fails = env->fails;
 	skel->rodata->with_cwd = row_wants(shown, EXEC_KEY_CWD);
@@ -164,7 +159,6 @@ static void close_object(void *ctx)
 {
 	struct env *env = ctx;
 
-	execsnoop_bpf__destroy(env->skel);
 	if (env->has_name)
 		regfree(&env->name);
 	if (env->has_line)

@@ -151,59 +151,15 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	return is_wanted(env, event) ? row_print(&env->tool.rows, event) : 0;
 }
 
-#define CALLS 8
-
-/* arm64 has no open and creat, and openat2 came with 5.6. */
-static void list_calls(const struct opensnoop_bpf *skel, struct tool_call calls[CALLS])
-{
-	struct bpf_program *traced = skel->progs.leave_call, *probed = skel->progs.leave_probe;
-	const struct tool_call all[CALLS] = {
-		{ "open", true, traced, probed },
-		{ "creat", true, traced, probed },
-		{ "openat", true, traced, probed },
-		{ "openat2", true, traced, probed },
-		{ "open", false, skel->progs.enter_open, skel->progs.probe_open },
-		{ "creat", false, skel->progs.enter_creat, skel->progs.probe_creat },
-		{ "openat", false, skel->progs.enter_openat, skel->progs.probe_openat },
-		{ "openat2", false, skel->progs.enter_openat2, skel->progs.probe_openat2 },
-	};
-
-	memcpy(calls, all, sizeof(all));
-}
-
-static int attach_calls(void *ctx)
-{
-	struct tool_call calls[CALLS];
-	struct env *env = ctx;
-
-	list_calls(env->skel, calls);
-	return tool_attach_calls(&env->tool, calls, CALLS);
-}
-
 static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
-	struct opensnoop_bpf *skel = env->skel = opensnoop_bpf__open_opts(opts);
-	struct tool_call calls[CALLS];
+	struct opensnoop_bpf *skel = env->skel = TOOL_OPEN(&env->tool, opensnoop, opts);
 
 	if (!skel)
-		return tool_fail_open();
-	TOOL_OPENED(&env->tool, skel);
-	list_calls(skel, calls);
-	tool_choose_calls(calls, CALLS);
-	TOOL_USES_EVENTS(&env->tool, skel);
-	TOOL_USES_FILTER(&env->tool, skel);
-	env->tool.has_registers = &skel->rodata->returning_has_registers;
-	env->tool.scratch_slots = &skel->rodata->events_scratch_slots;
+		return -errno;
 	skel->rodata->failed_only = env->failed_only;
 	return 0;
-}
-
-static void close_object(void *ctx)
-{
-	struct env *env = ctx;
-
-	opensnoop_bpf__destroy(env->skel);
 }
 
 int main(int argc, char **argv)
@@ -214,6 +170,8 @@ int main(int argc, char **argv)
 		.args_doc = "[-- COMMAND [ARG...]]",
 		.doc = "Show files being opened, and whether that worked."
 	};
+	/* arm64 has no open and creat, and openat2 came with 5.6. */
+	static const char *const calls[] = { "open", "creat", "openat", "openat2", NULL };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
@@ -221,9 +179,8 @@ int main(int argc, char **argv)
 			     .letters = { [OPTIONS_DURATION] = 'd', [OPTIONS_BUFFER_PAGES] = 'b' } },
 		.choice = { .letters = { [CHOICE_TID] = 't' } },
 		.open = open_object,
-		.attach = attach_calls,
+		.calls = calls,
 		.handle = handle_event,
-		.close = close_object,
 	};
 	struct env env = {};
 

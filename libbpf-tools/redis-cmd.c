@@ -504,12 +504,11 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 
 	env->row_queue = redis_rows_new(take_row, env);
 	env->slow = redis_slow_new(env->slow_count);
-	env->skel = redis_cmd_bpf__open_opts(opts);
-	if (!env->skel || !env->row_queue || !env->slow)
+	if (!env->row_queue || !env->slow)
 		return tool_fail_open();
-	TOOL_OPENED(&env->tool, env->skel);
-	TOOL_USES_EVENTS(&env->tool, env->skel);
-	TOOL_USES_FILTER(&env->tool, env->skel);
+	env->skel = TOOL_OPEN(&env->tool, redis_cmd, opts);
+	if (!env->skel)
+		return -errno;
 	env->tool.buffer_bytes = BUFFER_BYTES;
 	env->tool.interval_ns = TICK_NS;
 	env->print.rows = &env->tool.rows;
@@ -679,7 +678,6 @@ static void close_all(void *ctx)
 	redis_slow_free(env->slow);
 	redis_stats_free(env->stats);
 	redis_servers_free(&env->servers);
-	redis_cmd_bpf__destroy(env->skel);
 	redis_print_end(&env->print);
 }
 

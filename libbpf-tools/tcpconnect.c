@@ -522,15 +522,11 @@ static int attach(void *ctx)
 static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
-	struct tcpconnect_bpf *skel = env->skel = tcpconnect_bpf__open_opts(opts);
+	struct tcpconnect_bpf *skel = env->skel = TOOL_OPEN(&env->tool, tcpconnect, opts);
 	int err = 0;
 
 	if (!skel)
-		return tool_fail_open();
-	TOOL_OPENED(&env->tool, skel);
-	TOOL_USES_EVENTS(&env->tool, skel);
-	TOOL_USES_FILTER(&env->tool, skel);
-	env->tool.has_registers = &skel->rodata->returning_has_registers;
+		return -errno;
 	env->names = row_wants(&env->tool.options.rows, 'd');
 	env->tool.interval_ns = env->names ? NAMES_INTERVAL_NS : env->interval_ns;
 	skel->rodata->with_early = env->early;
@@ -554,7 +550,6 @@ static void close_object(void *ctx)
 {
 	struct env *env = ctx;
 
-	tcpconnect_bpf__destroy(env->skel);
 	dns_free(env->dns);
 	tally_clear(&env->flows);
 }

@@ -500,17 +500,16 @@ static void found_process(void *ctx, const struct runtime_process *process)
 static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
-	struct ucalls_bpf *skel = ucalls_bpf__open_opts(opts);
+	struct ucalls_bpf *skel = env->skel = TOOL_OPEN(&env->tool, ucalls, opts);
 	int err;
 
-	env->skel = skel;
+	if (!skel)
+		return -errno;
 	env->latency = row_wants(&env->tool.options.rows, 'L');
 	env->shown = calloc(UCALLS_METHODS_MAX, sizeof(*env->shown));
 	env->shown_syscalls = calloc(UCALLS_SYSCALLS_MAX, sizeof(*env->shown_syscalls));
-	if (!skel || !env->shown || !env->shown_syscalls)
+	if (!env->shown || !env->shown_syscalls)
 		return tool_fail_open();
-	TOOL_OPENED(&env->tool, skel);
-	TOOL_USES_FILTER(&env->tool, skel);
 	env->tool.interval_ns = env->interval_ns ?: TICK_NS;
 	env->session.found_image = found_image;
 	env->session.found_process = found_process;
@@ -559,7 +558,6 @@ static void close_all(void *ctx)
 	struct env *env = ctx;
 
 	runtime_session_close(&env->session);
-	ucalls_bpf__destroy(env->skel);
 	free(env->shown);
 	free(env->shown_syscalls);
 }

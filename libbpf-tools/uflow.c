@@ -570,13 +570,9 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	err = err ?: check_runtime(env);
 	if (err)
 		return err;
-	env->skel = uflow_bpf__open_opts(opts);
+	env->skel = TOOL_OPEN(&env->tool, uflow, opts);
 	if (!env->skel)
-		return tool_fail_open();
-	TOOL_OPENED(&env->tool, env->skel);
-	TOOL_USES_EVENTS(&env->tool, env->skel);
-	TOOL_USES_FILTER(&env->tool, env->skel);
-	env->tool.scratch_slots = &env->skel->rodata->events_scratch_slots;
+		return -errno;
 	env->tool.buffer_bytes = BUFFER_BYTES;
 	return configure(env);
 }
@@ -585,7 +581,6 @@ static void close_object(void *ctx)
 {
 	struct env *env = ctx;
 
-	uflow_bpf__destroy(env->skel);
 	runtime_images_free(env->images);
 	flow_threads_free(env->threads);
 	flow_tree_free(env->tree);

@@ -134,14 +134,10 @@ static int tick(void *ctx)
 static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
-	struct ugc_bpf *skel = ugc_bpf__open_opts(opts);
+	struct ugc_bpf *skel = env->skel = TOOL_OPEN(&env->tool, ugc, opts);
 
-	env->skel = skel;
 	if (!skel)
-		return tool_fail_open();
-	TOOL_OPENED(&env->tool, skel);
-	TOOL_USES_EVENTS(&env->tool, skel);
-	TOOL_USES_FILTER(&env->tool, skel);
+		return -errno;
 	env->tool.interval_ns = 1000000000;
 	skel->rodata->min_ns = env->min_ns;
 	RUNTIME_SESSION_USES_ARGS(&env->session, skel);
@@ -165,7 +161,6 @@ static void close_all(void *ctx)
 	struct env *env = ctx;
 
 	runtime_session_close(&env->session);
-	ugc_bpf__destroy(env->skel);
 }
 
 static const struct argp argp = {

@@ -216,13 +216,10 @@ static void finish(void *ctx)
 static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
-	struct uobjnew_bpf *skel = uobjnew_bpf__open_opts(opts);
+	struct uobjnew_bpf *skel = env->skel = TOOL_OPEN(&env->tool, uobjnew, opts);
 
-	env->skel = skel;
 	if (!skel)
-		return tool_fail_open();
-	TOOL_OPENED(&env->tool, skel);
-	TOOL_USES_FILTER(&env->tool, skel);
+		return -errno;
 	env->tool.interval_ns = env->interval_ns ?: 1000000000;
 	RUNTIME_SESSION_USES_ARGS(&env->session, skel);
 	return runtime_session_open(&env->session, skel->obj);
@@ -265,7 +262,6 @@ static void close_all(void *ctx)
 	struct env *env = ctx;
 
 	runtime_session_close(&env->session);
-	uobjnew_bpf__destroy(env->skel);
 }
 
 static const struct argp argp = {

@@ -650,12 +650,9 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	env->gc_time = row_wants(&env->tool.options.rows, KEY_GC_TIME);
 	if (env->debug)
 		log_init(2);
-	env->skel = ustat_bpf__open_opts(opts);
+	env->skel = TOOL_OPEN(&env->tool, ustat, opts);
 	if (!env->skel)
-		return tool_fail_open();
-	TOOL_OPENED(&env->tool, env->skel);
-	TOOL_USES_EVENTS(&env->tool, env->skel);
-	TOOL_USES_FILTER(&env->tool, env->skel);
+		return -errno;
 	env->tool.buffer_bytes = 4096;
 	env->tool.interval_ns = env->interval_ns;
 	env->skel->rodata->per_thread = env->per_thread;
@@ -691,7 +688,6 @@ static void close_all(void *ctx)
 	struct env *env = ctx;
 
 	runtime_session_close(&env->session);
-	ustat_bpf__destroy(env->skel);
 	free(env->before);
 	free(env->hints);
 }

@@ -112,14 +112,10 @@ static int tick(void *ctx)
 static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
-	struct uthreads_bpf *skel = uthreads_bpf__open_opts(opts);
+	struct uthreads_bpf *skel = env->skel = TOOL_OPEN(&env->tool, uthreads, opts);
 
-	env->skel = skel;
 	if (!skel)
-		return tool_fail_open();
-	TOOL_OPENED(&env->tool, skel);
-	TOOL_USES_EVENTS(&env->tool, skel);
-	TOOL_USES_FILTER(&env->tool, skel);
+		return -errno;
 	/* A runtime's threads start soon after its library is there. */
 	env->tool.interval_ns = 200000000;
 	env->session.found_process = found_process;
@@ -147,7 +143,6 @@ static void close_all(void *ctx)
 	struct env *env = ctx;
 
 	runtime_session_close(&env->session);
-	uthreads_bpf__destroy(env->skel);
 }
 
 static const struct argp argp = {

@@ -4,17 +4,16 @@
  */
 #include "lib/tool.h"
 
-#include <blazesym-lite.h>
+#include <bpf/btf.h>
 #include <errno.h>
 #include <front.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/btf_file.h"
 #include "lib/core.h"
 #include "lib/log.h"
-#include "lib/tracefs.h"
-#include "lib/ways.h"
 
 int tool_fail_open(void)
 {
@@ -24,120 +23,40 @@ int tool_fail_open(void)
 	return err;
 }
 
-static int tool_attach_classic(struct tool *tool, const struct tool_tracepoint *point,
-			       int tracefs_fd, bool *is_found)
+struct tool_skeleton *tool_own_skeleton(struct tool *tool, struct tool_skeleton *skel)
 {
-	int id = tracefs_event_id(tracefs_fd, point->category, point->name);
+	int err = skel ? 0 : -tool_fail_open();
 
-	*is_found = id >= 0;
-	return id < 0 ? id
-		      : attach_tracepoint(&tool->attached, bpf_program__fd(point->prog), id, false,
-					  0);
+	tool->skeleton = skel;
+	tool->object = skel ? skel->obj : NULL;
+	errno = err;
+	return skel;
 }
 
-static int tool_attach_one(struct tool *tool, const struct tool_tracepoint *point)
+/* As NAME_bpf__destroy(). */
+static void tool_free_skeleton(struct tool_skeleton *skel)
 {
-	const char *category = point->category ?: "raw";
-	int tracefs_fd = -1, err;
-	bool is_found = false;
+	if (skel)
+		bpf_object__destroy_skeleton(skel->skeleton);
+	free(skel);
+}
 
-	if (!bpf_program__autoload(point->prog))
-		return 0;
-	if (!point->category) {
-		err = attach_raw_tracepoint(&tool->attached, bpf_program__fd(point->prog),
-					    point->name);
-	} else {
-		tracefs_fd = tracefs_open();
-		err = tracefs_fd < 0 ? tracefs_fd
-				     : tool_attach_classic(tool, point, tracefs_fd, &is_found);
+void *tool_variable(const struct tool *tool, const char *section, const char *name)
+{
+	const struct bpf_map *map = bpf_object__find_map_by_name(tool->object, section);
+	const struct btf *btf = bpf_object__btf(tool->object);
+	char *memory = map ? bpf_map__initial_value((struct bpf_map *)map, &(size_t){ 0 }) : NULL;
+	const struct btf_type *data = btf__type_by_id(
+		btf, btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC));
+	const struct btf_var_secinfo *vars = btf_var_secinfos(data);
+	const struct btf_type *var;
+
+	for (int i = 0; memory && data && i < btf_vlen(data); i++) {
+		var = btf__type_by_id(btf, vars[i].type);
+		if (!strcmp(btf__name_by_offset(btf, var->name_off), name))
+			return memory + vars[i].offset;
 	}
-	if (err == -ENOENT && point->is_optional && (!point->category || tracefs_fd >= 0)) {
-		log_info("no tracepoint %s:%s", category, point->name);
-		err = 0;
-	} else if (err) {
-		log_failure(err,
-			    !point->category ? PERMISSION_BPF
-			    : is_found	     ? PERMISSION_PERF
-					     : PERMISSION_TRACEFS,
-			    "cannot attach to tracepoint %s:%s", category, point->name);
-	}
-	if (tracefs_fd >= 0)
-		close(tracefs_fd);
-	return err;
-}
-
-static int tool_fail_attached(void)
-{
-	log_error(
-		"this kernel has none of the tracepoints that are needed (CONFIG_FTRACE_SYSCALLS)");
-	return -ENOENT;
-}
-
-int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *points, size_t count)
-{
-	size_t attached = tool->attached.count;
-	int err = 0;
-
-	for (size_t i = 0; i < count && !err; i++)
-		err = tool_attach_one(tool, &points[i]);
-	return err || tool->attached.count > attached ? err : tool_fail_attached();
-}
-
-/* Of a tool with a skeleton. */
-void tool_choose_calls(const struct tool_call *calls, size_t count)
-{
-	struct ways ways = {};
-	bool by_function;
-
-	ways_ask(&ways);
-	by_function = ways.preempts_calls && ways.follows_all_returns;
-	for (size_t i = 0; i < count; i++) {
-		bpf_program__set_autoload(calls[i].traced, !by_function);
-		bpf_program__set_autoload(calls[i].probed, by_function);
-	}
-}
-
-static int tool_attach_function(struct tool *tool, const struct tool_call *call)
-{
-	const struct bsl_machine *machine = bsl_machine_get(bsl_host_machine());
-	char name[128];
-	struct attach_function function = { .name = name };
-	struct attach_kprobe_opts opts = {
-		.functions = &function, .count = 1, .is_return = call->is_return, .use_multi = true
-	};
-	size_t attached;
-	int err;
-
-	snprintf(name, sizeof(name), "%s%s", machine->call_prefix, call->name);
-	err = attach_kprobes(&tool->attached, bpf_program__fd(call->probed), &opts, &attached);
-	if (err == -ESRCH || err == -ENOENT) {
-		log_info("no function %s", name);
-		return 0;
-	}
-	if (err)
-		log_failure(err, PERMISSION_BPF, "cannot probe the kernel's %s", name);
-	return err;
-}
-
-static int tool_attach_call(struct tool *tool, const struct tool_call *call)
-{
-	struct tool_tracepoint point = { call->traced, "syscalls", NULL, true };
-	char name[128];
-
-	snprintf(name, sizeof(name), "sys_%s_%s", call->is_return ? "exit" : "enter", call->name);
-	point.name = name;
-	return tool_attach_one(tool, &point);
-}
-
-int tool_attach_calls(struct tool *tool, const struct tool_call *calls, size_t count)
-{
-	size_t attached = tool->attached.count;
-	int err = 0;
-
-	for (size_t i = 0; i < count && !err; i++)
-		err = bpf_program__autoload(calls[i].probed) ? tool_attach_function(tool, &calls[i])
-							     : tool_attach_call(tool, &calls[i]);
-	return err || tool->attached.count > attached ? err : tool_fail_attached();
+	return NULL;
 }
 
 /* libbpf loads the programs also where it could not map their variables. */
@@ -157,34 +76,42 @@ static int tool_load(struct tool *tool)
 {
 	const struct options *options = &tool->options;
 	size_t bytes = (size_t)options->buffer_pages * getpagesize();
+	bool *use_perf = tool_variable(tool, ".rodata", "events_use_perf");
+	bool *has_registers = tool_variable(tool, ".rodata", "returning_has_registers");
+	struct filter_config *filter = tool_variable(tool, ".rodata", "filter_config");
 	int err = 0;
 
-	if (tool->filter_config)
-		err = filter_prepare_object(&tool->filter, tool->object, tool->filter_config,
-					    tool->pidns_config);
+	if (filter)
+		err = filter_prepare_object(&tool->filter, tool->object, filter,
+					    tool_variable(tool, ".rodata", "pidns_config"));
 
 	if (err)
 		return err;
-	if (tool->use_perf)
-		err = events_maps_prepare(&tool->maps, tool->object, tool->use_perf,
-					  tool->scratch_slots, options->transport,
-					  bytes ?: tool->buffer_bytes);
-	if (!err && tool->has_registers)
-		*tool->has_registers = libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACEPOINT,
-							       BPF_FUNC_task_pt_regs, NULL) > 0;
-	err = err ?: bpf_object__load_skeleton(tool->skeleton);
-	if (!err && tool->use_perf)
-		err = events_maps_complete(&tool->maps, tool->object, tool->ctl);
+	if (use_perf)
+		err = events_maps_prepare(&tool->maps, tool->object, use_perf,
+					  tool_variable(tool, ".rodata", "events_scratch_slots"),
+					  options->transport, bytes ?: tool->buffer_bytes);
+	if (has_registers)
+		*has_registers = libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACEPOINT,
+							 BPF_FUNC_task_pt_regs, NULL) > 0;
+	err = err ?: bpf_object__load_skeleton(tool->skeleton->skeleton);
 	/* libbpf's word for a kernel without BTF, whose programs need it. */
 	if (err == -ESRCH && access(BTF_FILE_KERNEL, F_OK))
 		log_error(
-			"cannot load the BPF programs: this kernel tells nothing of its types, which they "
-			"need (no " BTF_FILE_KERNEL ": CONFIG_DEBUG_INFO_BTF)");
+			"cannot load the BPF programs: this kernel doesn't describe its types, which they need (no " BTF_FILE_KERNEL
+			": CONFIG_DEBUG_INFO_BTF)");
 	else if (tool->permission && permission_is_refusal(err))
 		log_failure(err, tool->permission, "cannot load the BPF programs");
 	else if (err)
 		log_libbpf_failure(err, "cannot load the BPF programs");
-	return err ?: tool_check_mapped(tool->skeleton);
+	err = err ?: tool_check_mapped(tool->skeleton->skeleton);
+	if (err || !use_perf)
+		return err;
+	err = events_maps_complete(&tool->maps, tool->object,
+				   tool_variable(tool, ".bss", "events_ctl"));
+	if (err)
+		log_libbpf_failure(err, "cannot set up the event buffer");
+	return err;
 }
 
 static int tool_open_events(struct tool *tool)
@@ -214,11 +141,15 @@ static int tool_start(struct tool *tool)
 	row_printer_init(&tool->rows, &tool->options.rows, tool->output, &tool->start);
 	err = filter_start(&tool->filter, run_follow_map_fd(tool->run));
 	err = err ?: spec->open(tool->env, &opts);
+	if (!err && spec->calls)
+		tool_choose_calls(tool);
 	if (!err && tool->object)
 		err = tool_load(tool);
 	core_free(core);
 	if (!err && spec->handle)
 		err = tool_open_events(tool);
+	if (!err && spec->calls)
+		err = tool_attach_calls(tool);
 	if (!err && spec->attach)
 		err = spec->attach(tool->env);
 	return err ?: filter_attached(&tool->filter);
@@ -349,6 +280,7 @@ int tool_main(const struct tool_spec *spec, struct tool *tool, void *env, int ar
 	events_free(tool->events);
 	if (spec->close)
 		spec->close(env);
+	tool_free_skeleton(tool->skeleton);
 	filter_close(&tool->filter);
 	run_free(tool->run);
 	return status;

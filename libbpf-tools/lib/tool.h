@@ -13,8 +13,8 @@
  *	[prepare]: what needs no kernel, and may be all that was asked for
  *	signals, output, a stopped child for -- COMMAND, filters
  *	[open]: the skeleton; its constants, what isn't loaded, sizes of maps
- *	filters and event buffer as the options say; load
- *	[attach], [header]: if there is none, that of the rows, unless they are a summary
+ *	what the kernel half includes of bpf/ is found by name: filters and event buffer as the options say; load
+ *	system calls of [calls], [attach], [header]: if there is none, that of the rows, unless they are a summary
  *	consume events [handle], every interval_ns [tick]
  *	[detach], consume the rest, [finish], report what was lost
  *	[close]: whatever happened before, also if [open] wasn't reached
@@ -50,20 +50,12 @@ struct tool {
 	struct attach_set attached; /* attach() adds to it */
 	struct timestamp start;	    /* from header() on */
 
-	/* For open() to set. */
-	struct bpf_object *object;	      /* skel->obj */
-	struct bpf_object_skeleton *skeleton; /* skel->skeleton */
-	struct filter_config *filter_config;  /* &skel->rodata->filter_config */
-	struct pidns_config *pidns_config;    /* &skel->rodata->pidns_config */
-	bool *use_perf;		 /* with bpf/events.bpf.h: &skel->rodata->events_use_perf */
-	struct events_ctl *ctl;	 /* and &skel->bss->events_ctl */
-	uint32_t *scratch_slots; /* with EVENTS_SCRATCH_SIZE: &skel->rodata->events_scratch_slots */
-	bool *has_registers; /* with bpf/returning.bpf.h: &skel->rodata->returning_has_registers */
-	enum permission permission;	 /* what its programs need, if more than PERMISSION_BPF */
+	/* For open() to set; with TOOL_OPEN() there is an object. */
+	struct bpf_object *object; /* skel->obj */
+	enum permission permission; /* what its programs need, if more than PERMISSION_BPF */
 	const struct bpf_program *waker; /* one that sends nothing: skipping it does no harm */
 	size_t buffer_bytes; /* of events, unless the user says; 0: EVENTS_DEFAULT_BYTES */
-	struct events_maps
-		maps; /* made for a skeleton with use_perf; else the tool's, to make and to close */
+	struct events_maps maps; /* of a skeleton with bpf/events.bpf.h; else the tool's, to make and to close */
 
 	/* For open() or attach() to set; 0: no ticks. */
 	uint64_t interval_ns;
@@ -71,6 +63,7 @@ struct tool {
 	/* Private. */
 	const struct tool_spec *spec;
 	void *env;
+	struct tool_skeleton *skeleton;
 	struct events *events;
 };
 
@@ -83,13 +76,12 @@ struct tool_spec {
 	const char *const *types;
 	size_t type_count;
 	bool has_uprobes; /* attach() attaches some */
+	/* System calls that the kernel half has programs for (bpf/syscalls.bpf.h), up to a NULL; or NULL. */
+	const char *const *calls;
 
 	/* TOOL_GO_ON, or the exit status of a run that is over. */
 	int (*prepare)(void *env);
-	/*
-	 * Open the skeleton with these options, or report that it failed by returning tool_fail_open(). Set tool's
-	 * fields; TOOL_OPENED() sets object and skeleton.
-	 */
+	/* TOOL_OPEN() the skeleton with these options; set its constants and tool's fields. */
 	int (*open)(void *env, const struct bpf_object_open_opts *opts);
 	int (*attach)(void *env);
 	void (*header)(void *env);
@@ -105,27 +97,34 @@ struct tool_spec {
 
 #define TOOL_GO_ON (-1)
 
-#define TOOL_OPENED(tool, skel)                      \
-	do {                                         \
-		(tool)->object = (skel)->obj;        \
-		(tool)->skeleton = (skel)->skeleton; \
-	} while (0)
+/*
+ * Open the skeleton NAME_bpf, which the tool owns from then on: it is still there in close(). NULL, and errno, after the cause
+ * has been reported.
+ */
+#define TOOL_OPEN(tool, name, opts)                                                               \
+	({                                                                                        \
+		_Static_assert(offsetof(struct name##_bpf, obj) ==                                \
+				       offsetof(struct tool_skeleton, obj),                       \
+			       "another bpftool");                                                \
+		(struct name##_bpf *)tool_own_skeleton(tool, (void *)name##_bpf__open_opts(opts)); \
+	})
 
-/* With bpf/filter.bpf.h, which includes bpf/pidns.bpf.h. */
-#define TOOL_USES_FILTER(tool, skel)                                    \
-	do {                                                            \
-		(tool)->filter_config = &(skel)->rodata->filter_config; \
-		(tool)->pidns_config = &(skel)->rodata->pidns_config;   \
-	} while (0)
+/* How all skeletons of bpftool begin. */
+struct tool_skeleton {
+	struct bpf_object_skeleton *skeleton;
+	struct bpf_object *obj;
+};
 
-/* With bpf/events.bpf.h. */
-#define TOOL_USES_EVENTS(tool, skel)                                 \
-	do {                                                         \
-		(tool)->use_perf = &(skel)->rodata->events_use_perf; \
-		(tool)->ctl = &(skel)->bss->events_ctl;              \
-	} while (0)
+/* Of TOOL_OPEN(). */
+struct tool_skeleton *tool_own_skeleton(struct tool *tool, struct tool_skeleton *skel);
 
-/* Report that the skeleton could not be opened; returns -errno. */
+/*
+ * A global variable of the kernel half, by its section (".rodata", ".bss") and name: in memory, to be set before load if it
+ * is a constant. NULL: it has none of that name.
+ */
+void *tool_variable(const struct tool *tool, const char *section, const char *name);
+
+/* Report that the skeleton, or what goes with it, could not be opened; returns -errno. */
 int tool_fail_open(void);
 
 /* Where a program goes. */
@@ -139,19 +138,9 @@ struct tool_tracepoint {
 /* In this order. Fails, too, if none is left. 0, or negative errno after the cause has been reported. */
 int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *points, size_t count);
 
-/* A system call's entry or return, and its two programs (bpf/syscalls.bpf.h), of which one is loaded. */
-struct tool_call {
-	const char *name;
-	bool is_return;
-	struct bpf_program *traced; /* on the tracepoint */
-	struct bpf_program *
-		probed; /* at the function: where the tracepoint's program could be preempted (lib/ways.h) */
-};
-
-/* For open(): which programs are to be loaded. */
-void tool_choose_calls(const struct tool_call *calls, size_t count);
-/* As tool_attach_tracepoints(); a kernel without some of the calls is fine. */
-int tool_attach_calls(struct tool *tool, const struct tool_call *calls, size_t count);
+/* For tool.c: which programs of spec->calls are to be loaded, and attaching them. A kernel without some of the calls is fine. */
+void tool_choose_calls(const struct tool *tool);
+int tool_attach_calls(struct tool *tool);
 
 /* The first step alone: the command line. As options_parse(), it may end the process. */
 void tool_parse(const struct tool_spec *spec, struct tool *tool, void *env, int argc, char **argv);
