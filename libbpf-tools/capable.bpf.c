@@ -18,6 +18,7 @@
 #include "bpf/contexts.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/maps.bpf.h"
 #include "bpf/returning.bpf.h"
 
 #define PF_IO_WORKER 0x10
@@ -39,13 +40,7 @@ const volatile __u32 check_size = sizeof(struct capable_event);
  * Checks under way, by thread: all but their results, as the stack can't be walked from a return
  * probe on some kernels. There are few, as the function doesn't sleep.
  */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 512);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32);
-	__type(value, struct capable_event);
-} checks SEC(".maps");
+MAPS_HASH(checks, __u32, struct capable_event, 512);
 
 /* What --unique shows once. */
 struct seen_key {
@@ -170,14 +165,12 @@ static __always_inline void fill(void *ctx, struct capable_event *event,
 	const long stack_size = CAPABLE_STACK_MAX * sizeof(__u64);
 	const struct user_namespace *target = question->target;
 	const struct cred *cred = question->cred;
-	__u64 size = header, ids = pidns_current_ids();
+	__u64 size = header;
 	long len;
 
+	PIDNS_SET_CURRENT(event);
 	event->ktime = bpf_ktime_get_ns();
 	event->cgroup_id = bpf_get_current_cgroup_id();
-	event->pid = ids >> 32;
-	event->tid = ids;
-	event->uid = bpf_get_current_uid_gid();
 	event->target_ns = BPF_CORE_READ(target, ns.inum);
 	event->user_ns = BPF_CORE_READ(cred, user_ns, ns.inum);
 	/* Two numbers of 32 bits before 6.3, the lower one first. */
@@ -189,7 +182,6 @@ static __always_inline void fill(void *ctx, struct capable_event *event,
 	event->result = 0;
 	event->kernel_size = 0;
 	event->user_size = 0;
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	if (with_kernel_stack) {
 		len = bpf_get_stack(ctx, event->addresses, stack_size, 0);
 		event->kernel_size = len;

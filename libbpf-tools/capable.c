@@ -395,13 +395,12 @@ int main(int argc, char **argv)
 {
 	static const struct argp argp = { .options = arguments,
 					  .parser = parse_argument,
-					  .args_doc = "[-- COMMAND [ARG...]]",
 					  .doc = "Show the kernel's checks of capabilities." };
 	static const char *const types[] = { "pt_regs", "user_pt_regs", "task_struct", "cred",
 					     "user_namespace" };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
-			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
+			     .common = OPTIONS_EVENTS,
 			     .rows = { &rows },
 			     .letters = { [OPTIONS_DURATION] = 'd' } },
 		.types = types,

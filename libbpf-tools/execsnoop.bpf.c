@@ -35,6 +35,7 @@ struct scratch {
 #include "bpf/contexts.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/maps.bpf.h"
 #include "bpf/returning.bpf.h"
 
 /* Directories between the root and the current one. */
@@ -58,13 +59,7 @@ struct pending {
 };
 
 /* By thread. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32);
-	__type(value, struct pending);
-} pendings SEC(".maps");
+MAPS_HASH(pendings, __u32, struct pending, 16384);
 
 /*
  * The offset in text after a string of this length at offset. No branches, which would double what
@@ -90,14 +85,12 @@ static __always_inline __u64 advance(__u64 offset, long len, __u64 mask)
 static __always_inline void set_ids(struct execsnoop_event *event, struct task_struct *task,
 				    __u32 tid)
 {
-	__u64 ids = pidns_current_ids();
-
-	event->pid = ids >> 32;
-	event->tid = tid;
+	PIDNS_SET_CURRENT(event);
 	event->ppid = BPF_CORE_READ(task, real_parent, tgid);
+	if (tid != (__u32)bpf_get_current_pid_tgid())
+		event->tid = pidns_config.ns ? 0 : tid;
 	if (!pidns_config.ns)
 		return;
-	event->tid = tid == (__u32)bpf_get_current_pid_tgid() ? ids : 0;
 	event->ppid = pidns_task_ids((__u64)BPF_CORE_READ(task, real_parent)) >> 32;
 }
 
@@ -117,7 +110,6 @@ static __always_inline struct scratch *begin(struct task_struct *task, __u32 tid
 	event->ktime = bpf_ktime_get_ns();
 	event->cgroup_id = bpf_get_current_cgroup_id();
 	set_ids(event, task, tid);
-	event->uid = bpf_get_current_uid_gid();
 	event->flags = 0;
 	event->argc = 0;
 	event->dirfd = AT_FDCWD;
@@ -127,7 +119,6 @@ static __always_inline struct scratch *begin(struct task_struct *task, __u32 tid
 	event->args_len = 0;
 	event->args_error = 0;
 	__builtin_memset(event->unread, 0, sizeof(event->unread));
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	if (pending) {
 		__builtin_memcpy(event->old_comm, pending->comm, sizeof(event->old_comm));
 		event->flags |= EXECSNOOP_HAS_OLD_COMM;

@@ -171,7 +171,6 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.options = arguments,
 		.parser = parse_argument,
-		.args_doc = "[-- COMMAND [ARG...]]",
 		.doc = "Show programs being executed, with their arguments."
 	};
 	static const char *const types[] = { "task_struct", "mm_struct", "linux_binprm",
@@ -180,7 +179,7 @@ int main(int argc, char **argv)
 					     "dentry" };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
-			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
+			     .common = OPTIONS_EVENTS,
 			     .rows = { &exec_print_rows, &exec_count_rows },
 			     .letters = { [OPTIONS_DURATION] = 'd' } },
 		/* -n REGEX is its own. */

@@ -12,6 +12,7 @@
 #include "opensnoop.h"
 
 #define EVENTS_SCRATCH_SIZE sizeof(struct opensnoop_event)
+#include "bpf/maps.bpf.h"
 #include "bpf/syscalls.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
@@ -26,22 +27,11 @@ struct pending {
 };
 
 /* Calls under way, by thread. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32);
-	__type(value, struct pending);
-} pendings SEC(".maps");
+MAPS_HASH(pendings, __u32, struct pending, 16384);
 
 static __always_inline int enter(__u32 place, __u64 path, __u64 flags, long flags_error)
 {
-	struct pending pending = {
-		.path = path,
-		.flags = flags,
-		.flags_error = flags_error,
-		.place = place,
-	};
+	struct pending pending = { path, flags, flags_error, place };
 	__u32 tid = bpf_get_current_pid_tgid();
 
 	if (!filter_allows_current() || !bpf_map_update_elem(&pendings, &tid, &pending, BPF_ANY))
@@ -53,36 +43,30 @@ static __always_inline int enter(__u32 place, __u64 path, __u64 flags, long flag
 	return 0;
 }
 
-static __always_inline int begin_open(const __u64 *args)
+SYSCALLS_ENTER(open, args)
 {
 	return enter(0, args[0], args[1], 0);
 }
 
 /* creat(2): what open does with these flags. */
-static __always_inline int begin_creat(const __u64 *args)
+SYSCALLS_ENTER(creat, args)
 {
 	return enter(0, args[0], O_CREAT | O_WRONLY | O_TRUNC, 0);
 }
 
-static __always_inline int begin_openat(const __u64 *args)
+SYSCALLS_ENTER(openat, args)
 {
 	return enter(1, args[1], args[2], 0);
 }
 
-static __always_inline int begin_openat2(const __u64 *args)
+SYSCALLS_ENTER(openat2, args)
 {
 	__u64 flags = 0;
-	long err;
-
 	/* The first member of struct open_how: openat2(2). */
-	err = bpf_probe_read_user(&flags, sizeof(flags), (void *)args[2]);
+	long err = bpf_probe_read_user(&flags, sizeof(flags), (void *)args[2]);
+
 	return enter(1, args[1], flags, err);
 }
-
-SYSCALLS_ENTER(open)
-SYSCALLS_ENTER(creat)
-SYSCALLS_ENTER(openat)
-SYSCALLS_ENTER(openat2)
 
 /*
  * The path is read on return: the kernel has just read it too, so that it is in memory, which it
@@ -91,20 +75,16 @@ SYSCALLS_ENTER(openat2)
 static __always_inline int record(void *ctx, __s64 result, struct pending *pending)
 {
 	struct opensnoop_event *event = events_scratch(0);
-	__u64 size = offsetof(struct opensnoop_event, path), ids;
+	__u64 size = offsetof(struct opensnoop_event, path);
 	long len;
 
 	if (!event)
 		return 0;
-	ids = pidns_current_ids();
+	PIDNS_SET_CURRENT(event);
 	event->ktime = bpf_ktime_get_ns();
 	event->flags = pending->flags;
 	event->flags_error = pending->flags_error;
-	event->pid = ids >> 32;
-	event->tid = ids;
-	event->uid = bpf_get_current_uid_gid();
 	event->result = result;
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	len = bpf_probe_read_user_str(event->path, sizeof(event->path), (void *)pending->path);
 	event->path_len = len;
 	if (len > 0)
@@ -113,12 +93,11 @@ static __always_inline int record(void *ctx, __s64 result, struct pending *pendi
 	return 0;
 }
 
-static __always_inline int end_call(void *ctx, __s64 result)
+SYSCALLS_LEAVE(ctx, result)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	struct pending *pending;
+	struct pending *pending = bpf_map_lookup_elem(&pendings, &tid);
 
-	pending = bpf_map_lookup_elem(&pendings, &tid);
 	if (!pending)
 		return 0;
 	if ((!failed_only || result < 0) && returning_has(pending->place, pending->path))
@@ -126,7 +105,5 @@ static __always_inline int end_call(void *ctx, __s64 result)
 	bpf_map_delete_elem(&pendings, &tid);
 	return 0;
 }
-
-SYSCALLS_LEAVE
 
 char LICENSE[] SEC("license") = "GPL";

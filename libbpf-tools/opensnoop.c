@@ -16,57 +16,25 @@
 
 static const struct flag {
 	const char *name;
-	uint64_t mask, value;
+	uint64_t bits;
 } flags[] = {
-	{ "O_RDONLY", O_ACCMODE, O_RDONLY },
-	{ "O_WRONLY", O_ACCMODE, O_WRONLY },
-	{ "O_RDWR", O_ACCMODE, O_RDWR },
-	{ "O_CREAT", O_CREAT, O_CREAT },
-	{ "O_EXCL", O_EXCL, O_EXCL },
-	{ "O_NOCTTY", O_NOCTTY, O_NOCTTY },
-	{ "O_TRUNC", O_TRUNC, O_TRUNC },
-	{ "O_APPEND", O_APPEND, O_APPEND },
-	{ "O_NONBLOCK", O_NONBLOCK, O_NONBLOCK },
-	{ "O_SYNC", O_SYNC, O_SYNC },
-	{ "O_DSYNC", O_DSYNC, O_DSYNC },
-	{ "O_DIRECT", O_DIRECT, O_DIRECT },
-	{ "O_DIRECTORY", O_DIRECTORY, O_DIRECTORY },
-	{ "O_NOFOLLOW", O_NOFOLLOW, O_NOFOLLOW },
-	{ "O_NOATIME", O_NOATIME, O_NOATIME },
-	{ "O_CLOEXEC", O_CLOEXEC, O_CLOEXEC },
-	{ "O_PATH", O_PATH, O_PATH },
-	{ "O_TMPFILE", O_TMPFILE, O_TMPFILE },
+	{ "O_RDONLY", O_RDONLY },	{ "O_WRONLY", O_WRONLY },     { "O_RDWR", O_RDWR },
+	{ "O_CREAT", O_CREAT },		{ "O_EXCL", O_EXCL },	      { "O_NOCTTY", O_NOCTTY },
+	{ "O_TRUNC", O_TRUNC },		{ "O_APPEND", O_APPEND },     { "O_NONBLOCK", O_NONBLOCK },
+	{ "O_SYNC", O_SYNC },		{ "O_DSYNC", O_DSYNC },	      { "O_DIRECT", O_DIRECT },
+	{ "O_DIRECTORY", O_DIRECTORY }, { "O_NOFOLLOW", O_NOFOLLOW }, { "O_NOATIME", O_NOATIME },
+	{ "O_CLOEXEC", O_CLOEXEC },	{ "O_PATH", O_PATH },	      { "O_TMPFILE", O_TMPFILE }
 };
 
 struct env {
 	struct tool tool;
 	bool failed_only;
-	const struct flag *flag_filters[FLAG_FILTERS_MAX];
+	uint64_t flag_filters[FLAG_FILTERS_MAX];
 	size_t flag_filter_count;
-	struct opensnoop_bpf *skel;
 };
 
-static void get_flags(const void *row, struct row_value *value)
-{
-	const struct opensnoop_event *event = row;
-
-	value->number = event->flags;
-	if (event->flags_error)
-		row_set_unknown(value, row_error_name(-event->flags_error));
-}
-
-static void get_path(const void *row, struct row_value *value)
-{
-	const struct opensnoop_event *event = row;
-
-	if (event->path_len < 0)
-		row_set_text(value, NULL, event->path_len);
-	else
-		row_set_text(value, event->path, strnlen(event->path, event->path_len));
-	value->is_cut = event->path_len == OPENSNOOP_PATH_SIZE;
-}
-
 #define AT(member) ROW_AT(struct opensnoop_event, member)
+#define STATUS(member) ROW_STATUS(struct opensnoop_event, member)
 
 static const struct row_column columns[] = {
 	{ "TIME", "time", ROW_CLOCK, -8, AT(ktime), .when = { ROW_CHOSEN },
@@ -81,9 +49,10 @@ static const struct row_column columns[] = {
 	{ "ERR", "errno", ROW_ERRNO, 3, AT(result), .help = "the error's number, or 0" },
 	{ "ERROR", "error", ROW_ERROR, -12, AT(result), .when = { ROW_CHOSEN },
 	  .help = "the error's name" },
-	{ "FLAGS", "flags", ROW_OCTAL, -8, .get = get_flags, .when = { 'e' },
+	{ "FLAGS", "flags", ROW_OCTAL, -8, AT(flags), STATUS(flags_error), .when = { 'e' },
 	  .help = "flags of open(2), in octal" },
-	{ "PATH", "path", .kind = ROW_CHARS, .get = get_path, .help = "as the program gave it" },
+	{ "PATH", "path", ROW_CHARS, 0, AT(path), STATUS(path_len),
+	  .help = "as the program gave it" },
 };
 
 static const struct row_table rows = { .columns = columns, .count = ARRAY_SIZE(columns) };
@@ -110,23 +79,20 @@ static void add_flag_filter(struct env *env, const char *name, const struct argp
 	else if (env->flag_filter_count == FLAG_FILTERS_MAX)
 		argp_error(state, "too many --flag_filter");
 	else
-		env->flag_filters[env->flag_filter_count++] = &flags[i];
+		env->flag_filters[env->flag_filter_count++] = flags[i].bits;
 }
 
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
 
-	switch (key) {
-	case 'x':
+	if (key == 'x')
 		env->failed_only = true;
-		return 0;
-	case 'f':
+	else if (key == 'f')
 		add_flag_filter(env, arg, state);
-		return 0;
-	default:
+	else
 		return ARGP_ERR_UNKNOWN;
-	}
+	return 0;
 }
 
 static bool is_wanted(const struct env *env, const struct opensnoop_event *event)
@@ -134,7 +100,9 @@ static bool is_wanted(const struct env *env, const struct opensnoop_event *event
 	size_t i;
 
 	for (i = 0; i < env->flag_filter_count; i++) {
-		if ((event->flags & env->flag_filters[i]->mask) == env->flag_filters[i]->value)
+		uint64_t bits = env->flag_filters[i], mask = bits <= O_RDWR ? O_ACCMODE : bits;
+
+		if ((event->flags & mask) == bits)
 			return true;
 	}
 	return !env->flag_filter_count;
@@ -154,7 +122,7 @@ static int handle_event(void *ctx, const void *data, size_t size)
 static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
-	struct opensnoop_bpf *skel = env->skel = TOOL_OPEN(&env->tool, opensnoop, opts);
+	struct opensnoop_bpf *skel = TOOL_OPEN(&env->tool, opensnoop, opts);
 
 	if (!skel)
 		return -errno;
@@ -165,16 +133,14 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.options = arguments,
-		.parser = parse_argument,
-		.args_doc = "[-- COMMAND [ARG...]]",
+		arguments, parse_argument,
 		.doc = "Show files being opened, and whether that worked."
 	};
 	/* arm64 has no open and creat, and openat2 came with 5.6. */
 	static const char *const calls[] = { "open", "creat", "openat", "openat2", NULL };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
-			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
+			     .common = OPTIONS_EVENTS,
 			     .rows = { &rows },
 			     .letters = { [OPTIONS_DURATION] = 'd', [OPTIONS_BUFFER_PAGES] = 'b' } },
 		.choice = { .letters = { [CHOICE_TID] = 't' } },

@@ -15,6 +15,7 @@
 
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/maps.bpf.h"
 #include "bpf/task_stack.bpf.h"
 #include "redis/redis_read.bpf.h"
 
@@ -74,13 +75,7 @@ struct {
 } strangers SEC(".maps");
 
 /* Command names in lower case: those wanted, with -c. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, char[REDIS_NAME_SIZE]);
-	__type(value, __u8);
-} names SEC(".maps");
+MAPS_HASH(names, char[REDIS_NAME_SIZE], __u8, 256);
 
 /* ---- servers and calls ---------------------------------------------------------------------- */
 

@@ -18,6 +18,7 @@
 #include "bpf/contexts.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/maps.bpf.h"
 #include "bpf/returning.bpf.h"
 
 #define AF_INET 2
@@ -40,13 +41,7 @@ const volatile __u32 range_count = 0;
 const volatile struct tcpconnect_range ranges[TCPCONNECT_RANGES_MAX] = {};
 
 /* By socket; the kernel uses a socket's address again, so that each attempt has an identity, too. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8192);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u64);
-	__type(value, struct tcpconnect_event);
-} attempts SEC(".maps");
+MAPS_HASH(attempts, __u64, struct tcpconnect_event, 8192);
 
 /* A call of connect() under way. */
 struct call {
@@ -60,13 +55,7 @@ struct call {
 };
 
 /* By thread. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8192);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32);
-	__type(value, struct call);
-} calls SEC(".maps");
+MAPS_HASH(calls, __u32, struct call, 8192);
 
 /* vmlinux.h has no private_data. */
 struct file___socket {
@@ -92,15 +81,10 @@ static __always_inline bool is_wanted(const struct tcpconnect_event *event)
 static __always_inline void set_process(struct tcpconnect_event *event, const struct sock *sk,
 					__s32 fd)
 {
-	__u64 ids = pidns_current_ids();
-
+	PIDNS_SET_CURRENT(event);
 	event->fd = fd;
 	event->cgroup_id = bpf_get_current_cgroup_id();
-	event->pid = ids >> 32;
-	event->tid = ids;
-	event->uid = bpf_get_current_uid_gid();
 	event->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
 }
 
 /*

@@ -559,7 +559,6 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.options = arguments,
 		.parser = parse_argument,
-		.args_doc = "[-- COMMAND [ARG...]]",
 		.doc = "Show TCP connections being attempted, and their results."
 	};
 	static const char *const types[] = { "task_struct", "files_struct", "fdtable",
@@ -567,7 +566,7 @@ int main(int argc, char **argv)
 					     "sock",	    "inet_sock",    "net" };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
-			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
+			     .common = OPTIONS_EVENTS,
 			     .rows = { &rows, &flow_rows } },
 		.types = types,
 		.type_count = ARRAY_SIZE(types),

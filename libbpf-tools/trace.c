@@ -832,7 +832,7 @@ int main(int argc, char **argv)
 	static const struct argp argp = { options, parse_option, args_doc, doc, NULL, NULL, NULL };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
-			     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
+			     .common = OPTIONS_EVENTS,
 			     .rows = { &print_hits, &print_totals },
 			     .letters = { [OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_BUFFER_PAGES] = 'b' } },
 		.choice = { .letters = { [CHOICE_SELF] = 'S' } },

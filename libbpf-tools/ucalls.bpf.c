@@ -19,6 +19,7 @@ struct calls_own {
 };
 
 #include "runtime/calls.bpf.h"
+#include "bpf/maps.bpf.h"
 #include "bpf/task_stack.bpf.h"
 
 #define NO_ID UCALLS_METHODS_MAX
@@ -36,13 +37,7 @@ struct ucalls_count counts[UCALLS_METHODS_MAX] = {};
 struct ucalls_count syscalls[UCALLS_SYSCALLS_MAX] = {};
 __u32 next_id = 0;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, UCALLS_METHODS_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct ucalls_key);
-	__type(value, struct ucalls_method);
-} methods SEC(".maps");
+MAPS_HASH(methods, struct ucalls_key, struct ucalls_method, UCALLS_METHODS_MAX);
 
 /* A system call under way. */
 struct begun {
@@ -52,13 +47,7 @@ struct begun {
 };
 
 /* By thread. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, BEGUN_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32);
-	__type(value, struct begun);
-} begun SEC(".maps");
+MAPS_HASH(begun, __u32, struct begun, BEGUN_MAX);
 
 /* NULL: no method has that id. */
 static __always_inline struct ucalls_count *count_of(__u32 id)

@@ -9,19 +9,14 @@
 
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/maps.bpf.h"
 #include "bpf/task_stack.bpf.h"
 #include "runtime/usdt_args.bpf.h"
 
 const volatile __u64 min_ns = 0;
 
 /* Collections under way, by thread. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32);
-	__type(value, struct ugc_event);
-} collections SEC(".maps");
+MAPS_HASH(collections, __u32, struct ugc_event, 4096);
 
 static __always_inline int begin(struct pt_regs *ctx)
 {

@@ -178,9 +178,7 @@ static const struct argp argp = {
 static const char *const types[] = { "pt_regs", "user_pt_regs" };
 
 static const struct tool_spec spec = {
-	.options = { .argp = &argp,
-		     .common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
-		     .rows = { &rows } },
+	.options = { .argp = &argp, .common = OPTIONS_EVENTS, .rows = { &rows } },
 	.types = types,
 	.type_count = ARRAY_SIZE(types),
 	.has_uprobes = true,

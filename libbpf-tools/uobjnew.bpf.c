@@ -9,19 +9,14 @@
 #include "uobjnew.h"
 
 #include "bpf/filter.bpf.h"
+#include "bpf/maps.bpf.h"
 #include "bpf/task_stack.bpf.h"
 #include "runtime/usdt_args.bpf.h"
 
 /* Objects whose class found no room in the map below. */
 __u64 dropped = 0;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, UOBJNEW_CLASSES_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct uobjnew_key);
-	__type(value, struct uobjnew_counts);
-} classes SEC(".maps");
+MAPS_HASH(classes, struct uobjnew_key, struct uobjnew_counts, UOBJNEW_CLASSES_MAX);
 
 static __always_inline void read_name(struct pt_regs *ctx, const struct runtime_place_spec *place,
 				      __u32 number, struct uobjnew_key *key)

@@ -144,23 +144,16 @@ struct class_row {
 	uint64_t now;
 };
 
-static void get_class(const void *row, struct row_value *value)
-{
-	const struct uobjnew_key *key = &((const struct class_row *)row)->row->key;
-
-	row_set_text(value, key->name,
-		     key->error ?: (int64_t)strnlen(key->name, sizeof(key->name)));
-}
-
-#define AT(member) ROW_VIA(struct class_row, row, counts.member)
+#define AT(member) ROW_VIA(struct class_row, row, member)
 
 static const struct row_column columns[] = {
 	{ "TIME", "time", ROW_CLOCK, -8, ROW_AT(struct class_row, now), .when = { ROW_CHOSEN },
 	  .help = "when this was printed" },
-	{ "NAME/TYPE", "class", ROW_STRING, -40, .get = get_class, .is_wide = true,
-	  .help = "the class; of Ruby's literals what they are" },
-	{ "# ALLOCS", "objects", ROW_UNSIGNED, 10, AT(objects), .help = "objects made" },
-	{ "# BYTES", "bytes", ROW_UNSIGNED, 12, AT(bytes), .help = "their bytes (Java only)" },
+	{ "NAME/TYPE", "class", ROW_CHARS, -40, AT(key.name), ROW_STATUS(struct row, key.error),
+	  .is_wide = true, .help = "the class; of Ruby's literals what they are" },
+	{ "# ALLOCS", "objects", ROW_UNSIGNED, 10, AT(counts.objects), .help = "objects made" },
+	{ "# BYTES", "bytes", ROW_UNSIGNED, 12, AT(counts.bytes),
+	  .help = "their bytes (Java only)" },
 };
 
 static const struct row_table rows_of_classes = { .columns = columns,

@@ -12,6 +12,7 @@
 
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/maps.bpf.h"
 #include "bpf/task_stack.bpf.h"
 
 #define CLONE_THREAD 0x10000 /* include/uapi/linux/sched.h */
@@ -24,13 +25,7 @@ __u32 interval = 0;
 /* Hits that found no room in the map below. */
 __u64 dropped = 0;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, USTAT_PROCESSES_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct ustat_key);
-	__type(value, struct ustat_counts);
-} counts SEC(".maps");
+MAPS_HASH(counts, struct ustat_key, struct ustat_counts, USTAT_PROCESSES_MAX);
 
 struct collection {
 	__u64 begin_ns;
@@ -38,13 +33,7 @@ struct collection {
 };
 
 /* Collections under way, by thread. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32);
-	__type(value, struct collection);
-} collections SEC(".maps");
+MAPS_HASH(collections, __u32, struct collection, 4096);
 
 static __always_inline struct ustat_key current_key(void)
 {

@@ -11,19 +11,14 @@
 
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/maps.bpf.h"
 #include "bpf/task_stack.bpf.h"
 #include "runtime/usdt_args.bpf.h"
 
 #define CLONE_THREAD 0x10000 /* include/uapi/linux/sched.h */
 
 /* Processes whose runtime has no place for its threads: the kernel tells. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32);
-	__type(value, __u8);
-} kernel_told SEC(".maps");
+MAPS_HASH(kernel_told, __u32, __u8, 4096);
 
 static __always_inline void read_name(struct pt_regs *ctx, const struct runtime_place_spec *place,
 				      struct uthreads_event *event)

@@ -516,12 +516,11 @@ static void finish(void *ctx)
 static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
-	struct xdpcount_bpf *skel = env->skel = xdpcount_bpf__open_opts(opts);
+	struct xdpcount_bpf *skel = env->skel = TOOL_OPEN(&env->tool, xdpcount, opts);
 	bool in_parts;
 
 	if (!skel)
-		return tool_fail_open();
-	TOOL_OPENED(&env->tool, skel);
+		return -errno;
 	env->tool.permission = PERMISSION_XDP;
 	env->tool.interval_ns = env->interval_ns;
 	skel->rodata->has_link_header = interface_has_link_header(&env->interface) > 0;
@@ -541,7 +540,6 @@ static void close_object(void *ctx)
 	close_fd(&env->link_fd);
 	close_fd(&env->counts_fds[0]);
 	close_fd(&env->counts_fds[1]);
-	xdpcount_bpf__destroy(env->skel);
 	prefix_list_clear(&env->prefixes);
 }
 

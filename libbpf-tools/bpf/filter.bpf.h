@@ -7,18 +7,13 @@
 #define BPF_FILTER_BPF_H
 
 #include "bpf/filter_config.h"
+#include "bpf/maps.bpf.h"
 #include "bpf/pidns.bpf.h"
 
 const volatile struct filter_config filter_config = { .uid = FILTER_ANY_UID };
 
 /* Replaced by the maps of lib/follow.c and lib/filter.c when in use, not created otherwise. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32);
-	__type(value, __u8);
-} follow SEC(".maps");
+MAPS_HASH(follow, __u32, __u8, 1);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);

@@ -50,4 +50,15 @@ static __always_inline __u64 pidns_current_ids(void)
 	return pidns_task_ids(bpf_get_current_task());
 }
 
+/* Who runs, in a record that has pid, tid, uid and comm. */
+#define PIDNS_SET_CURRENT(event)                                            \
+	do {                                                                \
+		__u64 ids = pidns_current_ids();                            \
+                                                                            \
+		(event)->pid = ids >> 32;                                   \
+		(event)->tid = ids;                                         \
+		(event)->uid = bpf_get_current_uid_gid();                   \
+		bpf_get_current_comm((event)->comm, sizeof((event)->comm)); \
+	} while (0)
+
 #endif /* BPF_PIDNS_BPF_H */

@@ -4,7 +4,7 @@
  * other tasks: if it did so for a call's return and for the next one's entry, then what was noted on entry is
  * there for a call that it isn't about. A call's arguments are still in its registers when it returns.
  *
- * For tools on lib/tool.h, with its field has_registers.
+ * For tools on lib/tool.h, which sets what is constant here.
  */
 #ifndef BPF_RETURNING_BPF_H
 #define BPF_RETURNING_BPF_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * System calls at their tracepoints or, where a program on those can be preempted and then keeps the hits of other threads from the
- * tool (7.2; lib/ways.h), at their functions in the kernel. A tool defines begin_CALL(args), and end_call(ctx, result) for all
- * calls; SYSCALLS_ENTER(CALL) makes the programs enter_CALL and probe_CALL of the former, SYSCALLS_LEAVE leave_call and leave_probe of
- * the latter. tool_choose_calls() decides which are loaded.
+ * tool (7.2; lib/ways.h), at their functions in the kernel. SYSCALLS_ENTER(CALL, args) makes two programs of what a tool does when
+ * CALL begins, enter_CALL and probe_CALL; SYSCALLS_LEAVE(ctx, result) makes leave_call and leave_probe of what it does when any of
+ * its calls returns. The CALLs are .calls of lib/tool.h, which decides which programs are loaded.
  *
  * The functions have one parameter, a pointer to the registers of the call: bpf/returning.bpf.h says where in them arguments are.
  */
@@ -34,32 +34,42 @@ static __always_inline long syscalls_read(const void *ctx, __u64 args[3])
 	return err;
 }
 
-#define SYSCALLS_ENTER(call)                        \
-	SEC("tracepoint/syscalls/sys_enter_" #call) \
-	int enter_##call(struct enter_context *ctx) \
-	{                                           \
-		return begin_##call(ctx->args);     \
-	}                                           \
-	SEC("kprobe.multi")                         \
-	int probe_##call(void *ctx)                 \
-	{                                           \
-		__u64 args[3];                      \
-                                                    \
-		if (!syscalls_read(ctx, args))      \
-			begin_##call(args);         \
-		return 0;                           \
-	}
+/* To be followed by a function's body; arguments are the call's first three. */
+#define SYSCALLS_ENTER(call, arguments)                                    \
+	static __always_inline int begin_##call(const __u64 arguments[3]); \
+                                                                           \
+	SEC("tracepoint/syscalls/sys_enter_" #call)                        \
+	int enter_##call(struct enter_context *ctx)                        \
+	{                                                                  \
+		return begin_##call(ctx->args);                            \
+	}                                                                  \
+                                                                           \
+	SEC("kprobe.multi")                                                \
+	int probe_##call(void *ctx)                                        \
+	{                                                                  \
+		__u64 read[3];                                             \
+                                                                           \
+		return syscalls_read(ctx, read) ? 0 : begin_##call(read);  \
+	}                                                                  \
+                                                                           \
+	static __always_inline int begin_##call(const __u64 arguments[3])
 
-#define SYSCALLS_LEAVE                                                         \
+/* The same, once for all calls. */
+#define SYSCALLS_LEAVE(at, value)                                              \
+	static __always_inline int end_call(void *at, __s64 value);            \
+                                                                               \
 	SEC("tracepoint")                                                      \
 	int leave_call(struct exit_context *ctx)                               \
 	{                                                                      \
 		return end_call(ctx, ctx->result);                             \
 	}                                                                      \
+                                                                               \
 	SEC("kprobe.multi")                                                    \
 	int leave_probe(void *ctx)                                             \
 	{                                                                      \
 		return end_call(ctx, *(const __s64 *)(ctx + SYSCALLS_RESULT)); \
-	}
+	}                                                                      \
+                                                                               \
+	static __always_inline int end_call(void *at, __s64 value)
 
 #endif /* BPF_SYSCALLS_BPF_H */

@@ -424,6 +424,13 @@ static error_t options_parse_root(int key, char *arg, struct argp_state *state)
 	}
 }
 
+static const char *options_args_doc(const struct options_spec *spec)
+{
+	if (!spec->argp->args_doc && spec->common & OPTIONS_BIT(OPTIONS_COMMAND))
+		return "[-- COMMAND [ARG...]]";
+	return spec->argp->args_doc;
+}
+
 void options_parse(const struct options_spec *spec, struct options *options, int argc, char **argv)
 {
 	struct argp_option table[OPTIONS_COMMON_COUNT + 2] = {};
@@ -439,7 +446,7 @@ void options_parse(const struct options_spec *spec, struct options *options, int
 		{},
 	};
 	struct argp root = { .parser = options_parse_root,
-			     .args_doc = tool.args_doc,
+			     .args_doc = options_args_doc(spec),
 			     .doc = tool.doc,
 			     .help_filter = options_filter_help,
 			     .children = children };

@@ -41,7 +41,7 @@ enum options_common {
 /* What a tool that prints a row per event has. */
 #define OPTIONS_EVENTS                                                                         \
 	(OPTIONS_BASIC | OPTIONS_BIT(OPTIONS_MAX_EVENTS) | OPTIONS_BIT(OPTIONS_BUFFER_PAGES) | \
-	 OPTIONS_BIT(OPTIONS_TRANSPORT))
+	 OPTIONS_BIT(OPTIONS_TRANSPORT) | OPTIONS_BIT(OPTIONS_COMMAND))
 
 enum options_transport {
 	OPTIONS_TRANSPORT_AUTO, /* ring buffer where the kernel has it, else perf buffer */
@@ -64,7 +64,10 @@ struct options {
 
 /* How a tool combines its own command line with the common one. */
 struct options_spec {
-	/* The tool's options, parser, args_doc and doc; arguments that its parser doesn't know are errors. */
+	/*
+	 * The tool's options, parser, doc, and args_doc unless it takes just -- COMMAND, or nothing; arguments that its parser
+	 * doesn't know are errors.
+	 */
 	const struct argp *argp;
 	void *input;	     /* state->input for the tool's parser */
 	unsigned int common; /* mask of OPTIONS_BIT(): which common options it takes */

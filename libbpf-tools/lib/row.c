@@ -356,6 +356,14 @@ static const struct {
 	[ROW_ERROR] = { row_load_error, row_text_string, row_json_string },
 };
 
+static void row_load_status(const struct row_column *column, int32_t status,
+			    struct row_value *value)
+{
+	if (status < 0)
+		row_set_unknown(value, row_error_name(-status));
+	value->is_cut = column->kind == ROW_CHARS && status == (int64_t)column->size;
+}
+
 static void row_load(const struct row_column *column, const void *row, struct row_value *value)
 {
 	const char *at = row;
@@ -371,6 +379,8 @@ static void row_load(const struct row_column *column, const void *row, struct ro
 	if (column->via)
 		at = *(const char *const *)(at + column->via - 1);
 	row_kinds[column->kind].load(column, at + column->offset, value);
+	if (column->status)
+		row_load_status(column, *(const int32_t *)(at + column->status - 1), value);
 }
 
 static void row_put_text(const struct row_cell *cell)

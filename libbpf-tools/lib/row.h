@@ -114,6 +114,7 @@ struct row_column {
 	int least; /* columns that do on a terminal too narrow for the row; 0: width */
 	/* Where the value is: AT(), ROW_AT() or ROW_VIA(). */
 	uint32_t offset, size, via;
+	uint32_t status;       /* STATUS(): of reading the value */
 	unsigned int decimals; /* of times and doubles in text */
 	/*
 	 * Keys of options in argp's sense with all of which it is shown in text; -KEY: without which.
@@ -140,6 +141,12 @@ struct row_column {
 	.via = offsetof(type, pointer) + 1,                        \
 	.offset = offsetof(typeof(*((type *)0)->pointer), member), \
 	.size = sizeof(((type *)0)->pointer->member)
+
+/*
+ * A 32-bit number that says whether a ROW_AT() value could be read: a negative errno if not. The size of an array of char, if it
+ * was cut there.
+ */
+#define ROW_STATUS(type, member) .status = offsetof(type, member) + 1
 
 /* A kind of row. */
 struct row_table {

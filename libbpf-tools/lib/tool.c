@@ -46,8 +46,8 @@ void *tool_variable(const struct tool *tool, const char *section, const char *na
 	const struct bpf_map *map = bpf_object__find_map_by_name(tool->object, section);
 	const struct btf *btf = bpf_object__btf(tool->object);
 	char *memory = map ? bpf_map__initial_value((struct bpf_map *)map, &(size_t){ 0 }) : NULL;
-	const struct btf_type *data = btf__type_by_id(
-		btf, btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC));
+	const struct btf_type *data =
+		btf__type_by_id(btf, btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC));
 	const struct btf_var_secinfo *vars = btf_var_secinfos(data);
 	const struct btf_type *var;
 

@@ -51,11 +51,12 @@ struct tool {
 	struct timestamp start;	    /* from header() on */
 
 	/* For open() to set; with TOOL_OPEN() there is an object. */
-	struct bpf_object *object; /* skel->obj */
-	enum permission permission; /* what its programs need, if more than PERMISSION_BPF */
+	struct bpf_object *object;	 /* skel->obj */
+	enum permission permission;	 /* what its programs need, if more than PERMISSION_BPF */
 	const struct bpf_program *waker; /* one that sends nothing: skipping it does no harm */
 	size_t buffer_bytes; /* of events, unless the user says; 0: EVENTS_DEFAULT_BYTES */
-	struct events_maps maps; /* of a skeleton with bpf/events.bpf.h; else the tool's, to make and to close */
+	struct events_maps
+		maps; /* of a skeleton with bpf/events.bpf.h; else the tool's, to make and to close */
 
 	/* For open() or attach() to set; 0: no ticks. */
 	uint64_t interval_ns;
@@ -101,11 +102,11 @@ struct tool_spec {
  * Open the skeleton NAME_bpf, which the tool owns from then on: it is still there in close(). NULL, and errno, after the cause
  * has been reported.
  */
-#define TOOL_OPEN(tool, name, opts)                                                               \
-	({                                                                                        \
-		_Static_assert(offsetof(struct name##_bpf, obj) ==                                \
-				       offsetof(struct tool_skeleton, obj),                       \
-			       "another bpftool");                                                \
+#define TOOL_OPEN(tool, name, opts)                                                                \
+	({                                                                                         \
+		_Static_assert(offsetof(struct name##_bpf, obj) ==                                 \
+				       offsetof(struct tool_skeleton, obj),                        \
+			       "another bpftool");                                                 \
 		(struct name##_bpf *)tool_own_skeleton(tool, (void *)name##_bpf__open_opts(opts)); \
 	})
 

@@ -7,13 +7,7 @@
 #define REDIS_COUNT_BPF_H
 
 /* Which argument is the key, for commands where that isn't the first; 0: none. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 512);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, char[REDIS_NAME_SIZE]);
-	__type(value, __u8);
-} key_positions SEC(".maps");
+MAPS_HASH(key_positions, char[REDIS_NAME_SIZE], __u8, 512);
 
 /* User space reads it as it is: counting never stops for that. */
 struct {
@@ -25,13 +19,7 @@ struct {
 } stats SEC(".maps");
 
 /* Which element of the above is a command's. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, REDIS_STATS_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct redis_stat_key);
-	__type(value, __u32);
-} stat_numbers SEC(".maps");
+MAPS_HASH(stat_numbers, struct redis_stat_key, __u32, REDIS_STATS_MAX);
 
 /* Those that are nobody's. */
 struct {

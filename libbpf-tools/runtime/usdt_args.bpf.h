@@ -7,6 +7,7 @@
 #ifndef RUNTIME_USDT_ARGS_BPF_H
 #define RUNTIME_USDT_ARGS_BPF_H
 
+#include "bpf/maps.bpf.h"
 #include "bpf/pidns.bpf.h"
 #include "runtime/runtime_place.h"
 
@@ -22,13 +23,7 @@ struct {
 } places SEC(".maps");
 
 /* Only filled without cookies: the index of a place; for the one return probe that a process may have: USDT_IP_RETURN. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct usdt_ip);
-	__type(value, __u32);
-} usdt_ips SEC(".maps");
+MAPS_HASH(usdt_ips, struct usdt_ip, __u32, 4096);
 
 /* Without cookies: hits in processes that user space hadn't seen yet, of places that have the same address in their page. */
 __u64 usdt_unknown = 0;

@@ -69,7 +69,7 @@ static void parse(struct tool *tool, struct options *options, char **argv)
 	struct options_spec spec = {
 		.argp = &tool_argp,
 		.input = tool,
-		.common = OPTIONS_EVENTS | OPTIONS_BIT(OPTIONS_COMMAND),
+		.common = OPTIONS_EVENTS,
 		.letters = { [OPTIONS_MAX_EVENTS] = 'M', [OPTIONS_BUFFER_PAGES] = 'c' },
 	};
 	const struct choice_spec choice_spec = { .without = CHOICE_BIT(CHOICE_MNTNSMAP),
