@@ -208,20 +208,64 @@ void redis_layout_trim(struct redis_layout *layout)
 	set_span(layout);
 }
 
+static bool find_function(struct bsl_elf *elf, const char *name, struct bsl_symbol *sym)
+{
+	return bsl_elf_find_symbols(elf, name, 0, keep_symbol, sym) > 0 &&
+	       sym->offset != UINT64_MAX;
+}
+
 /* Where a function's entry is probed; 0 if that can't be, or would do harm. */
 static uint64_t place_of(struct bsl_elf *elf, const char *name)
 {
 	struct bsl_symbol sym;
 	char why[300];
 
-	if (bsl_elf_find_symbols(elf, name, 0, keep_symbol, &sym) <= 0 ||
-	    sym.offset == UINT64_MAX || bsl_elf_check_entry(elf, &sym, why, sizeof(why)))
+	if (!find_function(elf, name, &sym) || bsl_elf_check_entry(elf, &sym, why, sizeof(why)))
 		return 0;
 	return sym.offset + bsl_elf_entry_skip(elf, sym.addr, sym.size);
 }
 
-static void find_places(struct bsl_elf *elf, struct redis_places *places)
+static int add_return(uint64_t offset, void *ctx)
 {
+	struct redis_returns *returns = ctx;
+
+	if (returns->count == REDIS_RETURNS_MAX)
+		return -E2BIG;
+	returns->offsets[returns->count++] = offset;
+	return 0;
+}
+
+/* None and the reason in why, if they can't be seen without harm. */
+static struct redis_returns returns_of(struct bsl_elf *elf, const char *name, char *why,
+				       size_t why_size)
+{
+	struct redis_returns returns = {};
+	struct bsl_function function;
+	struct bsl_symbol sym;
+	int way;
+
+	if (!find_function(elf, name, &sym))
+		return returns;
+	function = (struct bsl_function){ sym.addr, sym.size, sym.name, sym.is_label };
+	way = bsl_elf_return_way(elf, &function, why, why_size);
+	returns.by_probe = way == BSL_RETURN_BY_PROBE;
+	if (returns.by_probe)
+		add_return(sym.offset, &returns);
+	else if (way == BSL_RETURN_BY_SITES &&
+		 bsl_elf_return_sites(elf, &function, add_return, &returns) < 0) {
+		snprintf(why, why_size, "it has more than %d return instructions",
+			 REDIS_RETURNS_MAX);
+		returns.count = 0;
+	}
+	return returns;
+}
+
+/* why: of the returns of call, should there be none. */
+static void find_places(struct bsl_elf *elf, struct redis_places *places, char *why,
+			size_t why_size)
+{
+	char unused[300];
+
 	*places = (struct redis_places){
 		.call = place_of(elf, "call"),
 		.after_error = place_of(elf, "afterErrorReply"),
@@ -232,6 +276,9 @@ static void find_places(struct bsl_elf *elf, struct redis_places *places)
 		.time_out = place_of(elf, "replyToBlockedClientTimedOut"),
 		.accept = place_of(elf, "anetTcpAccept"),
 		.accept_unix = place_of(elf, "anetUnixAccept"),
+		.call_returns = returns_of(elf, "call", why, why_size),
+		.accept_returns = returns_of(elf, "anetTcpAccept", unused, sizeof(unused)),
+		.accept_unix_returns = returns_of(elf, "anetUnixAccept", unused, sizeof(unused)),
 		/* Since 6.2, which counts them, all errors pass afterErrorReply(), ready-made ones too. */
 		.reply = place_of(elf, "incrementErrorCount") ? 0 : place_of(elf, "addReply"),
 		.reexecutes = place_of(elf, "unblockClientOnTimeout") != 0,
@@ -248,12 +295,18 @@ int redis_layout_decode(struct bsl_elf *elf, pid_t pid, const char *path,
 			struct redis_layout *layout, struct redis_places *places, char *why,
 			size_t why_size)
 {
-	find_places(elf, places);
+	char why_none[300] = "";
+
+	find_places(elf, places, why_none, sizeof(why_none));
 	if (!places->call || !place_of(elf, "processCommand") || !place_of(elf, "pingCommand")) {
 		snprintf(why, why_size,
 			 "no function %s: not a Redis-like server, or without symbols",
 			 places->call ? "pingCommand" : "call");
 		return -ENOENT;
+	}
+	if (!places->call_returns.count) {
+		snprintf(why, why_size, "the returns of call can't be seen: %s", why_none);
+		return -ENOTSUP;
 	}
 	*layout = (struct redis_layout){};
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)

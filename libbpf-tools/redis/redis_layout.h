@@ -17,9 +17,19 @@
 
 struct bsl_elf;
 
+#define REDIS_RETURNS_MAX 16
+
+/* Where the returns of a function are seen without harm; none: nowhere. */
+struct redis_returns {
+	uint64_t offsets[REDIS_RETURNS_MAX]; /* in the file */
+	unsigned int count;
+	bool by_probe; /* the one place takes a return probe; else these are return instructions */
+};
+
 /* Places for uprobes, file offsets; 0: the server has no such function. */
 struct redis_places {
 	uint64_t call, after_error, block, block_keys, unblock, time_out, accept, accept_unix;
+	struct redis_returns call_returns, accept_returns, accept_unix_returns;
 	uint64_t reply;	 /* 0, too, where errors needn't be sought there */
 	bool reexecutes; /* a client that was blocked runs its command again (7.2 and later) */
 	bool by_dwarf;	 /* the layout is not from instructions */

@@ -19,8 +19,8 @@ enum {
 
 struct probe {
 	struct bpf_program *prog;
-	uint64_t place; /* 0: the server doesn't have it */
-	bool is_return;
+	uint64_t place;			     /* 0: the server doesn't have it */
+	const struct redis_returns *returns; /* ... or there; NULL: at the place */
 	unsigned int when;
 };
 
@@ -31,21 +31,21 @@ static void list_probes(const struct redis_cmd_bpf *skel, const struct redis_pla
 			struct probe probes[PROBES])
 {
 	const struct probe list[PROBES] = {
-		{ skel->progs.leave_call, places->call, true, FOR_ROWS },
-		{ skel->progs.leave_counted, places->call, true, FOR_COUNTS },
-		{ skel->progs.error_reply, places->after_error, false, FOR_ROWS },
-		{ skel->progs.error_counted, places->after_error, false, FOR_COUNTS },
-		{ skel->progs.error_object, places->reply, false, FOR_ROWS },
-		{ skel->progs.error_object_counted, places->reply, false, FOR_COUNTS },
-		{ skel->progs.block_client, places->block, false, FOR_ROWS },
-		{ skel->progs.block_client, places->block_keys, false, FOR_ROWS },
-		{ skel->progs.unblock_client, places->unblock, false, FOR_ROWS },
-		{ skel->progs.time_out_client, places->time_out, false, FOR_ROWS },
-		{ skel->progs.leave_accept, places->accept, true, FOR_ROWS },
-		{ skel->progs.leave_accept_unix, places->accept_unix, true, FOR_ROWS },
-		{ skel->progs.enter_accept, places->accept, false, FOR_ROWS | FOR_COUNTS },
-		{ skel->progs.enter_call, places->call, false, FOR_ROWS },
-		{ skel->progs.enter_counted, places->call, false, FOR_COUNTS },
+		{ skel->progs.leave_call, 0, &places->call_returns, FOR_ROWS },
+		{ skel->progs.leave_counted, 0, &places->call_returns, FOR_COUNTS },
+		{ skel->progs.error_reply, places->after_error, NULL, FOR_ROWS },
+		{ skel->progs.error_counted, places->after_error, NULL, FOR_COUNTS },
+		{ skel->progs.error_object, places->reply, NULL, FOR_ROWS },
+		{ skel->progs.error_object_counted, places->reply, NULL, FOR_COUNTS },
+		{ skel->progs.block_client, places->block, NULL, FOR_ROWS },
+		{ skel->progs.block_client, places->block_keys, NULL, FOR_ROWS },
+		{ skel->progs.unblock_client, places->unblock, NULL, FOR_ROWS },
+		{ skel->progs.time_out_client, places->time_out, NULL, FOR_ROWS },
+		{ skel->progs.leave_accept, 0, &places->accept_returns, FOR_ROWS },
+		{ skel->progs.leave_accept_unix, 0, &places->accept_unix_returns, FOR_ROWS },
+		{ skel->progs.enter_accept, places->accept, NULL, FOR_ROWS | FOR_COUNTS },
+		{ skel->progs.enter_call, places->call, NULL, FOR_ROWS },
+		{ skel->progs.enter_counted, places->call, NULL, FOR_COUNTS },
 	};
 
 	memcpy(probes, list, sizeof(list));
@@ -81,12 +81,12 @@ static int attach_probe(const struct redis_probes *probes, const struct probe *p
 			const char *path, uint32_t number)
 {
 	const struct attach_features *features = &probes->features;
-	const struct attach_place place = { .offset = probe->place, .cookie = number };
+	struct attach_place places[REDIS_RETURNS_MAX] = { { .offset = probe->place } };
 	const struct attach_uprobe_opts opts = {
 		.path = path,
-		.places = &place,
-		.count = 1,
-		.is_return = probe->is_return,
+		.places = places,
+		.count = probe->returns ? probe->returns->count : probe->place != 0,
+		.is_return = probe->returns && probe->returns->by_probe,
 		.use_multi = features->uprobe_multi,
 		.use_cookie = features->cookie,
 		/* Other servers needn't pay for it, where the kernel knows what a process is. */
@@ -94,6 +94,13 @@ static int attach_probe(const struct redis_probes *probes, const struct probe *p
 	};
 	size_t attached;
 
+	if (!opts.count)
+		return 0;
+	for (size_t i = 0; i < opts.count; i++) {
+		places[i].cookie = number;
+		if (probe->returns)
+			places[i].offset = probe->returns->offsets[i];
+	}
 	return attach_uprobes(probes->set, bpf_program__fd(probe->prog), &opts, &attached);
 }
 
@@ -105,7 +112,7 @@ int redis_probes_attach(const struct redis_probes *probes, const char *path,
 
 	list_probes(probes->skel, places, list);
 	for (size_t i = 0; i < PROBES && !err; i++) {
-		if (list[i].place && is_needed(probes, &list[i]))
+		if (is_needed(probes, &list[i]))
 			err = attach_probe(probes, &list[i], path, number);
 	}
 	return err;
