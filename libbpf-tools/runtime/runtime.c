@@ -124,6 +124,28 @@ struct resolution {
 	uint64_t version;	 /* 0: not known */
 };
 
+/* What a better rank was refused doesn't matter where this one has the event as well. */
+static void forget_better(struct runtime_route *route, uint8_t rank)
+{
+	if (rank > route->refused_rank)
+		route->refused = 0;
+	route->refused_rank = rank;
+}
+
+/* A place where a probe would do harm: reported when the others are attached to. */
+static void note_refused(struct resolution *res, const char *what, const char *why)
+{
+	struct runtime_image *image = res->image;
+	struct runtime_route *route = &image->routes[res->row->event];
+
+	log_info("%s: %s is not probed: %s", image->display, what, why);
+	if (res->row->event >= RUNTIME_EVENTS)
+		return;
+	forget_better(route, res->row->rank);
+	if (!route->refused++)
+		snprintf(route->refusal, sizeof(route->refusal), "%s: %s", what, why);
+}
+
 /*
  * Adds the place at an address, of a USDT site, a function's entry, or neither (NULL); one at which a probe would do harm is
  * left out. 0 or -ENOMEM.
@@ -145,8 +167,7 @@ static int place_add(struct resolution *res, const struct bsl_usdt *usdt,
 		    : bsl_elf_check_place(res->elf, addr, usdt ? BSL_PLACE_VOUCHED : 0, why,
 					  sizeof(why));
 	if (err == -EPERM)
-		log_info("%s: %s is not probed: %s", image->display,
-			 row->symbol ?: row->usdt ?: "an opcode", why);
+		note_refused(res, row->symbol ?: row->usdt ?: "an opcode", why);
 	if (err)
 		return err == -EPERM ? 0 : err;
 	grown = reallocarray(image->places, image->count + 1, sizeof(*grown));
@@ -225,8 +246,7 @@ static int add_returns(struct resolution *res, const struct bsl_symbol *sym)
 	if (way == BSL_RETURN_BY_SITES)
 		way = bsl_elf_return_sites(res->elf, &function, add_return_site, res);
 	if (way == -EPERM)
-		log_info("%s: the return of %s is not probed: %s", res->image->display, sym->name,
-			 why);
+		note_refused(res, sym->name, why);
 	return way < 0 && way != -EPERM ? way : 0;
 }
 
@@ -364,8 +384,9 @@ static void route_explain(struct runtime_image *image, const struct runtime_desc
 		route->note = "threads that the kernel starts for the process";
 	} else {
 		route->note =
-			desc->missing[event]
-				?: "this build has neither a USDT probe nor a function for it";
+			route->refused ? "a probe would do harm there"
+				       : desc->missing[event]
+						 ?: "this build has neither a USDT probe nor a function for it";
 	}
 }
 
@@ -408,6 +429,7 @@ static int image_resolve(struct resolution *res)
 			continue;
 		ranks[res->row->event] = res->row->rank;
 		route = &res->image->routes[res->row->event];
+		forget_better(route, res->row->rank);
 		route->kind = res->row->usdt && !res->row->is_guard ? RUNTIME_ROUTE_USDT
 								    : RUNTIME_ROUTE_UPROBE;
 		route->note = res->row->note ?: route->note;

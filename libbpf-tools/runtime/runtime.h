@@ -59,7 +59,10 @@ enum runtime_route_kind {
 
 struct runtime_route {
 	enum runtime_route_kind kind;
-	size_t places; /* that many of the image's */
+	size_t places;	/* that many of the image's */
+	size_t refused; /* and so many where a probe would do harm */
+	uint8_t refused_rank;
+	char refusal[200]; /* of the first of them: what, and why */
 	const char *
 		note; /* one line for people: what is missing, or how it is an approximation; or NULL */
 };

@@ -162,9 +162,31 @@ static const char *const route_names[] = {
 	[RUNTIME_ROUTE_KERNEL] = "by tracepoint",
 };
 
+/* What isn't seen, though the image has it. */
+static void tell_refused(const struct runtime_attach *attach, const struct runtime_image *image)
+{
+	size_t refused = 0, places = 0;
+	const char *first = NULL;
+
+	for (int event = 0; event < RUNTIME_EVENTS; event++) {
+		if (!(attach->events & 1u << event))
+			continue;
+		if (image->routes[event].refused && !first)
+			first = image->routes[event].refusal;
+		refused += image->routes[event].refused;
+		places += image->routes[event].places;
+	}
+	if (refused)
+		log_warn("%s: %zu of %zu places are left out, as probes would do harm there%s (%s)",
+			 image->display, refused, refused + places,
+			 refused > 1 && !log_verbosity() ? ": -v lists them" : "", first);
+}
+
 void runtime_attach_describe(const struct runtime_attach *attach, const struct runtime_image *image)
 {
 	const struct runtime_route *route;
+
+	tell_refused(attach, image);
 
 	for (int event = 0; event < RUNTIME_EVENTS; event++) {
 		route = &image->routes[event];
