@@ -174,7 +174,10 @@ static void permission_explain_others(enum permission what, const struct permiss
 			 "a seccomp filter is in force, which may refuse it (docker: "
 			 "--security-opt seccomp=unconfined)");
 	else if ((what == PERMISSION_PERF || what == PERMISSION_UPROBE) && facts->perf_paranoid > 2)
-		snprintf(buf, size, "sysctl kernel.perf_event_paranoid is %d",
+		/* Debian's own level, which before Linux 6.9 CAP_PERFMON is not enough for. */
+		snprintf(buf, size,
+			 "sysctl kernel.perf_event_paranoid is %d, with which CAP_SYS_ADMIN is "
+			 "needed; 2 does without",
 			 facts->perf_paranoid);
 	else if (what == PERMISSION_SYMBOLS && facts->kptr_restrict > 1)
 		snprintf(buf, size, "sysctl kernel.kptr_restrict is %d", facts->kptr_restrict);

@@ -50,7 +50,7 @@ static void test_the_cause_is_named(void **state)
 		  "/sys/kernel/tracing), or CAP_SYS_ADMIN" },
 		{ PERMISSION_PERF,
 		  { .capabilities = PERFMON, .perf_paranoid = 3 },
-		  "kernel.perf_event_paranoid is 3" },
+		  "kernel.perf_event_paranoid is 3, with which CAP_SYS_ADMIN is needed" },
 		{ PERMISSION_UPROBE,
 		  { .capabilities = BPF | PERFMON },
 		  ": CAP_SYS_ADMIN is missing" },
