@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """What a tool leaves behind when it is killed, or comes and goes often: nothing, in what it traced and in the kernel."""
+import contextlib
+import ctypes
 import os
 import random
 import re
 import signal
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -11,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from redis_servers import Server
-from tracing import FULL, Tool, WaitingTarget, need, run_tool, target_path, tool_path, wait_until
+from tracing import FULL, Tool, WaitingTarget, need, need_capability_checks, run_tool, target_path, tool_path, wait_until
 
 KILLS = 500 if FULL else 6
 CYCLES = 500 if FULL else 5
+RANDOM = random.Random(1)
 SWITCHES = ["/sys/kernel/rcu_expedited", "/sys/kernel/rcu_normal", *map(str, Path("/proc/sys/kernel").glob("*kptr*")),
             *map(str, Path("/proc/sys/kernel").glob("perf_*")), *map(str, Path("/proc/sys/kernel").glob("*bpf*"))]
 
@@ -63,25 +67,61 @@ def system():
     return state
 
 
-def kill_often(pid, folder, name, *args):
+BPF_SYSCALL = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+# enum bpf_cmd: BPF_..._GET_FD_BY_ID
+GET_FD_BY_ID = {"prog": 13, "map": 14, "link": 30}
+
+
+def bpf_objects(pid):
+    """(kind, number) of a process's BPF programs, maps and links."""
+    found = set()
+    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.update((kind, int(number)) for kind, number in re.findall(r"^(prog|map|link)_id:\s+(\d+)", info.read_text(), re.M))
+    return found
+
+
+def is_there(kind, number):
+    """Does the kernel still have it?"""
+    attr = struct.pack("II", number, 0) + bytes(120)
+    fd = ctypes.CDLL(None).syscall(BPF_SYSCALL, GET_FD_BY_ID[kind], attr, len(attr))
+    if fd >= 0:
+        os.close(fd)
+    return fd >= 0
+
+
+def kill_once(folder, seconds, name, *args):
+    """Kills the tool so long after its start; what BPF objects it had, all of which go."""
+    tool = subprocess.Popen([tool_path(name), *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL, cwd=folder, env={**os.environ, "TMPDIR": str(folder)})
+    time.sleep(seconds)
+    tool.send_signal(signal.SIGSTOP)
+    wait_until(lambda: Path(f"/proc/{tool.pid}/stat").read_text().rpartition(")")[2].split()[0] in "TZ", "the tool to stop")
+    objects = bpf_objects(tool.pid)
+    tool.kill()
+    tool.wait()
+    wait_until(lambda: not any(is_there(*one) for one in objects), f"all of {objects} to be gone")
+    return objects
+
+
+def kill_often(pid, folder, name, *args, kills=KILLS):
     """Kills the tool at any moment between its start and some time after it is armed; nothing may be left."""
-    before, seen_probes = system(), 0
+    before, seen_objects = system(), 0
     started = time.monotonic()
-    with Tool(name, *args):
+    with Tool(name, *args) as tool:
         armed = time.monotonic() - started
-        assert list(breakpoints(pid)), "it does probe this process"
-    for _ in range(KILLS):
-        tool = subprocess.Popen([tool_path(name), *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                stderr=subprocess.DEVNULL, cwd=folder, env={**os.environ, "TMPDIR": str(folder)})
-        time.sleep(random.uniform(0, 1.5 * armed))
-        seen_probes += bool(list(breakpoints(pid)))
-        tool.kill()
-        assert tool.wait() == -signal.SIGKILL
+        assert not pid or list(breakpoints(pid)), "it does probe this process"
+        assert bpf_objects(tool.process.pid)
+    for _ in range(kills):
+        seen_objects += bool(kill_once(folder, RANDOM.uniform(0, 1.5 * armed), name, *args))
+        if not pid:
+            continue
         wait_until(lambda: not list(breakpoints(pid)), f"no probe to be left: {list(breakpoints(pid))[:3]}")
         wait_until(lambda: not list(semaphores(pid)), f"no semaphore to be left: {list(semaphores(pid))[:3]}")
     assert not os.listdir(folder)
     assert system() == before
-    return seen_probes
+    # Where there are so many that chance can't be against it.
+    assert seen_objects > kills / 10 or kills < 100
 
 
 PYTHON = "import sys; print('ready', flush=True); sys.stdin.read()"
@@ -108,10 +148,19 @@ def test_killed_trace_leaves_nothing(tmp_path):
                    "t:sched:sched_switch (0 == 1)")
 
 
-def test_killed_ustat_leaves_nothing(tmp_path):
+@pytest.mark.parametrize("name, args", [("ustat", ["-l", "python", "-p"]), ("ucalls", []), ("uflow", []), ("ugc", []),
+                                        ("uobjnew", []), ("uthreads", [])], ids=lambda value: value if isinstance(value, str) else "")
+def test_killed_runtime_tool_leaves_nothing(tmp_path, name, args):
     need("readelf")
     with Python() as python:
-        kill_often(python.pid, tmp_path, "ustat", "-l", "python", "-p", python.pid)
+        kill_often(python.pid, tmp_path, name, *args, python.pid, kills=KILLS if FULL else 2)
+
+
+@pytest.mark.parametrize("name", ["opensnoop", "tcpconnect", "capable"])
+def test_killed_system_tool_leaves_nothing(tmp_path, name):
+    if name == "capable":
+        need_capability_checks()
+    kill_often(None, tmp_path, name, kills=KILLS if FULL else 2)
 
 
 def test_killed_redis_cmd_leaves_nothing(tmp_path):
@@ -123,11 +172,7 @@ def test_killed_redis_cmd_leaves_nothing(tmp_path):
 def test_killed_snoop_leaves_nothing(tmp_path):
     before = system()
     for _ in range(KILLS):
-        snoop = subprocess.Popen([tool_path("execsnoop"), "--", "sleep", "0.3"], stdin=subprocess.DEVNULL, cwd=tmp_path,
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(random.uniform(0, 0.1))
-        snoop.kill()
-        assert snoop.wait() == -signal.SIGKILL
+        kill_once(tmp_path, RANDOM.uniform(0, 0.1), "execsnoop", "--", "sleep", "0.3")
     time.sleep(0.5)  # what was let go ends by itself; what wasn't, ended with the tool
     assert not os.listdir(tmp_path)
     assert system() == before
