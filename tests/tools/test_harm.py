@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
 """A traced program does what it does untraced. Which places are refused, and why."""
+import contextlib
 import platform
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from redis_servers import Client, Server
-from tracing import FULL, Tool, need, need_target, run_target, run_tool, running, target_path
+from tracing import BUILD, FULL, Tool, need, need_target, need_that, run_target, run_tool, running, target_path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "vm"))
+import debs  # noqa: E402
 
 x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="instructions of x86_64")
 
@@ -490,6 +495,29 @@ def program_go(tmp_path):
     return ["env", "GOGC=5", str(target_path("goadd")), "20"], [target_path("goadd")]
 
 
+def program_go_1_24(tmp_path):
+    """Debian 13's, which lies below the build folder once it has been fetched."""
+    need_that(FULL, "TESTS_FULL=1 fetches and runs Go 1.24")
+    root = BUILD / "servers" / "go-1.24"
+    if not root.exists():
+        try:
+            debs.Repository(str(BUILD / "servers" / "apt" / "trixie"), ["trixie"], "amd64").unpack(
+                ["golang-1.24-go"], str(root), depends=True)
+        except debs.Error as error:
+            pytest.skip(f"Go 1.24 can't be fetched: {error}")
+        for link in "lib", "lib64":
+            (root / link).symlink_to(f"usr/{link}")
+    source = Path(__file__).resolve().parents[1] / "targets" / "goadd.go"
+    (root / "work").mkdir(exist_ok=True)
+    shutil.copy(source, root / "work")
+    subprocess.run(["unshare", "--mount", "sh", "-c", 'mkdir -p "$0/proc" "$0/dev" && : >"$0/dev/null" && '
+                    'mount -t proc none "$0/proc" && exec chroot "$0" /usr/lib/go-1.24/bin/go build -o /work/goadd /work/goadd.go',
+                    root], check=True, capture_output=True,
+                   env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/work", "GO111MODULE": "off", "CGO_ENABLED": "0",
+                        "GOTOOLCHAIN": "local"})
+    return ["env", "GOGC=5", str(root / "work" / "goadd"), "20"], [root / "work" / "goadd"]
+
+
 def program_bash(tmp_path):
     need("bash", "md5sum")
     (tmp_path / "script").write_text(SCRIPT)
@@ -502,7 +530,59 @@ def program_python(tmp_path):
     return ["/usr/bin/python3", str(tmp_path / "script.py")], [Path("/usr/bin/python3").resolve()]
 
 
-PROGRAMS = {"switches": program_switches, "throws": program_throws, "panics": program_panics, "go": program_go,
+JAVA = r"""
+import java.util.*;
+import java.util.stream.*;
+
+public class Made {
+	static int dive(int n) { if (n == 0) throw new IllegalStateException("bottom"); return dive(n - 1) + 1; }
+
+	public static void main(String[] args) throws Exception {
+		Map<String, Integer> map = new TreeMap<>();
+		for (int i = 0; i < 20000; i++) map.merge("k" + i % 97, i, Integer::sum);
+		System.out.println(map.hashCode() + " " + IntStream.range(0, 1000).boxed().collect(Collectors.summingInt(x -> x * x)));
+		int depth = 0;
+		for (int i = 0; i < 300; i++)
+			try { dive(i % 20); } catch (IllegalStateException e) { depth += e.getStackTrace().length; }
+		System.out.println(depth);
+		long[] sums = new long[4];
+		Thread[] threads = new Thread[4];
+		for (int i = 0; i < 4; i++) {
+			int k = i;
+			threads[i] = new Thread(() -> {
+				List<byte[]> kept = new ArrayList<>();
+				for (int j = 0; j < 5000; j++) { byte[] b = new byte[j % 1000]; sums[k] += b.length; if (j % 10 == 0) kept.add(b); }
+			});
+			threads[i].start();
+		}
+		for (Thread thread : threads) thread.join();
+		System.gc();
+		System.out.println(Arrays.toString(sums) + Class.forName("java.util.ArrayDeque").getSimpleName());
+		System.exit(7);
+	}
+}
+"""
+
+
+def entries_of_libc(tmp_path):
+    argv, _ = program_python(tmp_path)
+    maps = Path("/proc/self/maps").read_text()
+    # A copy, as all processes of the machine run the other one.
+    library = shutil.copy(re.search(r"\S+/libc\.so\.6$", maps, re.M).group(), tmp_path)
+    return ["env", f"LD_LIBRARY_PATH={tmp_path}", *argv], library
+
+
+def entries_of_libjvm(tmp_path):
+    need_that(FULL, "TESTS_FULL=1 probes the 43,000 functions of libjvm, which takes minutes")
+    need("java", "javac")
+    (tmp_path / "Made.java").write_text(JAVA)
+    subprocess.run(["javac", "-d", str(tmp_path), str(tmp_path / "Made.java")], check=True, capture_output=True)
+    java = Path(shutil.which("java")).resolve()
+    return [str(java), "-Xmx32m", "-XX:+UseSerialGC", "-cp", str(tmp_path), "Made"], \
+        str(java.parents[1] / "lib" / "server" / "libjvm.so")
+
+
+PROGRAMS = {"switches": program_switches, "throws": program_throws, "panics": program_panics, "go": program_go, "go-1.24": program_go_1_24,
             "bash": program_bash, "python": program_python}
 ROUNDS = 20 if FULL else 1
 
@@ -542,16 +622,32 @@ def test_program_does_what_it_does_untraced(tmp_path, name, killed):
         assert len(out.splitlines()) > 5, err
 
 
+@pytest.mark.parametrize("entries", [entries_of_libc, entries_of_libjvm], ids=["libc", "libjvm"])
+def test_entries_of_a_library_do_what_they_do_unprobed(tmp_path, entries):
+    argv, library = entries(tmp_path)
+    untraced = run_program(argv)
+    assert untraced[1] and untraced == run_program(argv), "its output is always the same"
+    with Tool("trace", "--count", "--max-keys", "65536", f"p:{library}:*") as trace:
+        assert run_program(argv) == untraced
+        out, err = trace.stop()
+    assert len(out.splitlines()) > 100, err
+
+
 @pytest.mark.parametrize("killed", [False, True], ids=["traced", "killed"])
 def test_redis_does_what_it_does_untraced(killed):
-    need("redis-server")
+    need("redis-server", "redis-benchmark")
     commands = [("SET", f"k{i}", "v" * (i % 50)) for i in range(300)]
     commands += [("LPUSH", "list", str(i)) for i in range(200)] + [("SORT", "list", "LIMIT", "0", "10")]
     commands += [("ZADD", "z", str(i % 17), f"m{i}") for i in range(200)] + [("ZRANGE", "z", "0", "-1")]
     commands += [("EVAL", "local s=0 for i=1,100 do s=s+redis.call('incr','n') end return s", "0"), ("NOSUCH",), ("GET", "list"), ("DBSIZE",), ("OBJECT", "ENCODING", "list")]
 
+    def load(server):
+        """From another client, for another database."""
+        return running("redis-benchmark", "-p", server.port, "--dbnum", "1", "-t", "set,get,lpush,lrange_100", "-c", "2", "-q", "-l",
+                       stdout=subprocess.DEVNULL) if FULL else contextlib.nullcontext()
+
     def play(trace=None):
-        with Server() as server, Client(server) as client:
+        with Server() as server, Client(server) as client, load(server):
             replies = []
             for i, command in enumerate(commands):
                 if trace and killed and i == len(commands) // 2:
