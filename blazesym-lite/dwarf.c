@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dwarf_private.h"
 #include "elf_file.h"
 #include "io.h"
-#include "symbols.h"
 
 /* Compilers nest scopes a few dozen deep; files made to harm may not exhaust our stack. */
 #define MAX_DEPTH 256
@@ -267,7 +267,7 @@ static Dwarf_Die unit_code(const struct dwarf_state *state, Dwarf_Die *unit)
 	return split;
 }
 
-static const char *function_name(Dwarf_Die *die)
+const char *dwarf_function_name(Dwarf_Die *die)
 {
 	static const unsigned int names[] = { DW_AT_linkage_name, DW_AT_MIPS_linkage_name };
 	Dwarf_Attribute attr;
@@ -296,8 +296,14 @@ static const char *dir_get(Dwarf_Die *unit, const char *file)
 	return !file || *file == '/' ? NULL : string_attr(unit, DW_AT_comp_dir);
 }
 
-/* The position from which an inlined function was called. */
-static void call_site_get(Dwarf_Die *unit, Dwarf_Die *inlined, struct bsl_line *line)
+bool dwarf_function_entry(Dwarf_Die *function, Dwarf_Addr *entry)
+{
+	Dwarf_Addr base, end;
+
+	return !dwarf_entrypc(function, entry) || dwarf_ranges(function, 0, &base, entry, &end) > 0;
+}
+
+void dwarf_call_site(Dwarf_Die *unit, Dwarf_Die *inlined, struct bsl_line *line)
 {
 	unsigned int file = number_attr(inlined, DW_AT_call_file);
 	Dwarf_Files *files;
@@ -329,12 +335,7 @@ static void position_get(Dwarf_Die *unit, uint64_t addr, struct bsl_line *line)
 
 /* ---- the function around an address ---- */
 
-/*
- * A walk meets the entries of a unit in the order they are written. In a broken file a `sibling`
- * may point into its own children, and walking all paths would take for ever: what isn't ahead ends
- * it.
- */
-static bool is_ahead(Dwarf_Off *last, Dwarf_Die *die)
+bool dwarf_is_ahead(Dwarf_Off *last, Dwarf_Die *die)
 {
 	Dwarf_Off offset = dwarf_dieoffset(die);
 
@@ -375,7 +376,7 @@ static int functions_collect(struct unit_index *index, Dwarf_Die *parent, unsign
 	if (depth >= MAX_DEPTH || dwarf_child(parent, &die))
 		return 0;
 	do {
-		if (!is_ahead(&index->last, &die))
+		if (!dwarf_is_ahead(&index->last, &die))
 			return 0;
 		switch (dwarf_tag(&die)) {
 		case DW_TAG_subprogram:
@@ -466,7 +467,7 @@ static bool chain_collect(struct inline_chain *chain, Dwarf_Die *parent, uint64_
 	do {
 		int tag = dwarf_tag(&die), holds;
 
-		if (!is_ahead(&chain->last, &die))
+		if (!dwarf_is_ahead(&chain->last, &die))
 			return false;
 		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_lexical_block)
 			continue;
@@ -487,16 +488,30 @@ static bool chain_collect(struct inline_chain *chain, Dwarf_Die *parent, uint64_
 	return false;
 }
 
-static int dwarf_open(struct bsl_elf *elf)
+static int handle_open(struct bsl_elf *elf)
 {
 	int err = elf->dwarf ? 0 : state_open(elf);
 
 	return elf_error(elf, err ? err : elf->dwarf->dwarf ? 0 : -ENODATA);
 }
 
+int dwarf_handle(struct bsl_elf *elf, Dwarf **dwarf)
+{
+	int err = handle_open(elf);
+
+	*dwarf = err ? NULL : elf->dwarf->dwarf;
+	return err;
+}
+
+void dwarf_place_offset(const struct bsl_elf *elf, struct bsl_dwarf_place *place)
+{
+	if (bsl_elf_addr_to_offset(elf, place->addr, &place->offset))
+		place->offset = UINT64_MAX;
+}
+
 int bsl_elf_dwarf(struct bsl_elf *elf, Dwarf **dwarf, Dwarf_CFI **cfi)
 {
-	int err = dwarf_open(elf);
+	int err = handle_open(elf);
 
 	*dwarf = NULL;
 	*cfi = NULL;
@@ -513,14 +528,14 @@ void bsl_elf_split_unit(struct bsl_elf *elf, void *unit)
 {
 	Dwarf_Die *die = unit;
 
-	if (!dwarf_open(elf))
+	if (!handle_open(elf))
 		*die = unit_code(elf->dwarf, die);
 }
 
 static void line_add(struct bsl_line *lines, size_t n, size_t i, struct bsl_line *line,
 		     Dwarf_Die *die)
 {
-	line->function = die ? function_name(die) : NULL;
+	line->function = die ? dwarf_function_name(die) : NULL;
 	if (i < n)
 		lines[i] = *line;
 }
@@ -534,7 +549,7 @@ int bsl_elf_lines(struct bsl_elf *elf, uint64_t addr, struct bsl_line *lines, si
 	size_t nr = 0;
 	int err;
 
-	err = dwarf_open(elf);
+	err = handle_open(elf);
 	if (err)
 		return err;
 	if (!dwarf_addrdie(elf->dwarf->dwarf, addr, &unit))
@@ -559,127 +574,33 @@ int bsl_elf_lines(struct bsl_elf *elf, uint64_t addr, struct bsl_line *lines, si
 		Dwarf_Die *die = &chain->dies[--chain->nr];
 
 		line_add(lines, n, nr++, &current, die);
-		call_site_get(&index->code, die, &current);
+		dwarf_call_site(&index->code, die, &current);
 	}
 	free(chain);
 	line_add(lines, n, nr++, &current, &function);
 	return nr;
 }
 
-/* ---- names -> places ---- */
+/* ---- lines -> places ---- */
 
-/* Looking for one function in one unit after the other. */
-struct inline_search {
+/* Looking for one line in one unit after the other. */
+struct line_search {
 	const struct bsl_elf *elf;
 	const char *wanted;
-	unsigned int flags;
 	bsl_dwarf_place_fn fn;
 	void *ctx;
 	Dwarf_Die unit;
-	Dwarf_Off last; /* seen while walking the unit */
 	int nr;
 	bool stopped;
 };
 
-static void place_offset_set(const struct bsl_elf *elf, struct bsl_dwarf_place *place)
-{
-	if (bsl_elf_addr_to_offset(elf, place->addr, &place->offset))
-		place->offset = UINT64_MAX;
-}
-
-static int place_report(struct inline_search *search, const struct bsl_dwarf_place *place)
+static int place_report(struct line_search *search, const struct bsl_dwarf_place *place)
 {
 	int ret = search->fn(place, search->ctx);
 
 	search->nr++;
 	search->stopped = ret != 0;
 	return ret < 0 ? ret : 0;
-}
-
-/* Where inlined code is entered: what DWARF says, else the lowest address of its ranges. */
-static bool entry_get(Dwarf_Die *die, uint64_t *addr)
-{
-	Dwarf_Addr base, start, end, low = 0;
-	ptrdiff_t at = 0;
-	bool found = false;
-
-	if (!dwarf_entrypc(die, &low)) {
-		*addr = low;
-		return true;
-	}
-	while ((at = dwarf_ranges(die, at, &base, &start, &end)) > 0) {
-		if (start < end && (!found || start < low))
-			low = start;
-		found = found || start < end;
-	}
-	*addr = low;
-	return found;
-}
-
-/* `around` is the name of the function whose code this is in, inlined itself perhaps. */
-static int inlined_consider(struct inline_search *search, Dwarf_Die *die, const char *around)
-{
-	const char *plain = dwarf_diename(die);
-	struct bsl_dwarf_place place = { .name = function_name(die) };
-
-	if (!place.name ||
-	    (!symbols_match_name(search->wanted, search->flags, place.name) &&
-	     !(plain && symbols_match_name(search->wanted, search->flags, plain))) ||
-	    !entry_get(die, &place.addr))
-		return 0;
-	call_site_get(&search->unit, die, &place.line);
-	place.line.function = around;
-	place_offset_set(search->elf, &place);
-	return place_report(search, &place);
-}
-
-static int children_search(struct inline_search *search, Dwarf_Die *parent, const char *around,
-			   unsigned int depth)
-{
-	Dwarf_Die die;
-	int err = 0;
-
-	if (depth >= MAX_DEPTH || dwarf_child(parent, &die))
-		return 0;
-	do {
-		int tag = dwarf_tag(&die);
-		const char *inside = around;
-
-		if (!is_ahead(&search->last, &die))
-			return 0;
-		if (tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine)
-			inside = function_name(&die);
-		if (tag == DW_TAG_inlined_subroutine)
-			err = inlined_consider(search, &die, around);
-		if (!err && !search->stopped &&
-		    (tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine ||
-		     tag == DW_TAG_lexical_block || tag == DW_TAG_namespace ||
-		     tag == DW_TAG_structure_type || tag == DW_TAG_class_type))
-			err = children_search(search, &die, inside, depth + 1);
-	} while (!err && !search->stopped && !dwarf_siblingof(&die, &die));
-	return err;
-}
-
-int bsl_elf_find_inlined(struct bsl_elf *elf, const char *name, unsigned int flags,
-			 bsl_dwarf_place_fn fn, void *ctx)
-{
-	struct inline_search search = {
-		.elf = elf,
-		.wanted = name,
-		.flags = flags,
-		.fn = fn,
-		.ctx = ctx,
-	};
-	Dwarf_CU *unit = NULL;
-	int err = dwarf_open(elf);
-
-	while (!err && !search.stopped &&
-	       !dwarf_get_units(elf->dwarf->dwarf, unit, &unit, NULL, NULL, &search.unit, NULL)) {
-		search.last = 0;
-		search.unit = unit_code(elf->dwarf, &search.unit);
-		err = children_search(&search, &search.unit, NULL, 0);
-	}
-	return err ? err : search.nr;
 }
 
 /* `file` is the whole path or its last components. */
@@ -709,7 +630,7 @@ static bool unit_has_file(Dwarf_Die *unit, const char *wanted)
 	return false;
 }
 
-static int unit_find_line(struct inline_search *search, unsigned int line)
+static int unit_find_line(struct line_search *search, unsigned int line)
 {
 	Dwarf_Lines *rows;
 	int number, before = -1, err = 0;
@@ -731,7 +652,7 @@ static int unit_find_line(struct inline_search *search, unsigned int line)
 			if (place.name && path_ends_with(place.name, search->wanted) &&
 			    !dwarf_lineaddr(row, &place.addr)) {
 				place.line.dir = dir_get(&search->unit, place.name);
-				place_offset_set(search->elf, &place);
+				dwarf_place_offset(search->elf, &place);
 				err = place_report(search, &place);
 			}
 		}
@@ -743,9 +664,9 @@ static int unit_find_line(struct inline_search *search, unsigned int line)
 int bsl_elf_find_line(struct bsl_elf *elf, const char *file, unsigned int line,
 		      bsl_dwarf_place_fn fn, void *ctx)
 {
-	struct inline_search search = { .elf = elf, .wanted = file, .fn = fn, .ctx = ctx };
+	struct line_search search = { .elf = elf, .wanted = file, .fn = fn, .ctx = ctx };
 	Dwarf_CU *unit = NULL;
-	int err = dwarf_open(elf);
+	int err = handle_open(elf);
 
 	while (!err && !search.stopped &&
 	       !dwarf_get_units(elf->dwarf->dwarf, unit, &unit, NULL, NULL, &search.unit, NULL))

@@ -115,3 +115,73 @@ int bsl_elf_entry_skip(const struct bsl_elf *elf, uint64_t addr, uint64_t size)
 	}
 	return (int)skip;
 }
+
+/* ---- vectors and padding --------------------------------------------------------------------- */
+
+bool insn_is_padding(int machine, const uint8_t *code, size_t size)
+{
+	static const uint8_t arm64[] = { 0x1f, 0x20, 0x03, 0xd5 };
+	size_t at = 0;
+
+	if (machine == EM_AARCH64)
+		return size == sizeof(arm64) && !memcmp(code, arm64, sizeof(arm64));
+	while (at < size && (code[at] == 0x66 || code[at] == 0x2e))
+		at++;
+	if (at + 1 == size)
+		return code[at] == 0x90 || code[at] == 0xcc;
+	return at + 1 < size && code[at] == 0x0f && code[at + 1] == 0x1f;
+}
+
+/* Opcodes of the map 0F, from Intel's manual, table A-3, and of 0F 38. */
+static bool is_packed_opcode(unsigned int map, unsigned int prefix, uint8_t opcode)
+{
+	bool is_double = prefix == 0x66;
+
+	if (map == 2)
+		return is_double &&
+		       ((opcode >= 0x1c && opcode <= 0x1e) || opcode == 0x28 || opcode == 0x37 ||
+			(opcode >= 0x38 && opcode <= 0x40) || (opcode >= 0x45 && opcode <= 0x47));
+	if (map != 1 || (prefix && !is_double))
+		return false;
+	if (opcode >= 0x58 && opcode <= 0x5f)
+		return opcode != 0x5a && opcode != 0x5b;
+	if (!is_double || opcode == 0xd6 || opcode == 0xd7 || opcode == 0xe6 || opcode == 0xe7 ||
+	    opcode == 0xef || opcode == 0xf0 || opcode == 0xf7)
+		return false;
+	return (opcode >= 0x71 && opcode <= 0x76) || (opcode >= 0xd1 && opcode <= 0xfe);
+}
+
+static bool is_packed_x86(const uint8_t *code, size_t size)
+{
+	static const unsigned int prefixes[] = { 0, 0x66, 0xf3, 0xf2 };
+	unsigned int prefix = 0;
+	size_t at = 0;
+
+	if (size > 3 && code[0] == 0xc5)
+		return is_packed_opcode(1, prefixes[code[1] & 3], code[2]);
+	if (size > 4 && code[0] == 0xc4)
+		return is_packed_opcode(code[1] & 0x1f, prefixes[code[2] & 3], code[3]);
+	if (size > 5 && code[0] == 0x62)
+		return is_packed_opcode(code[1] & 7, prefixes[code[2] & 3], code[4]);
+	for (; at < size && (code[at] == 0x66 || code[at] == 0xf2 || code[at] == 0xf3); at++)
+		prefix = code[at];
+	if (at < size && (code[at] & 0xf0) == 0x40)
+		at++;
+	if (at + 2 >= size || code[at] != 0x0f)
+		return false;
+	return code[at + 1] == 0x38 ? is_packed_opcode(2, prefix, code[at + 2])
+				    : is_packed_opcode(1, prefix, code[at + 1]);
+}
+
+bool insn_is_packed(int machine, const uint8_t *code, size_t size)
+{
+	uint32_t word;
+
+	if (machine == EM_X86_64)
+		return is_packed_x86(code, size);
+	if (machine != EM_AARCH64 || size != sizeof(word))
+		return false;
+	memcpy(&word, code, sizeof(word));
+	/* Advanced SIMD three same: ARM DDI 0487, C4.1.96 */
+	return (word & 0x9f200400) == 0x0e200400;
+}

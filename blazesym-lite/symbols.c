@@ -215,7 +215,7 @@ struct search {
 	size_t name_len;
 	const char *version; /* wanted, or NULL */
 	unsigned int flags;
-	char word[64]; /* for BSL_FIND_DEMANGLED: what a mangled name must hold */
+	char word[SYMBOLS_WORD_SIZE]; /* for BSL_FIND_DEMANGLED: what a mangled name must hold */
 	bsl_symbol_fn fn;
 	void *ctx;
 	struct seen seen;
@@ -250,30 +250,31 @@ bool symbols_match_name(const char *wanted, unsigned int flags, const char *name
 }
 
 /*
- * Demangling a hundred thousand names takes a tenth of a second. Mangling keeps identifiers as they
- * are, so the last one of what is wanted must be in the mangled name. Not so operators, the words
- * of a pattern, which may be cut, and constructors of those std classes that have short forms.
+ * Demangling a hundred thousand names takes a tenth of a second. The last identifier can't be said of operators, of the words
+ * of a pattern, which may be cut, and of constructors of those std classes that have short forms.
  */
-static void search_word_set(struct search *search)
+void symbols_last_word(const char *name, char word[static SYMBOLS_WORD_SIZE])
 {
 	static const char letters[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
-	const char *name = search->name, *end = name + strcspn(name, "(<{"), *at = end, *other;
+	const char *end = name + strcspn(name, "(<{"), *at = end, *other;
 	size_t len;
 
+	word[0] = '\0';
 	if (strpbrk(name, "*?[\\") || strstr(name, "operator"))
 		return;
 	while (at > name && strchr(letters, at[-1]))
 		at--;
 	len = end - at;
-	if (len >= sizeof(search->word))
+	if (len >= SYMBOLS_WORD_SIZE)
 		return;
-	memcpy(search->word, at, len);
-	other = strstr(name, search->word);
+	memcpy(word, at, len);
+	word[len] = '\0';
+	other = strstr(name, word);
 	if (other == at)
-		other = strstr(end, search->word);
+		other = strstr(end, word);
 	if (!strncmp(name, "std::", 5) && other)
-		search->word[0] = '\0';
+		word[0] = '\0';
 }
 
 static bool search_match(struct search *search, const struct entry *entry)
@@ -376,7 +377,7 @@ int bsl_elf_find_symbols(struct bsl_elf *elf, const char *name, unsigned int fla
 	if (!plain)
 		return -ENOMEM;
 	search.name = plain;
-	search_word_set(&search);
+	symbols_last_word(plain, search.word);
 	err = search_table(&search, &elf->symtab);
 	if (!err)
 		err = search_table(&search, &elf->dynsym);

@@ -7,6 +7,14 @@
 
 #include <stdbool.h>
 
+#define SYMBOLS_WORD_SIZE 64
+
+/*
+ * Mangling keeps identifiers as they are: the last one of a name, which its mangled form holds, too. "" if that can't be said, as of
+ * operators and patterns.
+ */
+void symbols_last_word(const char *name, char word[static SYMBOLS_WORD_SIZE]);
+
 /* True if a name is what bsl_elf_find_symbols() would take for `wanted` with these flags. */
 bool symbols_match_name(const char *wanted, unsigned int flags, const char *name);
 

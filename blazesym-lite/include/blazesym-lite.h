@@ -240,6 +240,11 @@ struct bsl_dwarf_place {
 	uint64_t offset;      /* file offset, UINT64_MAX if none */
 	struct bsl_line line; /* inlined: where it was called; function: into what it was inlined.
 				 * file:line: the position itself */
+	/* Of an inlined copy: */
+	const char *
+		unproved; /* why it isn't proved that each call comes through here once; NULL: it is */
+	const void *copy;  /* libdw's Dwarf_Die of it; NULL: it may be one of several */
+	const void *frame; /* that of the function whose code it is in */
 };
 
 /* As bsl_symbol_fn: strings live as long as the ELF handle, the struct until it returns. */
@@ -248,9 +253,9 @@ typedef int (*bsl_dwarf_place_fn)(const struct bsl_dwarf_place *place, void *ctx
 /*
  * Gives fn every place where a function called `name` was inlined into another. flags:
  * BSL_FIND_GLOB, BSL_FIND_DEMANGLED. Walks all of the file's DWARF. A place is where the inlined
- * code starts; its arguments are wherever DWARF says, not where the ABI would have them. Returns
- * how many were given (0: it was inlined nowhere), -ENODATA without DWARF, or what fn returned if <
- * 0.
+ * code starts, several for what a loop was unrolled to; its address is 0 if that isn't known. Its arguments are wherever DWARF says,
+ * not where the ABI would have them. Returns how many were given (0: it was inlined nowhere), -ENODATA without DWARF, or what fn
+ * returned if < 0.
  */
 int bsl_elf_find_inlined(struct bsl_elf *elf, const char *name, unsigned int flags,
 			 bsl_dwarf_place_fn fn, void *ctx);
