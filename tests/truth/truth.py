@@ -48,7 +48,8 @@ class Trial:
         seen, traced = watch.trace(TOOL, self.folder, [s for pair in funcs.values() for s in pair], markers)
         if seen.trouble:
             raise watch.RunError(seen.trouble)
-        return list(judge.judge(funcs, alone, traced, seen, self.build.is_untyped))
+        pure = {f.name for f in self.program.functions if f.pure}
+        return list(judge.judge(funcs, alone, traced, seen, self.build.is_untyped, pure))
 
 
 def shrink(trial, verdict, seconds):
