@@ -39,7 +39,7 @@ static struct env {
 	struct tool tool;
 	uint32_t string_size;
 	bool show_offset, show_time, unix_time, show_cpu, dump, list;
-	bool kernel_stack, user_stack, show_address, add_up, binary, force_address;
+	bool kernel_stack, user_stack, show_address, add_up, binary, force_address, no_inline;
 	enum aggregate aggregate;
 	const char *measure;
 	uint32_t max_keys;
@@ -113,7 +113,7 @@ static const char doc[] =
 	"  trace 't:syscalls:sys_enter_openat \"%s\", args->filename' -- ls\n"
 	"  trace -l 'p:c:*alloc*'                     which functions are there\n";
 
-enum { KEY_DUMP = PRINT_KEY_OTHER, KEY_INTERVAL, KEY_MAX_KEYS, KEY_FORCE_ADDRESS };
+enum { KEY_DUMP = PRINT_KEY_OTHER, KEY_INTERVAL, KEY_MAX_KEYS, KEY_FORCE_ADDRESS, KEY_NO_INLINE };
 
 static const struct argp_option options[] = {
 	{ "msg-filter", 'f', "TEXT", 0, "Only lines whose message contains TEXT", 0 },
@@ -139,6 +139,7 @@ static const struct argp_option options[] = {
 	{ "force-address", KEY_FORCE_ADDRESS, NULL, 0,
 	  "Believe that 0xADDR and +OFF are where instructions begin; else the program crashes",
 	  0 },
+	{ "no-inline", KEY_NO_INLINE, NULL, 0, "Leave out inlined copies of functions", 0 },
 	{ "list", 'l', NULL, 0, "List what SPEC would attach to, and exit", 0 },
 	{ "dump", KEY_DUMP, NULL, 0, "Show the typed expressions and BPF instructions, and exit",
 	  0 },
@@ -197,6 +198,7 @@ static const struct {
 	{ 'a', &env.show_address },
 	{ 'A', &env.add_up },
 	{ KEY_FORCE_ADDRESS, &env.force_address },
+	{ KEY_NO_INLINE, &env.no_inline },
 	{ 'l', &env.list },
 	{ KEY_DUMP, &env.dump },
 	{ 'B', &env.binary },
@@ -336,6 +338,7 @@ static int compile_probes(struct trace *trace)
 		.measure = env.measure,
 		.binary = env.binary,
 		.force_address = env.force_address,
+		.no_inline = env.no_inline,
 		.links = env.dump ? NULL : &trace->links.probes,
 		.ways = &trace->ways,
 	};
@@ -353,6 +356,7 @@ static int compile_probes(struct trace *trace)
 			log_permission(PERMISSION_PROCESS);
 		if (err)
 			return report(env.specs[i], &diag, err);
+		target_report_places(probe->spec, &probe->target);
 		warn_unmapped(env.specs[i], &probe->target);
 		probe->first_place = trace->place_count;
 		trace->place_count += probe->target.place_count;
@@ -393,6 +397,7 @@ static int list_places(void)
 		.types = btf_types_new(),
 		.wants_types = env.tool.options.verbosity,
 		.force_address = env.force_address,
+		.no_inline = env.no_inline,
 	};
 	int status = opts.types ? RUN_OK : RUN_FAILED;
 
@@ -725,8 +730,11 @@ static int summarize(void *ctx)
 /* Once, as soon as there is time for it. */
 static void report_inlined(struct trace *trace)
 {
+	const struct target_opts opts = { .pid = env.tool.choice.pids[0],
+					  .no_inline = env.no_inline };
+
 	for (size_t i = 0; i < trace->probe_count && !trace->has_reported_inlined; i++)
-		target_report_inlined(trace->probes[i].spec, &trace->probes[i].target);
+		target_report_inlined(trace->probes[i].spec, &opts, &trace->probes[i].target);
 	trace->has_reported_inlined = true;
 }
 

@@ -47,12 +47,24 @@ static const struct target_place *place_of(const struct probe *probe, uint32_t n
 	return &probe->target.places[number - probe->first_place];
 }
 
-/* A USDT probe's sites are one to the user, if their operands are alike. */
+static const char *shown_name(const struct target_place *place)
+{
+	return place->title ?: place->name;
+}
+
+/* A USDT probe's sites are one to the user, and so are a function's copies, if what is known there is alike. */
 static bool is_same_place(const struct probe *probe, const struct target_place *a,
 			  const struct target_place *b)
 {
-	return probe->spec->kind == SPEC_USDT && !strcmp(a->name, b->name) &&
+	return !strcmp(shown_name(a), shown_name(b)) &&
 	       record_is_alike(&probe->records[a->context], &probe->records[b->context]);
+}
+
+/* Of a function pattern's thousands of places each has its own name. */
+static bool has_same_places(const struct probe *probe)
+{
+	return probe->spec->kind == SPEC_USDT ||
+	       (probe->target.how == TARGET_FILE && !probe->spec->is_pattern);
 }
 
 static int number_places(struct print *print)
@@ -68,7 +80,7 @@ static int number_places(struct print *print)
 		uint32_t first = probe->first_place, end = first + probe->target.place_count;
 
 		for (uint32_t p = first; p < end; p++) {
-			uint32_t same = probe->spec->kind == SPEC_USDT ? first : p;
+			uint32_t same = has_same_places(probe) ? first : p;
 
 			while (same < p &&
 			       !is_same_place(probe, place_of(probe, same), place_of(probe, p)))
@@ -214,7 +226,7 @@ static void put_stacks(const void *row, struct output *out)
 static void get_func(const void *row, struct row_value *value)
 {
 	const struct hit *hit = row;
-	const char *name = hit->place->title ?: hit->place->name;
+	const char *name = shown_name(hit->place);
 
 	row_set_text(value, name, strlen(name));
 }

@@ -161,6 +161,7 @@ int probe_compile(const char *text, const struct probe_opts *opts, struct probe 
 {
 	const struct target_opts target_opts = { .pid = opts->pid,
 						 .force_address = opts->force_address,
+						 .no_inline = opts->no_inline,
 						 .string_size = opts->record.string_size,
 						 .types = opts->types,
 						 .ways = opts->ways };

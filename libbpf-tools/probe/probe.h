@@ -37,6 +37,7 @@ struct probe_opts {
 	pid_t pid; /* whose files; 0: ours */
 	struct record_opts record;
 	bool force_address; /* see struct target_opts */
+	bool no_inline;	    /* the same */
 	bool binary;	    /* literals of STRCMP are arrays of bytes (-B) */
 	bool adds_up;	    /* equal records are counted, not printed each (-A) */
 	enum aggregate aggregate;

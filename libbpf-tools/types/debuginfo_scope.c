@@ -238,21 +238,6 @@ static bool is_at_entry(struct debuginfo_scope *scope)
 	       (scope->addr == entry + 4 && is_landing_pad(scope->types->elf, entry));
 }
 
-/* Is it the inlined function that is meant, by any of its names? */
-static bool is_meant(Dwarf_Die *die, const char *inlined)
-{
-	Dwarf_Attribute attr;
-	const char *name = dwarf_diename(die);
-	const char *linkage =
-		dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attr));
-	const char *last = inlined;
-
-	/* Of a::b::f DWARF has f, in namespaces. */
-	for (const char *at = inlined; (at = strstr(at, "::")); at += 2)
-		last = at + 2;
-	return !*inlined || (name && !strcmp(name, last)) || (linkage && !strcmp(linkage, inlined));
-}
-
 /* Lines without types: assembly, and what was compiled with -g1. What looks like void may be anything there. */
 static bool is_untyped(struct debuginfo_scope *scope)
 {
@@ -273,7 +258,7 @@ static bool is_untyped(struct debuginfo_scope *scope)
 }
 
 /* The innermost function of the chain that counts, and the blocks in it. */
-static int scope_fill(struct debuginfo_scope *scope, struct chain *chain, const char *inlined)
+static int scope_fill(struct debuginfo_scope *scope, struct chain *chain, bool inlined)
 {
 	struct debuginfo_variable **end = &scope->locals;
 	unsigned int function = 0, last = 0;
@@ -282,8 +267,7 @@ static int scope_fill(struct debuginfo_scope *scope, struct chain *chain, const 
 	for (unsigned int i = 0; i < chain->nr; i++) {
 		int tag = dwarf_tag(&chain->dies[i]);
 
-		if (tag == DW_TAG_subprogram || (inlined && tag == DW_TAG_inlined_subroutine &&
-						 is_meant(&chain->dies[i], inlined)))
+		if (tag == DW_TAG_subprogram || (inlined && tag == DW_TAG_inlined_subroutine))
 			function = i;
 		if (tag == DW_TAG_subprogram)
 			scope->frame = chain->dies[i];
@@ -303,7 +287,7 @@ static int scope_fill(struct debuginfo_scope *scope, struct chain *chain, const 
 	return err;
 }
 
-int debuginfo_scope_new(struct debuginfo_types *types, uint64_t addr, const char *inlined,
+int debuginfo_scope_new(struct debuginfo_types *types, uint64_t addr, bool inlined,
 			struct debuginfo_scope **scope)
 {
 	struct debuginfo_scope *made = arena_alloc(types->arena, sizeof(*made));
@@ -324,6 +308,28 @@ int debuginfo_scope_new(struct debuginfo_types *types, uint64_t addr, const char
 	if (scope_fill(made, &chain, inlined))
 		return -ENOMEM;
 	made->is_entry = is_at_entry(made);
+	*scope = made;
+	return 0;
+}
+
+int debuginfo_scope_inlined(struct debuginfo_types *types, uint64_t addr, const void *copy,
+			    const void *frame, struct debuginfo_scope **scope)
+{
+	struct debuginfo_scope *made = arena_alloc(types->arena, sizeof(*made));
+	struct chain chain = { .nr = 2 };
+
+	*scope = NULL;
+	if (!made)
+		return -ENOMEM;
+	made->types = types;
+	made->addr = addr;
+	chain.dies[0] = *(const Dwarf_Die *)frame;
+	chain.dies[1] = *(const Dwarf_Die *)copy;
+	if (!dwarf_diecu(&chain.dies[1], &made->unit, NULL, NULL))
+		return -ENOENT;
+	made->language = debuginfo_language(&made->unit);
+	if (scope_fill(made, &chain, true))
+		return -ENOMEM;
 	*scope = made;
 	return 0;
 }

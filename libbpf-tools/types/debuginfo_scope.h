@@ -46,12 +46,17 @@ struct debuginfo_settled {
 };
 
 /*
- * What is seen from an ELF virtual address: the names of the function that the symbol table knows there (inlined:
- * NULL), of the innermost one inlined there (""), or of the inlined one of that name. Lives as long as the types.
- * 0, -ENOENT: DWARF knows no function there; -ENOMEM.
+ * What is seen from an ELF virtual address: the names of the function that the symbol table knows there, or (inlined) of the
+ * innermost one inlined there. Lives as long as the types. 0, -ENOENT: DWARF knows no function there; -ENOMEM.
  */
-int debuginfo_scope_new(struct debuginfo_types *types, uint64_t addr, const char *inlined,
+int debuginfo_scope_new(struct debuginfo_types *types, uint64_t addr, bool inlined,
 			struct debuginfo_scope **scope);
+/*
+ * The names of an inlined copy, from an address that may be one of the function around it. copy, frame: libdw's Dwarf_Die of
+ * both, as bsl_elf_find_inlined() gives them.
+ */
+int debuginfo_scope_inlined(struct debuginfo_types *types, uint64_t addr, const void *copy,
+			    const void *frame, struct debuginfo_scope **scope);
 /* The same as from an entry's scope, where its parameters are settled. NULL when out of memory. */
 struct debuginfo_scope *debuginfo_scope_settled(const struct debuginfo_scope *entry,
 						const struct debuginfo_settled *settled);

@@ -103,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (debuginfo_types_new(elf, &types))
 		goto cleanup;
 	for (uint64_t addr = 0x250; addr < 0x310; addr += 8) {
-		if (debuginfo_scope_new(types, addr, addr & 8 ? "" : NULL, &input.scope))
+		if (debuginfo_scope_new(types, addr, addr & 8, &input.scope))
 			continue;
 		print_as(&input, input.scope->retval);
 		variable = input.scope->params;

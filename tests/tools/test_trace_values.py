@@ -389,19 +389,6 @@ int main(void) { f(1); f(2); return 0; }
     assert [line.split(" <")[0] for line in messages(lines)] == right
 
 
-@pytest.mark.parametrize("kind", ["p", "r"])
-def test_calls_that_were_inlined_are_reported(tmp_path, kind):
-    """The function has a symbol, as its address is taken, and two of its three calls don't come through it."""
-    compiled(tmp_path, HEAD + r'''
-static inline __attribute__((always_inline)) int work(int n) { printf("right: work n=%d\n", n); return n + 1; }
-static int (*volatile pointer)(int) = work;
-int main(void) { return work(2) + work(3) + pointer(4) == 12 ? 0 : 1; }
-''', "gcc -O2")
-    right, lines, err = watched(tmp_path, f"{kind}:./program:work")
-    assert len(messages(lines)) == 1 and len(right) == 3
-    assert f"'{kind}:./program:work': work was also inlined at 2 places, where its calls are not seen" in err
-
-
 def test_go_calls_count_once_though_their_stack_grows(tmp_path):
     """The function is entered again then."""
     need("go")
@@ -426,17 +413,6 @@ func main() {
     right, lines, _ = watched(tmp_path, "p:./program:main.grow", options=["--count", "--json"])
     rows, _ = json_lines("\n".join(lines))
     assert sum(row["count"] for row in rows) == int(right[0].split()[1])
-
-
-def test_clones_are_found_by_the_name_in_the_source(tmp_path):
-    compiled(tmp_path, HEAD + r'''
-static NOINLINE long f(long a, int k) { printf("right: f a=%ld, k=%d\n", a, k); return a; }
-int main(int argc, char **argv) { f(255, argc); f(255, argc + 1); return 0; }
-''', "gcc -O2")
-    right, lines, _ = watched(tmp_path, "p:./program:f")
-    shown = messages(lines)
-    assert [line.split(" ", 1)[1] for line in shown] == [line.split(" ", 1)[1] for line in right]
-    assert all(line.startswith("f.constprop.") for line in shown)
 
 
 def test_cxx_functions_outside_a_namespace_have_their_plain_names(tmp_path):

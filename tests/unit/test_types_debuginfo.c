@@ -75,7 +75,7 @@ static int open_own(void **state)
 	assert_int_equal(bsl_elf_open("/proc/self/exe", &elf), 0);
 	assert_int_equal(bsl_elf_find_symbols(elf, "sample_function", 0, take_address, &addr), 1);
 	assert_int_equal(debuginfo_types_new(elf, &types), 0);
-	return debuginfo_scope_new(types, addr, NULL, &scope);
+	return debuginfo_scope_new(types, addr, false, &scope);
 }
 
 static int close_own(void **state)
@@ -249,8 +249,8 @@ static void test_places_without_a_function(void **state)
 	struct debuginfo_scope *nowhere;
 
 	(void)state;
-	assert_int_equal(debuginfo_scope_new(types, 0, NULL, &nowhere), -ENOENT);
-	assert_int_equal(debuginfo_scope_new(types, UINT64_MAX, "", &nowhere), -ENOENT);
+	assert_int_equal(debuginfo_scope_new(types, 0, false, &nowhere), -ENOENT);
+	assert_int_equal(debuginfo_scope_new(types, UINT64_MAX, true, &nowhere), -ENOENT);
 }
 
 int main(void)

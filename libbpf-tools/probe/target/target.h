@@ -33,6 +33,15 @@ struct target_place {
 	bool at_ret; /* r: on a return instruction, or the entry of a function with such; see struct probe_context */
 	uint64_t entry; /* at_ret: the offset of the function's entry */
 	uint32_t row; /* the place that hits are shown as: of a function's return instructions the first */
+	const struct target_copy *copy; /* an inlined copy of the function; NULL: it is no such */
+};
+
+/* What a spec's name was found as. */
+struct target_tally {
+	unsigned int functions, clones, copies;
+	unsigned int unseen; /* copies whose calls don't come through any place */
+	const char *why;     /* of the first of these */
+	bool is_searched;    /* copies were looked for */
 };
 
 enum target_how {
@@ -55,6 +64,7 @@ struct target_opts {
 	struct btf_types *types; /* the kernel's; borrowed, must outlive the target */
 	bool wants_types;	 /* functions' parameters, even if the spec doesn't use them */
 	bool force_address;	 /* addresses are taken to be those of instructions */
+	bool no_inline;		 /* inlined copies of functions are left out */
 	struct ways *ways; /* asked if a spec is about the kernel; borrowed; NULL: no way to ask */
 };
 
@@ -71,7 +81,7 @@ struct target {
 	char left_out_why[400]; /* of the first: its name and the reason */
 	struct probe_context *contexts;
 	unsigned int context_count;
-	bool is_inlined; /* the places are where the function was inlined into others */
+	struct target_tally tally;
 	struct target_place *entries; /* of the functions whose places are at_ret */
 	size_t entry_count, entry_size;
 };
@@ -85,11 +95,14 @@ int target_resolve(const struct spec *spec, const struct target_opts *opts, stru
 		   struct diag *diag);
 void target_close(struct target *target);
 
+/* Says what a name was found as, if that is more than one function, and of what the calls are not seen. */
+void target_report_places(const struct spec *spec, const struct target *target);
 /*
- * Warn of calls that were compiled into their callers and come through none of the places: who counts calls has to know that.
- * Where the file's DWARF is in use anyway; takes a while, so not before the probes are armed.
+ * Warns of calls that were compiled into their callers where the spec can't be probed there, as it names registers: who counts calls has
+ * to know that. Takes a while, so not before the probes are armed.
  */
-void target_report_inlined(const struct spec *spec, const struct target *target);
+void target_report_inlined(const struct spec *spec, const struct target_opts *opts,
+			   struct target *target);
 
 /* One place as a spec: "p:/usr/bin/x:main", "u:/usr/bin/python3.11:python:line", "t:sched:sched_switch". */
 void target_print_place(const struct spec *spec, const struct target *target,

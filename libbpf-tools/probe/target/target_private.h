@@ -7,6 +7,7 @@
 
 #include "probe/spec/suggest.h"
 #include "probe/target/target.h"
+#include "types/debuginfo_scope.h"
 
 /* ---- target_places.c ---- */
 
@@ -83,13 +84,28 @@ int target_function_find(const struct spec *spec, struct target *target, struct 
 void target_scope_load_debug(const struct target_opts *opts, struct target *target);
 /* The places of FILE:LINE. */
 int target_scope_resolve_line(const struct spec *spec, struct target *target, struct diag *diag);
-/* The places at which a function that has no symbol was inlined, if there are any. */
-int target_scope_resolve_inlined(const struct spec *spec, unsigned int flags, struct target *target,
-				 struct diag *diag);
+/* Does the spec use what DWARF knows, names or types? */
+bool target_scope_is_wanted(const struct spec *spec, const struct target_opts *opts);
 /* Does the spec ask for arguments in registers? They are there at the entry only, and not as in the source in clones. */
 bool target_scope_is_bound_to_entry(const struct spec *spec);
 /* What names mean at the places of a program: `plain`, and what its DWARF knows if it is needed. 0 or -ENOMEM. */
 int target_scope_add_contexts(const struct spec *spec, const struct target_opts *opts,
 			      struct target *target, const struct probe_context *plain);
+
+/* ---- target_inlined.c ---- */
+
+/* An inlined copy as DWARF has it: libdw's entries. */
+struct target_copy {
+	Dwarf_Die die, frame; /* itself, and the function whose code it is in */
+	bool has_die;	      /* else it may be one of several */
+};
+
+/*
+ * Adds the places at which a function was inlined, for r: only counts them. Those at which not each call is proved to be seen
+ * once are left out and counted. has_symbol: it was found as a function, too. Else how many copies there are, -ENODATA, or another
+ * negative errno.
+ */
+int target_inlined_add(const struct spec *spec, const struct target_opts *opts, unsigned int flags,
+		       bool has_symbol, struct target *target);
 
 #endif /* PROBE_TARGET_TARGET_PRIVATE_H */

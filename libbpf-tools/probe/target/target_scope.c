@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/log.h"
 #include "types/arena.h"
@@ -15,8 +14,6 @@
 
 /* Each place has its own types, and a program that prints by them: not for all functions of a library. */
 #define MAX_TYPED_PLACES 64
-/* Bytes of a file in which inlined copies are looked for. */
-#define MAX_SEARCHED (8 << 20)
 
 /* ---- debug files ---------------------------------------------------------------------------- */
 
@@ -63,39 +60,6 @@ int target_scope_resolve_line(const struct spec *spec, struct target *target, st
 	return target_places_settle(spec, target, diag);
 }
 
-/* ---- inlined functions ---------------------------------------------------------------------- */
-
-static int add_inlined(const struct bsl_dwarf_place *found, void *ctx)
-{
-	struct line_search *search = ctx;
-	struct target_place place = { .offset = found->offset, .name = search->spec->func };
-
-	return found->offset == UINT64_MAX
-		       ? 0
-		       : target_places_add_noted(search->target, &place, found->addr);
-}
-
-int target_scope_resolve_inlined(const struct spec *spec, unsigned int flags, struct target *target,
-				 struct diag *diag)
-{
-	struct line_search search = { spec, target };
-	int found;
-
-	if (spec->is_pattern || spec->offset)
-		return 0;
-	found = bsl_elf_find_inlined(target->elf, spec->func, flags, add_inlined, &search);
-	if (found <= 0 || !target->place_count)
-		return found;
-	if (spec->kind == SPEC_RETURN)
-		return diag_error(
-			diag, spec->func_pos,
-			"%s was inlined wherever it is called, and has no return: p: probes where it begins",
-			spec->func);
-	target->is_inlined = true;
-	log_info("%s: %s was inlined, at %zu places", spec->text, spec->func, target->place_count);
-	return found;
-}
-
 /* ---- contexts ------------------------------------------------------------------------------- */
 
 static bool is_register(const char *name)
@@ -134,10 +98,10 @@ bool target_scope_is_bound_to_entry(const struct spec *spec)
 }
 
 /* Only who uses names or types pays for reading them. */
-static bool spec_wants(const struct spec *spec)
+bool target_scope_is_wanted(const struct spec *spec, const struct target_opts *opts)
 {
-	bool wants = expr_wants(spec->predicate) || expr_wants(spec->measure) ||
-		     (!spec->has_format && !spec->has_signature);
+	bool wants = opts->wants_types || expr_wants(spec->predicate) ||
+		     expr_wants(spec->measure) || (!spec->has_format && !spec->has_signature);
 
 	for (unsigned int i = 0; i < spec->arg_count && !wants; i++)
 		wants = expr_wants(spec->args[i]);
@@ -191,17 +155,18 @@ static int add_scope(const struct spec *spec, struct target *target,
 	struct probe_context context = *plain;
 	struct target_place *entry = place->at_ret ? target_places_find_entry(target, place)
 						   : place;
-	const char *inlined = target->is_inlined ? spec->func : spec->file ? "" : NULL;
 	struct debuginfo_scope *scope;
 	uint64_t addr;
 	int err = entry ? bsl_elf_offset_to_addr(target->elf, entry->offset, &addr) : -ENOENT;
 
 	context.at_ret = place->at_ret;
-	if (!err)
-		err = debuginfo_scope_new(target->dwarf, addr, inlined, &scope);
-	/* Where the copy begins DWARF may know only the function around it, whose values these are not. */
-	if (!err && target->is_inlined && !debuginfo_scope_is_inlined(scope))
-		err = -ENOENT;
+	if (!err && place->copy)
+		err = place->copy->has_die
+			      ? debuginfo_scope_inlined(target->dwarf, addr, &place->copy->die,
+							&place->copy->frame, &scope)
+			      : -ENOENT;
+	else if (!err)
+		err = debuginfo_scope_new(target->dwarf, addr, spec->file != NULL, &scope);
 	if (err == -ENOENT && *shared) {
 		place->context = *shared - 1;
 		return 0;
@@ -273,37 +238,13 @@ static size_t count_functions(const struct target *target)
 	return count;
 }
 
-static int count_inlined(const struct bsl_dwarf_place *found, void *ctx)
-{
-	unsigned int *count = ctx;
-
-	*count += found->offset != UINT64_MAX;
-	return 0;
-}
-
-void target_report_inlined(const struct spec *spec, const struct target *target)
-{
-	unsigned int flags = strstr(spec->func, "::") ? BSL_FIND_DEMANGLED : 0, count = 0;
-	struct stat file;
-
-	/* All units are read for it, which takes seconds where there are very many. */
-	if (!target->dwarf || spec->is_pattern || spec->offset || spec->has_addr || spec->file ||
-	    target->is_inlined || stat(bsl_elf_path(target->elf), &file) ||
-	    file.st_size > MAX_SEARCHED)
-		return;
-	bsl_elf_find_inlined(target->elf, spec->func, flags, count_inlined, &count);
-	if (count)
-		log_warn("'%s': %s was also inlined at %u place%s, where its calls are not seen",
-			 spec->text, spec->func, count, count == 1 ? "" : "s");
-}
-
 int target_scope_add_contexts(const struct spec *spec, const struct target_opts *opts,
 			      struct target *target, const struct probe_context *plain)
 {
 	struct probe_context context = *plain;
 	int err;
 
-	if (!opts->wants_types && !target->is_inlined && !spec_wants(spec))
+	if (!target_scope_is_wanted(spec, opts))
 		return add_plain(target, plain);
 	if (count_functions(target) > MAX_TYPED_PLACES) {
 		/* Who didn't ask for a name misses nothing. */

@@ -66,12 +66,22 @@ static bool is_fragment(const struct bsl_symbol *sym)
 	return sym->clone && (!strncmp(sym->clone, ".cold", 5) || !strncmp(sym->clone, ".part", 5));
 }
 
-/* app::add, of _ZN3app3addEii; NULL: it isn't mangled. */
-static const char *demangled(struct arena *arena, const char *name)
+/*
+ * app::add, of _ZN3app3addEii, and of a clone that was asked for by the name in the source that name; NULL: it has no other name than
+ * the symbol's.
+ */
+static const char *title_of(const struct spec *spec, const struct bsl_symbol *sym)
 {
-	char *plain = bsl_demangle(name, BSL_DEMANGLE_NO_PARAMS), *copy;
+	bool is_by_source = sym->clone && !spec->is_pattern && strcmp(sym->name, spec->func) != 0;
+	size_t len = is_by_source ? (size_t)(sym->clone - sym->name) : strlen(sym->name);
+	char *name = arena_strndup(spec->arena, sym->name, len), *plain, *copy;
 
-	copy = plain ? arena_strndup(arena, plain, strlen(plain)) : NULL;
+	if (!name)
+		return NULL;
+	plain = bsl_demangle(name, BSL_DEMANGLE_NO_PARAMS);
+	copy = plain	      ? arena_strndup(spec->arena, plain, strlen(plain))
+	       : is_by_source ? name
+			      : NULL;
 	free(plain);
 	return copy;
 }
@@ -102,7 +112,7 @@ static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 	place.name = arena_strndup(spec->arena, sym->name, strlen(sym->name));
 	if (!place.name)
 		return -ENOMEM;
-	place.title = demangled(spec->arena, sym->name);
+	place.title = title_of(spec, sym);
 	err = spec->offset
 		      ? bsl_elf_check_place(elf, sym->addr + spec->offset, flags, why, sizeof(why))
 		      : bsl_elf_check_entry(elf, sym, why, sizeof(why));
@@ -110,6 +120,7 @@ static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 		target_places_leave_out(search->target, sym->name, why);
 	if (err)
 		return err == -EPERM ? 0 : err;
+	*(sym->clone ? &search->target->tally.clones : &search->target->tally.functions) += 1;
 	if (!spec->offset)
 		place.skip = (unsigned int)bsl_elf_entry_skip(elf, sym->addr, sym->size);
 	if (spec->kind == SPEC_RETURN)
@@ -191,12 +202,27 @@ static unsigned int find_flags(const struct spec *spec)
 	return strstr(spec->func, "::") ? flags | BSL_FIND_DEMANGLED : flags;
 }
 
+/* A function that is nowhere but in others, at places where it can't be probed. */
+static int only_inlined(const struct spec *spec, struct target *target, struct diag *diag)
+{
+	if (spec->kind == SPEC_RETURN)
+		return diag_error(
+			diag, spec->func_pos,
+			"%s was inlined wherever it is called, and has no return: p: probes where it begins",
+			spec->func);
+	return diag_error(
+		diag, spec->func_pos,
+		"%s was inlined wherever it is called, and its calls can't be seen there: %s",
+		spec->func, target->tally.why);
+}
+
 static int resolve_functions(const struct spec *spec, const struct target_opts *opts,
 			     struct target *target, struct diag *diag)
 {
 	struct symbol_search search = { opts, target, spec, diag, 0 };
 	unsigned int flags = find_flags(spec);
-	int found;
+	bool has_symbol;
+	int found, inlined;
 
 	if (spec->file) {
 		target_scope_load_debug(opts, target);
@@ -218,10 +244,12 @@ static int resolve_functions(const struct spec *spec, const struct target_opts *
 		return -EINVAL;
 	if (found < 0 && found != -ENODATA)
 		return found;
-	if (!target->place_count && !target->left_out && !search.ifuncs)
-		found = target_scope_resolve_inlined(spec, flags, target, diag);
-	if (found < 0 && found != -ENODATA)
-		return found;
+	has_symbol = target->place_count || target->left_out || search.ifuncs;
+	inlined = target_inlined_add(spec, opts, flags, has_symbol, target);
+	if (inlined < 0 && inlined != -ENODATA)
+		return inlined;
+	if (!target->place_count && !target->left_out && inlined > 0)
+		return only_inlined(spec, target, diag);
 	if (!target->place_count && !target->left_out)
 		return no_function(spec, target, search.ifuncs, found, diag);
 	target_places_drop_aliases(target);
