@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "inlined_entry.h"
+#include "inlined_units.h"
 #include "symbols.h"
 
 /* Compilers nest scopes a few dozen deep; files made to harm may not exhaust our stack. */
@@ -28,6 +29,8 @@ struct inlined_search {
 		bool is_wanted;
 	} known[KNOWN];
 	struct inlined_frame *frame; /* in which the walk is; NULL: in none */
+	struct numbers
+		originals; /* where functions of the name are, copies of which other units may have */
 	int nr;
 	bool stopped;
 };
@@ -155,9 +158,9 @@ static int frame_search(struct inlined_search *search, Dwarf_Die *die, unsigned 
 	Dwarf_Addr entry;
 	int err;
 
-	if (!dwarf_function_entry(die, &entry))
-		return 0;
 	inside.is_wanted = is_wanted(search, die);
+	if (!dwarf_function_entry(die, &entry))
+		return inside.is_wanted ? numbers_add(&search->originals, dwarf_dieoffset(die)) : 0;
 	search->frame = &frame;
 	err = children_search(search, die, &inside, depth + 1);
 	if (!err && frame.nr)
@@ -202,6 +205,39 @@ static int children_search(struct inlined_search *search, Dwarf_Die *parent,
 	return err;
 }
 
+static int unit_search(struct inlined_search *search, Dwarf_Die *unit)
+{
+	const struct around nothing = {};
+
+	search->last = 0;
+	search->lines = search->unit = *unit;
+	bsl_elf_split_unit(search->elf, &search->unit);
+	return children_search(search, &search->unit, &nothing, 0);
+}
+
+/* First the units that have such a name; then those with copies of what these have, as link-time optimisation makes them. */
+static int units_search(struct inlined_search *search, Dwarf *dwarf)
+{
+	struct inlined_units units;
+	int err = inlined_units_open(&units, dwarf, search->last_word);
+
+	for (int others = 0; others < 2; others++) {
+		Dwarf_CU *at = NULL;
+		Dwarf_Die unit;
+
+		while (!err && !search->stopped &&
+		       !dwarf_get_units(dwarf, at, &at, NULL, NULL, &unit, NULL)) {
+			if (inlined_units_mention(&units, &unit) != others &&
+			    (!others || inlined_units_refer(&units, &unit, &search->originals)))
+				err = unit_search(search, &unit);
+		}
+		if (!search->originals.nr)
+			break;
+	}
+	inlined_units_close(&units);
+	return err;
+}
+
 int bsl_elf_find_inlined(struct bsl_elf *elf, const char *name, unsigned int flags,
 			 bsl_dwarf_place_fn fn, void *ctx)
 {
@@ -212,20 +248,13 @@ int bsl_elf_find_inlined(struct bsl_elf *elf, const char *name, unsigned int fla
 		.fn = fn,
 		.ctx = ctx,
 	};
-	const struct around nothing = {};
 	char word[SYMBOLS_WORD_SIZE];
-	Dwarf_CU *unit = NULL;
 	Dwarf *dwarf;
 	int err = dwarf_handle(elf, &dwarf);
 
 	symbols_last_word(name, word);
 	search.last_word = word;
-	while (!err && !search.stopped &&
-	       !dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &search.lines, NULL)) {
-		search.last = 0;
-		search.unit = search.lines;
-		bsl_elf_split_unit(elf, &search.unit);
-		err = children_search(&search, &search.unit, &nothing, 0);
-	}
+	err = err ?: units_search(&search, dwarf);
+	free(search.originals.values);
 	return err < 0 ? err : search.nr;
 }
