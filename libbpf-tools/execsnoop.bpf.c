@@ -15,6 +15,9 @@
 
 #include "exec/exec_event.h"
 
+#define PATH_TEXT_SIZE sizeof(((struct execsnoop_event *)0)->text)
+#include "bpf/path.bpf.h"
+
 /*
  * Where a record is made. What the steps of a walk share is there, too: a step is a global function,
  * which the verifier looks at once, not for each iteration of each loop that it is called in; it can
@@ -22,11 +25,9 @@
  */
 struct scratch {
 	struct execsnoop_event event;
+	struct path_walk path;
 	__u32 slot;
-	bool done;
-	__u64 start; /* of the walk's part of the text */
-	struct dentry *dentry;
-	struct vfsmount *at;
+	__u32 start; /* of the arguments in the text */
 	__u64 argv;
 	__u64 arg; /* the next piece of the current argument; 0: go to the next one */
 };
@@ -38,15 +39,24 @@ struct scratch {
 #include "bpf/maps.bpf.h"
 #include "bpf/returning.bpf.h"
 
-/* Directories between the root and the current one. */
-#define CWD_DEPTH_MAX 64
 #define AT_FDCWD -100
 #define EAGAIN 11
 #define EFAULT 14
 
 const volatile bool with_fails = false;
 const volatile bool with_cgroup = false;
+const volatile bool with_exe = false;
 const volatile bool with_cwd = false;
+const volatile bool with_env = false;
+
+#define S_ISUID 04000
+#define S_ISGID 02010 /* and S_IXGRP, without which it means something else */
+
+/* Fields that vmlinux.h lacks. With CONFIG_AUDIT. */
+struct task_struct___audit {
+	kuid_t loginuid;
+	unsigned int sessionid;
+} __attribute__((preserve_access_index));
 
 /* A call under way. */
 struct pending {
@@ -75,11 +85,12 @@ static __always_inline __u64 advance(__u64 offset, long len, __u64 mask)
 /* One less than a power of two above what the parts up to there can take. */
 #define FILE_MASK 0x1fff
 #define INTERPRETER_MASK 0x3fff
+#define EXE_MASK 0x3fff
 #define CGROUP_MASK 0x3fff
-#define CWD_MASK 0x3fff
-#define CWD_END (3 * EXECSNOOP_PATH_SIZE + EXECSNOOP_NAME_SIZE)
-#define ARGS_END (CWD_END + EXECSNOOP_ARGS_SIZE)
+#define CWD_MASK 0x7fff
+#define ARGS_END (4 * EXECSNOOP_PATH_SIZE + EXECSNOOP_NAME_SIZE + EXECSNOOP_ARGS_SIZE)
 #define ARGS_MASK 0xffff
+#define ENV_MASK 0x1ffff
 
 /* A thread that executes takes over its leader's id: the one it had is known by the initial namespace's number only. */
 static __always_inline void set_ids(struct execsnoop_event *event, struct task_struct *task,
@@ -92,6 +103,30 @@ static __always_inline void set_ids(struct execsnoop_event *event, struct task_s
 	if (!pidns_config.ns)
 		return;
 	event->ppid = pidns_task_ids((__u64)BPF_CORE_READ(task, real_parent)) >> 32;
+}
+
+/* Has the file's owner or group become the effective one, by bits that the file has for that? */
+static __always_inline bool is_set_id(const struct execsnoop_event *event, struct inode *inode)
+{
+	__u32 mode = BPF_CORE_READ(inode, i_mode);
+
+	return ((mode & S_ISUID) && event->euid == BPF_CORE_READ(inode, i_uid.val)) ||
+	       ((mode & S_ISGID) == S_ISGID && event->egid == BPF_CORE_READ(inode, i_gid.val));
+}
+
+static __always_inline void set_rights(struct execsnoop_event *event, struct task_struct *task)
+{
+	struct task_struct___audit *audited = (void *)task;
+
+	event->gid = bpf_get_current_uid_gid() >> 32;
+	event->euid = BPF_CORE_READ(task, cred, euid.val);
+	event->egid = BPF_CORE_READ(task, cred, egid.val);
+	event->loginuid = event->sessionid = 0;
+	if (!bpf_core_field_exists(audited->loginuid))
+		return;
+	event->flags |= EXECSNOOP_HAS_AUDIT_IDS;
+	event->loginuid = BPF_CORE_READ(audited, loginuid.val);
+	event->sessionid = BPF_CORE_READ(audited, sessionid);
 }
 
 static __always_inline struct scratch *begin(struct task_struct *task, __u32 tid,
@@ -111,14 +146,22 @@ static __always_inline struct scratch *begin(struct task_struct *task, __u32 tid
 	event->cgroup_id = bpf_get_current_cgroup_id();
 	set_ids(event, task, tid);
 	event->flags = 0;
+	set_rights(event, task);
+	event->mntns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+	event->cpu = bpf_get_smp_processor_id();
 	event->argc = 0;
 	event->dirfd = AT_FDCWD;
 	event->interpreter_len = 0;
+	event->exe_len = 0;
 	event->cgroup_len = 0;
 	event->cwd_len = 0;
 	event->args_len = 0;
+	event->env_len = 0;
+	event->exe_flags = 0;
+	event->cwd_flags = 0;
 	event->args_error = 0;
 	__builtin_memset(event->unread, 0, sizeof(event->unread));
+	BPF_CORE_READ_STR_INTO(&event->parent_comm, task, real_parent, group_leader, comm);
 	if (pending) {
 		__builtin_memcpy(event->old_comm, pending->comm, sizeof(event->old_comm));
 		event->flags |= EXECSNOOP_HAS_OLD_COMM;
@@ -138,65 +181,42 @@ static __always_inline __u64 add_cgroup(struct execsnoop_event *event, struct ta
 	return advance(offset, len, CGROUP_MASK);
 }
 
-/*
- * One step up from the current directory, as in the kernel's prepend_path() (fs/d_path.c). A place
- * that is being renamed may be seen half way. Returns 1 at the end.
- */
-__noinline int walk_cwd(__u32 slot)
+static __always_inline struct path_walk *path_of(__u32 slot)
 {
-	long mnt_offset = bpf_core_field_offset(struct mount, mnt), len;
 	struct scratch *scratch = events_scratch_at(slot);
-	struct execsnoop_event *event;
-	struct dentry *dentry, *parent;
-	struct vfsmount *at;
-	struct mount *mount;
-	__u64 end;
 
-	if (!scratch)
-		return 1;
-	event = &scratch->event;
-	dentry = scratch->dentry;
-	at = scratch->at;
-	if (dentry == BPF_CORE_READ(at, mnt_root)) {
-		mount = (void *)at - mnt_offset;
-		scratch->done = BPF_CORE_READ(mount, mnt_parent) == mount;
-		scratch->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-		scratch->at = (void *)BPF_CORE_READ(mount, mnt_parent) + mnt_offset;
-		return scratch->done;
-	}
-	parent = BPF_CORE_READ(dentry, d_parent);
-	scratch->done = dentry == parent;
-	end = scratch->start + (__u32)event->cwd_len;
-	barrier_var(end);
-	if (scratch->done || end > CWD_END - EXECSNOOP_NAME_SIZE)
-		return 1;
-	len = bpf_probe_read_kernel_str(&event->text[end], EXECSNOOP_NAME_SIZE,
-					BPF_CORE_READ(dentry, d_name.name));
-	if (len < 0) {
-		event->cwd_len = len;
-		return 1;
-	}
-	event->cwd_len += len;
-	scratch->dentry = parent;
-	return 0;
+	return scratch ? &scratch->path : NULL;
+}
+
+static __always_inline char *path_text(__u32 slot)
+{
+	struct scratch *scratch = events_scratch_at(slot);
+
+	return scratch ? scratch->event.text : NULL;
+}
+
+static __always_inline __u64 add_exe(struct scratch *scratch, struct linux_binprm *bprm,
+				     __u64 offset)
+{
+	struct path_place place;
+
+	path_get(&place, (__u64)BPF_CORE_READ(bprm, file) + path_config.file_path);
+	path_walk_up(scratch->slot, &scratch->path, &place, offset);
+	scratch->event.exe_len = scratch->path.len;
+	scratch->event.exe_flags = scratch->path.flags;
+	return advance(offset, scratch->event.exe_len, EXE_MASK);
 }
 
 static __always_inline __u64 add_cwd(struct scratch *scratch, struct task_struct *task,
 				     __u64 offset)
 {
-	struct execsnoop_event *event = &scratch->event;
-	__u32 slot = scratch->slot;
-	int i;
+	struct path_place place;
 
-	scratch->start = offset;
-	scratch->dentry = BPF_CORE_READ(task, fs, pwd.dentry);
-	scratch->at = BPF_CORE_READ(task, fs, pwd.mnt);
-	scratch->done = false;
-	for (i = 0; i < CWD_DEPTH_MAX && !walk_cwd(slot); i++)
-		;
-	if (!scratch->done && event->cwd_len >= 0)
-		event->flags |= EXECSNOOP_CWD_CUT;
-	return advance(offset, event->cwd_len, CWD_MASK);
+	path_get(&place, (__u64)BPF_CORE_READ(task, fs) + path_config.fs_pwd);
+	path_walk_up(scratch->slot, &scratch->path, &place, offset);
+	scratch->event.cwd_len = scratch->path.len;
+	scratch->event.cwd_flags = scratch->path.flags;
+	return advance(offset, scratch->event.cwd_len, CWD_MASK);
 }
 
 static __always_inline __u64 add_context(struct scratch *scratch, struct task_struct *task,
@@ -233,6 +253,23 @@ static __always_inline __u64 add_new_args(struct execsnoop_event *event, struct 
 	return advance(offset, len, ARGS_MASK);
 }
 
+/* They lie behind the arguments. All of them, as names are looked for in user space. */
+static __always_inline __u64 add_env(struct execsnoop_event *event, struct task_struct *task,
+				     __u64 offset)
+{
+	__u64 start = BPF_CORE_READ(task, mm, env_start);
+	__u64 len = BPF_CORE_READ(task, mm, env_end) - start;
+	long err;
+
+	if (len > EXECSNOOP_ENV_SIZE) {
+		len = EXECSNOOP_ENV_SIZE;
+		event->flags |= EXECSNOOP_ENV_CUT;
+	}
+	err = bpf_probe_read_user(&event->text[offset], len, (void *)start);
+	event->env_len = err ?: len;
+	return advance(offset, event->env_len, ENV_MASK);
+}
+
 SEC("raw_tp")
 int exec_succeeded(struct raw_context *ctx)
 {
@@ -254,14 +291,20 @@ int exec_succeeded(struct raw_context *ctx)
 	event->result = 0;
 	event->argc = BPF_CORE_READ(bprm, argc);
 	event->flags |= EXECSNOOP_HAS_ARGC;
+	if (is_set_id(event, BPF_CORE_READ(bprm, file, f_inode)))
+		event->flags |= EXECSNOOP_IS_SET_ID;
 	event->file_len = bpf_probe_read_kernel_str(event->text, EXECSNOOP_PATH_SIZE,
 						    BPF_CORE_READ(bprm, filename));
 	offset = advance(offset, event->file_len, FILE_MASK);
 	event->interpreter_len = bpf_probe_read_kernel_str(
 		&event->text[offset], EXECSNOOP_PATH_SIZE, BPF_CORE_READ(bprm, interp));
 	offset = advance(offset, event->interpreter_len, INTERPRETER_MASK);
+	if (with_exe)
+		offset = add_exe(scratch, bprm, offset);
 	offset = add_context(scratch, task, offset);
 	offset = add_new_args(event, task, offset);
+	if (with_env)
+		offset = add_env(event, task, offset);
 	events_output_quietly(ctx, scratch, offsetof(struct execsnoop_event, text) + offset, 0);
 done:
 	if (pending)

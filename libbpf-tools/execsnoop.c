@@ -9,8 +9,11 @@
 
 #include "exec/exec_count.h"
 #include "lib/log.h"
+#include "lib/path.h"
 #include "lib/tool.h"
 #include "execsnoop.skel.h"
+
+#define ENV_MAX 64 /* variables that are shown */
 
 struct env {
 	struct tool tool;
@@ -19,6 +22,7 @@ struct env {
 	regex_t name, line;
 	bool has_name, has_line;
 	struct tally programs;
+	const char *env_names[ENV_MAX];
 	struct execsnoop_bpf *skel;
 };
 
@@ -37,6 +41,10 @@ static const struct argp_option arguments[] = {
 	{ "cgroup-name", EXEC_KEY_CGROUP_NAME, NULL, 0,
 	  "Print the control group's name (a container's id)", 0 },
 	{ "old-comm", EXEC_KEY_OLD_COMM, NULL, 0, "Print the name that the process had before", 0 },
+	{ "parent-comm", 'M', NULL, 0, "Print the parent's name", 0 },
+	{ "cpu", 'C', NULL, 0, "Print the processor", 0 },
+	{ "exe", EXEC_KEY_EXE, NULL, 0, "Print the executable's path, without symbolic links", 0 },
+	{ "env", EXEC_KEY_ENV, "NAME[,...]", 0, "Print these environment variables", 0 },
 	{ "count", EXEC_KEY_COUNT, NULL, 0,
 	  "Print only how often each program was executed, at the end", 0 },
 	{},
@@ -58,6 +66,19 @@ static void compile_regex(const struct argp_state *state, const char *name, cons
 	argp_error(state, "invalid %s '%s': %s", name, text, why);
 }
 
+static void add_env_names(struct env *env, char *list, const struct argp_state *state)
+{
+	char *name;
+
+	while ((name = strsep(&list, ","))) {
+		if (!*name || strchr(name, '='))
+			argp_error(state, "invalid --env '%s': expected names of variables", name);
+		if (env->print.env_count == ENV_MAX)
+			argp_error(state, "too many variables for --env: at most %d", ENV_MAX);
+		env->env_names[env->print.env_count++] = name;
+	}
+}
+
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
 	struct env *env = state->input;
@@ -75,6 +96,9 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'l':
 		compile_regex(state, "--line", arg, &env->line, &env->has_line);
+		return 0;
+	case EXEC_KEY_ENV:
+		add_env_names(env, arg, state);
 		return 0;
 	case KEY_MAX_ARGS:
 		env->print.max_args = options_u64(state, "--max-args", arg, 1, EXECSNOOP_ARGS_SIZE);
@@ -147,12 +171,17 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	env->tool.waker = skel->progs.exec_wakes;
 	skel->rodata->with_fails = env->fails;
 	skel->rodata->with_cwd = row_wants(shown, EXEC_KEY_CWD);
+	skel->rodata->with_exe = row_wants(shown, EXEC_KEY_EXE) || json;
+	skel->rodata->with_env = env->print.env_count;
 	skel->rodata->with_cgroup = row_wants(shown, EXEC_KEY_CGROUP_NAME) || json;
 	bpf_program__set_autoload(skel->progs.leave_exec, calls);
 	bpf_program__set_autoload(skel->progs.enter_execve, calls);
 	bpf_program__set_autoload(skel->progs.enter_execveat, calls);
 	env->print.rows = &env->tool.rows;
-	return 0;
+	env->print.env = env->env_names;
+	return skel->rodata->with_exe || skel->rodata->with_cwd
+		       ? path_find_config((struct path_config *)&skel->rodata->path_config)
+		       : 0;
 }
 
 static void close_object(void *ctx)
@@ -175,8 +204,8 @@ int main(int argc, char **argv)
 	};
 	static const char *const types[] = { "task_struct", "mm_struct", "linux_binprm",
 					     "css_set",	    "cgroup",	 "kernfs_node",
-					     "fs_struct",   "vfsmount",	 "mount",
-					     "dentry" };
+					     "cred",	    "nsproxy",	 "mnt_namespace",
+					     "file",	    "inode" };
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS,

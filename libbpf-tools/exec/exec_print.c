@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/path.h"
+
 /* In quotes that sh(1) undoes: '...', or $'...' (POSIX 2024) where something must be escaped. */
 static void put_quoted(struct output *out, const char *text, size_t len)
 {
@@ -35,7 +37,7 @@ struct exec_row {
 	const struct exec_print *print;
 	const struct exec_record *record;
 	const struct execsnoop_event *event;
-	const char *cwd; /* if it is shown and known */
+	const char *cwd, *exe; /* if they are shown and known */
 };
 
 static void put_arg(const struct exec_row *row, struct output *out, const char *text, size_t len)
@@ -63,12 +65,74 @@ static void put_line(const struct exec_row *row, struct output *out)
 		if (arg.text)
 			put_arg(row, out, arg.text, arg.len);
 		else
-			output_puts(out, "?");
+			output_puts(out, EXEC_MARK_UNKNOWN);
 	}
+	/* Of the last one its end is missing, or it is followed by more. */
 	if (more || event->flags & EXECSNOOP_ARGS_CUT)
-		output_puts(out, "...");
+		output_puts(out, !more && arg.is_cut ? EXEC_MARK_CUT : " " EXEC_MARK_CUT);
 	if (event->args_error && !event->args_len)
-		output_puts(out, " ?");
+		output_puts(out, " " EXEC_MARK_UNKNOWN);
+}
+
+/* NAME='value' NAME2=$'value\n' */
+static void put_env_text(const struct exec_row *row, struct output *out)
+{
+	const char *blank = "";
+	struct exec_env env;
+
+	for (size_t i = 0; i < row->print->env_count; i++) {
+		if (!exec_record_env(row->record, row->print->env[i], &env))
+			continue;
+		output_puts(out, blank);
+		output_puts(out, row->print->env[i]);
+		output_puts(out, "=");
+		if (env.text)
+			put_quoted(out, env.text, env.len);
+		if (!env.text || env.is_cut)
+			output_puts(out, env.text ? EXEC_MARK_CUT : EXEC_MARK_UNKNOWN);
+		blank = " ";
+	}
+	if (!*blank)
+		output_puts(out, row->event->result ? "?" : "-");
+}
+
+static void put_env(const void *data, struct output *out)
+{
+	const struct exec_row *row = data;
+	struct exec_env env;
+
+	if (!output_is_json(out)) {
+		put_env_text(row, out);
+		return;
+	}
+	if (row->event->result) {
+		output_json_error(out, "env", "not read of a failed call");
+		return;
+	}
+	output_json_object_begin(out, "env");
+	for (size_t i = 0; i < row->print->env_count; i++) {
+		if (!exec_record_env(row->record, row->print->env[i], &env))
+			continue;
+		if (env.text)
+			output_json_str(out, row->print->env[i], env.text, env.len);
+		else
+			output_json_null(out, row->print->env[i]);
+	}
+	output_json_object_end(out);
+}
+
+/* Only if some of what is shown is missing. */
+static void get_env_truncated(const void *data, struct row_value *value)
+{
+	const struct exec_row *row = data;
+	struct exec_env env;
+
+	value->number = 0;
+	for (size_t i = 0; i < row->print->env_count; i++)
+		value->number |= exec_record_env(row->record, row->print->env[i], &env) &&
+				 env.is_cut;
+	if (!value->number)
+		row_set_none(value, NULL);
 }
 
 static bool is_utf8(const char *text, size_t len)
@@ -198,6 +262,66 @@ static void get_cwd(const void *data, struct row_value *value)
 	row_set_text(value, row->cwd, row->cwd ? (int64_t)strlen(row->cwd) : row->event->cwd_len);
 }
 
+/* Of a successful call only. */
+static void get_exe(const void *data, struct row_value *value)
+{
+	const struct exec_row *row = data;
+
+	row_set_text(value, row->exe, row->exe ? (int64_t)strlen(row->exe) : row->event->exe_len);
+	if (row->event->result)
+		row_set_none(value, NULL);
+}
+
+/* What a path's walk has found; NULL: nothing, as the path isn't known. */
+static void set_state(struct row_value *value, const char *path, uint32_t flags)
+{
+	const char *state = flags & PATH_PSEUDO	    ? "memfd"
+			    : flags & PATH_DELETED  ? "deleted"
+			    : flags & PATH_DETACHED ? "detached"
+						    : "there";
+
+	row_set_text(value, state, (int64_t)strlen(state));
+	if (!path)
+		row_set_none(value, NULL);
+}
+
+static void get_exe_state(const void *data, struct row_value *value)
+{
+	const struct exec_row *row = data;
+
+	set_state(value, row->exe, row->event->exe_flags);
+}
+
+static void get_cwd_state(const void *data, struct row_value *value)
+{
+	const struct exec_row *row = data;
+
+	set_state(value, row->cwd, row->event->cwd_flags);
+}
+
+static void get_set_id(const void *data, struct row_value *value)
+{
+	const struct exec_row *row = data;
+
+	value->number = !!(row->event->flags & EXECSNOOP_IS_SET_ID);
+	if (row->event->result)
+		row_set_none(value, NULL);
+}
+
+enum audit_id { LOGINUID, SESSION };
+
+static void get_audit_id(const void *data, struct row_value *value)
+{
+	const struct execsnoop_event *event = ((const struct exec_row *)data)->event;
+	uint32_t id = value->arg == LOGINUID ? event->loginuid : event->sessionid;
+
+	value->number = id;
+	if (!(event->flags & EXECSNOOP_HAS_AUDIT_IDS))
+		row_set_unknown(value, "this kernel has no audit (CONFIG_AUDIT)");
+	else if (id == UINT32_MAX)
+		row_set_none(value, NULL);
+}
+
 static void get_dirfd(const void *data, struct row_value *value)
 {
 	const struct exec_row *row = data;
@@ -215,10 +339,25 @@ static const struct row_column columns[] = {
 	{ "TIME(s)", NULL, ROW_ELAPSED, -8, AT(ktime), .decimals = 3, .when = { 't' },
 	  .help = "the same, in seconds since the start" },
 	{ "UID", "uid", ROW_UNSIGNED, -6, AT(uid), .when = { 'U' }, .help = "the user's number" },
+	{ "EUID", "euid", ROW_UNSIGNED, -6, AT(euid), .when = { ROW_CHOSEN },
+	  .help = "the effective user's, after it" },
+	{ "GID", "gid", ROW_UNSIGNED, -6, AT(gid), .when = { ROW_CHOSEN },
+	  .help = "the group's number" },
+	{ "EGID", "egid", ROW_UNSIGNED, -6, AT(egid), .when = { ROW_CHOSEN },
+	  .help = "the effective group's" },
+	{ "SETID", "set_id", ROW_BOOL, -5, .get = get_set_id, .when = { ROW_CHOSEN },
+	  .help = "set-id: it has the file's owner" },
+	{ "LOGINUID", "loginuid", ROW_UNSIGNED, -8, .get = get_audit_id, .arg = LOGINUID,
+	  .when = { ROW_CHOSEN }, .help = "the user who logged in" },
+	{ "SESSION", "session", ROW_UNSIGNED, -7, .get = get_audit_id, .arg = SESSION,
+	  .when = { ROW_CHOSEN }, .help = "and the session's number (audit)" },
+	{ "CPU", "cpu", ROW_UNSIGNED, -3, AT(cpu), .when = { 'C' }, .help = "the processor" },
 	{ "PID", "pid", ROW_UNSIGNED, -6, AT(pid), .help = "the process" },
 	{ "TID", "tid", ROW_UNSIGNED, -6, AT(tid), .when = { ROW_CHOSEN },
 	  .help = "the thread that called" },
 	{ "PPID", "ppid", ROW_UNSIGNED, -6, AT(ppid), .help = "the process's parent" },
+	{ "PARENT", "parent_comm", ROW_CHARS, -16, AT(parent_comm), .when = { 'M' },
+	  .help = "its name" },
 	{ "PCOMM", "comm", ROW_CHARS, -16, AT(comm), .help = "the process's name after the call" },
 	{ "OLDCOMM", "old_comm", ROW_STRING, -16, .get = get_old_comm,
 	  .when = { EXEC_KEY_OLD_COMM }, .help = "its name before" },
@@ -231,12 +370,24 @@ static const struct row_column columns[] = {
 	  .help = "of a failed execveat, if it matters" },
 	{ "INTERPRETER", "interpreter", ROW_STRING, -24, .get = get_interpreter,
 	  .when = { ROW_CHOSEN }, .help = "what was executed in the end" },
+	{ "EXE", "exe", ROW_STRING, -24, .get = get_exe, .when = { EXEC_KEY_EXE },
+	  .help = "that file's path" },
+	{ "EXE-IS", "exe_state", ROW_STRING, -8, .get = get_exe_state, .when = { EXEC_KEY_EXE },
+	  .help = "there, deleted, detached or memfd" },
+	{ "MNTNS", "mntns", ROW_UNSIGNED, -10, AT(mntns), .when = { ROW_CHOSEN },
+	  .help = "the mount namespace's number" },
 	{ "CGROUP_ID", "cgroup_id", ROW_UNSIGNED, -9, AT(cgroup_id), .when = { ROW_CHOSEN },
 	  .help = "the control group's number" },
 	{ "CGROUP", "cgroup", ROW_STRING, -16, .get = get_cgroup, .when = { EXEC_KEY_CGROUP_NAME },
 	  .help = "the control group's name" },
 	{ "CWD", "cwd", ROW_STRING, -24, .get = get_cwd, .when = { EXEC_KEY_CWD }, .is_extra = true,
 	  .help = "the current directory" },
+	{ "CWD-IS", "cwd_state", ROW_STRING, -8, .get = get_cwd_state, .when = { EXEC_KEY_CWD },
+	  .is_extra = true, .help = "there, deleted or detached" },
+	{ "ENV", "env", .put = put_env, .when = { EXEC_KEY_ENV }, .is_extra = true,
+	  .help = "those of these variables that are set" },
+	{ NULL, "env_truncated", ROW_BOOL, .get = get_env_truncated, .when = { EXEC_KEY_ENV },
+	  .is_extra = true, .help = "true if a value may be missing" },
 	{ "ARGS", "argv", .put = put_args, .help = "text: program, arguments from the second on" },
 	{ NULL, "argc", ROW_UNSIGNED, .get = get_argc,
 	  .help = "number of arguments, if it succeeded" },
@@ -248,16 +399,20 @@ static const struct row_column columns[] = {
 const struct row_table exec_print_rows = {
 	.columns = columns,
 	.count = ARRAY_SIZE(columns),
-	.order = "time,time_s,uid,cgroup_id,cgroup,old_comm,comm,pid,tid,ppid,ret,error,file,"
-		 "interpreter,cwd,argv",
+	.order = "time,time_s,cpu,uid,euid,gid,egid,set_id,loginuid,session,cgroup_id,cgroup,mntns,"
+		 "old_comm,comm,pid,tid,ppid,parent_comm,ret,error,file,interpreter,exe,exe_state,"
+		 "cwd,cwd_state,env,argv",
 };
 
 int exec_print_record(const struct exec_print *print, const struct exec_record *record)
 {
 	struct exec_row row = { .print = print, .record = record, .event = record->event };
-	char cwd[EXEC_CWD_SIZE];
+	const struct execsnoop_event *event = record->event;
+	char cwd[PATH_JOINED_SIZE], exe[PATH_JOINED_SIZE];
 
 	if (row_wants(print->rows->choice, EXEC_KEY_CWD))
-		row.cwd = exec_record_cwd(record, cwd);
+		row.cwd = path_join(record->cwd, event->cwd_len, event->cwd_flags, cwd);
+	if (!event->result)
+		row.exe = path_join(record->exe, event->exe_len, event->exe_flags, exe);
 	return row_print(print->rows, &row);
 }

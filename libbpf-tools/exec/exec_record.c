@@ -23,9 +23,11 @@ bool exec_record_open(struct exec_record *record, const void *data, size_t size)
 	} parts[] = {
 		{ event->file_len, EXECSNOOP_PATH_SIZE, &record->file },
 		{ event->interpreter_len, EXECSNOOP_PATH_SIZE, &record->interpreter },
+		{ event->exe_len, PATH_WALKED_SIZE, &record->exe },
 		{ event->cgroup_len, EXECSNOOP_NAME_SIZE, &record->cgroup },
-		{ event->cwd_len, EXECSNOOP_PATH_SIZE, &record->cwd },
+		{ event->cwd_len, PATH_WALKED_SIZE, &record->cwd },
 		{ event->args_len, EXECSNOOP_ARGS_SIZE, &record->args },
+		{ event->env_len, EXECSNOOP_ENV_SIZE, &record->env },
 	};
 
 	record->event = event;
@@ -52,6 +54,7 @@ bool exec_record_next_arg(const struct exec_record *record, struct exec_arg *arg
 		return false;
 	arg->text = record->args + arg->at;
 	arg->len = strnlen(arg->text, end - arg->at);
+	arg->is_cut = event->flags & EXECSNOOP_ARGS_CUT && arg->at + arg->len == end;
 	arg->at += arg->len + 1;
 	if (i < EXECSNOOP_ARGS_MAX && event->unread[i / 64] >> i % 64 & 1) {
 		arg->text = NULL;
@@ -109,23 +112,25 @@ const char *exec_record_line(const struct exec_record *record, char line[EXEC_LI
 	return line;
 }
 
-/* The components come last one first. */
-const char *exec_record_cwd(const struct exec_record *record, char buffer[EXEC_CWD_SIZE])
+/* The last variable of an environment that was cut is too. */
+bool exec_record_env(const struct exec_record *record, const char *name, struct exec_env *env)
 {
-	int32_t at = 0, len = record->event->cwd_len;
-	char *p = buffer + EXEC_CWD_SIZE - 1;
-	size_t part;
+	const struct execsnoop_event *event = record->event;
+	size_t end = event->env_len > 0 ? event->env_len : 0, name_len = strlen(name), at, len;
+	bool is_cut = event->flags & EXECSNOOP_ENV_CUT;
 
-	if (len < 0)
-		return NULL;
-	*p = '\0';
-	for (; at < len; at += part + 1) {
-		part = strnlen(record->cwd + at, len - at);
-		p -= part;
-		memcpy(p, record->cwd + at, part);
-		*--p = '/';
+	for (at = 0; at < end; at += len + 1) {
+		const char *text = record->env + at;
+
+		len = strnlen(text, end - at);
+		if (len <= name_len || memcmp(text, name, name_len) || text[name_len] != '=')
+			continue;
+		env->text = text + name_len + 1;
+		env->len = len - name_len - 1;
+		env->is_cut = at + len == end && is_cut;
+		return true;
 	}
-	if (record->event->flags & EXECSNOOP_CWD_CUT)
-		p = memcpy(p - 3, "...", 3);
-	return *p ? p : "/";
+	env->text = NULL;
+	env->is_cut = is_cut;
+	return is_cut || event->env_len < 0;
 }

@@ -10,12 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/path_config.h"
 #include "exec/exec_event.h"
 
 /* An event and the parts of its text, which lie in it. Lengths are in the event. */
 struct exec_record {
 	const struct execsnoop_event *event;
-	const char *file, *interpreter, *cgroup, *cwd, *args;
+	const char *file, *interpreter, *exe, *cgroup, *cwd, *args, *env;
 };
 
 /* data, of size bytes, is borrowed. False: it isn't a record. */
@@ -27,6 +28,7 @@ struct exec_arg {
 	size_t len;
 	uint32_t count; /* of those seen */
 	size_t at;	/* where the next one is */
+	bool is_cut;	/* there is more of it */
 };
 
 /* False after the last one. */
@@ -37,7 +39,6 @@ bool exec_record_has_dirfd(const struct exec_record *record);
 
 #define EXEC_PROGRAM_SIZE (EXECSNOOP_PATH_SIZE + sizeof("/dev/fd/-2147483648/"))
 #define EXEC_LINE_SIZE (EXEC_PROGRAM_SIZE + EXECSNOOP_ARGS_SIZE + 1)
-#define EXEC_CWD_SIZE (EXECSNOOP_PATH_SIZE + 8)
 
 /* The path that was asked for, as the kernel would call it: fs/exec.c, alloc_bprm(). "?" if unknown. */
 void exec_record_file(const struct exec_record *record, char path[EXEC_PROGRAM_SIZE]);
@@ -45,7 +46,14 @@ void exec_record_file(const struct exec_record *record, char path[EXEC_PROGRAM_S
 void exec_record_program(const struct exec_record *record, char path[EXEC_PROGRAM_SIZE]);
 /* The command line with blanks between the arguments, as it is. Returns line. */
 const char *exec_record_line(const struct exec_record *record, char line[EXEC_LINE_SIZE]);
-/* The current directory, "..." where it is cut; a place in buffer, or NULL if it could not be read. */
-const char *exec_record_cwd(const struct exec_record *record, char buffer[EXEC_CWD_SIZE]);
+/* An environment variable's value. */
+struct exec_env {
+	const char *text; /* not terminated; NULL: not known */
+	size_t len;
+	bool is_cut; /* there is more of it, or if it isn't known more of the environment */
+};
+
+/* False: there is no such variable. */
+bool exec_record_env(const struct exec_record *record, const char *name, struct exec_env *env);
 
 #endif /* EXEC_RECORD_H */

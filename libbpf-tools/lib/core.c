@@ -201,17 +201,26 @@ struct core *core_new(const char *const names[], size_t count)
 	return core;
 }
 
+/* Also in structures and unions without a name, as many as those are nested. */
 static int core_find_member(const struct core_copy *copy, const struct btf_type *type,
-			    const char *name)
+			    const char *name, int depth)
 {
 	const struct btf_member *members = btf_members(type);
-	uint32_t i, bits;
+	const struct btf_type *within;
+	const char *member;
+	int bits, inner;
 
-	for (i = 0; btf_is_struct(type) && i < btf_vlen(type); i++) {
-		if (strcmp(core_name(copy, members[i].name_off), name))
+	for (uint32_t i = 0; btf_is_composite(type) && i < btf_vlen(type); i++) {
+		member = core_name(copy, members[i].name_off);
+		bits = (int)btf_member_bit_offset(type, i);
+		if (!strcmp(member, name))
+			return bits % 8 ? -EINVAL : bits / 8;
+		if (*member || depth == CORE_DEPTH_MAX)
 			continue;
-		bits = btf_member_bit_offset(type, i);
-		return bits % 8 ? -EINVAL : (int)(bits / 8);
+		within = btf_file_type(copy->file, members[i].type);
+		inner = within ? core_find_member(copy, within, name, depth + 1) : -ENOENT;
+		if (inner >= 0)
+			return bits / 8 + inner;
 	}
 	return -ENOENT;
 }
@@ -226,7 +235,7 @@ static int core_find_offset(const struct core_copy *copy, const struct core_memb
 	for (i = 0; i < copy->wanted.found && offset < 0; i++) {
 		type = btf_file_type(copy->file, copy->wanted.ids[i]);
 		if (type && !strcmp(core_name(copy, type->name_off), member->structure))
-			offset = core_find_member(copy, type, member->member);
+			offset = core_find_member(copy, type, member->member, 0);
 	}
 	return offset;
 }
@@ -289,7 +298,7 @@ static void core_answer(const struct core_copy *copy, const struct btf_type *typ
 							 : NULL;
 
 	if (strcmp(core_name(copy, type->name_off), question->name) ||
-	    (question->member && core_find_member(copy, type, question->member) < 0))
+	    (question->member && core_find_member(copy, type, question->member, 0) < 0))
 		return;
 	question->is_there = true;
 	question->params = proto ? btf_vlen(proto) : 0;

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tracing import (FULL, HITS, Tool, cgroup_mount, json_lines, json_told, run_target, run_tool, running,
-                     wait_until)
+from tracing import (FULL, HITS, Tool, cgroup_mount, json_lines, json_told, need, need_that, run_target, run_tool, running,
+                     tool_path, wait_until)
 
 ARGS_SIZE = 32768
 ARGS_MAX = 512
@@ -52,6 +52,11 @@ def record_calls(calls, *options):
     assert lost == 0
     by_pid = {r["pid"]: r for r in records}
     return [(by_pid.get(pid), pid, error) for pid, error in done]
+
+
+def json_objects(text):
+    """Those among the lines of a command."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
 def arguments(record):
@@ -177,7 +182,7 @@ def test_an_argument_that_could_not_be_read_is_marked_alone(folder):
     with Tool("execsnoop", "-x") as tool:
         subprocess.run(command)
         out, _ = tool.stop()
-    assert f"{path} ? three\n" in out
+    assert f"{path} \\? three\n" in out
 
 
 def test_text_has_bccs_columns_and_marks(folder):
@@ -189,8 +194,100 @@ def test_text_has_bccs_columns_and_marks(folder):
     lines = out.splitlines()
     assert lines[0] == "PCOMM            PID    PPID   RET ERROR    ARGS"
     own = Path("/proc/self/comm").read_text().strip()
-    assert f"{'prog':16} {pids[0]:<6} {os.getpid():<6}   0 -        {prog} a\\nb\\x1b[2J \\xff\\\\..." in lines
+    assert f"{'prog':16} {pids[0]:<6} {os.getpid():<6}   0 -        {prog} a\\nb\\x1b[2J \\xff\\\\ \\..." in lines
     assert f"{own:16} {pids[1]:<6} {os.getpid():<6}  -2 ENOENT   {folder}/absent a" in lines
+
+
+def test_marks_are_no_text(folder):
+    """What is cut, and what isn't known, can't be said by an argument."""
+    prog = str(folder / "prog")
+    with Tool("execsnoop", "--max-args", "3") as tool:
+        for args in (["?", "..."], ["?", "b", "c"], ["\\\\...", "\\?"]):
+            spawn(os.execv, prog, [prog, *args])
+        spawn(os.execv, prog, [prog, "b" * ARGS_SIZE])
+        out, _ = tool.stop()
+    lines = [line.split(prog, 1)[1] for line in out.splitlines() if prog in line]
+    assert lines[:3] == [" ? ...", r" ? b \...", r" \\\\... \\?"]
+    assert lines[3].endswith(r"bbb\...")
+
+
+def test_the_executable_is_told_by_its_path_and_state(folder):
+    """A link, a file that is removed, one that never was in a directory, a script."""
+    (folder / "link").symlink_to("prog")
+    shutil.copy("/bin/true", folder / "gone")
+    gone = os.open(folder / "gone", os.O_RDONLY | os.O_CLOEXEC)
+    os.unlink(folder / "gone")
+    memory = os.memfd_create("a name")
+    os.write(memory, Path("/bin/true").read_bytes())
+    calls = [(os.execv, str(folder / "link"), ["l"]), (os.execve, gone, ["g"], {}), (os.execve, memory, ["m"], {}),
+             (os.execv, str(folder / "script"), ["s"])]
+    records = [record for record, _, _ in record_calls(calls)]
+    prog = str((folder / "prog").resolve())
+    assert [(r["exe"], r["exe_state"]) for r in records] == \
+        [(prog, "there"), (str((folder / "gone").resolve()), "deleted"), ("memfd:a name", "memfd"), (prog, "there")]
+    assert all(r["mntns"] == os.stat("/proc/self/ns/mnt").st_ino for r in records)
+
+
+def test_the_path_is_that_of_the_mount_namespace(folder):
+    """Whatever root the program has, and over mounts."""
+    need("unshare", "mount", "chroot")
+    root = folder.resolve() / "root"
+    (root / "bin").mkdir(parents=True)
+    script = f"mount -t tmpfs none {root} && mkdir {root}/d && cp {tool_path('execsnoop', static=True)} {root}/d/x && " \
+             f"exec chroot {root} /d/x --version"
+    status, out, err = run_tool("execsnoop", "--json", "--cwd", "--", "unshare", "-m", "sh", "-c", script, cwd=folder)
+    assert status == 0, err
+    record = next(r for r in json_objects(out) if r.get("file") == "/d/x")
+    assert (record["exe"], record["exe_state"], record["cwd"]) == (f"{root}/d/x", "there", f"{root}")
+
+
+def test_a_directory_that_was_removed_is_told(folder):
+    (folder / "there").mkdir()
+    command = f"cd {folder}/there; rmdir {folder}/there; {folder}/prog"
+    status, out, err = run_tool("execsnoop", "--json", "--cwd", "--", "sh", "-c", command)
+    assert status == 0, err
+    states = {r["comm"]: r["cwd_state"] for r in json_objects(out) if "comm" in r}
+    assert states == {"sh": "there", "prog": "deleted", "rmdir": "there"}
+
+
+def test_ids_are_those_after_the_call(folder):
+    """As nobody: a set-user-id program, a set-group-id one, and one on which these bits have no effect."""
+    programs = [folder / name for name in ("user", "group", "plain-program")]
+    for program, mode in zip(programs, (0o4755, 0o2755, 0o755)):
+        shutil.copy("/bin/true", program)
+        os.chown(program, 1, 2)
+        program.chmod(mode)
+    for part in [folder, *folder.parents]:
+        need_that(part == Path("/") or part.stat().st_mode & 1 or not part.chmod(0o711), "a way for nobody")
+
+    def call(program):
+        os.setresgid(65534, 65534, 65534)
+        os.setresuid(65534, 65534, 65534)
+        os.execv(str(program), [str(program)])
+    records = [record for record, _, _ in record_calls([(call, program) for program in programs])]
+    assert [(r["uid"], r["euid"], r["gid"], r["egid"], r["set_id"]) for r in records] == \
+        [(65534, 1, 65534, 65534, True), (65534, 65534, 65534, 2, True), (65534, 65534, 65534, 65534, False)]
+    login = Path("/proc/self/loginuid")
+    number = int(login.read_text()) if login.exists() else None
+    assert all(r.get("loginuid", 2**32 - 1) == number for r in records)
+
+
+def test_the_environment_is_shown_by_name(folder):
+    prog = str(folder / "prog")
+    environment = {"A": "it's", "AB": "x", "LONG": "y" * 20000, "LAST": "z"}
+    calls = [(os.execve, prog, ["p"], {"A": "1", "AB": "2", "EMPTY": ""}), (os.execve, prog, ["p"], environment),
+             (os.execve, str(folder / "absent"), ["p"], environment)]
+    records = [record for record, _, _ in record_calls(calls, "-x", "--env", "A,EMPTY", "--env", "LAST")]
+    assert records[0]["env"] == {"A": "1", "EMPTY": ""} and "env_truncated" not in records[0]
+    assert records[1]["env"] == {"A": "it's", "EMPTY": None, "LAST": None} and records[1]["env_truncated"]
+    assert records[2]["env"] is None and records[2]["env_error"]
+    with Tool("execsnoop", "--env", "A,B", "-M", "-C") as tool:
+        spawn(os.execve, prog, ["p"], environment)
+        out, _ = tool.stop()
+    assert out.splitlines()[0].split() == ["CPU", "PCOMM", "PID", "PPID", "PARENT", "RET", "ENV", "ARGS"]
+    words = next(line for line in out.splitlines() if prog in line).split()
+    own = Path("/proc/self/comm").read_text().strip()
+    assert words[0].isdigit() and words[4] == own and words[6:] == ["A=$'it\\'s'", "B=\\?", prog]
 
 
 def test_optional_columns(folder):
@@ -200,9 +297,9 @@ def test_optional_columns(folder):
     assert status == 0, err
     header, row = out.splitlines()
     assert header == ("TIME     TIME(s)  UID    OLDCOMM          PCOMM            PID    PPID   RET "
-                      "CWD                      ARGS")
+                      "CWD                      CWD-IS   ARGS")
     assert re.fullmatch(r"\d\d:\d\d:\d\d \d+\.\d{3}\s+0\s+execsnoop\s+prog\s+\d+\s+\d+\s+0 "
-                        + re.escape(f"{folder}/deep/er {folder}/prog x"), row)
+                        + re.escape(f"{folder}/deep/er there    {folder}/prog x"), row)
 
 
 def test_the_current_directory_across_mounts(folder):
@@ -367,7 +464,7 @@ def test_kernel_memory_is_small():
 
 
 @pytest.mark.parametrize("args", [["-u", ""], ["--max-args", "0"], ["--max-args", "3x"], ["-P", "0"],
-                                  ["extra"], ["-p", "1", "--", "true"], ["-l", "*["]])
+                                  ["extra"], ["-p", "1", "--", "true"], ["-l", "*["], ["--env", "A="], ["--env", ""]])
 def test_wrong_command_lines_end_with_two(args):
     status, out, err = run_tool("execsnoop", *args)
     assert status == 2 and not out and err.startswith("execsnoop: ")

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "exec/exec_record.h"
+#include "lib/path.h"
 
 /* One with these parts, in memory of just its size, so that a sanitizer sees what is read beyond. */
 struct parts {
@@ -59,7 +60,7 @@ static void test_parts_are_found(void **state)
 				     .cwd_len = 4,
 				     .args = "zero\0one\0\0last",
 				     .args_len = 15 };
-	char path[EXEC_PROGRAM_SIZE], line[EXEC_LINE_SIZE], cwd[EXEC_CWD_SIZE];
+	char path[EXEC_PROGRAM_SIZE], line[EXEC_LINE_SIZE], cwd[PATH_JOINED_SIZE];
 	struct execsnoop_event *event;
 	struct exec_record record;
 	struct exec_arg arg = {};
@@ -73,7 +74,7 @@ static void test_parts_are_found(void **state)
 	assert_string_equal(path, "/s");
 	exec_record_program(&record, path);
 	assert_string_equal(path, "/i");
-	assert_string_equal(exec_record_cwd(&record, cwd), "/a/b");
+	assert_string_equal(path_join(record.cwd, event->cwd_len, 0, cwd), "/a/b");
 	assert_string_equal(exec_record_line(&record, line), "/i one  last");
 	assert_true(exec_record_next_arg(&record, &arg));
 	assert_string_equal(arg.text, "zero");
@@ -115,10 +116,46 @@ static void test_paths_are_named_as_the_kernel_does(void **state)
 	}
 }
 
+static void test_variables_are_found_by_name(void **state)
+{
+	const struct parts parts = { .file = "/s", .args = "s", .args_len = 2 };
+	const char text[] = "AB=1\0A=two\0EMPTY=\0NOVALUE\0LAST=cut";
+	struct exec_record record;
+	struct exec_env env = {};
+	size_t size;
+	struct execsnoop_event *event = make(&parts, &size);
+
+	(void)state;
+	event = realloc(event, size + sizeof(text) - 1);
+	assert_non_null(event);
+	event->env_len = sizeof(text) - 1;
+	memcpy((char *)event + size, text, sizeof(text) - 1);
+	assert_true(exec_record_open(&record, event, size + sizeof(text) - 1));
+	assert_true(exec_record_env(&record, "A", &env));
+	assert_int_equal(env.len, 3);
+	assert_memory_equal(env.text, "two", 3);
+	assert_true(exec_record_env(&record, "EMPTY", &env));
+	assert_int_equal(env.len, 0);
+	assert_false(exec_record_env(&record, "NOVALUE", &env));
+	assert_false(exec_record_env(&record, "B", &env));
+	assert_true(exec_record_env(&record, "LAST", &env));
+	assert_false(env.is_cut);
+	/* With more of the environment behind it. */
+	event->flags = EXECSNOOP_ENV_CUT;
+	assert_true(exec_record_env(&record, "LAST", &env));
+	assert_true(env.is_cut);
+	assert_true(exec_record_env(&record, "B", &env));
+	assert_null(env.text);
+	event->env_len = -EFAULT;
+	assert_true(exec_record_env(&record, "A", &env));
+	assert_null(env.text);
+	free(event);
+}
+
 static void test_what_could_not_be_read(void **state)
 {
 	const struct parts parts = { .file = "", .args = "" };
-	char path[EXEC_PROGRAM_SIZE], cwd[EXEC_CWD_SIZE];
+	char path[EXEC_PROGRAM_SIZE], cwd[PATH_JOINED_SIZE];
 	struct execsnoop_event *event;
 	struct exec_record record;
 	struct exec_arg arg = {};
@@ -132,14 +169,14 @@ static void test_what_could_not_be_read(void **state)
 	assert_true(exec_record_open(&record, event, size));
 	exec_record_file(&record, path);
 	assert_string_equal(path, "?");
-	assert_null(exec_record_cwd(&record, cwd));
+	assert_null(path_join(record.cwd, event->cwd_len, 0, cwd));
 	assert_false(exec_record_next_arg(&record, &arg));
 	free(event);
 }
 
 static void test_the_longest_directory_has_room_for_its_mark(void **state)
 {
-	char cwd[EXECSNOOP_PATH_SIZE], buffer[EXEC_CWD_SIZE];
+	char cwd[EXECSNOOP_PATH_SIZE], buffer[PATH_JOINED_SIZE];
 	const struct parts parts = { .file = "", .cwd = cwd, .cwd_len = sizeof(cwd), .args = "" };
 	struct execsnoop_event *event;
 	struct exec_record record;
@@ -148,9 +185,8 @@ static void test_the_longest_directory_has_room_for_its_mark(void **state)
 	(void)state;
 	memset(cwd, 'd', sizeof(cwd));
 	event = make(&parts, &size);
-	event->flags = EXECSNOOP_CWD_CUT;
 	assert_true(exec_record_open(&record, event, size));
-	assert_memory_equal(exec_record_cwd(&record, buffer), ".../ddd", 7);
+	assert_memory_equal(path_join(record.cwd, event->cwd_len, PATH_CUT, buffer), ".../ddd", 7);
 	free(event);
 }
 
@@ -180,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parts_are_found),
 		cmocka_unit_test(test_paths_are_named_as_the_kernel_does),
+		cmocka_unit_test(test_variables_are_found_by_name),
 		cmocka_unit_test(test_what_could_not_be_read),
 		cmocka_unit_test(test_the_longest_directory_has_room_for_its_mark),
 		cmocka_unit_test(test_wrong_lengths_are_refused),
