@@ -207,12 +207,11 @@ static __always_inline __u64 add_exe(struct scratch *scratch, struct linux_binpr
 	return advance(offset, scratch->event.exe_len, EXE_MASK);
 }
 
-static __always_inline __u64 add_cwd(struct scratch *scratch, struct task_struct *task,
-				     __u64 offset)
+static __always_inline __u64 add_cwd(struct scratch *scratch, __u64 offset)
 {
 	struct path_place place;
 
-	path_get(&place, (__u64)BPF_CORE_READ(task, fs) + path_config.fs_pwd);
+	path_get_cwd(&place);
 	path_walk_up(scratch->slot, &scratch->path, &place, offset);
 	scratch->event.cwd_len = scratch->path.len;
 	scratch->event.cwd_flags = scratch->path.flags;
@@ -225,7 +224,7 @@ static __always_inline __u64 add_context(struct scratch *scratch, struct task_st
 	if (with_cgroup)
 		offset = add_cgroup(&scratch->event, task, offset);
 	if (with_cwd)
-		offset = add_cwd(scratch, task, offset);
+		offset = add_cwd(scratch, offset);
 	return offset;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * opensnoop, kernel side: open, creat, openat and openat2, recorded when they return. Syscall tracepoints
- * have a fixed layout: no CO-RE relocation, hence no time spent on the kernel's BTF.
+ * have a fixed layout: no CO-RE relocation, hence no time spent on the kernel's BTF unless full paths are asked for.
  */
 #include <asm/fcntl.h>
 #include <linux/bpf.h>
@@ -11,30 +11,60 @@
 
 #include "opensnoop.h"
 
-#define EVENTS_SCRATCH_SIZE sizeof(struct opensnoop_event)
+#define PATH_TEXT_SIZE (OPENSNOOP_PATH_SIZE + PATH_WALKED_SIZE)
+#include "bpf/path.bpf.h"
+
+/* The record comes first. */
+struct scratch {
+	struct opensnoop_event event;
+	struct path_walk walk;
+};
+
+#define EVENTS_SCRATCH_SIZE sizeof(struct scratch)
 #include "bpf/maps.bpf.h"
 #include "bpf/syscalls.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
 
+#define AT_FDCWD -100
+#define EAGAIN 11
+#define EBADF 9
+#define RESOLVE_IN_ROOT 0x10
+
 const volatile bool failed_only = false;
+const volatile bool with_full_path = false;
+const volatile bool with_mntns = false;
 
 struct pending {
 	__u64 path;
-	__u64 flags;
+	__u64 flags, mode, resolve; /* as struct open_how: openat2(2) */
+	struct path_place base;	    /* of a relative path */
+	__s32 dirfd;
 	__s32 flags_error;
 	__u32 place; /* of the path among the arguments */
+	__u32 unused;
 };
 
 /* Calls under way, by thread. */
 MAPS_HASH(pendings, __u32, struct pending, 16384);
 
-static __always_inline int enter(__u32 place, __u64 path, __u64 flags, long flags_error)
+static __always_inline bool get_base(struct path_place *base, __s32 dirfd)
 {
-	struct pending pending = { path, flags, flags_error, place };
+	if (dirfd != AT_FDCWD)
+		return path_get_fd(base, dirfd);
+	path_get_cwd(base);
+	return true;
+}
+
+static __always_inline int enter(struct pending *pending)
+{
 	__u32 tid = bpf_get_current_pid_tgid();
 
-	if (!filter_allows_current() || !bpf_map_update_elem(&pendings, &tid, &pending, BPF_ANY))
+	if (!filter_allows_current())
+		return 0;
+	if (with_full_path)
+		get_base(&pending->base, pending->dirfd);
+	if (!bpf_map_update_elem(&pendings, &tid, pending, BPF_ANY))
 		return 0;
 	if (failed_only)
 		events_count_doubtful();
@@ -45,27 +75,75 @@ static __always_inline int enter(__u32 place, __u64 path, __u64 flags, long flag
 
 SYSCALLS_ENTER(open, args)
 {
-	return enter(0, args[0], args[1], 0);
+	struct pending pending = {
+		.path = args[0], .flags = args[1], .mode = args[2], .dirfd = AT_FDCWD
+	};
+
+	return enter(&pending);
 }
 
 /* creat(2): what open does with these flags. */
 SYSCALLS_ENTER(creat, args)
 {
-	return enter(0, args[0], O_CREAT | O_WRONLY | O_TRUNC, 0);
+	struct pending pending = { .path = args[0],
+				   .flags = O_CREAT | O_WRONLY | O_TRUNC,
+				   .mode = args[1],
+				   .dirfd = AT_FDCWD };
+
+	return enter(&pending);
 }
 
 SYSCALLS_ENTER(openat, args)
 {
-	return enter(1, args[1], args[2], 0);
+	struct pending pending = {
+		.path = args[1], .flags = args[2], .mode = args[3], .dirfd = args[0], .place = 1
+	};
+
+	return enter(&pending);
 }
 
 SYSCALLS_ENTER(openat2, args)
 {
-	__u64 flags = 0;
-	/* The first member of struct open_how: openat2(2). */
-	long err = bpf_probe_read_user(&flags, sizeof(flags), (void *)args[2]);
+	struct pending pending = { .path = args[1], .dirfd = args[0], .place = 1 };
 
-	return enter(1, args[1], flags, err);
+	pending.flags_error =
+		bpf_probe_read_user(&pending.flags, 3 * sizeof(pending.flags), (void *)args[2]);
+	return enter(&pending);
+}
+
+static __always_inline struct path_walk *path_of(__u32 slot)
+{
+	struct scratch *scratch = events_scratch_at(slot);
+
+	return scratch ? &scratch->walk : NULL;
+}
+
+static __always_inline char *path_text(__u32 slot)
+{
+	struct scratch *scratch = events_scratch_at(slot);
+
+	return scratch ? scratch->event.path : NULL;
+}
+
+/*
+ * Where the path begins: nothing is added to one that is absolute and whose root is the namespace's. Neither the current
+ * directory nor the descriptor's file may have changed since the call began.
+ */
+static __always_inline long add_base(struct scratch *scratch, __u32 slot,
+				     const struct pending *pending, __u32 offset)
+{
+	bool is_absolute = scratch->event.path[0] == '/';
+	struct path_place base = {};
+
+	if (is_absolute && !(pending->resolve & RESOLVE_IN_ROOT))
+		path_get_root(&base);
+	else if (!get_base(&base, pending->dirfd))
+		return -EBADF;
+	else if (base.dentry != pending->base.dentry || base.mnt != pending->base.mnt)
+		return -EAGAIN;
+	path_walk_up(slot, &scratch->walk, &base, offset);
+	scratch->event.base_flags = scratch->walk.flags;
+	return scratch->walk.len;
 }
 
 /*
@@ -74,22 +152,40 @@ SYSCALLS_ENTER(openat2, args)
  */
 static __always_inline int record(void *ctx, __s64 result, struct pending *pending)
 {
-	struct opensnoop_event *event = events_scratch(0);
 	__u64 size = offsetof(struct opensnoop_event, path);
+	int slot = events_scratch_take();
+	struct scratch *scratch = slot < 0 ? NULL : events_scratch_at(slot);
+	struct opensnoop_event *event;
 	long len;
 
-	if (!event)
+	if (!scratch) {
+		events_count_lost(0);
 		return 0;
+	}
+	event = &scratch->event;
 	PIDNS_SET_CURRENT(event);
+	event->gid = bpf_get_current_uid_gid() >> 32;
+	event->cgroup_id = bpf_get_current_cgroup_id();
+	event->mntns = with_mntns ? path_mntns() : 0;
 	event->ktime = bpf_ktime_get_ns();
 	event->flags = pending->flags;
+	event->mode = pending->mode;
+	event->resolve = pending->resolve;
+	event->dirfd = pending->dirfd;
 	event->flags_error = pending->flags_error;
 	event->result = result;
+	event->base_len = 0;
+	event->base_flags = 0;
 	len = bpf_probe_read_user_str(event->path, sizeof(event->path), (void *)pending->path);
 	event->path_len = len;
 	if (len > 0)
 		size += len;
-	events_output(ctx, event, size, 0);
+	if (with_full_path && len > 0) {
+		event->base_len = add_base(scratch, slot, pending, len);
+		if (event->base_len > 0)
+			size += event->base_len;
+	}
+	events_output(ctx, scratch, size, 0);
 	return 0;
 }
 

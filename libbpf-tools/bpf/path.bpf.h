@@ -44,6 +44,44 @@ static __always_inline void path_get(struct path_place *place, __u64 at)
 	place->mnt = path_read(at, path_config.path_mnt);
 }
 
+/* Where a relative path of the current task begins: its current directory. */
+static __always_inline void path_get_cwd(struct path_place *place)
+{
+	path_get(place,
+		 path_read(bpf_get_current_task(), path_config.task_fs) + path_config.fs_pwd);
+}
+
+/* The root that it has chosen, where an absolute path begins. */
+static __always_inline void path_get_root(struct path_place *place)
+{
+	path_get(place,
+		 path_read(bpf_get_current_task(), path_config.task_fs) + path_config.fs_root);
+}
+
+/* What a descriptor of the current task is open on. False: it isn't open. */
+static __always_inline bool path_get_fd(struct path_place *place, __u32 fd)
+{
+	__u64 files = path_read(bpf_get_current_task(), path_config.task_files);
+	__u64 table = path_read(files, path_config.files_fdt), file;
+
+	if (fd >= (__u32)path_read(table, path_config.fdtable_max_fds))
+		return false;
+	file = path_read(path_read(table, path_config.fdtable_fd) + (__u64)fd * sizeof(file), 0);
+	if (!file)
+		return false;
+	path_get(place, file + path_config.file_path);
+	return true;
+}
+
+/* The inode of the current task's mount namespace. */
+static __always_inline __u32 path_mntns(void)
+{
+	__u64 proxy = path_read(bpf_get_current_task(), path_config.task_nsproxy);
+	__u64 ns = path_read(proxy, path_config.nsproxy_mnt_ns);
+
+	return path_read(ns + path_config.mnt_ns_common, path_config.common_inum);
+}
+
 /* From the root of a mount to where that is. Returns 1 if it is nowhere. */
 static __always_inline int path_leave_mount(struct path_walk *walk)
 {
@@ -108,7 +146,7 @@ static __always_inline void path_walk_up(__u32 slot, struct path_walk *walk,
 	walk->len = 0;
 	walk->flags = 0;
 	walk->is_done = false;
-	for (i = 0; i < 2 * PATH_DEPTH_MAX && !path_step(slot); i++)
+	for (i = 0; i < PATH_DEPTH_MAX && !path_step(slot); i++)
 		;
 	if (!walk->is_done)
 		walk->flags |= PATH_CUT;

@@ -6,7 +6,7 @@
 #ifndef BPF_PATH_CONFIG_H
 #define BPF_PATH_CONFIG_H
 
-#define PATH_DEPTH_MAX 64     /* directories above it */
+#define PATH_DEPTH_MAX 128    /* directories above it, and mounts */
 #define PATH_NAME_SIZE 256    /* NAME_MAX and a NUL */
 #define PATH_WALKED_SIZE 4096 /* of all components, each with its NUL */
 
@@ -19,7 +19,7 @@ enum path_flags {
 
 /* Offsets in the kernel's structures: those of lib/path.c's table, in its order. */
 struct path_config {
-	__u32 task_fs, task_files, task_nsproxy, nsproxy_mnt_ns;
+	__u32 task_fs, task_files, task_nsproxy, nsproxy_mnt_ns, mnt_ns_common, common_inum;
 	__u32 fs_pwd, fs_root; /* struct path */
 	__u32 path_mnt, path_dentry;
 	__u32 files_fdt, fdtable_fd, fdtable_max_fds, file_path;

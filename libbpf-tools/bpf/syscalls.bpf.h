@@ -16,13 +16,15 @@
 /* Of a function's first parameter and its result in struct pt_regs. arch/.../asm/ptrace.h */
 #if defined(__TARGET_ARCH_x86)
 #define SYSCALLS_PARAMETER 112 /* di */
+#define SYSCALLS_FOURTH 56     /* r10, a call's fourth argument */
 #define SYSCALLS_RESULT 80     /* ax */
 #elif defined(__TARGET_ARCH_arm64)
 #define SYSCALLS_PARAMETER 0 /* x0 */
+#define SYSCALLS_FOURTH 24   /* x3 */
 #define SYSCALLS_RESULT 0
 #endif
 
-static __always_inline long syscalls_read(const void *ctx, __u64 args[3])
+static __always_inline long syscalls_read(const void *ctx, __u64 args[4])
 {
 	const char *regs = *(const char *const *)(ctx + SYSCALLS_PARAMETER);
 	__u64 read[RETURNING_COUNT];
@@ -31,12 +33,12 @@ static __always_inline long syscalls_read(const void *ctx, __u64 args[3])
 	args[0] = read[RETURNING_FIRST];
 	args[1] = read[RETURNING_SECOND];
 	args[2] = read[RETURNING_THIRD];
-	return err;
+	return err ?: bpf_probe_read_kernel(&args[3], sizeof(args[3]), regs + SYSCALLS_FOURTH);
 }
 
-/* To be followed by a function's body; arguments are the call's first three. */
+/* To be followed by a function's body; arguments are the call's first four. */
 #define SYSCALLS_ENTER(call, arguments)                                    \
-	static __always_inline int begin_##call(const __u64 arguments[3]); \
+	static __always_inline int begin_##call(const __u64 arguments[4]); \
                                                                            \
 	SEC("tracepoint/syscalls/sys_enter_" #call)                        \
 	int enter_##call(struct enter_context *ctx)                        \
@@ -47,12 +49,12 @@ static __always_inline long syscalls_read(const void *ctx, __u64 args[3])
 	SEC("kprobe.multi")                                                \
 	int probe_##call(void *ctx)                                        \
 	{                                                                  \
-		__u64 read[3];                                             \
+		__u64 read[4];                                             \
                                                                            \
 		return syscalls_read(ctx, read) ? 0 : begin_##call(read);  \
 	}                                                                  \
                                                                            \
-	static __always_inline int begin_##call(const __u64 arguments[3])
+	static __always_inline int begin_##call(const __u64 arguments[4])
 
 /* The same, once for all calls. */
 #define SYSCALLS_LEAVE(at, value)                                              \

@@ -16,6 +16,8 @@ static const struct core_member path_members[] = {
 	{ "task_struct", "files", 0 },
 	{ "task_struct", "nsproxy", 0 },
 	{ "nsproxy", "mnt_ns", 0 },
+	{ "mnt_namespace", "ns", 0 },
+	{ "ns_common", "inum", 0 },
 	{ "fs_struct", "pwd", 0 },
 	{ "fs_struct", "root", 0 },
 	{ "path", "mnt", 0 },

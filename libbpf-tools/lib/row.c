@@ -164,7 +164,8 @@ static void row_text_octal(const struct row_cell *cell)
 {
 	char text[32];
 
-	snprintf(text, sizeof(text), "%08llo", (unsigned long long)cell->value->number);
+	snprintf(text, sizeof(text), "%0*llo", abs(cell->column->width),
+		 (unsigned long long)cell->value->number);
 	row_put_word(cell, text);
 }
 

@@ -39,7 +39,7 @@
 enum row_kind {
 	ROW_UNSIGNED, /* whole numbers of 1, 2, 4 or 8 bytes */
 	ROW_SIGNED,
-	ROW_OCTAL,	/* flags; a number in JSON */
+	ROW_OCTAL,	/* flags, with as many digits as the width; a number in JSON */
 	ROW_BOOL,	/* .words in text */
 	ROW_CHARS,	/* an array of char, up to a NUL */
 	ROW_STRING,	/* a const char *; NULL: there is none */

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tracing import (HITS, KERNEL, Tool, cgroup_mount, json_lines, json_told, need_that, run_target, run_tool, running,
+from tracing import (HITS, KERNEL, Tool, cgroup_mount, json_lines, json_told, need, need_that, run_target, run_tool, running,
                      tool_path)
 
 PYTHON = "/usr/bin/python3"
@@ -90,10 +90,89 @@ def test_columns_are_bccs(tmp_path):
     status, out, err = run_tool("opensnoop", "-T", "-U", "-e", "--", PYTHON, "-c", program)
     assert status == 0, err
     lines = out.splitlines()
-    assert lines[0] == "TIME(s)       UID   PID    COMM               FD ERR FLAGS    PATH"
+    assert lines[0] == "TIME(s)       UID   PID    COMM               FD ERR FLAGS    MODE PATH"
     row = next(line for line in lines if line.endswith("/absent"))
-    assert re.fullmatch(r"\d+\.\d{9} {2,}0     \d+ +python3 +-   2 02000001 " +
+    assert re.fullmatch(r"\d+\.\d{9} {2,}0     \d+ +python3 +-   2 02000001 -    " +
                         re.escape(f"{tmp_path}/absent"), row), row
+
+
+FULL_PATHS = r"""
+import ctypes, os, sys
+top = os.path.realpath(sys.argv[1])
+os.makedirs(top + "/cwd/in"); os.makedirs(top + "/dir"); os.makedirs(top + "/gone")
+def tell(fd): os.write(2, f"OPENED {os.readlink(f'/proc/self/fd/{fd}')}\n".encode()); os.close(fd)
+write = os.O_CREAT | os.O_WRONLY
+tell(os.open(top + "/absolute", write))
+os.chdir(top + "/cwd")
+tell(os.open("relative", write))
+tell(os.open("../dotdot", write))
+folder = os.open(top + "/dir", os.O_RDONLY | os.O_DIRECTORY)
+tell(os.open("at", write, dir_fd=folder))
+tell(os.open(top + "/absolute-at", write, dir_fd=folder))
+deep = top + "/cwd"
+for _ in range(140):
+    os.mkdir("d"); os.chdir("d")
+tell(os.open("deep", write))
+os.chdir(top + "/gone"); os.rmdir(top + "/gone")
+try: os.open("deleted", os.O_RDONLY)
+except OSError: pass
+os.chroot(top + "/cwd"); os.chdir("/in")
+for path in ("/in/chroot", "chroot-relative"): os.close(os.open(path, write))
+class How(ctypes.Structure): _fields_ = [(name, ctypes.c_uint64) for name in ("flags", "mode", "resolve")]
+ctypes.CDLL(None).syscall(437, folder, b"/in-root", ctypes.byref(How(write, 0o600, 0x10)), 24)  # RESOLVE_IN_ROOT
+"""
+
+
+def test_full_paths_are_those_of_the_mount_namespace(tmp_path):
+    """As the kernel names the files that were opened, but for "..", which is left to be resolved."""
+    status, out, err = run_tool("opensnoop", "-F", "--json", "--", PYTHON, "-c", FULL_PATHS, tmp_path)
+    assert status == 0, err
+    top = os.path.realpath(tmp_path)
+    opened = [line.split()[1] for line in err.splitlines() if line.startswith("OPENED")]
+    by_path = {r["path"]: r for r in json_lines(out)[0]}
+    full = {path: record["full_path"] for path, record in by_path.items()}
+    assert [full[f"{top}/absolute"], full["relative"], os.path.normpath(full["../dotdot"]), full["at"],
+            full[f"{top}/absolute-at"]] == opened[:5]
+    assert full["../dotdot"] == f"{top}/cwd/../dotdot"
+    # Cut where it begins, and marked so.
+    assert full["deep"].startswith(".../d/d/") and opened[5].endswith(full["deep"][3:])
+    assert (by_path["deleted"]["dir_state"], full["deleted"]) == ("deleted", f"{top}/gone/deleted")
+    assert (full["/in/chroot"], full["chroot-relative"]) == (f"{top}/cwd/in/chroot", f"{top}/cwd/in/chroot-relative")
+    assert KERNEL < (5, 6) or full["/in-root"] == f"{top}/dir/in-root"
+    assert {record["dir_state"] for path, record in by_path.items() if path != "deleted"} == {"there"}
+    assert {record["mntns"] for record in by_path.values()} == {os.stat("/proc/self/ns/mnt").st_ino}
+
+
+def test_a_directory_of_another_mount_namespace_is_told(tmp_path):
+    need("unshare", "mount")
+    program = "import os, sys; os.close(os.open('x', os.O_CREAT | os.O_WRONLY, dir_fd=int(sys.argv[1])))"
+    script = f"mount -t tmpfs none {tmp_path}; mkdir {tmp_path}/d; exec 7<{tmp_path}/d; umount -l {tmp_path}; " \
+             f"exec {PYTHON} -c \"{program}\" 7"
+    status, out, err = run_tool("opensnoop", "-F", "--json", "--path", "*x", "--", "unshare", "-m", "sh", "-c", script)
+    assert status == 0, err
+    record = next(r for r in json_lines(out)[0] if r["path"] == "x")
+    assert (record["dir_state"], record["full_path"], record["dirfd"]) == ("detached", "/d/x", 7)
+
+
+def test_mode_and_flags_by_name(tmp_path):
+    program = f"import os; os.open('{tmp_path}/made', os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o640); os.open('{tmp_path}', os.O_RDONLY)"
+    status, out, err = run_tool("opensnoop", "--json", "--path", f"{tmp_path}*", "--", PYTHON, "-c", program)
+    assert status == 0, err
+    made, listed = json_lines(out)[0]
+    assert (made["mode"], made["flag_names"]) == (0o640, "O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC")
+    assert "mode" not in listed and listed["flag_names"] == "O_RDONLY|O_CLOEXEC" and listed["gid"] == os.getgid()
+    (tmp_path / "made").unlink()
+    status, out, err = run_tool("opensnoop", "--columns", "flags,mode,path", "--path", "*/made", "--", PYTHON, "-c", program)
+    assert [line.split() for line in out.splitlines()[1:]] == [["02000302", "0640", f"{tmp_path}/made"]]
+
+
+def test_the_control_group_s_id_is_told():
+    status, out, err = run_tool("opensnoop", "--json", "--", "cat", "/proc/self/cgroup")
+    assert status == 0, err
+    groups = [line for line in out.splitlines() if line.startswith("0::")]
+    need_that(groups, "a control group of version 2")
+    ids = {r["cgroup_id"] for r in map(json.loads, (l for l in out.splitlines() if l.startswith("{"))) if "path" in r}
+    assert ids == {os.stat(cgroup_mount() / groups[0][3:].strip().lstrip("/")).st_ino}
 
 
 def test_only_the_command_and_its_descendants_are_shown(tmp_path):

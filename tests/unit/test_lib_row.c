@@ -129,7 +129,7 @@ static void test_kinds_of_values(void **state)
 	assert_string_equal(print(columns, ARRAY_SIZE(columns), &thing, false),
 			    "  B H      W          LOW       US MS    S      RATE YES  IP         "
 			    "COMM      VIA NAME\n"
-			    "255 65535  00000755   -42   1234.6 1     0.000   0.5 yes  127.0.0.1  "
+			    "255 65535  000000755  -42   1234.6 1     0.000   0.5 yes  127.0.0.1  "
 			    "a\\nb        7 caf\xc3\xa9 \\xff\n");
 	assert_string_equal(
 		print(columns, ARRAY_SIZE(columns), &thing, true),
