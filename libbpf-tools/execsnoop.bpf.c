@@ -38,6 +38,7 @@ struct scratch {
 #include "bpf/filter.bpf.h"
 #include "bpf/maps.bpf.h"
 #include "bpf/returning.bpf.h"
+#include "bpf/blind.bpf.h"
 
 #define AT_FDCWD -100
 #define EAGAIN 11

@@ -174,6 +174,7 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	skel->rodata->with_exe = row_wants(shown, EXEC_KEY_EXE) || json;
 	skel->rodata->with_env = env->print.env_count;
 	skel->rodata->with_cgroup = row_wants(shown, EXEC_KEY_CGROUP_NAME) || json;
+	bpf_program__set_autoload(skel->progs.blind_program, env->fails);
 	bpf_program__set_autoload(skel->progs.leave_exec, calls);
 	bpf_program__set_autoload(skel->progs.enter_execve, calls);
 	bpf_program__set_autoload(skel->progs.enter_execveat, calls);
@@ -216,6 +217,8 @@ int main(int argc, char **argv)
 			    .letters = { [CHOICE_PPID] = 'P' } },
 		.types = types,
 		.type_count = ARRAY_SIZE(types),
+		/* With -x. */
+		.blind_spots = { .by_program = "those of its calls that fail aren't shown" },
 		.open = open_object,
 		.attach = attach,
 		.handle = handle_event,

@@ -25,6 +25,7 @@ struct scratch {
 #include "bpf/syscalls.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
+#include "bpf/blind.bpf.h"
 
 #define AT_FDCWD -100
 #define EAGAIN 11

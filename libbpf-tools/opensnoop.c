@@ -362,6 +362,7 @@ int main(int argc, char **argv)
 		.choice = { .letters = { [CHOICE_TID] = 't' } },
 		.open = open_object,
 		.calls = calls,
+		.blind_spots = { "what it opens by that isn't shown", "what it opens isn't shown" },
 		.handle = handle_event,
 	};
 	struct env env = {};

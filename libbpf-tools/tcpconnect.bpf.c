@@ -20,6 +20,7 @@
 #include "bpf/filter.bpf.h"
 #include "bpf/maps.bpf.h"
 #include "bpf/returning.bpf.h"
+#include "bpf/blind.bpf.h"
 
 #define AF_INET 2
 #define AF_INET6 10

@@ -570,6 +570,8 @@ int main(int argc, char **argv)
 			     .rows = { &rows, &flow_rows } },
 		.types = types,
 		.type_count = ARRAY_SIZE(types),
+		.blind_spots = { "attempts by that which fail before a SYN aren't shown",
+				 "its attempts that fail before a SYN aren't shown" },
 		.open = open_object,
 		.attach = attach,
 		.handle = handle_event,

@@ -81,6 +81,7 @@ static int tool_load(struct tool *tool)
 	struct filter_config *filter = tool_variable(tool, ".rodata", "filter_config");
 	int err = 0;
 
+	blind_choose(&tool->spec->blind_spots, tool->object);
 	if (filter)
 		err = filter_prepare_object(&tool->filter, tool->object, filter,
 					    tool_variable(tool, ".rodata", "pidns_config"));
@@ -127,6 +128,17 @@ static int tool_open_events(struct tool *tool)
 	return -errno;
 }
 
+static void tool_attach_blind(struct tool *tool)
+{
+	struct blind_seen *seen = tool_variable(tool, ".bss", "blind_seen");
+
+	if (!seen)
+		return;
+	blind_attach(&tool->blind, &tool->spec->blind_spots, seen, tool->object, &tool->attached);
+	for (unsigned int i = 0; i < tool->choice.pid_count; i++)
+		blind_look_at(&tool->blind, tool->choice.pids[i]);
+}
+
 /* Everything until the first event can come. */
 static int tool_start(struct tool *tool)
 {
@@ -152,6 +164,8 @@ static int tool_start(struct tool *tool)
 		err = tool_attach_calls(tool);
 	if (!err && spec->attach)
 		err = spec->attach(tool->env);
+	if (!err && tool->object)
+		tool_attach_blind(tool);
 	return err ?: filter_attached(&tool->filter);
 }
 
@@ -166,7 +180,8 @@ static void tool_detach(void *ctx)
 	if (!tool->object)
 		return;
 	bpf_object__for_each_program(prog, tool->object) {
-		if (tool->events && prog != tool->waker && bpf_program__fd(prog) >= 0)
+		if (tool->events && prog != tool->waker && !blind_is_program(prog) &&
+		    bpf_program__fd(prog) >= 0)
 			events_add_skipped(tool->events, bpf_program__fd(prog));
 	}
 }
@@ -191,13 +206,16 @@ static void tool_finish(void *ctx)
 
 	if (tool->spec->finish)
 		tool->spec->finish(tool->env);
+	blind_tell(&tool->blind);
 	filter_tell_missed(&tool->filter);
 }
 
 static bool tool_is_over(void *ctx)
 {
-	const struct tool *tool = ctx;
+	struct tool *tool = ctx;
 
+	/* At each turn, too. */
+	blind_tell(&tool->blind);
 	return filter_has_ended(&tool->filter);
 }
 

@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "lib/attach.h"
+#include "lib/blind.h"
 #include "lib/choice.h"
 #include "lib/events.h"
 #include "lib/filter.h"
@@ -66,6 +67,7 @@ struct tool {
 	void *env;
 	struct tool_skeleton *skeleton;
 	struct events *events;
+	struct blind blind;
 };
 
 /* env: what tool_main() was given. Functions that return int: 0, or negative errno after they reported the cause. */
@@ -76,7 +78,8 @@ struct tool_spec {
 	/* The kernel's types that CO-RE relocations name (lib/core.h); none for a tool without any. */
 	const char *const *types;
 	size_t type_count;
-	bool has_uprobes; /* attach() attaches some */
+	bool has_uprobes;		/* attach() attaches some */
+	struct blind_spots blind_spots; /* with bpf/blind.bpf.h */
 	/* System calls that the kernel half has programs for (bpf/syscalls.bpf.h), up to a NULL; or NULL. */
 	const char *const *calls;
 
