@@ -419,7 +419,8 @@ static const struct operation {
 		RM_FROM_REG,
 		CHANGES_REG,
 		CHANGES_RM,
-		CHANGES_LOW,
+		SETS_LOW,
+		CHANGES_A,
 		PUSHES,
 		POPS
 	} what;
@@ -430,6 +431,8 @@ static const struct operation {
 	[0x01] = { CHANGES_RM, BSL_OP_OTHER, false },
 	[0x02] = { CHANGES_REG, BSL_OP_OTHER, true },
 	[0x03] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x04] = { CHANGES_A, BSL_OP_OTHER, true },
+	[0x05] = { CHANGES_A, BSL_OP_OTHER, false },
 	[0x09] = { CHANGES_RM, BSL_OP_OTHER, false },
 	[0x0b] = { CHANGES_REG, BSL_OP_OTHER, false },
 	[0x11] = { CHANGES_RM, BSL_OP_OTHER, false },
@@ -438,6 +441,8 @@ static const struct operation {
 	[0x1b] = { CHANGES_REG, BSL_OP_OTHER, false },
 	[0x21] = { CHANGES_RM, BSL_OP_OTHER, false },
 	[0x23] = { CHANGES_REG, BSL_OP_OTHER, false },
+	[0x24] = { CHANGES_A, BSL_OP_OTHER, true },
+	[0x25] = { CHANGES_A, BSL_OP_OTHER, false },
 	[0x29] = { CHANGES_RM, BSL_OP_OTHER, false },
 	[0x2b] = { CHANGES_REG, BSL_OP_OTHER, false },
 	[0x31] = { CHANGES_RM, BSL_OP_OTHER, false },
@@ -452,7 +457,8 @@ static const struct operation {
 	[0x8a] = { REG_FROM_RM, BSL_OP_LOAD, true },
 	[0x8b] = { REG_FROM_RM, BSL_OP_LOAD, false },
 	[0x8d] = { CHANGES_REG, BSL_OP_LEA, false },
-	[0xb8 ... 0xbf] = { CHANGES_LOW, BSL_OP_OTHER, false },
+	[0xb0 ... 0xb7] = { SETS_LOW, BSL_OP_OTHER, true },
+	[0xb8 ... 0xbf] = { SETS_LOW, BSL_OP_OTHER, false },
 	[0xc1] = { CHANGES_RM, BSL_OP_OTHER, false },
 	[0xc7] = { CHANGES_RM, BSL_OP_OTHER, false },
 	[0xd1] = { CHANGES_RM, BSL_OP_OTHER, false },
@@ -525,8 +531,13 @@ static void operation_note(const struct x86 *x86, const struct operation *row,
 									      (x86->rex & 1) << 3)
 						    : modrm_rm(x86);
 		break;
-	case CHANGES_LOW:
-		insn->writes = low;
+	case SETS_LOW:
+		insn->writes = row->is_byte ? byte_owner(x86, (x86->opcode & 7) | (x86->rex & 1) << 3)
+					    : low;
+		insn->is_constant = true;
+		break;
+	case CHANGES_A:
+		insn->writes = dwarf_reg(RAX);
 		break;
 	case PUSHES:
 	case POPS:

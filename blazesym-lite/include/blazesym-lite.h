@@ -374,7 +374,7 @@ struct bsl_insn {
 	uint64_t target; /* BSL_INSN_JUMP, _BRANCH, _CALL */
 	int8_t condition; /* BSL_INSN_BRANCH on x86_64: the lower half of Jcc's opcode (4: je, 5: jne); else -1 */
 	uint8_t size;	   /* bytes of what op moves or compares, 0 if that isn't known */
-	bool is_constant;  /* BSL_OP_STORE: of a value in the instruction */
+	bool is_constant;  /* it moves a value that it has itself */
 	int16_t reg, from; /* of op; reg also: the one that a compare-and-branch asks for */
 	int16_t writes;	   /* a general register that it changes, as far as is known */
 	int64_t imm;	   /* of BSL_OP_COMPARE, _ADD */

@@ -93,7 +93,7 @@ static bool find_symbol(const struct debuginfo_scope *scope, struct bsl_symbol *
 	       !bsl_elf_symbol_at(scope->types->elf, entry, symbol) && symbol->addr == entry;
 }
 
-static bool is_normal(const struct debuginfo_scope *scope)
+bool debuginfo_scope_is_normal(const struct debuginfo_scope *scope)
 {
 	Dwarf_Die function = scope->function;
 	Dwarf_Attribute attr;
@@ -122,7 +122,7 @@ bool debuginfo_scope_keeps_convention(const struct debuginfo_scope *scope)
 
 	if (is_go(producer_of(scope)))
 		return true;
-	if (!is_normal(scope) || !find_symbol(scope, &symbol) || !is_same_function(&symbol))
+	if (!debuginfo_scope_is_normal(scope) || !find_symbol(scope, &symbol) || !is_same_function(&symbol))
 		return false;
 	return debuginfo_scope_is_gnu(scope) || symbol.bind != BSL_BIND_LOCAL ||
 	       !is_optimised(scope);
@@ -163,6 +163,11 @@ static enum debuginfo_convention rust_convention(const struct debuginfo_scope *s
 	if (minor >= 1 && minor <= 63)
 		return DEBUGINFO_RUST_NARROW;
 	return minor >= 95 ? DEBUGINFO_RUST_WIDE : DEBUGINFO_RUST;
+}
+
+bool debuginfo_scope_is_go(const struct debuginfo_scope *scope)
+{
+	return is_go(producer_of(scope));
 }
 
 enum debuginfo_convention debuginfo_scope_convention(const struct debuginfo_scope *scope)

@@ -3,7 +3,8 @@
  * Where a function has put its parameters into the places that DWARF gives them for all of it.
  *
  *	home	a place in the function's frame that is a parameter's all the time, as in code that isn't optimised
- *	settled	all homes have been filled: the instructions in front stored what the registers brought in each
+ *	settled	homes have been filled: the instructions in front stored what the registers brought in each. All of them, where the
+ *		calling convention tells the rest at the entry; else as many as get filled
  */
 #include <blazesym-lite.h>
 #include <errno.h>
@@ -26,6 +27,7 @@ struct spot {
 };
 
 struct home {
+	unsigned int param;
 	int64_t offset; /* from DWARF's canonical frame address, which is the same all the time */
 	uint64_t size;
 	unsigned int parts;	 /* structures and arrays seen in it */
@@ -37,11 +39,14 @@ struct prologue {
 	const struct bsl_machine *machine;
 	const uint8_t *code;
 	uint64_t start, size;
+	bool is_partial; /* some of the homes will do */
 	int64_t frame_base; /* from the canonical frame address; only with has_frame_base */
 	bool has_frame_base;
 	struct home homes[MAX_HOMES];
 	unsigned int home_count;
 	uint64_t used; /* bit i: register i holds a parameter */
+	uint64_t written; /* bit i: register i has been changed */
+	uint64_t unsettled; /* bit i: parameter i is in a home that isn't filled */
 	uint64_t carrying; /* bit i: register i has what the caller passed in it, or was made from that */
 };
 
@@ -124,15 +129,13 @@ static bool register_in_frame(const struct prologue *p, int reg, int64_t *offset
 
 static bool find_frame_base(struct prologue *p)
 {
-	Dwarf_Die frame = p->scope->frame;
 	Dwarf_Attribute attr;
 	int64_t offset = 0;
 	Dwarf_Op *ops;
 	size_t count;
 	int reg;
 
-	if (!dwarf_attr_integrate(&frame, DW_AT_frame_base, &attr) ||
-	    dwarf_getlocation_addr(&attr, p->scope->addr, &ops, &count, 1) < 1 || count != 1)
+	if (!debuginfo_scope_frame_base(p->scope, &attr, &ops, &count) || count != 1)
 		return false;
 	if (ops[0].atom == DW_OP_call_frame_cfa)
 		return true;
@@ -217,6 +220,7 @@ static bool add_home(struct prologue *p, const struct debuginfo_variable *param,
 	if (p->home_count == MAX_HOMES || !size || size > MAX_BYTES)
 		return false;
 	home = &p->homes[p->home_count++];
+	home->param = param->index;
 	home->offset = base + (int64_t)op->number;
 	home->size = size;
 	mark_missing(home, count == 1 ? param->type : type_int(8, false), 0);
@@ -254,9 +258,16 @@ static bool find_homes(struct prologue *p)
 		if (!find_location(v, p->scope->addr, &location) || !location.is_single ||
 		    !location.count)
 			continue;
-		if (!add_home(p, v, &location.ops[0], location.count))
+		if (v->index >= 64)
 			return false;
+		if (add_home(p, v, &location.ops[0], location.count))
+			continue;
+		if (!p->is_partial)
+			return false;
+		p->unsettled |= 1ull << v->index;
 	}
+	for (unsigned int i = 0; i < p->home_count; i++)
+		p->unsettled |= 1ull << p->homes[i].param;
 	return p->home_count;
 }
 
@@ -304,18 +315,25 @@ static bool is_passed(const struct prologue *p, const struct bsl_insn *insn)
 }
 
 /* What is above the CFA the caller has stored; not so in Go, where these places are for the function's own use. */
-static bool is_settled(const struct prologue *p)
+static bool is_filled(const struct prologue *p, const struct home *home)
 {
-	for (unsigned int i = 0; i < p->home_count; i++) {
-		const struct home *home = &p->homes[i];
-
-		if (p->scope->language != DW_LANG_Go && home->offset >= 0)
-			continue;
-		for (uint64_t byte = 0; byte < home->size; byte++)
-			if (home->missing[byte])
-				return false;
-	}
+	if (p->scope->language != DW_LANG_Go && home->offset >= 0)
+		return true;
+	for (uint64_t byte = 0; byte < home->size; byte++)
+		if (home->missing[byte])
+			return false;
 	return true;
+}
+
+/* Has one more been filled? Of parameters whose homes can't be followed none is. */
+static bool note_filled(struct prologue *p)
+{
+	uint64_t before = p->unsettled;
+
+	for (unsigned int i = 0; i < p->home_count; i++)
+		if (is_filled(p, &p->homes[i]))
+			p->unsettled &= ~(1ull << p->homes[i].param);
+	return p->unsettled != before;
 }
 
 /* Does anything in the function jump behind its entry, but not further than to an address? */
@@ -349,7 +367,26 @@ static bool step(struct prologue *p, uint64_t addr, struct bsl_insn *insn, const
 	    insn->base >= 0 && insn->index < 0)
 		note_store(p, &to, insn->size, cfa);
 	carry(p, insn);
+	if (insn->writes >= 0 && insn->writes < 64)
+		p->written |= 1ull << insn->writes;
+	else if (insn->op == BSL_OP_OTHER && !insn->has_memory)
+		p->written = UINT64_MAX;
 	return true;
+}
+
+bool debuginfo_is_intact(const Dwarf_Op *ops, size_t count, uint64_t intact)
+{
+	unsigned int reg;
+
+	if (count != 1)
+		return false;
+	if (ops[0].atom >= DW_OP_reg0 && ops[0].atom <= DW_OP_reg31)
+		reg = ops[0].atom - DW_OP_reg0;
+	else if (ops[0].atom >= DW_OP_breg0 && ops[0].atom <= DW_OP_breg31)
+		reg = ops[0].atom - DW_OP_breg0;
+	else
+		return false;
+	return intact & 1ull << reg;
 }
 
 /* Parameters that are in other places at each address: is none lost on the way? */
@@ -360,7 +397,8 @@ static bool keeps_others(const struct prologue *p, uint64_t addr)
 
 		if (!find_location(v, p->scope->addr, &entry) || entry.is_single || !entry.count)
 			continue;
-		if (!find_location(v, addr, &there) || !there.count)
+		if ((!find_location(v, addr, &there) || !there.count) &&
+		    !debuginfo_is_intact(entry.ops, entry.count, ~p->written))
 			return false;
 	}
 	return true;
@@ -388,11 +426,30 @@ static uint64_t argument_registers(const struct prologue *p)
 	return mask;
 }
 
+/* Is the place where a parameter got settled last one for a probe that every call comes through once? */
+static bool is_place(const struct prologue *p, const struct debuginfo_settled *settled)
+{
+	return settled->addr > p->scope->addr && !is_end(p, settled->addr) &&
+	       keeps_others(p, settled->addr) && !is_jumped_to(p, settled->addr);
+}
+
+/* Where nothing else tells where the caller put them, some are better than none. */
+static bool is_unconventional(const struct debuginfo_scope *scope)
+{
+	enum debuginfo_convention convention = debuginfo_scope_convention(scope);
+
+	return convention != DEBUGINFO_GO && convention != DEBUGINFO_GO_STACK &&
+	       !debuginfo_scope_keeps_convention(scope);
+}
+
 bool debuginfo_prologue_find(const struct debuginfo_scope *scope, struct debuginfo_settled *settled)
 {
 	struct prologue p = { .scope = scope,
+			      .is_partial = is_unconventional(scope),
 			      .machine = bsl_machine_get(bsl_elf_machine(scope->types->elf)) };
 	uint64_t addr = scope->addr;
+	struct debuginfo_settled here;
+	bool has_place = false;
 	struct bsl_insn insn;
 	struct spot cfa;
 
@@ -401,17 +458,23 @@ bool debuginfo_prologue_find(const struct debuginfo_scope *scope, struct debugin
 	p.carrying = argument_registers(&p);
 	for (unsigned int i = 0; i < MAX_INSTRUCTIONS && addr < p.start + p.size; i++) {
 		if (!cfa_at(&p, addr, &cfa))
-			return false;
-		if (is_settled(&p)) {
-			*settled =
-				(struct debuginfo_settled){ addr, cfa.base,
-							    cfa.offset - p.machine->return_size };
-			return addr > scope->addr && !is_end(&p, addr) && keeps_others(&p, addr) &&
-			       !is_jumped_to(&p, addr);
+			break;
+		if (note_filled(&p)) {
+			here = (struct debuginfo_settled){
+				.addr = addr,
+				.reg = cfa.base,
+				.offset = cfa.offset - p.machine->return_size,
+				.unsettled = p.unsettled,
+				.intact = ~p.written,
+			};
+			if ((p.is_partial || !p.unsettled) && is_place(&p, &here)) {
+				*settled = here;
+				has_place = true;
+			}
 		}
-		if (!step(&p, addr, &insn, &cfa))
-			return false;
+		if (!p.unsettled || !step(&p, addr, &insn, &cfa))
+			break;
 		addr += insn.length;
 	}
-	return false;
+	return has_place;
 }

@@ -345,6 +345,9 @@ struct debuginfo_scope *debuginfo_scope_settled(const struct debuginfo_scope *en
 	made->addr = settled->addr;
 	made->is_entry = false;
 	made->is_settled = true;
+	made->entry_addr = entry->addr;
+	made->unsettled = settled->unsettled;
+	made->intact = settled->intact;
 	return made;
 }
 
@@ -358,6 +361,20 @@ const char *debuginfo_scope_name(const struct debuginfo_scope *scope)
 bool debuginfo_scope_is_inlined(const struct debuginfo_scope *scope)
 {
 	return scope->function.addr != scope->frame.addr;
+}
+
+bool debuginfo_scope_frame_base(const struct debuginfo_scope *scope, Dwarf_Attribute *attr,
+				Dwarf_Op **ops, size_t *count)
+{
+	Dwarf_Die frame = scope->frame;
+	Dwarf_Block block;
+
+	if (!dwarf_attr_integrate(&frame, DW_AT_frame_base, attr))
+		return false;
+	/* Go's linker writes DWARF 2's form of an expression, which libdw takes for none here. So short it has the same bytes. */
+	if (attr->form == DW_FORM_block1 && !dwarf_formblock(attr, &block) && block.length < 128)
+		attr->form = DW_FORM_exprloc;
+	return dwarf_getlocation_addr(attr, scope->addr, ops, count, 1) >= 1 && *count;
 }
 
 int debuginfo_scope_cfa(const struct debuginfo_scope *scope, Dwarf_Frame **frame, Dwarf_Op **ops,

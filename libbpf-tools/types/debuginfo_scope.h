@@ -30,6 +30,9 @@ struct debuginfo_scope {
 	Dwarf_Die frame;    /* the subprogram whose code it is in */
 	bool is_entry;	    /* nothing of the function has run yet */
 	bool is_settled; /* its parameters have got to where they stay, see debuginfo_prologue_find() */
+	uint64_t unsettled; /* bit i: parameter i hasn't */
+	/* bit i: register i still has what it had at the entry, which is at: */
+	uint64_t intact, entry_addr;
 	int language;		   /* DW_LANG_... of the unit, or 0 */
 	const struct type *retval; /* TYPE_VOID: nothing */
 	/* In the order of the declaration; the innermost block's first; those that were asked for. */
@@ -43,6 +46,8 @@ struct debuginfo_settled {
 	/* The stack pointer as it was at the entry, from there: a register's contents and an offset. */
 	int reg;
 	int64_t offset;
+	/* As in a scope. */
+	uint64_t unsettled, intact;
 };
 
 /*
@@ -80,11 +85,33 @@ bool debuginfo_prologue_find(const struct debuginfo_scope *scope,
  */
 bool debuginfo_scope_keeps_convention(const struct debuginfo_scope *scope);
 
+/* Does DWARF say that the function may be called like others? LLVM marks those that it has changed, from version 17 on. */
+bool debuginfo_scope_is_normal(const struct debuginfo_scope *scope);
+
+/*
+ * Does the function's own code prove that it returns something in a register? It sets it before a return instruction and uses it
+ * for nothing else, which compilers don't do in vain.
+ */
+bool debuginfo_scope_returns(const struct debuginfo_scope *scope, int reg);
+
 /* Was it compiled by GCC? */
 bool debuginfo_scope_is_gnu(const struct debuginfo_scope *scope);
 
+/*
+ * The expression from which the places in the function's frame are counted, at the scope's address. False: none is known. What it
+ * gives lives as long as *attr.
+ */
+bool debuginfo_scope_frame_base(const struct debuginfo_scope *scope, Dwarf_Attribute *attr,
+				Dwarf_Op **ops, size_t *count);
+
+/* Does it keep to one of Go's own conventions? */
+bool debuginfo_scope_is_go(const struct debuginfo_scope *scope);
+
 /* Is a variable's location the same everywhere, or told for each address? */
 bool debuginfo_is_single_location(Dwarf_Attribute *attr);
+
+/* Is a location one register's contents, or the address in it, and has that not been changed since the entry? */
+bool debuginfo_is_intact(const Dwarf_Op *ops, size_t count, uint64_t intact);
 
 /* Any variable by name, as C's scopes decide which; this is C++'s. NULL: nobody is called so. */
 const struct debuginfo_variable *debuginfo_scope_find(struct debuginfo_scope *scope,

@@ -81,7 +81,8 @@ class Go:
             f.extra["generic"] = True
 
     def spec(self, f):
-        return f"main.{f.extra['style']}{f.name}"
+        name = f"main.{f.extra['style']}{f.name}"
+        return f'"{name}"' if "(" in name else name
 
     # ---- values -----------------------------------------------------------------------------------------
 

@@ -105,12 +105,12 @@ def judge_values(call, event, is_return, is_untyped):
         found += compare(name, value, params.get(name))
     if is_return and call.result and "result" in call.result:
         found += compare("result", call.result["result"], row.get("retval"))
-    # Of several results the first is shown.
-    for i, (name, value) in enumerate((call.result or {}).get("results", {}).items() if is_return else ()):
-        found += compare(f"result {name}", value, None if i else row.get("retval"))
+    for name, value in (call.result or {}).get("results", {}).items() if is_return else ():
+        found += compare(f"result {name}", value, row.get("results", {}).get(name.lstrip("~")))
     for verdict, path, expected, got in found:
         if verdict == "unknown":
-            why = row.get("unknown", {}).get("retval" if path.startswith("result") else re.split(r"[.[]", path)[0])
+            own = "retval" if path == "result" or path.startswith("result.") else path.replace("result ", "").lstrip("~")
+            why = row.get("unknown", {}).get(re.split(r"[.[]", own)[0])
             yield Finding(verdict, call.func, why or "it isn't named at all")
             continue
         yield Finding(verdict, call.func, f"{event.spec}: call {call.number}, {path}: {got!r}, right: {expected!r}")

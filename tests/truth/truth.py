@@ -89,6 +89,17 @@ def print_table(table):
         print(f"{key:18}" + "".join(f"{table[key][v]:>10}" for v in judge.VERDICTS))
 
 
+def print_reasons(table, reasons, most):
+    """Of each language and level why values are unknown and calls aren't seen, the most frequent reasons first."""
+    for key in sorted(table) if most else []:
+        counts = table[key]
+        values = counts["right"] + counts["unknown"] + counts["wrong"]
+        print(f"\n{key}: {100 * counts['unknown'] / max(values, 1):.1f} % of {values} values unknown")
+        own = Counter({(verdict, text): n for (of, verdict, text), n in reasons.items() if of == key})
+        for (verdict, text), count in own.most_common(most):
+            print(f"{count:8} {verdict:8} {text[:170]}")
+
+
 def over(table):
     """The kinds of faults that are more frequent than is known of."""
     totals = defaultdict(Counter)
@@ -113,7 +124,7 @@ def parse_options():
     parser.add_argument("--seconds", type=float, default=0, help="stop after so many")
     parser.add_argument("--shrink", type=float, default=0, metavar="SECONDS", help="make faulty programs smaller")
     parser.add_argument("--faults", type=int, default=10, help="show so many (default %(default)s)")
-    parser.add_argument("--reasons", type=int, default=0, help="show so many reasons why something is unknown")
+    parser.add_argument("--reasons", type=int, default=0, help="show so many reasons per language and level why something is unknown")
     parser.add_argument("--folder", type=Path, help="where the programs are kept")
     return parser.parse_args()
 
@@ -150,7 +161,7 @@ def main():
             continue
         counts = Counter(f.verdict for f in findings)
         table[f"{trial.language.name} {trial.build.level}"].update(counts)
-        reasons.update((trial.language.name, f.verdict, QUOTED.sub("'...'", f.text)) for f in findings
+        reasons.update((f"{trial.language.name} {trial.build.level}", f.verdict, QUOTED.sub("'...'", f.text)) for f in findings
                        if f.verdict in ("unknown", "reported"))
         kinds = set()
         for finding in findings:
@@ -161,8 +172,7 @@ def main():
         if not any(counts[v] for v in judge.FAULTS) and not options.folder:
             shutil.rmtree(trial.folder, ignore_errors=True)
     print_table(table)
-    for (language, verdict, text), count in reasons.most_common(options.reasons):
-        print(f"{count:8} {language:5} {verdict:8} {text[:150]}")
+    print_reasons(table, reasons, options.reasons)
     failures = list(over(table))
     if not any(counts["right"] for counts in table.values()):
         failures.append("no value was compared")

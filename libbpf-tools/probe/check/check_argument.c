@@ -179,11 +179,33 @@ struct expr *check_argument(struct checker *c, const struct debuginfo_variable *
 	return at_place(c, &abi, &place, variable->type, variable->name, pos);
 }
 
-struct expr *check_result(struct checker *c, const char *name, int pos)
+/*
+ * Does the function return its result as its type says? All of it: of several registers the compiler may have left out those that
+ * nobody uses.
+ */
+static bool is_returned(const struct debuginfo_scope *scope, const struct abi_place *place)
+{
+	bool is_returned = debuginfo_scope_is_normal(scope);
+
+	if (debuginfo_scope_keeps_convention(scope))
+		return true;
+	if (place->where == ABI_ADDRESS)
+		return is_returned && debuginfo_scope_returns(scope, place->reg);
+	if (place->where != ABI_WORDS)
+		return false;
+	for (unsigned int i = 0; i < place->word_count && is_returned; i++)
+		is_returned = place->words[i].reg == BSL_REG_NONE ||
+			      debuginfo_scope_returns(scope, place->words[i].reg);
+	return is_returned;
+}
+
+struct expr *check_result(struct checker *c, const char *name,
+			  const struct debuginfo_variable *result, int pos)
 {
 	const struct debuginfo_scope *scope = c->context->scope;
 	const struct bsl_machine *machine = check_machine(c, pos);
-	struct abi_place place;
+	const struct type *type = result ? result->type : scope->retval;
+	struct abi_place place = {};
 	struct abi abi;
 
 	if (!machine)
@@ -192,13 +214,15 @@ struct expr *check_result(struct checker *c, const char *name, int pos)
 	for (const struct debuginfo_variable *v = scope->params; v; v = v->next)
 		abi_pass(&abi, v->type, debuginfo_passing(&v->die));
 	abi_end_arguments(&abi);
-	place = abi_return(&abi, scope->retval, debuginfo_passing(&scope->function));
-	if (!debuginfo_scope_keeps_convention(scope))
+	for (const struct debuginfo_variable *v = scope->results; v && v != result; v = v->next)
+		abi_return(&abi, v->type, DEBUGINFO_BY_VALUE);
+	place = abi_return(&abi, type, debuginfo_passing(&scope->function));
+	if (!is_returned(scope, &place))
 		return check_fail(
 			c, pos,
 			"'%s' can't be read: the compiler may have made the function return nothing (ctx->%s has what is in the register)",
 			name, bsl_reg_get(machine->elf, machine->c.results[0])->name);
-	return at_place(c, &abi, &place, scope->retval, name, pos);
+	return at_place(c, &abi, &place, type, name, pos);
 }
 
 bool check_argument_number(const char *name, unsigned int *number)

@@ -37,6 +37,8 @@ static char conversion_of(const struct draft *draft, const struct type *type)
 		return 's';
 	if (type->is_unknown)
 		return 'x';
+	if (scope && (type->kind == TYPE_FLOAT || type->kind == TYPE_ARRAY))
+		return type_is_string(type) ? 's' : 'O';
 	return type->is_reference || type->kind == TYPE_STRUCT || type_is_scalar(type) ? 'O' : 0;
 }
 
@@ -99,7 +101,7 @@ static void draft_comma(struct draft *draft)
 }
 
 /* What can't be read is remembered with the reason. 0 or -ENOMEM. */
-static int note_missing(struct draft *draft, const char *name, const char *why)
+static int note_missing(struct draft *draft, const char *name, const char *why, bool is_result)
 {
 	struct spec_format *format = &draft->spec->format;
 	struct missing *missing = &format->missing[format->missing_count];
@@ -107,7 +109,9 @@ static int note_missing(struct draft *draft, const char *name, const char *why)
 	log_info("%s: %s", draft->spec->text, why);
 	if (format->missing_count == MAX_MISSING)
 		return 0;
-	*missing = (struct missing){ name, arena_strndup(draft->c->arena, why, strlen(why)) };
+	*missing = (struct missing){ .name = name,
+				     .why = arena_strndup(draft->c->arena, why, strlen(why)),
+				     .is_result = is_result };
 	format->missing_count += missing->why != NULL;
 	return missing->why ? 0 : -ENOMEM;
 }
@@ -115,7 +119,7 @@ static int note_missing(struct draft *draft, const char *name, const char *why)
 /* A parameter that can't be read here is named all the same. */
 static int draft_missing(struct draft *draft, const char *name, const char *why)
 {
-	int err = note_missing(draft, name, why);
+	int err = note_missing(draft, name, why, false);
 
 	if (err || !draft_fits(draft, name))
 		return err;
@@ -155,9 +159,6 @@ static int draft_param(struct draft *draft, unsigned int i, const char *name,
 		return -ENOMEM;
 	if (!is_readable(draft, name, type, &why))
 		return draft_missing(draft, name, why.text);
-	if (!conv && draft->c->context->scope &&
-	    (type->kind == TYPE_FLOAT || type->kind == TYPE_ARRAY))
-		conv = type_is_string(type) ? 's' : 'O';
 	if (!conv || !draft_fits(draft, name))
 		return 0;
 	draft_comma(draft);
@@ -200,13 +201,64 @@ static int draft_params(struct draft *draft)
 	return !err && context->scope && spec->file ? draft_locals(draft) : err;
 }
 
-/* (PARAMETERS) = RESULT <TIME>; of a result whose type is not known all of its register. */
-static int draft_return(struct draft *draft)
+/* Go's results, if there are several: q=3, err=nil; ~r0 and the like stand for none. */
+static int draft_results(struct draft *draft, const struct debuginfo_variable *results)
+{
+	struct spec_format *format = &draft->spec->format;
+	struct diag why;
+	int err = 0;
+
+	draft_text(draft, "= ");
+	for (const struct debuginfo_variable *v = results; v && !err; v = v->next) {
+		bool is_named = v->name[0] && v->name[0] != '~';
+		bool fits = draft_fits(draft, v->name);
+		char conv = conversion_of(draft, v->type);
+
+		if (v != results)
+			draft_text(draft, ", ");
+		if (is_named && fits) {
+			draft_text(draft, v->name);
+			draft_text(draft, "=");
+		}
+		if (fits && conv && is_readable(draft, v->name, v->type, &why)) {
+			err = draft_value(draft, v->name, v->type, conv);
+			format->fields[format->field_count - 1].is_result = true;
+		} else {
+			draft_text(draft, fits ? "?" : "...");
+			err = fits ? note_missing(draft, v->name, why.text, true) : 0;
+		}
+	}
+	draft_text(draft, " ");
+	return err;
+}
+
+/* Of a result whose type is not known all of its register. */
+static int draft_result(struct draft *draft)
 {
 	const struct probe_context *context = draft->c->context;
 	const struct type *type = context->has_params ? context->retval_type : type_unknown();
 	char conv = type ? conversion_of(draft, type) : 0;
 	struct diag why = {};
+	int err;
+
+	if (!type || !type->size)
+		return 0;
+	if (!conv)
+		snprintf(why.text, sizeof(why.text), "where a %s is returned is not seen by probes",
+			 type->name);
+	else
+		is_readable(draft, "retval", type, &why);
+	draft_text(draft, why.text[0] ? "= ?" : "= ");
+	err = why.text[0] ? note_missing(draft, "retval", why.text, false)
+			  : draft_value(draft, "retval", type, conv);
+	draft_text(draft, " ");
+	return err;
+}
+
+/* (PARAMETERS) = RESULT <TIME> */
+static int draft_return(struct draft *draft)
+{
+	const struct debuginfo_scope *scope = draft->c->context->scope;
 	int err;
 
 	draft_text(draft, "(");
@@ -217,19 +269,10 @@ static int draft_return(struct draft *draft)
 		draft_text(draft, ") ");
 	else
 		draft->spec->format.len = 0;
-	if (type && type->size && !conv)
-		snprintf(why.text, sizeof(why.text), "where a %s is returned is not seen by probes",
-			 type->name);
-	else if (conv)
-		is_readable(draft, "retval", type, &why);
-	if (why.text[0]) {
-		err = note_missing(draft, "retval", why.text);
-		draft_text(draft, "= ? ");
-	} else if (conv) {
-		draft_text(draft, "= ");
-		err = draft_value(draft, "retval", type, conv);
-		draft_text(draft, " ");
-	}
+	if (scope && scope->results && scope->results->next)
+		err = draft_results(draft, scope->results);
+	else
+		err = draft_result(draft);
 	if (err)
 		return err;
 	draft_text(draft, "<");

@@ -231,8 +231,7 @@ static int push_frame_base(struct evaluation *ev, int64_t offset)
 
 	if (ev->nested++ >= MAX_NESTED)
 		return refuse(ev, "its location is too complicated");
-	if (!dwarf_attr_integrate(&scope->frame, DW_AT_frame_base, &attr) ||
-	    dwarf_getlocation_addr(&attr, scope->addr, &ops, &count, 1) < 1 || !count)
+	if (!debuginfo_scope_frame_base(scope, &attr, &ops, &count))
 		return refuse(ev, "its stack frame is not described");
 	ev->attr = &attr;
 	if (count == 1 && ops[0].atom >= DW_OP_reg0 && ops[0].atom <= DW_OP_reg31)
@@ -557,6 +556,15 @@ static struct expr *constant_value(struct evaluation *ev)
 	return constant_bytes(ev, type, &block);
 }
 
+/* Behind the prologue: a parameter whose home hasn't been filled there. */
+static bool is_unsettled(const struct evaluation *ev)
+{
+	const struct debuginfo_scope *scope = ev->c->context->scope;
+
+	return scope->is_settled && ev->variable->is_param && ev->variable->index < 64 &&
+	       scope->unsettled >> ev->variable->index & 1;
+}
+
 /*
  * Where a function begins, a location that is the same for all of it is only where the variable is going to be: in the stack
  * frame, which isn't set up yet, or in a register that still has another value. A constant is one already.
@@ -564,7 +572,7 @@ static struct expr *constant_value(struct evaluation *ev)
 static bool is_not_stored_yet(const struct evaluation *ev, const Dwarf_Op *ops, size_t count)
 {
 	const struct debuginfo_scope *scope = ev->c->context->scope;
-	bool is_new = ev->variable->is_param ? !scope->is_settled : true;
+	bool is_new = !ev->variable->is_param || !scope->is_settled || is_unsettled(ev);
 
 	if (ev->variable->is_global || !is_new || !(scope->is_entry || scope->is_settled) ||
 	    !debuginfo_is_single_location(ev->attr))
@@ -606,16 +614,14 @@ static int argument_rank(struct evaluation *ev, const Dwarf_Op *op)
 /* What the caller left on the stack: by the canonical frame address, above it. */
 static bool is_incoming(const struct evaluation *ev, const Dwarf_Op *op)
 {
-	Dwarf_Die frame = ev->c->context->scope->frame;
 	Dwarf_Attribute attr;
 	Dwarf_Op *ops;
 	size_t count;
 
 	return op->atom == DW_OP_call_frame_cfa ||
 	       (op->atom == DW_OP_fbreg && (int64_t)op->number >= 0 &&
-		dwarf_attr_integrate(&frame, DW_AT_frame_base, &attr) &&
-		!dwarf_getlocation(&attr, &ops, &count) && count == 1 &&
-		ops[0].atom == DW_OP_call_frame_cfa);
+		debuginfo_scope_frame_base(ev->c->context->scope, &attr, &ops, &count) &&
+		count == 1 && ops[0].atom == DW_OP_call_frame_cfa);
 }
 
 /* The two operations that LLVM has for a register wider than a value of the type, and which change none. */
@@ -711,12 +717,9 @@ static bool are_in_order(struct evaluation *ev)
 	return true;
 }
 
-/* A constant for all of the function, or what Go tells, needs no caller's place. */
+/* A constant for all of the function needs no caller's place. */
 static bool is_as_told(struct evaluation *ev, const Dwarf_Op *ops, size_t count)
 {
-	if (debuginfo_scope_convention(ev->c->context->scope) == DEBUGINFO_GO ||
-	    debuginfo_scope_convention(ev->c->context->scope) == DEBUGINFO_GO_STACK)
-		return true;
 	for (size_t i = 0; i < count; i++)
 		if ((ops[i].atom >= DW_OP_reg0 && ops[i].atom <= DW_OP_fbreg) ||
 		    ops[i].atom == DW_OP_bregx || ops[i].atom == DW_OP_call_frame_cfa ||
@@ -739,6 +742,22 @@ static bool is_argument(struct evaluation *ev, const Dwarf_Op *ops, size_t count
 	return (debuginfo_scope_convention(scope) != DEBUGINFO_C ||
 		!debuginfo_scope_keeps_convention(scope)) &&
 	       is_plain(ev, ops, count, &last) && are_in_order(ev);
+}
+
+/*
+ * A variable's location at the probed place. Behind the prologue a parameter may be nowhere any more, and yet in the register that
+ * brought it, which hasn't been changed. 0 or -ENOENT.
+ */
+static int location_here(struct evaluation *ev, Dwarf_Op **ops, size_t *count)
+{
+	const struct debuginfo_scope *scope = ev->c->context->scope;
+	Dwarf_Addr addr = scope->addr;
+	bool is_known = dwarf_getlocation_addr(ev->attr, addr, ops, count, 1) >= 1 && *count;
+
+	if (!is_known && scope->is_settled && ev->variable->is_param)
+		is_known = dwarf_getlocation_addr(ev->attr, scope->entry_addr, ops, count, 1) >= 1 &&
+			   debuginfo_is_intact(*ops, *count, scope->intact);
+	return is_known ? 0 : -ENOENT;
 }
 
 /* The bytes of a location's pieces that are nowhere. */
@@ -767,7 +786,7 @@ static struct expr *value_at_entry(struct evaluation *ev, const Dwarf_Op *ops, s
 
 	if (!ev->variable->is_param)
 		return refuse(ev, "the function has only been entered"), NULL;
-	if (!debuginfo_scope_keeps_convention(scope))
+	if (is_unsettled(ev) || !debuginfo_scope_keeps_convention(scope))
 		return refuse(ev,
 			      "it isn't in its place yet, and the compiler may have changed how the function is called"),
 		       NULL;
@@ -790,6 +809,24 @@ static bool is_certain_without(const struct evaluation *ev)
 	       debuginfo_scope_keeps_convention(scope) && !debuginfo_is_single_location(ev->attr);
 }
 
+/*
+ * Go's compiler never changes how a function is called: the types alone say where its parameters are. Of some it writes no
+ * location, and those of structures lack the padding.
+ */
+static struct expr *go_parameter(struct evaluation *ev)
+{
+	const struct debuginfo_scope *scope = ev->c->context->scope;
+	struct check_witness witness = { .reg = BSL_REG_NONE };
+	Dwarf_Op *ops;
+	size_t count;
+
+	if (ev->attr && !location_at_entry(ev->attr, scope, &ops, &count) && count == 1 &&
+	    ops[0].atom >= DW_OP_reg0 && ops[0].atom <= DW_OP_reg31 &&
+	    bsl_reg_get(ev->c->context->machine, ops[0].atom - DW_OP_reg0))
+		witness.reg = ops[0].atom - DW_OP_reg0;
+	return check_argument(ev->c, ev->variable, &witness, ev->pos);
+}
+
 struct expr *check_location(struct checker *c, const struct debuginfo_variable *variable, int pos)
 {
 	struct evaluation ev = { .c = c, .variable = variable, .pos = pos };
@@ -804,15 +841,15 @@ struct expr *check_location(struct checker *c, const struct debuginfo_variable *
 	if (type->kind == TYPE_VOID || (!type->size && type->kind != TYPE_ARRAY))
 		return refuse(&ev, "its type is not known"), NULL;
 	ev.attr = dwarf_attr_integrate(&die, DW_AT_location, &attr);
+	is_passed = variable->is_param && c->context->scope->is_entry;
+	if (is_passed && debuginfo_scope_is_go(c->context->scope))
+		return go_parameter(&ev);
 	if (!ev.attr)
 		return constant_value(&ev);
-	is_passed = variable->is_param && c->context->scope->is_entry;
 	if (is_passed && location_at_entry(ev.attr, c->context->scope, &ops, &count))
 		return is_certain_without(&ev) ? value_at_entry(&ev, NULL, 0)
 					       : (optimised_out(&ev), NULL);
-	if (!is_passed &&
-	    (dwarf_getlocation_addr(ev.attr, c->context->scope->addr, &ops, &count, 1) < 1 ||
-	     !count))
+	if (!is_passed && location_here(&ev, &ops, &count))
 		return optimised_out(&ev), NULL;
 	if (is_not_stored_yet(&ev, ops, count) || (is_passed && !is_argument(&ev, ops, count)))
 		return value_at_entry(&ev, ops, count);

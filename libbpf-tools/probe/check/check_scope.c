@@ -21,19 +21,35 @@ static struct expr *variable_value(struct checker *c, const struct debuginfo_var
 	return value ? check_keep(c, variable->name, value) : NULL;
 }
 
+/* One of Go's results by name: retval is the first, and r1 is ~r1, as Go calls one that has none. NULL: it is none. */
+static const struct debuginfo_variable *find_result(const struct debuginfo_scope *scope,
+						    const char *name)
+{
+	const struct debuginfo_variable *v = scope->results;
+
+	if (!strcmp(name, "retval") || !strcmp(name, "$retval"))
+		return v;
+	while (v && strcmp(v->name, name) && (v->name[0] != '~' || strcmp(v->name + 1, name)))
+		v = v->next;
+	return v;
+}
+
 struct expr *check_scope_name(struct checker *c, const struct expr *e)
 {
 	struct debuginfo_scope *scope = c->context->scope;
-	const struct debuginfo_variable *variable;
+	const struct debuginfo_variable *variable, *result;
 	const struct type *type;
 	unsigned int number;
 	uint64_t value;
 
 	if (!scope || c->spec->has_signature)
 		return NULL;
+	result = find_result(scope, e->text);
+	if (result && c->spec->kind == SPEC_RETURN)
+		return check_result(c, e->text, result, e->pos);
 	if (!strcmp(e->text, "retval") || !strcmp(e->text, "$retval"))
 		return c->spec->kind == SPEC_RETURN && scope->retval->kind != TYPE_VOID
-			       ? check_result(c, e->text, e->pos)
+			       ? check_result(c, e->text, NULL, e->pos)
 			       : NULL;
 	if (check_argument_number(e->text, &number) && debuginfo_scope_is_inlined(scope) &&
 	    !c->spec->file)

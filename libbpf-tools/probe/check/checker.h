@@ -10,6 +10,8 @@
 #include "probe/check/check.h"
 #include "probe/spec/suggest.h"
 
+struct debuginfo_variable;
+
 struct checker {
 	struct arena *arena;
 	struct diag *diag;
@@ -73,8 +75,6 @@ struct expr *check_keep(struct checker *c, const char *name, struct expr *value)
 
 /* ---- check_location.c ---- */
 
-struct debuginfo_variable;
-
 /* The value of a variable at the probed place. */
 struct expr *check_location(struct checker *c, const struct debuginfo_variable *variable, int pos);
 
@@ -100,8 +100,9 @@ struct check_witness {
 /* A parameter where the calling convention puts it, at the function's entry; refused if the witness contradicts. */
 struct expr *check_argument(struct checker *c, const struct debuginfo_variable *variable,
 			    const struct check_witness *witness, int pos);
-/* A structure that the function returns, at its return. */
-struct expr *check_result(struct checker *c, const char *name, int pos);
+/* What the function returns, at its return; result: one of Go's several, else NULL. */
+struct expr *check_result(struct checker *c, const char *name,
+			  const struct debuginfo_variable *result, int pos);
 /* The same of a function whose parameters the context knows, when some are structures that are passed by value. */
 struct expr *check_known_argument(struct checker *c, const char *name, unsigned int index, int pos);
 struct expr *check_known_result(struct checker *c, const char *name, int pos);

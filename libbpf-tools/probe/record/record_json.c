@@ -56,28 +56,30 @@ static void json_value(const struct record_view *view, struct stack_names *names
 	}
 }
 
-/* Where a named value belongs: what the function returned and how long it took are no values of the program's. */
-static const char *own_key(const struct field *field)
+enum json_part {
+	JSON_ARGS,
+	JSON_VALUES,
+	JSON_RESULTS, /* those of a function that has several */
+	JSON_OWN,     /* its result, and how long it took: no values of the program's */
+	JSON_UNKNOWN,
+};
+
+static const char *own_key(const char *name)
 {
-	return !strcmp(field->name, "retval")	  ? "retval"
-	       : !strcmp(field->name, "$latency") ? "latency_ns"
-						  : NULL;
+	return !strcmp(name, "retval")	   ? "retval"
+	       : !strcmp(name, "$latency") ? "latency_ns"
+					   : NULL;
 }
 
-enum json_part { JSON_ARGS, JSON_VALUES, JSON_OWN, JSON_UNKNOWN };
-
-static bool is_of_part(const struct field *field, enum json_part part, int err)
+static enum json_part part_of(const char *name, bool is_result)
 {
-	switch (part) {
-	case JSON_ARGS:
-		return true;
-	case JSON_VALUES:
-		return !own_key(field);
-	case JSON_OWN:
-		return own_key(field) != NULL;
-	default:
-		return err != 0;
-	}
+	return is_result ? JSON_RESULTS : own_key(name) ? JSON_OWN : JSON_VALUES;
+}
+
+/* Go's ~r0 has no name. */
+static const char *key_of(const char *name, char buf[OBJECT_MAX_KEY])
+{
+	return own_key(name) ?: object_key(name + (name[0] == '~'), buf);
 }
 
 static int json_fields(const struct record_view *view, struct stack_names *names,
@@ -92,54 +94,77 @@ static int json_fields(const struct record_view *view, struct stack_names *names
 
 	for (unsigned int i = 0; i < view->record->field_count && !err; i = next) {
 		const struct record_field *field = &view->record->fields[i];
-		const char *key = NULL;
+		const char *name = field->field->name, *key = NULL;
 
 		next = i + 1;
 		err = record_view_value(view, i, &at, &value);
 		if (!err && is_object(field))
 			err = record_view_object(view, i, &at, &value, &object, &next);
-		if (err || !is_of_part(field->field, part, value.err))
-			continue;
 		if (part != JSON_ARGS)
-			key = own_key(field->field) ?: object_key(field->field->name, buf);
+			key = key_of(name, buf);
+		if (err || (part == JSON_UNKNOWN && !value.err))
+			continue;
 		if (part == JSON_UNKNOWN)
 			output_json_cstr(out, key, error_reason(value.err), SIZE_MAX);
-		else
+		else if (part == JSON_ARGS || part == part_of(name, field->field->is_result))
 			json_value(view, names, field, &value, &object, key, out);
 	}
 	return err;
 }
 
-static bool is_own(const struct missing *missing)
+/* What can't be read at that place is null, and unknown says why. */
+static void json_missing(const struct spec_format *format, enum json_part part, struct output *out)
 {
-	return own_key(&(struct field){ .name = missing->name }) != NULL;
+	char buf[OBJECT_MAX_KEY];
+
+	for (unsigned int i = 0; i < format->missing_count; i++) {
+		const struct missing *missing = &format->missing[i];
+		const char *key = key_of(missing->name, buf);
+
+		if (part == JSON_UNKNOWN)
+			output_json_cstr(out, key, missing->why, SIZE_MAX);
+		else if (part == part_of(missing->name, missing->is_result))
+			output_json_null(out, key);
+	}
 }
 
-/* Without a written format: values by name, unknown ones null, and why these are. */
+static int json_part(const struct record_view *view, struct stack_names *names, enum json_part part,
+		     const char *key, struct output *out)
+{
+	int err;
+
+	if (key)
+		output_json_object_begin(out, key);
+	err = json_fields(view, names, part, out);
+	json_missing(&view->record->checked->spec->format, part, out);
+	if (key)
+		output_json_object_end(out);
+	return err;
+}
+
+static bool has_results(const struct spec_format *format)
+{
+	for (unsigned int i = 0; i < format->field_count; i++)
+		if (format->fields[i].is_result)
+			return true;
+	for (unsigned int i = 0; i < format->missing_count; i++)
+		if (format->missing[i].is_result)
+			return true;
+	return false;
+}
+
+/* Without a written format: values by name. */
 static int json_named(const struct record_view *view, struct stack_names *names, struct output *out)
 {
 	const struct spec_format *format = &view->record->checked->spec->format;
-	char key[OBJECT_MAX_KEY];
-	int err;
+	int err = json_part(view, names, JSON_VALUES, "values", out);
 
-	output_json_object_begin(out, "values");
-	err = json_fields(view, names, JSON_VALUES, out);
-	for (unsigned int i = 0; i < format->missing_count; i++)
-		if (!is_own(&format->missing[i]))
-			output_json_null(out, object_key(format->missing[i].name, key));
-	output_json_object_end(out);
-	err = err ?: json_fields(view, names, JSON_OWN, out);
-	for (unsigned int i = 0; i < format->missing_count; i++)
-		if (is_own(&format->missing[i]))
-			output_json_null(out, format->missing[i].name);
-	if (err || (!format->missing_count && !view->errors))
-		return err;
-	output_json_object_begin(out, "unknown");
-	err = json_fields(view, names, JSON_UNKNOWN, out);
-	for (unsigned int i = 0; i < format->missing_count; i++)
-		output_json_cstr(out, object_key(format->missing[i].name, key),
-				 format->missing[i].why, SIZE_MAX);
-	output_json_object_end(out);
+	if (!err && has_results(format))
+		err = json_part(view, names, JSON_RESULTS, "results", out);
+	if (!err)
+		err = json_part(view, names, JSON_OWN, NULL, out);
+	if (!err && (format->missing_count || view->errors))
+		err = json_part(view, names, JSON_UNKNOWN, "unknown", out);
 	return err;
 }
 

@@ -122,6 +122,7 @@ struct field {
 	bool is_inner;
 	uint32_t inner_offset; /* of the member, in bytes */
 	const char *name; /* of a format that nobody wrote: what the value is called, else NULL */
+	bool is_result;	  /* one of several that the function returns */
 	bool is_quoted;	  /* FIELD_STR: "text", and only ? where it can't be read */
 	bool is_shallow;  /* FIELD_OBJECT: a pointer is an address, whatever it points to */
 };
@@ -129,6 +130,7 @@ struct field {
 /* A value that a format would have if it could be read. */
 struct missing {
 	const char *name, *why;
+	bool is_result; /* one of several */
 };
 
 struct spec_format {

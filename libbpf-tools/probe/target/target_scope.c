@@ -167,6 +167,8 @@ static int add_scope(const struct spec *spec, struct target *target,
 			      : -ENOENT;
 	else if (!err)
 		err = debuginfo_scope_new(target->dwarf, addr, spec->file != NULL, &scope);
+	if (!err)
+		context.is_go = debuginfo_scope_is_go(scope);
 	if (err == -ENOENT && *shared) {
 		place->context = *shared - 1;
 		return 0;
