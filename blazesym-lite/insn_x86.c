@@ -532,8 +532,9 @@ static void operation_note(const struct x86 *x86, const struct operation *row,
 						    : modrm_rm(x86);
 		break;
 	case SETS_LOW:
-		insn->writes = row->is_byte ? byte_owner(x86, (x86->opcode & 7) | (x86->rex & 1) << 3)
-					    : low;
+		insn->writes = row->is_byte
+				       ? byte_owner(x86, (x86->opcode & 7) | (x86->rex & 1) << 3)
+				       : low;
 		insn->is_constant = true;
 		break;
 	case CHANGES_A:

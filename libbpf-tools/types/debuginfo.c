@@ -215,6 +215,9 @@ static const struct type *make_base(struct debuginfo_types *types, Dwarf_Die *di
 	case DW_ATE_boolean:
 		type.is_bool = type.size == 1;
 		break;
+	case DW_ATE_UTF:
+		type.is_rune = type.size == 4;
+		break;
 	case DW_ATE_signed_char:
 		type.is_char = type.size == 1;
 		type.is_signed = true;
@@ -226,7 +229,6 @@ static const struct type *make_base(struct debuginfo_types *types, Dwarf_Die *di
 		type.is_char = type.size == 1;
 		break;
 	case DW_ATE_unsigned:
-	case DW_ATE_UTF:
 	case DW_ATE_address:
 		break;
 	default:
@@ -271,6 +273,15 @@ static const struct type *make_struct(struct debuginfo_types *types, Dwarf_Die *
 	return new_node(types, die, type);
 }
 
+/* Rust names its kinds of pointers: a reference and a box always lead to a value. */
+static bool is_box(Dwarf_Die *die)
+{
+	const char *name = name_of(die);
+
+	return name[0] == '&' || !strncmp(name, "alloc::boxed::Box<", 18) ||
+	       !strncmp(name, "Box<", 4);
+}
+
 static const struct type *make_pointer(struct debuginfo_types *types, Dwarf_Die *die,
 				       bool is_reference, unsigned int depth)
 {
@@ -279,9 +290,14 @@ static const struct type *make_pointer(struct debuginfo_types *types, Dwarf_Die 
 	char name[256];
 
 	pointer = target ? type_pointer(types->arena, target, SPACE_USER) : NULL;
-	if (!is_reference || !pointer)
+	if (!pointer || (!is_reference && !is_box(die)))
 		return pointer;
 	reference = *pointer;
+	reference.is_box = !is_reference;
+	reference.is_owner = !is_reference &&
+			     (name_of(die)[0] != '&' || !strncmp(name_of(die), "&mut ", 5));
+	if (!is_reference)
+		return new_type(types, reference);
 	reference.is_reference = true;
 	snprintf(name, sizeof(name), "%s &", target->name);
 	reference.name = arena_strndup(types->arena, name, strlen(name));
@@ -465,13 +481,9 @@ static bool member_place(Dwarf_Die *die, struct type_member *member)
 	return true;
 }
 
-static bool is_member(Dwarf_Die *die)
+static bool is_variant(Dwarf_Die *die)
 {
-	int tag = dwarf_tag(die);
-
-	return (tag == DW_TAG_member && !debuginfo_flag(die, DW_AT_external) &&
-		!debuginfo_flag(die, DW_AT_declaration)) ||
-	       tag == DW_TAG_inheritance || tag == DW_TAG_variant_part;
+	return dwarf_tag(die) == DW_TAG_variant;
 }
 
 /* Children that `wanted` takes, at most MAX_MEMBERS. */
@@ -488,6 +500,95 @@ static uint32_t count_children(Dwarf_Die *parent, bool (*wanted)(Dwarf_Die *die)
 	return count;
 }
 
+/* The number that tells which variant a structure has: an integer, or a pointer that can't be 0. */
+static bool take_discriminant(struct debuginfo_types *types, Dwarf_Die *part,
+			      struct type_variants *variants)
+{
+	struct type_member member = {};
+	Dwarf_Attribute attr;
+	Dwarf_Die die;
+
+	if (!dwarf_formref_die(dwarf_attr(part, DW_AT_discr, &attr), &die))
+		return true;
+	member.type = debuginfo_type_of(types, &die, 0);
+	if (!member.type || !type_is_scalar(member.type) || !member_place(&die, &member))
+		return false;
+	variants->discriminant = member.type;
+	variants->offset = member.offset;
+	return true;
+}
+
+static bool take_variant(struct debuginfo_types *types, Dwarf_Die *die, const struct type *number,
+			 struct type_variant *variant)
+{
+	unsigned int bits = number ? 8 * number->size : 64;
+	struct type_member member = {};
+	struct debuginfo_walk walk;
+	Dwarf_Attribute attr;
+	Dwarf_Sword value;
+
+	*variant = (struct type_variant){ .is_default = true };
+	if (dwarf_hasattr(die, DW_AT_discr_list))
+		return false;
+	if (dwarf_attr(die, DW_AT_discr_value, &attr)) {
+		if (dwarf_formsdata(&attr, &value) && dwarf_formudata(&attr, (Dwarf_Word *)&value))
+			return false;
+		variant->is_default = false;
+		variant->value = (uint64_t)value << (64 - bits) >> (64 - bits);
+	}
+	if (!debuginfo_walk_first(&walk, die) || dwarf_tag(&walk.die) != DW_TAG_member)
+		return false;
+	member.type = debuginfo_type_of(types, &walk.die, 0);
+	variant->name = name_of(&walk.die);
+	variant->type = member.type;
+	if (!member.type || !member_place(&walk.die, &member))
+		return false;
+	variant->offset = member.offset;
+	return member.type->kind == TYPE_STRUCT;
+}
+
+/* NULL: they can't be told apart. */
+static const struct type_variants *make_variants(struct debuginfo_types *types, Dwarf_Die *part)
+{
+	struct type_variants *made = arena_alloc(types->arena, sizeof(*made));
+	uint32_t room = count_children(part, is_variant);
+	struct type_variant *variants = arena_alloc(types->arena, (room + 1) * sizeof(*variants));
+	struct debuginfo_walk walk;
+
+	if (!made || !variants || !room || !debuginfo_walk_first(&walk, part))
+		return NULL;
+	*made = (struct type_variants){ .variants = variants };
+	if (!take_discriminant(types, part, made) || (!made->discriminant && room > 1))
+		return NULL;
+	do
+		if (is_variant(&walk.die) &&
+		    !take_variant(types, &walk.die, made->discriminant, &variants[made->count++]))
+			return NULL;
+	while (made->count < room && debuginfo_walk_next(&walk));
+	return made;
+}
+
+static void take_argument(struct debuginfo_types *types, struct debuginfo_node *node)
+{
+	struct debuginfo_walk walk;
+
+	if (!debuginfo_walk_first(&walk, &node->die))
+		return;
+	do
+		if (dwarf_tag(&walk.die) == DW_TAG_template_type_parameter)
+			node->type.argument = debuginfo_type_of(types, &walk.die, 0);
+	while (!node->type.argument && debuginfo_walk_next(&walk));
+}
+
+static bool is_member(Dwarf_Die *die)
+{
+	int tag = dwarf_tag(die);
+
+	return (tag == DW_TAG_member && !debuginfo_flag(die, DW_AT_external) &&
+		!debuginfo_flag(die, DW_AT_declaration)) ||
+	       tag == DW_TAG_inheritance || tag == DW_TAG_variant_part;
+}
+
 static int complete_struct(struct debuginfo_types *types, struct debuginfo_node *node)
 {
 	uint32_t room = count_children(&node->die, is_member), count = 0;
@@ -502,8 +603,11 @@ static int complete_struct(struct debuginfo_types *types, struct debuginfo_node 
 
 			if (!is_member(&walk.die))
 				continue;
-			/* Rust's enumerations: which of the variants it is isn't looked at; that there is more is shown. */
+			/* Rust's enumerations. Of what isn't understood it is shown that there is more. */
 			if (dwarf_tag(&walk.die) == DW_TAG_variant_part) {
+				node->type.variants = make_variants(types, &walk.die);
+				if (node->type.variants)
+					continue;
 				members[count++] = (struct type_member){ .name = "variant",
 									 .type = type_void() };
 				continue;
@@ -517,6 +621,7 @@ static int complete_struct(struct debuginfo_types *types, struct debuginfo_node 
 			count += member_place(&walk.die, member);
 		} while (count < room && debuginfo_walk_next(&walk));
 	}
+	take_argument(types, node);
 	node->type.count = count;
 	node->type.members = members;
 	return 0;
@@ -711,6 +816,7 @@ int debuginfo_types_new(struct bsl_elf *elf, struct debuginfo_types **types)
 	*types = NULL;
 	if (!err) {
 		made->source.complete = complete;
+		made->source.find_runtime = debuginfo_find_runtime;
 		made->elf = elf;
 		made->arena = arena_new();
 		err = made->arena ? 0 : -ENOMEM;
@@ -728,6 +834,7 @@ void debuginfo_types_free(struct debuginfo_types *types)
 	if (!types)
 		return;
 	free(types->known);
+	free(types->runtime);
 	arena_free(types->arena);
 	free(types);
 }

@@ -122,7 +122,8 @@ bool debuginfo_scope_keeps_convention(const struct debuginfo_scope *scope)
 
 	if (is_go(producer_of(scope)))
 		return true;
-	if (!debuginfo_scope_is_normal(scope) || !find_symbol(scope, &symbol) || !is_same_function(&symbol))
+	if (!debuginfo_scope_is_normal(scope) || !find_symbol(scope, &symbol) ||
+	    !is_same_function(&symbol))
 		return false;
 	return debuginfo_scope_is_gnu(scope) || symbol.bind != BSL_BIND_LOCAL ||
 	       !is_optimised(scope);

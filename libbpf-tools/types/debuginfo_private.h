@@ -24,6 +24,10 @@ struct debuginfo_types {
 		const struct type *type;
 	} * known;
 	size_t known_count, known_room;
+	/* Go's types by the addresses that its runtime knows them by, in their order; found when somebody asks. */
+	struct debuginfo_runtime *runtime;
+	size_t runtime_count;
+	bool has_runtime;
 	/* The unit that was asked for last: does it show signs of optimisation? */
 	const void *judged_unit;
 	bool is_optimised;
@@ -35,6 +39,9 @@ const struct type *debuginfo_type_of(struct debuginfo_types *types, Dwarf_Die *d
 /* The type that an entry is. */
 const struct type *debuginfo_type_make(struct debuginfo_types *types, Dwarf_Die *die,
 				       unsigned int depth);
+
+/* type_source's find_runtime. */
+const struct type_named *debuginfo_find_runtime(struct type_source *source, uint64_t addr);
 
 /*
  * The children of an entry, as long as they come one after the other: in a broken file they could lead

@@ -39,13 +39,13 @@ struct prologue {
 	const struct bsl_machine *machine;
 	const uint8_t *code;
 	uint64_t start, size;
-	bool is_partial; /* some of the homes will do */
+	bool is_partial;    /* some of the homes will do */
 	int64_t frame_base; /* from the canonical frame address; only with has_frame_base */
 	bool has_frame_base;
 	struct home homes[MAX_HOMES];
 	unsigned int home_count;
-	uint64_t used; /* bit i: register i holds a parameter */
-	uint64_t written; /* bit i: register i has been changed */
+	uint64_t used;	    /* bit i: register i holds a parameter */
+	uint64_t written;   /* bit i: register i has been changed */
 	uint64_t unsettled; /* bit i: parameter i is in a home that isn't filled */
 	uint64_t carrying; /* bit i: register i has what the caller passed in it, or was made from that */
 };

@@ -12,7 +12,8 @@ static bool reads(const struct bsl_insn *insn, int reg)
 	bool is_source = insn->op == BSL_OP_STORE || insn->op == BSL_OP_PUSH ||
 			 insn->op == BSL_OP_COMPARE;
 
-	return insn->from == reg || (insn->has_memory && (insn->base == reg || insn->index == reg)) ||
+	return insn->from == reg ||
+	       (insn->has_memory && (insn->base == reg || insn->index == reg)) ||
 	       (is_source && insn->reg == reg);
 }
 

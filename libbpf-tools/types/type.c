@@ -329,6 +329,29 @@ const struct type_member *type_members(const struct type *type, uint32_t *count)
 	return type->members;
 }
 
+const struct type_variants *type_variants(const struct type *type)
+{
+	uint32_t count;
+
+	type_members(type, &count);
+	return type->kind == TYPE_STRUCT ? type->variants : NULL;
+}
+
+const struct type *type_argument(const struct type *type)
+{
+	uint32_t count;
+
+	type_members(type, &count);
+	return type->kind == TYPE_STRUCT ? type->argument : NULL;
+}
+
+const struct type_named *type_find_runtime(const struct type *type, uint64_t addr)
+{
+	return type->source && type->source->find_runtime
+		       ? type->source->find_runtime(type->source, addr)
+		       : NULL;
+}
+
 const struct type_enumerator *type_enumerators(const struct type *type, uint32_t *count)
 {
 	*count = 0;
@@ -376,6 +399,25 @@ const struct type_member *type_find_member(const struct type *type, const char *
 	if (type->kind != TYPE_STRUCT || !len)
 		return NULL;
 	return find_member(type, name, len, offset, 0, &budget);
+}
+
+const struct type *type_find_path(const struct type *type, const char *path, uint32_t *offset)
+{
+	*offset = 0;
+	while (type) {
+		size_t len = strcspn(path, ".");
+		uint32_t at;
+		const struct type_member *member = type_find_member(type, path, len, &at);
+
+		if (!member || member->bit_size)
+			return NULL;
+		*offset += at;
+		type = member->type;
+		if (!path[len])
+			break;
+		path += len + 1;
+	}
+	return type;
 }
 
 bool type_is_scalar(const struct type *type)

@@ -32,25 +32,6 @@ static bool has_name(const struct type *type, const char *name)
 	return name[len - 1] == '<' ? !strncmp(type->name, name, len) : !strcmp(type->name, name);
 }
 
-static const struct type *follow(const struct type *type, const char *path, uint32_t *offset)
-{
-	*offset = 0;
-	while (type) {
-		size_t len = strcspn(path, ".");
-		uint32_t at;
-		const struct type_member *member = type_find_member(type, path, len, &at);
-
-		if (!member || member->bit_size)
-			return NULL;
-		*offset += at;
-		type = member->type;
-		if (!path[len])
-			break;
-		path += len + 1;
-	}
-	return type;
-}
-
 /* clang may leave out what is in libstdc++'s _Alloc_hider: an allocator without bytes, and the pointer. */
 static const struct type *hidden_pointer(const struct type *type, uint32_t *offset)
 {
@@ -62,7 +43,7 @@ static const struct type *hidden_pointer(const struct type *type, uint32_t *offs
 					     .size = 8,
 					     .target = &character,
 					     .space = SPACE_USER };
-	const struct type *hider = follow(type, "_M_dataplus", offset);
+	const struct type *hider = type_find_path(type, "_M_dataplus", offset);
 
 	return hider && hider->size == pointer.size &&
 			       !strncmp(type->name, "basic_string<char,", 18)
@@ -77,10 +58,10 @@ bool type_find_text(const struct type *type, struct type_text *text)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (!has_name(type, rows[i].name))
 			continue;
-		text->data = follow(type, rows[i].data, &text->data_offset);
+		text->data = type_find_path(type, rows[i].data, &text->data_offset);
 		if (!text->data)
 			text->data = hidden_pointer(type, &text->data_offset);
-		text->len = follow(type, rows[i].len, &text->len_offset);
+		text->len = type_find_path(type, rows[i].len, &text->len_offset);
 		text->is_owner = rows[i].is_owner;
 		if (text->data && text->len && text->data->kind == TYPE_POINTER &&
 		    text->data->target->size == 1 && text->len->kind == TYPE_INT &&

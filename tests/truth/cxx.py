@@ -3,7 +3,10 @@
 from c import C, HEAD
 from model import Type
 
-CXX_HEAD = HEAD.replace("#include \"truth.h\"", """#include <memory>
+CXX_HEAD = HEAD.replace("#include \"truth.h\"", """#include <array>
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,7 +38,8 @@ class Cxx(C):
                 t.name, t.extra["class"] = t.name.split()[-1], True
         classes = [self.class_type(r, i) for i in range(r.randrange(1, 4))]
         library = [Type("text", "std::string"), Type("text", "std::string_view"), Type("any", "std::vector<int>"),
-                   Type("any", "std::unique_ptr<int>"), Type("any", "std::pair<int, long>")]
+                   Type("any", "std::unique_ptr<int>"), Type("any", "std::pair<int, long>"),
+                   Type("any", "std::optional<int>"), Type("any", "std::array<short, 3>"), Type("any", "std::map<int, int>")]
         chosen = [t for t in library if r.random() < 0.4]
         referred = r.sample(types + classes + chosen[:1], 2)
         refs = [Type("ref", f"{'const ' if r.random() < 0.6 else ''}{t.name}{'' if t.name.endswith('*') else ' '}&", element=t)
@@ -95,6 +99,9 @@ class Cxx(C):
             number = f"(int)(acc + {seed % 1000})" if not is_const else str(seed % 1000)
             return {"std::vector<int>": f"std::vector<int>{{{number}, {seed % 50}}}",
                     "std::unique_ptr<int>": f"std::make_unique<int>({number})",
+                    "std::optional<int>": "std::optional<int>()" if seed % 3 == 0 else f"std::optional<int>({number})",
+                    "std::array<short, 3>": f"std::array<short, 3>{{(short){number}, 2, {seed % 50}}}",
+                    "std::map<int, int>": f"std::map<int, int>{{{{1, {number}}}, {{{seed % 3}, 2}}}}",
                     "std::pair<int, long>": f"std::pair<int, long>{{{number}, {seed % 50}}}"}[type_.name]
         return super().leaf(type_, is_const, seed)
 
@@ -125,6 +132,9 @@ class Cxx(C):
         if type_.kind == "any":
             return {"std::vector<int>": f"(unsigned long)({e}.size() ? {e}[0] : 0)",
                     "std::unique_ptr<int>": f"(unsigned long)({e} ? *{e} : 0)",
+                    "std::optional<int>": f"(unsigned long)({e} ? *{e} : 7)",
+                    "std::array<short, 3>": f"(unsigned long)({e}[0] + {e}[2])",
+                    "std::map<int, int>": f"(unsigned long)({e}.size())",
                     "std::pair<int, long>": f"(unsigned long)({e}.first + {e}.second)"}[type_.name]
         return super().fold(type_, e)
 
@@ -135,7 +145,13 @@ class Cxx(C):
         if type_.kind == "text":
             return f"truth_bytes({quoted}, {e}.data(), {e}.size());"
         if type_.kind == "any":
-            return f"truth_any_value({quoted});"
+            return {"std::vector<int>": f"truth_array({quoted}); for (int one : {e}) truth_int(NULL, one); truth_close();",
+                    "std::unique_ptr<int>": f"if ({e}) truth_int({quoted}, *{e}); else truth_string({quoted}, \"nullptr\");",
+                    "std::optional<int>": f"if ({e}) truth_int({quoted}, *{e}); else truth_string({quoted}, \"nullopt\");",
+                    "std::array<short, 3>": f"truth_array({quoted}); for (int one : {e}) truth_int(NULL, one); truth_close();",
+                    "std::map<int, int>": f"truth_struct({quoted}); truth_uint(\"len\", {e}.size()); truth_close();",
+                    "std::pair<int, long>": f"truth_struct({quoted}); truth_int(\"first\", {e}.first); "
+                                            f"truth_int(\"second\", {e}.second); truth_close();"}[type_.name]
         if type_.kind == "enum":
             return f"truth_enum({quoted}, (long long){e}, name_{self.identifier(type_)}({e}));"
         return super().log(type_, name, e)

@@ -104,7 +104,7 @@ class Go:
             return f"{type_.name}{{" + ", ".join(again(type_.element, i) for i in range(type_.count)) + "}"
         if type_.kind == "any":
             some = {"[]int32": f"truthPlaces[:acc&3]", "map[string]int": 'map[string]int{"a": 1, "b": int(acc)}',
-                    "error": 'fmt.Errorf("error %d", acc&7)', "any": "any(acc)", "[]byte": "[]byte(truthText(acc))"}[type_.name]
+                    "error": 'errors.New(truthText(acc))', "any": f"[]any{{acc, truthText(acc), Item{{7, truthText(acc)}}, nil, int8(acc), acc & 1 == 0}}[acc % 6]", "[]byte": "[]byte(truthText(acc))"}[type_.name]
             return f"{type_.name}(nil)" if is_const else f"{type_.name}({some})"
         return f"{type_.name}{{" + ", ".join(f"{n}: {again(t, i)}" for i, (n, t, _) in enumerate(type_.fields)) + "}"
 
@@ -144,8 +144,11 @@ class Go:
             return f"truthFloat({quoted}, float64({e}))"
         if type_.kind == "pointer":
             return f"truthPointer({quoted}, unsafe.Pointer({e}))"
+        if type_.kind == "any" and type_.name == "[]byte":
+            return f"truthString({quoted}, string({e}))"
         if type_.kind == "any":
-            return f"truthAnyValue({quoted})"
+            return {"[]int32": f"truthSlice({quoted}, {e})", "map[string]int": f"truthMap({quoted}, len({e}))",
+                    "error": f"truthError({quoted}, {e})", "any": f"truthEmpty({quoted}, {e})"}[type_.name]
         return f"truth{type_.kind.capitalize()}({quoted}, {e})"
 
     # ---- functions --------------------------------------------------------------------------------------
@@ -234,7 +237,7 @@ class Go:
         return "".join(lines) + "}\n"
 
     def render(self, program):
-        parts = ["package main\n", 'import (\n\t"fmt"\n\t"unsafe"\n)\n', "var _ = fmt.Errorf\nvar _ unsafe.Pointer\n",
+        parts = ["package main\n", 'import (\n\t"errors"\n\t"unsafe"\n)\n', "var _ = errors.New\nvar _ unsafe.Pointer\n",
                  "type Item struct {\n\tTag   int32\n\tLabel string\n}\n", 'var item = Item{77, "label"}\n']
         for kind in self.used_types(program):
             parts.append(f"type {kind.name} struct {{\n" + "".join(f"\t{n} {t.name}\n" for n, t, _ in kind.fields) + "}\n")

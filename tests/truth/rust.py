@@ -175,11 +175,12 @@ class Rust:
         if type_.kind == "variants":
             kinds = ", ".join(f"{n}({t.name})" for n, t, _ in type_.fields)
             folds = ", ".join(f"{type_.name}::{n}(v) => v.fold()" for n, _, _ in type_.fields)
+            logs = ", ".join(f'{type_.name}::{n}(v) => log_variant(name, b"{n}\\0", v)' for n, _, _ in type_.fields)
             return (f"{head}pub enum {type_.name} {{ {kinds} }}\nimpl Value for {type_.name} {{\n"
-                    f"    fn write_log(&self, name: Name) {{ unsafe {{ truth_any_value(name) }} }}\n"
+                    f"    fn write_log(&self, name: Name) {{ match self {{ {logs} }} }}\n"
                     f"    fn fold(&self) -> u64 {{ match self {{ {folds} }} }}\n}}\n")
         fields = [(str(i) if type_.kind == "tuple" else n, n, t) for i, (n, t, _) in enumerate(type_.fields)]
-        logs = " ".join(f"{{ let part = self.{at}; Value::write_log(&part, {literal(n)}); }}" for at, n, _ in fields)
+        logs = " ".join(f"{{ let part = self.{at}; Value::write_inner(&part, {literal(n)}); }}" for at, n, _ in fields)
         folds = "".join(f".wrapping_add(Value::fold(&self.{at}))" for at, _, _ in fields)
         text = "" if type_.kind == "tuple" else \
             f"{head}pub struct {type_.name} {{ {', '.join(f'{n}: {t.name}' for n, t, _ in type_.fields)} }}\n"

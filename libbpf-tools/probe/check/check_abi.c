@@ -10,13 +10,19 @@
 
 /* ---- types ---------------------------------------------------------------------------------- */
 
+static void take_variants(const struct type_variants *variants, uint32_t offset,
+			  struct abi_leaves *leaves, unsigned int depth);
+
 static void take_part(const struct type *type, const struct type_member *member, uint32_t offset,
 		      struct abi_leaves *leaves, unsigned int depth)
 {
+	const struct type_variants *variants = type_variants(type);
 	uint32_t count;
 	const struct type_member *members = type_members(type, &count);
 	bool is_bits = member && member->bit_size;
-	struct abi_leaf leaf = { type, offset, type->size, is_bits };
+	struct abi_leaf leaf = {
+		.type = type, .offset = offset, .size = type->size, .is_bits = is_bits
+	};
 
 	if (depth > 8 || type->kind == TYPE_VOID || type->kind == TYPE_FUNC) {
 		leaves->is_known = false;
@@ -24,6 +30,8 @@ static void take_part(const struct type *type, const struct type_member *member,
 		for (uint32_t i = 0; i < type->count && leaves->is_known; i++)
 			take_part(type->target, NULL, offset + i * type->target->size, leaves,
 				  depth + 1);
+	} else if (variants) {
+		take_variants(variants, offset, leaves, depth);
 	} else if (type->kind == TYPE_STRUCT) {
 		for (uint32_t i = 0; i < count && leaves->is_known; i++)
 			take_part(members[i].type, &members[i], offset + members[i].offset, leaves,
@@ -279,31 +287,143 @@ static struct abi_place pass_c(struct abi *abi, const struct type *type,
 
 /* ---- Rust ----------------------------------------------------------------------------------- */
 
-enum shape { SHAPE_UNKNOWN, SHAPE_NOTHING, SHAPE_SCALAR, SHAPE_PAIR, SHAPE_OTHER };
+enum shape { RUST_UNKNOWN, RUST_NOTHING, RUST_SCALAR, RUST_PAIR, RUST_OTHER };
+
+static enum shape shape_of(const struct type *type, unsigned int depth);
+
+/* The variant beside which all others are values that its own can't have, and have no bytes. NULL: it is another kind. */
+static const struct type_variant *only_variant(const struct type_variants *variants,
+					       unsigned int depth)
+{
+	const struct type_variant *only = NULL;
+
+	for (uint32_t i = 0; i < variants->count; i++) {
+		const struct type_variant *variant = &variants->variants[i];
+
+		if (variant->is_default)
+			only = variant;
+		else if (shape_of(variant->type, depth + 1) != RUST_NOTHING)
+			return NULL;
+	}
+	return only;
+}
+
+static bool has_default(const struct type_variants *variants)
+{
+	for (uint32_t i = 0; i < variants->count; i++)
+		if (variants->variants[i].is_default)
+			return true;
+	return false;
+}
+
+/* What of a number tells rustc's kinds of scalars apart, up to what rustc's versions differ in. */
+static bool is_alike(const struct type *a, const struct type *b)
+{
+	return a->kind == b->kind && a->size == b->size && a->is_signed == b->is_signed &&
+	       a->is_complex == b->is_complex;
+}
+
+/*
+ * A number for the variant, then what it has: a pair, if that is one scalar at the same place in all variants that have any.
+ * payload: that scalar.
+ */
+static enum shape shape_of_tagged(const struct type_variants *variants, unsigned int depth,
+				  struct abi_leaf *payload)
+{
+	struct abi_leaves leaves;
+	bool is_pair = true, is_certain = true;
+
+	*payload = (struct abi_leaf){};
+	for (uint32_t i = 0; i < variants->count; i++) {
+		const struct type_variant *variant = &variants->variants[i];
+		enum shape shape = shape_of(variant->type, depth + 1);
+
+		if (shape == RUST_UNKNOWN)
+			return shape;
+		if (shape == RUST_NOTHING)
+			continue;
+		abi_take_apart(variant->type, &leaves);
+		if (shape != RUST_SCALAR || leaves.count != 1) {
+			is_pair = false;
+			continue;
+		}
+		leaves.leaf[0].offset += variant->offset;
+		if (!payload->type)
+			*payload = leaves.leaf[0];
+		is_pair &= payload->offset == leaves.leaf[0].offset &&
+			   payload->size == leaves.leaf[0].size &&
+			   is_float(payload) == is_float(&leaves.leaf[0]);
+		is_certain &= is_alike(payload->type, leaves.leaf[0].type);
+	}
+	if (is_pair && !payload->type)
+		return RUST_SCALAR;
+	return !is_pair ? RUST_OTHER : is_certain ? RUST_PAIR : RUST_UNKNOWN;
+}
+
+static enum shape shape_of_variants(const struct type_variants *variants, unsigned int depth)
+{
+	const struct type_variant *only = only_variant(variants, depth);
+	struct abi_leaf payload;
+
+	if (only)
+		return shape_of(only->type, depth + 1);
+	return has_default(variants) || !variants->discriminant
+		       ? RUST_OTHER
+		       : shape_of_tagged(variants, depth, &payload);
+}
+
+/* What registers have of it. Only of scalars and pairs anybody asks. */
+static void take_variants(const struct type_variants *variants, uint32_t offset,
+			  struct abi_leaves *leaves, unsigned int depth)
+{
+	const struct type_variant *only = only_variant(variants, depth);
+	struct abi_leaf payload,
+		tag = { .type = variants->discriminant, .offset = offset + variants->offset };
+
+	if (only) {
+		take_part(only->type, NULL, offset + only->offset, leaves, depth + 1);
+		return;
+	}
+	if (has_default(variants) || !variants->discriminant ||
+	    shape_of_tagged(variants, depth, &payload) == RUST_UNKNOWN ||
+	    leaves->count + 2 > ABI_MAX_LEAVES) {
+		leaves->is_known = false;
+		return;
+	}
+	tag.size = tag.type->size;
+	tag.is_flag = tag.size == 1 && variants->count <= 2;
+	payload.offset += offset;
+	leaves->leaf[leaves->count++] = tag;
+	if (payload.type)
+		leaves->leaf[leaves->count++] = payload;
+}
 
 /* Arrays and whatever has three parts are no scalars, even if they fit into one. */
 static enum shape shape_of(const struct type *type, unsigned int depth)
 {
-	enum shape shape = SHAPE_NOTHING, part;
+	const struct type_variants *variants = type_variants(type);
+	enum shape shape = RUST_NOTHING, part;
 	unsigned int parts = 0;
 	uint32_t count;
 	const struct type_member *members = type_members(type, &count);
 
 	if (depth > 8 || type->kind == TYPE_VOID)
-		return SHAPE_UNKNOWN;
+		return RUST_UNKNOWN;
+	if (variants)
+		return shape_of_variants(variants, depth);
 	if (type->kind == TYPE_ARRAY)
-		return type->size ? SHAPE_OTHER : SHAPE_NOTHING;
+		return type->size ? RUST_OTHER : RUST_NOTHING;
 	if (type->kind != TYPE_STRUCT)
-		return SHAPE_SCALAR;
+		return RUST_SCALAR;
 	for (uint32_t i = 0; i < count; i++) {
 		part = shape_of(members[i].type, depth + 1);
-		if (part == SHAPE_UNKNOWN)
+		if (part == RUST_UNKNOWN)
 			return part;
-		if (part == SHAPE_NOTHING)
+		if (part == RUST_NOTHING)
 			continue;
-		shape = ++parts == 1					       ? part
-			: parts == 2 && shape == SHAPE_SCALAR && part == shape ? SHAPE_PAIR
-									       : SHAPE_OTHER;
+		shape = ++parts == 1					      ? part
+			: parts == 2 && shape == RUST_SCALAR && part == shape ? RUST_PAIR
+									      : RUST_OTHER;
 	}
 	return shape;
 }
@@ -327,7 +447,7 @@ static struct abi_place rust_scalars(struct abi *abi, const struct abi_leaves *l
 
 		add_word(abi, &place, is_float(leaf), leaf->offset, leaf->size);
 		/* Of a bool in a pair that is returned the lowest bit alone is defined: LLVM's i1, extended by nobody. */
-		if (abi->is_results && leaves->count == 2 && leaf->type->is_bool)
+		if (abi->is_results && leaves->count == 2 && (leaf->type->is_bool || leaf->is_flag))
 			place.words[place.word_count - 1].reg = BSL_REG_NONE;
 	}
 	return place;
@@ -341,18 +461,18 @@ static struct abi_place pass_rust(struct abi *abi, const struct type *type)
 
 	abi_take_apart(type, &leaves);
 	switch (shape_of(type, 0)) {
-	case SHAPE_NOTHING:
+	case RUST_NOTHING:
 		return (struct abi_place){ .where = ABI_NOTHING };
-	case SHAPE_SCALAR:
+	case RUST_SCALAR:
 		if (type->is_wide && has_room(abi, 2, 0)) {
 			add_word(abi, &place, false, 0, 8);
 			add_word(abi, &place, false, 8, 8);
 			return place;
 		}
 		return rust_scalars(abi, &leaves);
-	case SHAPE_PAIR:
+	case RUST_PAIR:
 		return rust_scalars(abi, &leaves);
-	case SHAPE_OTHER:
+	case RUST_OTHER:
 		break;
 	default:
 		return unknown;

@@ -18,6 +18,7 @@ struct abi_leaf {
 	const struct type *type;
 	uint32_t offset, size; /* size: of a bit-field the bytes that it touches */
 	bool is_bits;
+	bool is_flag; /* one byte that is 0 or 1, though no bool: which of two variants it is */
 };
 
 /* A type taken apart. */

@@ -75,7 +75,7 @@ static int draft_value(struct draft *draft, const char *name, const struct type 
 		.alt = conv == 'x',
 		.name = name,
 		.is_quoted = conv == 's',
-		.is_shallow = conv == 'O',
+		.is_shallow = conv == 'O' && !type->is_box,
 		.width = -1,
 		.precision = -1,
 	};

@@ -755,7 +755,8 @@ static int location_here(struct evaluation *ev, Dwarf_Op **ops, size_t *count)
 	bool is_known = dwarf_getlocation_addr(ev->attr, addr, ops, count, 1) >= 1 && *count;
 
 	if (!is_known && scope->is_settled && ev->variable->is_param)
-		is_known = dwarf_getlocation_addr(ev->attr, scope->entry_addr, ops, count, 1) >= 1 &&
+		is_known = dwarf_getlocation_addr(ev->attr, scope->entry_addr, ops, count, 1) >=
+				   1 &&
 			   debuginfo_is_intact(*ops, *count, scope->intact);
 	return is_known ? 0 : -ENOENT;
 }

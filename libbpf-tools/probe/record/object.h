@@ -14,11 +14,12 @@
 
 struct output;
 
-/* What a pointer to char in the object points to. */
-struct object_string {
-	uint32_t offset; /* of the pointer, in the object */
+/* What a member of the object leads to: text, other bytes, or a number. */
+struct object_inner {
+	struct inner at;
 	const char *text;
 	size_t len;
+	uint64_t number;
 	bool is_cut, is_unreadable;
 };
 
@@ -27,8 +28,8 @@ struct object {
 	const unsigned char *bytes;
 	size_t size;		   /* of the bytes: less than the type's if the object was cut */
 	const struct expr *pieces; /* those that are known; NULL: all are */
-	struct object_string strings[CHECKED_MAX_INNER];
-	unsigned int string_count;
+	struct object_inner inner[CHECKED_MAX_INNER];
+	unsigned int inner_count;
 };
 
 /* Appended to text. 0 or -ENOMEM. */

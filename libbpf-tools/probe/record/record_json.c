@@ -66,9 +66,7 @@ enum json_part {
 
 static const char *own_key(const char *name)
 {
-	return !strcmp(name, "retval")	   ? "retval"
-	       : !strcmp(name, "$latency") ? "latency_ns"
-					   : NULL;
+	return !strcmp(name, "retval") ? "retval" : !strcmp(name, "$latency") ? "latency_ns" : NULL;
 }
 
 static enum json_part part_of(const char *name, bool is_result)
@@ -153,6 +151,15 @@ static bool has_results(const struct spec_format *format)
 	return false;
 }
 
+/* Of values themselves, not of what they lead to. */
+static bool has_errors(const struct record_view *view)
+{
+	for (unsigned int i = 0; i < view->record->field_count; i++)
+		if (view->errors & 1u << i && !view->record->fields[i].field->inner.kind)
+			return true;
+	return false;
+}
+
 /* Without a written format: values by name. */
 static int json_named(const struct record_view *view, struct stack_names *names, struct output *out)
 {
@@ -163,7 +170,7 @@ static int json_named(const struct record_view *view, struct stack_names *names,
 		err = json_part(view, names, JSON_RESULTS, "results", out);
 	if (!err)
 		err = json_part(view, names, JSON_OWN, NULL, out);
-	if (!err && (format->missing_count || view->errors))
+	if (!err && (format->missing_count || has_errors(view)))
 		err = json_part(view, names, JSON_UNKNOWN, "unknown", out);
 	return err;
 }

@@ -125,23 +125,26 @@ int record_view_object(const struct record_view *view, unsigned int i, size_t *a
 	} else if (field->mode == RECORD_CSTR) {
 		/* A string by itself: as the pointer to it would be printed. */
 		object->type = &string;
-		object->strings[object->string_count++] =
-			(struct object_string){ 0, value->string.text, value->string.len,
-						value->string.cut, false };
+		object->inner[object->inner_count++] = (struct object_inner){
+			.at = { .kind = INNER_STRING },
+			.text = value->string.text,
+			.len = value->string.len,
+			.is_cut = value->string.cut,
+		};
 		object->bytes = (const unsigned char *)&value->number;
 		object->size = sizeof(value->number);
 	}
 	for (*next = i + 1; *next < view->record->field_count; ++*next) {
 		inner = &view->record->fields[*next];
-		if (!inner->field->is_inner)
+		if (!inner->field->inner.kind)
 			break;
 		if (record_view_value(view, *next, at, &text))
 			return -EBADMSG;
-		if (object->string_count < CHECKED_MAX_INNER)
-			object->strings[object->string_count++] =
-				(struct object_string){ inner->field->inner_offset,
-							text.string.text, text.string.len,
-							text.string.cut, text.err != 0 };
+		if (object->inner_count < CHECKED_MAX_INNER)
+			object->inner[object->inner_count++] =
+				(struct object_inner){ inner->field->inner, text.string.text,
+						       text.string.len,	    text.number,
+						       text.string.cut,	    text.err != 0 };
 	}
 	return 0;
 }

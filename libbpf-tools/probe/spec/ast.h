@@ -104,6 +104,22 @@ enum field_kind {
 	FIELD_OBJECT,  /* %O: a value of any type, printed by its type */
 };
 
+/* What a member of an object leads to. */
+enum inner_kind {
+	INNER_NONE,
+	INNER_STRING,
+	INNER_BYTES, /* of elements, or of one that is pointed to */
+	INNER_TYPE,  /* of an interface's value: its link-time address */
+	INNER_COUNT, /* of a map's elements */
+};
+
+struct inner {
+	enum inner_kind kind;
+	uint32_t offset; /* of the member in the object; with is_nested in the bytes of the object's member at `parent` */
+	uint32_t parent;
+	bool is_nested;
+};
+
 /* One conversion. The text between conversions is in the format itself. */
 struct field {
 	enum field_kind kind;
@@ -118,9 +134,7 @@ struct field {
 	int precision; /* -1: none; for %s at most so many bytes; for integers digits, as in C */
 	struct expr *expr;     /* after check: the value, converted to the type that is recorded */
 	struct expr *len_expr; /* FIELD_STR_LEN: the length */
-	/* After check: not of the format, but the string that a member of the FIELD_OBJECT before points to. */
-	bool is_inner;
-	uint32_t inner_offset; /* of the member, in bytes */
+	struct inner inner;    /* after check: not of the format, but of the FIELD_OBJECT before */
 	const char *name; /* of a format that nobody wrote: what the value is called, else NULL */
 	bool is_result;	  /* one of several that the function returns */
 	bool is_quoted;	  /* FIELD_STR: "text", and only ? where it can't be read */

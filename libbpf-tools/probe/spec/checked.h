@@ -9,7 +9,7 @@
 
 #define CHECKED_MAX_FIELDS 32	/* bits of a record's mask of errors */
 #define CHECKED_MAX_OBJECT 4096 /* bytes of an object, what is behind is left out */
-#define CHECKED_MAX_INNER 8	/* strings that its members point to */
+#define CHECKED_MAX_INNER 16	/* strings, elements and the like that its members lead to */
 
 /* The most values that a return probe can have kept from the entry. */
 #define CHECKED_MAX_ENTRY_VALUES 24

@@ -21,7 +21,8 @@ extern "C" {
     fn truth_bytes(name: Name, value: *const u8, size: u64);
     fn truth_pointer(name: Name, value: *const u8);
     fn truth_wide2(name: Name, high: u64, low: u64, is_signed: i32);
-    fn truth_any_value(name: Name);
+    fn truth_variant(name: Name, variant: Name);
+    fn truth_unit(name: Name, variant: Name);
     fn truth_struct(name: Name);
     fn truth_array(name: Name);
     fn truth_close();
@@ -42,7 +43,23 @@ fn has_budget() -> bool {
 /// What every type of a program can do: be logged, and be made a number that depends on all of it.
 pub trait Value {
     fn write_log(&self, name: Name);
+    fn write_inner(&self, name: Name) { self.write_log(name) }
     fn fold(&self) -> u64;
+}
+
+fn log_variant<T: Value>(name: Name, variant: &[u8], value: &T) {
+    unsafe {
+        truth_variant(name, variant.as_ptr());
+        value.write_inner(variant.as_ptr());
+        truth_close();
+    }
+}
+fn log_all(values: &[i32], name: Name) {
+    unsafe {
+        truth_array(name);
+        for v in values { Value::write_log(v, std::ptr::null()) }
+        truth_close();
+    }
 }
 
 macro_rules! integer {
@@ -81,28 +98,40 @@ impl Value for &String {
     #[inline(never)] fn write_log(&self, name: Name) { unsafe { truth_bytes(name, self.as_ptr(), self.len() as u64) } }
     #[inline] fn fold(&self) -> u64 { self.len() as u64 }
 }
+/* A reference stands for its value, but within others. */
 impl Value for &i32 {
-    #[inline(never)] fn write_log(&self, name: Name) { unsafe { truth_pointer(name, *self as *const i32 as *const u8) } }
+    #[inline(never)] fn write_log(&self, name: Name) { unsafe { truth_int(name, **self as i64) } }
+    #[inline(never)] fn write_inner(&self, name: Name) { unsafe { truth_pointer(name, *self as *const i32 as *const u8) } }
     #[inline] fn fold(&self) -> u64 { **self as u64 }
 }
 impl Value for Box<i32> {
-    #[inline(never)] fn write_log(&self, name: Name) { unsafe { truth_pointer(name, &**self as *const i32 as *const u8) } }
+    #[inline(never)] fn write_log(&self, name: Name) { unsafe { truth_int(name, **self as i64) } }
     #[inline] fn fold(&self) -> u64 { **self as u64 }
 }
 impl Value for Vec<i32> {
-    #[inline(never)] fn write_log(&self, name: Name) { unsafe { truth_any_value(name) } }
+    #[inline(never)] fn write_log(&self, name: Name) { log_all(self, name) }
     #[inline] fn fold(&self) -> u64 { self.len() as u64 }
 }
 impl Value for &'static [i32] {
-    #[inline(never)] fn write_log(&self, name: Name) { unsafe { truth_any_value(name) } }
+    #[inline(never)] fn write_log(&self, name: Name) { log_all(self, name) }
     #[inline] fn fold(&self) -> u64 { self.len() as u64 }
 }
 impl<T: Value> Value for Option<T> {
-    #[inline(never)] fn write_log(&self, name: Name) { unsafe { truth_any_value(name) } }
+    #[inline(never)] fn write_log(&self, name: Name) {
+        match self {
+            Some(v) => log_variant(name, b"Some\0", v),
+            None => unsafe { truth_unit(name, b"None\0".as_ptr()) },
+        }
+    }
     #[inline] fn fold(&self) -> u64 { match self { Some(v) => v.fold(), None => 7 } }
 }
 impl<T: Value, E: Value> Value for Result<T, E> {
-    #[inline(never)] fn write_log(&self, name: Name) { unsafe { truth_any_value(name) } }
+    #[inline(never)] fn write_log(&self, name: Name) {
+        match self {
+            Ok(v) => log_variant(name, b"Ok\0", v),
+            Err(e) => log_variant(name, b"Err\0", e),
+        }
+    }
     #[inline] fn fold(&self) -> u64 { match self { Ok(v) => v.fold(), Err(e) => e.fold() } }
 }
 impl<T: Value, const N: usize> Value for [T; N] {
@@ -118,5 +147,13 @@ impl<T: Value, const N: usize> Value for [T; N] {
 
 pub struct Item { tag: u64 }
 pub static ITEM: Item = Item { tag: 77 };
-impl Item { fn write_log(&self) { unsafe { truth_pointer(b"self\0".as_ptr(), self as *const Item as *const u8) } } }
+impl Item {
+    fn write_log(&self) {
+        unsafe {
+            truth_struct(b"self\0".as_ptr());
+            truth_uint(b"tag\0".as_ptr(), self.tag);
+            truth_close();
+        }
+    }
+}
 

@@ -187,6 +187,17 @@ void truth_struct(const char *name)
 	open_with(name, '{', '}');
 }
 
+void truth_variant(const char *name, const char *variant)
+{
+	(void)variant;
+	open_with(name, '{', '}');
+}
+
+void truth_unit(const char *name, const char *variant)
+{
+	truth_string(name, variant);
+}
+
 void truth_array(const char *name)
 {
 	open_with(name, '[', ']');

@@ -119,7 +119,41 @@ func truthPointer(name string, v unsafe.Pointer) {
 }
 
 //go:noinline
-func truthAnyValue(name string) { truthWrite(name, "{\"any\":0}") }
+func truthSlice(name string, v []int32) {
+	truthOpen(name, "[")
+	for _, one := range v {
+		truthInt("", int64(one))
+	}
+	truthClose("]")
+}
+
+//go:noinline
+func truthMap(name string, size int) { truthWrite(name, fmt.Sprintf("{\"len\":%d}", size)) }
+
+// An error by errors.New, or nil.
+//
+//go:noinline
+func truthError(name string, v error) {
+	if v == nil {
+		truthWrite(name, "{\"type\":\"nil\"}")
+	} else {
+		truthWrite(name, fmt.Sprintf("{\"type\":%q,\"value\":{\"s\":%q}}", fmt.Sprintf("%T", v), v.Error()))
+	}
+}
+
+//go:noinline
+func truthEmpty(name string, v any) {
+	switch one := v.(type) {
+	case nil:
+		truthWrite(name, "{\"type\":\"nil\"}")
+	case string:
+		truthWrite(name, fmt.Sprintf("{\"type\":\"string\",\"value\":%q}", one))
+	case Item:
+		truthWrite(name, fmt.Sprintf("{\"type\":\"main.Item\",\"value\":{\"Tag\":%d,\"Label\":%q}}", one.Tag, one.Label))
+	default:
+		truthWrite(name, fmt.Sprintf("{\"type\":\"%T\",\"value\":%v}", v, v))
+	}
+}
 
 func truthBool64(v bool) uint64 {
 	if v {

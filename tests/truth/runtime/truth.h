@@ -38,6 +38,9 @@ void truth_pointer(const char *name, const void *value);
 void truth_any_value(const char *name); /* one that is not compared */
 void truth_wide(const char *name, unsigned __int128 value, int is_signed);
 void truth_wide2(const char *name, unsigned long high, unsigned long low, int is_signed);
+/* One of several forms: with a value, up to truth_close(); without. */
+void truth_variant(const char *name, const char *variant);
+void truth_unit(const char *name, const char *variant);
 /* A structure's members, an array's elements (whose names are NULL), up to truth_close(). */
 void truth_struct(const char *name);
 void truth_array(const char *name);
