@@ -66,7 +66,7 @@ def test_structures_by_value_in_registers_and_in_memory(server):
 @BUILDS
 def test_without_a_format_everything_is_printed_by_its_type(server):
     _, seen = traced(server, "p:nine")
-    assert seen == [f"a={i}, b=98, c=-3, d={1 << 40}, e={0xf0000000}, f={-i}, g=7, h=104, i={9 + i}"
+    assert seen == [f"a={i}, b='b', c=-3, d={1 << 40}, e={0xf0000000}, f={-i}, g=7, h='h', i={9 + i}"
                     for i in range(ROUNDS)]
     log, seen = traced(server, "r:nine")
     assert [line.split(") ")[1].split(" <")[0] for line in seen] == logged(log, "nine")

@@ -88,7 +88,7 @@ class Rust:
 
     def spec(self, f):
         style = f.extra["style"]
-        return f"<program::Item as program::Shape>::{f.name}" if style == "Shape::" else f"program::{style}{f.name}"
+        return f'"<program::Item as program::Shape>::{f.name}"' if style == "Shape::" else f"program::{style}{f.name}"
 
     # ---- values -----------------------------------------------------------------------------------------
 
