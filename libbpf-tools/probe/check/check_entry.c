@@ -11,7 +11,12 @@ struct check_kept {
 	struct check_kept *next;
 	const char *name;
 	struct expr *value;
+	const struct expr *original; /* as the entry has it */
+	struct expr *text;	     /* of a string, its first bytes; NULL: nobody has asked */
 };
+
+/* Of a string that the function may free, so many words are kept. */
+#define TEXT_WORDS 6
 
 /* The number of a new value; negative: there is no room, which has been reported. */
 static int new_value(struct checker *c, struct expr *value, int pos)
@@ -123,10 +128,88 @@ struct expr *check_keep(struct checker *c, const char *name, struct expr *value)
 	if (kept || !value)
 		return kept ? kept->value : NULL;
 	kept = arena_alloc(c->arena, sizeof(*kept));
-	value = kept ? keep_shape(c, name, value) : NULL;
-	if (!value)
+	if (!kept)
 		return NULL;
-	*kept = (struct check_kept){ c->kept, name, value };
-	c->kept = kept;
-	return value;
+	*kept = (struct check_kept){ .next = c->kept, .name = name, .original = value };
+	kept->value = keep_shape(c, name, value);
+	if (kept->value)
+		c->kept = kept;
+	return kept->value;
+}
+
+/* A word of a string, of which it has but the bytes that the length leaves: those behind are no part of it. */
+static struct expr *cut_word(struct checker *c, struct expr *word, struct expr *len, uint64_t at)
+{
+	const struct type *type = type_int(8, false);
+	int pos = word->pos;
+	struct expr *bits, *mask, *part, *rest, *whole;
+
+	bits = check_new_binary(c, pos, OP_SUB, type, len, check_new_int(c, pos, type, at));
+	bits = bits ? check_new_binary(c, pos, OP_MUL, type, bits, check_new_int(c, pos, type, 8))
+		    : NULL;
+	mask = bits ? check_new_binary(c, pos, OP_SHL, type, check_new_int(c, pos, type, 1), bits)
+		    : NULL;
+	mask = mask ? check_new_binary(c, pos, OP_SUB, type, mask, check_new_int(c, pos, type, 1))
+		    : NULL;
+	part = mask ? check_new_binary(c, pos, OP_AND, type, word, mask) : NULL;
+	rest = check_new_expr(c, EXPR_COND, pos, type,
+			      check_new_binary(c, pos, OP_GT, type_int(4, true), len,
+					       check_new_int(c, pos, type, at)),
+			      part);
+	whole = check_new_expr(c, EXPR_COND, pos, type,
+			       check_new_binary(c, pos, OP_GE, type_int(4, true), len,
+						check_new_int(c, pos, type, at + 8)),
+			       word);
+	if (!part || !rest || !whole)
+		return NULL;
+	rest->c = check_new_int(c, pos, type, 0);
+	whole->c = rest;
+	return rest->c ? whole : NULL;
+}
+
+static struct expr *keep_text(struct checker *c, const char *name, struct expr *address,
+			      struct expr *len)
+{
+	const struct type *word = type_int(8, false),
+			  *type = type_array(c->arena, type_char(), 8 * TEXT_WORDS);
+	struct expr *pieces = NULL, **end = &pieces, *pointer;
+
+	for (uint64_t at = 0; at < 8 * TEXT_WORDS; at += 8) {
+		struct expr *here = check_new_binary(c, address->pos, OP_ADD, word, address,
+						     check_new_int(c, address->pos, word, at));
+
+		pointer = here ? check_cast_to(c, here, type_pointer(c->arena, word, SPACE_USER))
+			       : NULL;
+		here = pointer ? check_new_deref(c, address->pos, pointer, 0, word) : NULL;
+		here = here ? keep_scalar(c, name, here) : NULL;
+		here = here ? cut_word(c, here, len, at) : NULL;
+		*end = here && type ? check_new_expr(c, EXPR_PIECES, address->pos, type, here, NULL)
+				    : NULL;
+		if (!*end)
+			return NULL;
+		(*end)->value = at;
+		(*end)->bit_size = 64;
+		end = &(*end)->b;
+	}
+	return pieces;
+}
+
+struct expr *check_keep_text(struct checker *c, const struct expr *value, uint32_t data_offset,
+			     struct expr *len)
+{
+	const struct type *word = type_int(8, false);
+	struct check_kept *kept = c->kept;
+	struct expr *address;
+
+	while (kept && kept->value != value)
+		kept = kept->next;
+	if (!kept || kept->text)
+		return kept ? kept->text : NULL;
+	address = kept->original->kind == EXPR_PIECES
+			  ? check_piece(c, value->pos, (struct expr *)kept->original, data_offset,
+					word)
+			  : check_new_deref(c, value->pos, kept->original->a, data_offset, word);
+	address = address ? check_cast_to(c, address, word) : NULL;
+	kept->text = address ? keep_text(c, kept->name, address, len) : NULL;
+	return kept->text;
 }

@@ -41,15 +41,23 @@ static bool is_kept(const struct expr *e)
 int check_text_field(struct checker *c, struct field *field, struct expr *e, uint32_t offset,
 		     const struct type_text *text)
 {
-	/* Kept from the entry: the string is what it was, its bytes may be anything by now. */
-	if (text->is_owner && e->kind == EXPR_PIECES && is_kept(e))
-		return diag_error(
-			c->diag, e->pos,
-			"the function may have moved or freed its own string by the return: p: shows it");
+	struct expr *len = member_value(c, e, text->len, offset + text->len_offset);
+
+	len = len ? check_cast_to(c, len, type_int(8, false)) : NULL;
+	if (!len)
+		return c->diag->text[0] ? -EINVAL : -ENOMEM;
 	field->kind = FIELD_STR_LEN;
+	field->len_expr = check_convert(c, len, type_int(8, true));
+	/* Kept from the entry: the string is what it was, its bytes may be anything by now. */
+	if (text->is_owner && e->kind == EXPR_PIECES && is_kept(e)) {
+		field->expr = check_keep_text(c, e, offset + text->data_offset, len);
+		if (!field->expr && !c->diag->text[0])
+			diag_error(
+				c->diag, e->pos,
+				"the function may have moved or freed its own string by the return: p: shows it");
+		return field->expr ? 0 : -EINVAL;
+	}
 	field->expr = member_value(c, e, text->data, offset + text->data_offset);
-	field->len_expr = check_convert(c, member_value(c, e, text->len, offset + text->len_offset),
-					type_int(8, true));
 	if (field->expr)
 		field->expr = check_cast_to(c, field->expr,
 					    type_pointer(c->arena, type_char(),

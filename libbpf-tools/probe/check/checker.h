@@ -72,6 +72,12 @@ void check_scope_suggest(struct checker *c, struct suggest *near);
 struct var *check_keep_var(struct checker *c, struct var *var, enum var_where where, int pos);
 /* The same for a parameter's value of any type, as it is at the entry. */
 struct expr *check_keep(struct checker *c, const char *name, struct expr *value);
+/*
+ * Of such a value that is a string, its address at an offset: the first bytes as they are at the entry, an array of char in pieces, of
+ * which `len` are the string's. NULL and no error: the value isn't one that was kept.
+ */
+struct expr *check_keep_text(struct checker *c, const struct expr *value, uint32_t data_offset,
+			     struct expr *len);
 
 /* ---- check_location.c ---- */
 

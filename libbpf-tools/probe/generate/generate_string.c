@@ -269,7 +269,11 @@ static void gen_pieces(struct generator *g, const struct record_field *f)
 		}
 	}
 	code_store_imm(c, 4, g->rec, (int16_t)f->offset, (int32_t)f->max);
-	code_store_imm(c, 4, g->rec, (int16_t)(f->offset + 4), (int32_t)f->max);
+	if (f->mode == RECORD_BYTES)
+		code_store(c, 4, g->rec, (int16_t)(f->offset + 4),
+			   generate_value(g, f->field->len_expr));
+	else
+		code_store_imm(c, 4, g->rec, (int16_t)(f->offset + 4), (int32_t)f->max);
 	code_alu_imm(c, BPF_ADD, true, g->used, (int32_t)f->max);
 }
 

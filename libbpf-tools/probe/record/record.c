@@ -48,7 +48,7 @@ static void layout_field(const struct field *field, uint32_t string_size, struct
 		return;
 	out->mode = field->kind == FIELD_STR_LEN ? RECORD_BYTES : RECORD_CSTR;
 	/* One for the NUL, one to tell a string that was cut from one that just fits. */
-	out->max = string_size + 2;
+	out->max = field->expr->kind == EXPR_PIECES ? type->size : string_size + 2;
 	if (out->mode == RECORD_CSTR && type->kind == TYPE_ARRAY && !type->is_data_loc &&
 	    type->size < out->max)
 		out->max = type->size;

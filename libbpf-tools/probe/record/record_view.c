@@ -66,7 +66,9 @@ static int view_string(const struct record_view *view, const struct record_field
 		return -EBADMSG;
 	string->text = (const char *)view->data + *at;
 	*at += stored;
-	string->len = field->mode == RECORD_CSTR ? strnlen(string->text, stored) : stored;
+	string->len = field->mode == RECORD_CSTR ? strnlen(string->text, stored)
+		      : stored < full		 ? stored
+						 : full;
 	if (field->mode == RECORD_OBJECT) {
 		string->cut = false;
 		return 0;

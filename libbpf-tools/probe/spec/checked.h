@@ -12,7 +12,7 @@
 #define CHECKED_MAX_INNER 16	/* strings, elements and the like that its members lead to */
 
 /* The most values that a return probe can have kept from the entry. */
-#define CHECKED_MAX_ENTRY_VALUES 24
+#define CHECKED_MAX_ENTRY_VALUES 40
 
 /* A checked probe: typed copies in the spec's arena; the spec itself is left as it was. */
 struct checked {
