@@ -61,6 +61,14 @@ bool debuginfo_flag(Dwarf_Die *die, unsigned int attribute)
 	return !dwarf_formflag(dwarf_attr(die, attribute, &attr), &value) && value;
 }
 
+bool debuginfo_is_single_location(Dwarf_Attribute *attr)
+{
+	unsigned int form = dwarf_whatform(attr);
+
+	return form != DW_FORM_loclistx && form != DW_FORM_sec_offset && form != DW_FORM_data4 &&
+	       form != DW_FORM_data8;
+}
+
 int debuginfo_language(Dwarf_Die *die)
 {
 	Dwarf_Die unit;
@@ -816,7 +824,6 @@ int debuginfo_types_new(struct bsl_elf *elf, struct debuginfo_types **types)
 	*types = NULL;
 	if (!err) {
 		made->source.complete = complete;
-		made->source.find_runtime = debuginfo_find_runtime;
 		made->elf = elf;
 		made->arena = arena_new();
 		err = made->arena ? 0 : -ENOMEM;

@@ -99,14 +99,6 @@ static bool decode(const struct prologue *p, uint64_t addr, struct bsl_insn *ins
 
 /* ---- homes ---------------------------------------------------------------------------------- */
 
-bool debuginfo_is_single_location(Dwarf_Attribute *attr)
-{
-	unsigned int form = dwarf_whatform(attr);
-
-	return form != DW_FORM_loclistx && form != DW_FORM_sec_offset && form != DW_FORM_data4 &&
-	       form != DW_FORM_data8;
-}
-
 /* A register of the frame from the canonical frame address, as the unwinding tables have it where the frame is made. */
 static bool register_in_frame(const struct prologue *p, int reg, int64_t *offset)
 {

@@ -298,6 +298,8 @@ int debuginfo_scope_new(struct debuginfo_types *types, uint64_t addr, bool inlin
 		return -ENOMEM;
 	made->types = types;
 	made->addr = addr;
+	/* Values that name their type themselves are met with a scope only. */
+	types->source.find_runtime = debuginfo_find_runtime;
 	if (!dwarf_addrdie(types->dwarf, addr, &made->unit))
 		return -ENOENT;
 	bsl_elf_split_unit(types->elf, &made->unit);

@@ -94,6 +94,9 @@ bool debuginfo_scope_is_normal(const struct debuginfo_scope *scope);
  */
 bool debuginfo_scope_returns(const struct debuginfo_scope *scope, int reg);
 
+/* May any of the registers be changed by the scope's instruction, or by those behind it up to the first jump or call? */
+bool debuginfo_scope_changes(const struct debuginfo_scope *scope, uint64_t registers);
+
 /* Was it compiled by GCC? */
 bool debuginfo_scope_is_gnu(const struct debuginfo_scope *scope);
 

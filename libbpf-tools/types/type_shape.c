@@ -33,7 +33,7 @@ static const struct {
 	/* libstdc++ */
 	{ "vector<", SHAPE_ELEMENTS, "_M_impl._M_start", "_M_impl._M_finish", true, true },
 	{ "array<", SHAPE_MEMBER, "_M_elems", NULL, false, false },
-	{ "unique_ptr<", SHAPE_POINTEE, "_M_t._M_t._M_head_impl", NULL, false, true },
+	{ "unique_ptr<", SHAPE_POINTEE, "_M_t._M_t", NULL, false, true },
 	{ "shared_ptr<", SHAPE_POINTEE, "_M_ptr", NULL, false, true },
 	{ "optional<", SHAPE_OPTIONAL, "_M_payload._M_payload._M_value", "_M_payload._M_engaged",
 	  false, true },
@@ -101,8 +101,9 @@ static bool take_row(const struct type *type, size_t i, struct type_shape *shape
 		shape->element = element_of(type, data);
 		return shape->element->size;
 	case SHAPE_POINTEE:
-		shape->element = data->target;
-		return data->kind == TYPE_POINTER && take_counted(rows[i].len, shape) &&
+		/* unique_ptr's is all that a tuple with a deleter without bytes has. */
+		shape->element = data->kind == TYPE_POINTER ? data->target : type_argument(type);
+		return data->size == 8 && shape->element && take_counted(rows[i].len, shape) &&
 		       shape->element->size;
 	case SHAPE_OPTIONAL:
 		shape->element = data;

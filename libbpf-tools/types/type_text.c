@@ -32,9 +32,10 @@ static bool has_name(const struct type *type, const char *name)
 	return name[len - 1] == '<' ? !strncmp(type->name, name, len) : !strcmp(type->name, name);
 }
 
-/* clang may leave out what is in libstdc++'s _Alloc_hider: an allocator without bytes, and the pointer. */
+/* clang may leave out what is in libstdc++'s _Alloc_hider: an allocator without bytes, and the pointer. The length is behind it. */
 static const struct type *hidden_pointer(const struct type *type, uint32_t *offset)
 {
+	uint32_t behind = 0;
 	static const struct type character = {
 		.kind = TYPE_INT, .name = "char", .size = 1, .is_signed = true, .is_char = true
 	};
@@ -45,7 +46,9 @@ static const struct type *hidden_pointer(const struct type *type, uint32_t *offs
 					     .space = SPACE_USER };
 	const struct type *hider = type_find_path(type, "_M_dataplus", offset);
 
-	return hider && hider->size == pointer.size &&
+	return hider && (hider->size == pointer.size || !hider->size) &&
+			       type_find_path(type, "_M_string_length", &behind) &&
+			       behind == *offset + pointer.size &&
 			       !strncmp(type->name, "basic_string<char,", 18)
 		       ? &pointer
 		       : NULL;

@@ -585,6 +585,30 @@ static bool is_not_stored_yet(const struct evaluation *ev, const Dwarf_Op *ops, 
 	return false;
 }
 
+/*
+ * Where an inlined copy begins, what LLVM says for all of it may be true only behind instructions that were moved there: of what is in
+ * memory, and of registers that are still changed before the first jump, it isn't known.
+ */
+static bool is_not_there_yet(const struct evaluation *ev, const Dwarf_Op *ops, size_t count)
+{
+	const struct debuginfo_scope *scope = ev->c->context->scope;
+	uint64_t registers = 0;
+
+	if (!ev->variable->is_param || !debuginfo_scope_is_inlined(scope) ||
+	    debuginfo_scope_is_gnu(scope) || !debuginfo_is_single_location(ev->attr) ||
+	    ev->c->spec->file)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (ops[i].atom == DW_OP_fbreg)
+			return true;
+		if (ops[i].atom >= DW_OP_reg0 && ops[i].atom <= DW_OP_reg31)
+			registers |= 1ull << (ops[i].atom - DW_OP_reg0);
+		else if (ops[i].atom >= DW_OP_breg0 && ops[i].atom <= DW_OP_breg31)
+			registers |= 1ull << (ops[i].atom - DW_OP_breg0);
+	}
+	return registers && debuginfo_scope_changes(scope, registers);
+}
+
 /* ---- parameters where the function begins --------------------------------------------------- */
 
 /* The register that an operation is of, as the caller left it: an argument's, by its rank in the convention. -1: none. */
@@ -852,6 +876,9 @@ struct expr *check_location(struct checker *c, const struct debuginfo_variable *
 					       : (optimised_out(&ev), NULL);
 	if (!is_passed && location_here(&ev, &ops, &count))
 		return optimised_out(&ev), NULL;
+	if (is_not_there_yet(&ev, ops, count))
+		return refuse(&ev, "it may get to its place only behind where the copy begins"),
+		       NULL;
 	if (is_not_stored_yet(&ev, ops, count) || (is_passed && !is_argument(&ev, ops, count)))
 		return value_at_entry(&ev, ops, count);
 	if (count == 1 && ops[0].atom == DW_OP_implicit_value &&

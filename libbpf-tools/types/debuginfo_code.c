@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * Does a function return anything? Compilers take away results that no caller uses, and most don't say so. But none of them sets a
- * register for nothing: where one is set last before a return instruction, callers find something in it.
+ * What a function's instructions prove. Compilers take away results that no caller uses, and most don't say so; but none of them
+ * sets a register for nothing: where one is set last before a return instruction, callers find something in it.
  */
 #include <blazesym-lite.h>
 
@@ -64,4 +64,33 @@ bool debuginfo_scope_returns(const struct debuginfo_scope *scope, int reg)
 			return true;
 	}
 	return false;
+}
+
+/* Those that instructions of which nothing is told may change: multiplications, divisions, strings. */
+#define X86_IMPLIED 0x37 /* rax, rdx, rcx, rsi, rdi by DWARF's numbers */
+#define MAX_BLOCK 64
+
+bool debuginfo_scope_changes(const struct debuginfo_scope *scope, uint64_t registers)
+{
+	const struct bsl_elf *elf = scope->types->elf;
+	uint64_t addr = scope->addr, changed;
+	struct bsl_insn insn;
+	const uint8_t *code;
+
+	for (unsigned int i = 0; i < MAX_BLOCK; i++, addr += insn.length) {
+		size_t size = BSL_INSN_MAX;
+
+		while (size && !(code = bsl_elf_data(elf, addr, size)))
+			size--;
+		if (!size || bsl_insn_decode(bsl_elf_machine(elf), code, size, addr, &insn) <= 0)
+			return true;
+		if (insn.kind != BSL_INSN_PLAIN)
+			return false;
+		changed = insn.writes >= 0 && insn.writes < 64 ? 1ull << insn.writes
+			  : insn.op == BSL_OP_OTHER	       ? X86_IMPLIED
+							       : 0;
+		if (changed & registers)
+			return true;
+	}
+	return true;
 }
