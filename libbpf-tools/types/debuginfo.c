@@ -215,6 +215,12 @@ static bool is_integer_size(uint32_t size)
 	return size == 1 || size == 2 || size == 4 || size == 8;
 }
 
+/* C has an integer by another name for it, C++ a type. */
+static bool is_wide_character(const struct type *type)
+{
+	return type->size == 4 && !strcmp(type->name, "wchar_t");
+}
+
 static const struct type *make_base(struct debuginfo_types *types, Dwarf_Die *die)
 {
 	struct type type = { .kind = TYPE_INT, .name = name_of(die), .size = size_of(die) };
@@ -244,6 +250,7 @@ static const struct type *make_base(struct debuginfo_types *types, Dwarf_Die *di
 		type.is_signed = true;
 		type.is_complex = debuginfo_number(die, DW_AT_encoding, 0) == DW_ATE_complex_float;
 	}
+	type.is_rune |= is_wide_character(&type);
 	/* __int128: known, but not computed with. */
 	type.is_wide = type.kind == TYPE_INT && type.size == 16;
 	if (!is_integer_size(type.size))
@@ -357,6 +364,7 @@ static const struct type *make_typedef(struct debuginfo_types *types, Dwarf_Die 
 	if (target->kind == TYPE_INT) {
 		/* uint8_t is a number, though it is an unsigned char. */
 		renamed.is_char = target->is_char && strcmp(target->name, "unsigned char");
+		renamed.is_rune |= is_wide_character(&renamed);
 		return new_type(types, renamed);
 	}
 	if ((target->kind != TYPE_STRUCT && target->kind != TYPE_ENUM) ||

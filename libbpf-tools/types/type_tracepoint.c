@@ -10,6 +10,7 @@
 
 #include "lib/tracefs.h"
 #include "types/arena.h"
+#include "types/btf.h"
 
 #define MAX_STARS 8
 
@@ -97,8 +98,18 @@ static const struct type *element_type(struct arena *arena, const char *name, un
 	return type;
 }
 
+/* An enumeration as the kernel's types have it, with the names of its values. NULL: it is none, or they don't know it. */
+static const struct type *enum_type(struct btf_types *types, const char *name, uint32_t size)
+{
+	const struct type *type = types && !strncmp(name, "enum ", 5)
+					  ? btf_types_find(types, name, strlen(name))
+					  : NULL;
+
+	return type && type->kind == TYPE_ENUM && type->size == size ? type : NULL;
+}
+
 static const struct type *field_type(struct arena *arena, const struct tracefs_field *field,
-				     bool pointers_are_user)
+				     bool pointers_are_user, struct btf_types *types)
 {
 	enum type_space space = pointers_are_user ? SPACE_USER : SPACE_KERNEL;
 	bool is_loc = field->is_data_loc || field->is_rel_loc;
@@ -116,7 +127,9 @@ static const struct type *field_type(struct arena *arena, const struct tracefs_f
 	} else if (field->is_array && field->count) {
 		size = field->size / field->count;
 	}
-	element = element_type(arena, name, stars, size, field->is_signed, space);
+	element = stars ? NULL : enum_type(types, name, size);
+	if (!element)
+		element = element_type(arena, name, stars, size, field->is_signed, space);
 	if (!element || (!is_loc && !field->is_array))
 		return element;
 	array = type_array(arena, element, is_loc ? 0 : field->count);
@@ -133,7 +146,7 @@ static const struct type *field_type(struct arena *arena, const struct tracefs_f
 }
 
 const struct type *type_tracepoint(struct arena *arena, const struct tracefs_format *format,
-				   bool pointers_are_user)
+				   bool pointers_are_user, struct btf_types *types)
 {
 	struct type_member *members;
 	struct type *record = arena_alloc(arena, sizeof(*record));
@@ -149,7 +162,7 @@ const struct type *type_tracepoint(struct arena *arena, const struct tracefs_for
 		uint32_t end;
 
 		members[i].name = arena_strndup(arena, field->name, strlen(field->name));
-		members[i].type = field_type(arena, field, pointers_are_user);
+		members[i].type = field_type(arena, field, pointers_are_user, types);
 		members[i].offset = field->offset;
 		if (!members[i].name || !members[i].type)
 			return NULL;

@@ -7,13 +7,14 @@
 
 #include "types/type.h"
 
+struct btf_types;
 struct tracefs_format;
 
 /*
  * The STRUCT type of a tracepoint's record from its format file, in the arena; NULL when out of memory.
- * pointers_are_user: its pointers point to user memory.
+ * pointers_are_user: its pointers point to user memory. types: the kernel's, which know the names of enumerations' values; or NULL.
  */
 const struct type *type_tracepoint(struct arena *arena, const struct tracefs_format *format,
-				   bool pointers_are_user);
+				   bool pointers_are_user, struct btf_types *types);
 
 #endif /* TYPES_TYPE_TRACEPOINT_H */

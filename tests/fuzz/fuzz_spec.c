@@ -57,7 +57,7 @@ static void check_at(const struct spec *spec, int machine, bool is_kernel)
 	if (spec->kind == SPEC_TRACEPOINT) {
 		if (tracefs_format_parse(event_text, strlen(event_text), &format))
 			abort();
-		context.record = type_tracepoint(spec->arena, &format, is_kernel);
+		context.record = type_tracepoint(spec->arena, &format, is_kernel, NULL);
 		tracefs_format_free(&format);
 	}
 	if (!check_spec(spec, &context, &checked, &diag))

@@ -120,7 +120,7 @@ static void make_context(struct arena *arena, enum place place, const struct spe
 	if (place == EVENT || place == SYSCALL) {
 		assert_int_equal(tracefs_format_parse(event_text, strlen(event_text), &format), 0);
 		context->pointers_are_user = place == SYSCALL;
-		context->record = type_tracepoint(arena, &format, place == SYSCALL);
+		context->record = type_tracepoint(arena, &format, place == SYSCALL, NULL);
 		tracefs_format_free(&format);
 	}
 	if (place == TYPED)

@@ -4,6 +4,7 @@
  * entry, `(n1=3, name="x") = 5 <1.234 us>` at its return. It becomes a format and its arguments, as if they
  * had been written.
  */
+#include <blazesym-lite.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,11 +57,11 @@ static void draft_text(struct draft *draft, const char *text)
 }
 
 /* The value called `name`, which draft_fits() has said there is room for. 0 or -ENOMEM. */
-static int draft_value(struct draft *draft, const char *name, const struct type *type, char conv)
+static int draft_arg(struct draft *draft, const char *name, const struct type *type, char conv,
+		     struct expr *arg)
 {
 	struct spec_format *format = &draft->spec->format;
 	struct field *field = &format->fields[format->field_count++];
-	struct expr *arg = arena_alloc(draft->c->arena, sizeof(*arg));
 
 	if (!arg)
 		return -ENOMEM;
@@ -80,9 +81,22 @@ static int draft_value(struct draft *draft, const char *name, const struct type 
 		.precision = -1,
 	};
 	draft_text(draft, (const char[]){ '%', conv, '\0' });
-	*arg = (struct expr){ .kind = EXPR_NAME, .text = name, .len = strlen(name) };
 	draft->spec->args[draft->spec->arg_count++] = arg;
 	return 0;
+}
+
+static struct expr *name_expr(struct draft *draft, const char *name)
+{
+	struct expr *e = arena_alloc(draft->c->arena, sizeof(*e));
+
+	if (e)
+		*e = (struct expr){ .kind = EXPR_NAME, .text = name, .len = strlen(name) };
+	return e;
+}
+
+static int draft_value(struct draft *draft, const char *name, const struct type *type, char conv)
+{
+	return draft_arg(draft, name, type, conv, name_expr(draft, name));
 }
 
 /* The result and the time have room of their own. */
@@ -146,15 +160,23 @@ static bool is_readable(struct draft *draft, const char *name, const struct type
 	return !why->text[0];
 }
 
+/* Of the i-th without a name: arg1, ... */
+static const char *argument_name(struct draft *draft, unsigned int i)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "arg%u", i + 1);
+	return arena_strndup(draft->c->arena, number, strlen(number));
+}
+
 static int draft_param(struct draft *draft, unsigned int i, const char *name,
 		       const struct type *type)
 {
-	char conv = conversion_of(draft, type), number[16];
+	char conv = conversion_of(draft, type);
 	struct diag why;
 
-	snprintf(number, sizeof(number), "arg%u", i + 1);
 	if (!name[0])
-		name = arena_strndup(draft->c->arena, number, strlen(number));
+		name = argument_name(draft, i);
 	if (!name)
 		return -ENOMEM;
 	if (!is_readable(draft, name, type, &why))
@@ -281,6 +303,54 @@ static int draft_return(struct draft *draft)
 	return err;
 }
 
+/* A tracepoint's fields, but those that all have in front. */
+static int draft_fields(struct draft *draft)
+{
+	const struct type *record = draft->c->context->record;
+	uint32_t count;
+	const struct type_member *members = record ? type_members(record, &count) : NULL;
+	int err = 0;
+
+	for (uint32_t i = 0; members && i < count && !err; i++) {
+		struct expr *args = name_expr(draft, "args"), *arg;
+		bool is_text = members[i].type->is_data_loc || type_is_string(members[i].type);
+
+		if (members[i].offset < 8 || !draft_fits(draft, members[i].name))
+			continue;
+		arg = arena_alloc(draft->c->arena, sizeof(*arg));
+		if (!args || !arg)
+			return -ENOMEM;
+		*arg = (struct expr){ .kind = EXPR_MEMBER,
+				      .a = args,
+				      .text = members[i].name,
+				      .len = strlen(members[i].name),
+				      .arrow = true };
+		draft_comma(draft);
+		draft_text(draft, members[i].name);
+		draft_text(draft, "=");
+		err = draft_arg(draft, members[i].name, members[i].type, is_text ? 's' : 'O', arg);
+	}
+	return err;
+}
+
+/* A USDT probe's operands. */
+static int draft_operands(struct draft *draft)
+{
+	const struct bsl_usdt *usdt = draft->c->context->usdt;
+	int err = 0;
+
+	for (unsigned int i = 0; usdt && i < usdt->nargs && i < BSL_USDT_MAX_ARGS && !err; i++) {
+		const struct bsl_usdt_arg *arg = &usdt->args[i];
+
+		if (arg->kind == BSL_ARG_UNSUPPORTED || arg->is_float)
+			err = draft_missing(draft, argument_name(draft, i),
+					    arg->why ?: "it is a floating-point value");
+		else
+			err = draft_param(draft, i, "", type_int(arg->size ?: 8, arg->is_signed));
+	}
+	return err;
+}
+
 int check_default_format(struct checker *c)
 {
 	struct draft draft = { .c = c, .spec = arena_alloc(c->arena, sizeof(struct spec)) };
@@ -301,6 +371,10 @@ int check_default_format(struct checker *c)
 		err = draft_return(&draft);
 	else if (c->spec->kind == SPEC_ENTRY)
 		err = draft_params(&draft);
+	else if (c->spec->kind == SPEC_TRACEPOINT)
+		err = draft_fields(&draft);
+	else
+		err = draft_operands(&draft);
 	if (err || !draft.spec->format.len)
 		return err;
 	draft.spec->format.text = arena_strndup(c->arena, draft.text, draft.spec->format.len);

@@ -252,6 +252,24 @@ static struct expr *index_pieces(struct checker *c, const struct expr *e, struct
 	return check_piece(c, e->pos, array, (uint32_t)i->value * element->size, element);
 }
 
+/* Of a vector, slice or the like a pointer to its first element; of what isn't one, itself. */
+static struct expr *first_element(struct checker *c, struct expr *e)
+{
+	struct type_shape shape;
+	struct expr *data;
+
+	if ((e->kind != EXPR_DEREF && e->kind != EXPR_PIECES) || !type_find_shape(e->type, &shape))
+		return e;
+	if (shape.kind == SHAPE_MEMBER && e->kind == EXPR_DEREF)
+		return check_new_deref(c, e->pos, e->a, shape.data_offset, shape.element);
+	if (shape.kind != SHAPE_ELEMENTS)
+		return e;
+	data = e->kind == EXPR_PIECES
+		       ? check_piece(c, e->pos, e, shape.data_offset, type_int(8, false))
+		       : check_new_deref(c, e->pos, e->a, shape.data_offset, type_int(8, false));
+	return data ? check_cast_to(c, data, type_pointer(c->arena, shape.element, SPACE_USER)) : NULL;
+}
+
 static struct expr *check_index(struct checker *c, const struct expr *e)
 {
 	struct expr *array = check_expr(c, e->a), *a, *i;
@@ -260,6 +278,7 @@ static struct expr *check_index(struct checker *c, const struct expr *e)
 
 	if (array && array->kind == EXPR_PIECES && array->type->kind == TYPE_ARRAY)
 		return index_pieces(c, e, array);
+	array = array ? first_element(c, array) : NULL;
 	a = to_scalar(c, e->a, array);
 	i = a ? check_operand(c, e->b) : NULL;
 	if (!i)
@@ -677,16 +696,56 @@ static struct expr *compare_length(struct checker *c, const struct expr *written
 	return check_new_int(c, written->pos, type_int(8, false), count->value);
 }
 
+/*
+ * A string that is a structure: as many bytes and the same; STRNCMP: at least as many. NULL and no error: it is none, or not one
+ * whose bytes are there.
+ */
+static struct expr *compare_text(struct checker *c, const struct expr *e)
+{
+	struct expr *string = check_expr(c, e->b), *literal, *same, *enough, *count;
+	const struct type *word = type_int(8, false), *result = type_int(4, true);
+	struct type_text text;
+	struct field field = {};
+	size_t length = e->a->len;
+
+	if (string && string->type->kind == TYPE_POINTER && string->type->target &&
+	    type_find_text(string->type->target, &text))
+		string = check_new_deref(c, e->pos, string, 0, string->type->target);
+	if (!string || !type_find_text(string->type, &text) ||
+	    check_text_field(c, &field, string, 0, &text) || field.expr->kind == EXPR_PIECES)
+		return NULL;
+	if (e->kind == EXPR_STRNCMP) {
+		count = compare_length(c, e->c);
+		if (!count)
+			return NULL;
+		length = count->value < length ? count->value : length;
+	}
+	literal = string_literal(c, e->a);
+	enough = check_new_binary(c, e->pos, e->kind == EXPR_STRNCMP ? OP_GE : OP_EQ, result,
+				  check_cast_to(c, field.len_expr, word),
+				  check_new_int(c, e->pos, word, length));
+	if (!literal || !enough || !length)
+		return literal ? enough : NULL;
+	literal->len = length;
+	literal->is_bytes = true;
+	same = check_new_expr(c, EXPR_STRCMP, e->pos, result, literal, field.expr);
+	same = same ? check_new_expr(c, EXPR_LOGICAL, e->pos, result, enough, same) : NULL;
+	if (same)
+		same->op = OP_LOGICAL_AND;
+	return same;
+}
+
 /* STRCMP and STRNCMP. */
 static struct expr *check_compare(struct checker *c, const struct expr *e)
 {
 	const char *what = e->kind == EXPR_STRCMP ? "STRCMP" : "STRNCMP";
-	struct expr *string = check_string(c, e->b, what), *count = NULL, *literal, *result;
+	struct expr *string, *count = NULL, *literal, *result = compare_text(c, e);
 	size_t length = e->a->len;
 	char text[CHECK_TEXT_SIZE];
 
+	string = result || c->diag->text[0] ? NULL : check_string(c, e->b, what);
 	if (!string)
-		return NULL;
+		return result;
 	if (string->kind == EXPR_PIECES)
 		return check_fail(c, e->b->pos,
 				  "%s isn't in memory as a whole here: it can be printed only",

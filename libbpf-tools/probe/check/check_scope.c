@@ -2,6 +2,7 @@
 /*
  * The program's own names at a probe in it, by its DWARF.
  */
+#include <blazesym-lite.h>
 #include <string.h>
 
 #include "probe/check/checker.h"
@@ -34,14 +35,65 @@ static const struct debuginfo_variable *find_result(const struct debuginfo_scope
 	return v;
 }
 
+/* The number of the goroutine: Go's compiler keeps the runtime's description of it in a register. */
+static struct expr *goroutine_id(struct checker *c, int pos)
+{
+	struct debuginfo_scope *scope = c->context->scope;
+	const struct bsl_machine *machine = check_machine(c, pos);
+	const struct type_member *member = NULL;
+	const struct type *type = NULL;
+	struct expr *g;
+	uint32_t offset;
+
+	if (!machine)
+		return NULL;
+	if (scope && debuginfo_scope_convention(scope) == DEBUGINFO_GO)
+		type = debuginfo_types_find(scope->types, NULL, "runtime.g", strlen("runtime.g"));
+	if (type)
+		member = type_find_member(type, "goid", 4, &offset);
+	if (!member || member->type->size != 8)
+		return check_fail(c, pos,
+				  "$goid is known in Go's functions only, from 1.17 on and with DWARF");
+	g = check_cast_to(c, check_register_value(c, machine->go_g, pos),
+			  type_pointer(c->arena, type, SPACE_USER));
+	return g ? check_new_deref(c, pos, g, offset, member->type) : NULL;
+}
+
+/* A member of the object that a method of C++ is called on, as in its source. NULL and no error: there is none. */
+static struct expr *member_of_this(struct checker *c, const struct expr *e)
+{
+	const struct debuginfo_variable *this = debuginfo_scope_find(c->context->scope, "this");
+	struct expr *object, *member;
+	uint32_t offset;
+
+	if (!this || !this->is_param || this->type->kind != TYPE_POINTER ||
+	    !type_find_member(this->type->target, e->text, e->len, &offset))
+		return NULL;
+	object = arena_alloc(c->arena, sizeof(*object));
+	member = arena_alloc(c->arena, sizeof(*member));
+	if (!object || !member)
+		return NULL;
+	*object = (struct expr){ .kind = EXPR_NAME, .pos = e->pos, .text = "this", .len = 4 };
+	*member = (struct expr){ .kind = EXPR_MEMBER,
+				 .pos = e->pos,
+				 .a = object,
+				 .text = e->text,
+				 .len = e->len,
+				 .arrow = true };
+	return check_expr(c, member);
+}
+
 struct expr *check_scope_name(struct checker *c, const struct expr *e)
 {
 	struct debuginfo_scope *scope = c->context->scope;
 	const struct debuginfo_variable *variable, *result;
+	struct expr *value_of_this = NULL;
 	const struct type *type;
 	unsigned int number;
 	uint64_t value;
 
+	if (!strcmp(e->text, "$goid"))
+		return goroutine_id(c, e->pos);
 	if (!scope || c->spec->has_signature)
 		return NULL;
 	result = find_result(scope, e->text);
@@ -61,6 +113,10 @@ struct expr *check_scope_name(struct checker *c, const struct expr *e)
 	if (e->text[0] == '$' || check_argument_number(e->text, &number))
 		return NULL;
 	variable = debuginfo_scope_find(scope, e->text);
+	if (!variable || variable->is_global)
+		value_of_this = member_of_this(c, e);
+	if (value_of_this || c->diag->text[0])
+		return value_of_this;
 	if (variable)
 		return variable_value(c, variable, e->pos);
 	type = debuginfo_types_constant(scope->types, scope, e->text, &value);

@@ -64,12 +64,14 @@ static uint32_t layout_slot(struct record *record)
  * A user stack is walked by frame pointers, and at a function's first instruction that pointer is still its caller's: the
  * kernel then finds the caller's caller next, and leaves the caller itself out (on x86 it looks for a push at the probe from
  * Linux 6.11 on, cfa7f3d2c526). So the return address is recorded too, and added if it isn't there. (Of a function that
- * called itself it is there either way: such a stack may lack a level.)
+ * called itself it is there either way: such a stack may lack a level.) So it is at a return instruction, where the frame is gone.
  */
 static bool leaves_caller_out(const struct checked *checked)
 {
 	const struct spec *spec = checked->spec;
 
+	if (spec->kind == SPEC_RETURN)
+		return checked->context->at_ret;
 	return spec->kind == SPEC_ENTRY && !checked->context->is_settled &&
 	       !checked->context->is_kernel && !spec->offset && !spec->has_addr && !spec->file;
 }

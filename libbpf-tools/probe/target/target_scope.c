@@ -64,15 +64,23 @@ int target_scope_resolve_line(const struct spec *spec, struct target *target, st
 
 static bool is_register(const char *name)
 {
-	return !strcmp(name, "ctx") || (!strncmp(name, "arg", 3) && name[3] &&
-					strspn(name + 3, "0123456789") == strlen(name + 3));
+	return !strncmp(name, "arg", 3) && name[3] &&
+	       strspn(name + 3, "0123456789") == strlen(name + 3);
+}
+
+/* ctx->ax, not a parameter that is called ctx. */
+static bool is_context(const struct expr *e)
+{
+	return e->kind == EXPR_MEMBER && e->arrow && e->a->kind == EXPR_NAME &&
+	       !strcmp(e->a->text, "ctx");
 }
 
 static bool expr_wants(const struct expr *e)
 {
-	if (!e)
+	if (!e || is_context(e))
 		return false;
-	if (e->kind == EXPR_NAME && (e->text[0] != '$' || !strcmp(e->text, "$retval")) &&
+	if (e->kind == EXPR_NAME &&
+	    (e->text[0] != '$' || !strcmp(e->text, "$retval") || !strcmp(e->text, "$goid")) &&
 	    !is_register(e->text))
 		return true;
 	if ((e->kind == EXPR_CAST || e->kind == EXPR_SIZEOF) && e->type_name && e->type_name->len &&
@@ -83,7 +91,8 @@ static bool expr_wants(const struct expr *e)
 
 static bool expr_has_registers(const struct expr *e)
 {
-	return e && ((e->kind == EXPR_NAME && is_register(e->text)) || expr_has_registers(e->a) ||
+	return e && ((e->kind == EXPR_NAME && is_register(e->text)) || is_context(e) ||
+		     expr_has_registers(e->a) ||
 		     expr_has_registers(e->b) || expr_has_registers(e->c));
 }
 

@@ -36,7 +36,7 @@ static const char *call_name(const char *func)
 static int describe_params(const struct spec *spec, const struct tracefs_format *format,
 			   struct probe_context *context)
 {
-	const struct type *record = type_tracepoint(spec->arena, format, true);
+	const struct type *record = type_tracepoint(spec->arena, format, true, NULL);
 	struct context_param *params =
 		arena_alloc(spec->arena, (format->field_count + 1) * sizeof(*params));
 
