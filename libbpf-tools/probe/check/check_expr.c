@@ -267,7 +267,8 @@ static struct expr *first_element(struct checker *c, struct expr *e)
 	data = e->kind == EXPR_PIECES
 		       ? check_piece(c, e->pos, e, shape.data_offset, type_int(8, false))
 		       : check_new_deref(c, e->pos, e->a, shape.data_offset, type_int(8, false));
-	return data ? check_cast_to(c, data, type_pointer(c->arena, shape.element, SPACE_USER)) : NULL;
+	return data ? check_cast_to(c, data, type_pointer(c->arena, shape.element, SPACE_USER))
+		    : NULL;
 }
 
 static struct expr *check_index(struct checker *c, const struct expr *e)

@@ -52,8 +52,9 @@ static struct expr *goroutine_id(struct checker *c, int pos)
 	if (type)
 		member = type_find_member(type, "goid", 4, &offset);
 	if (!member || member->type->size != 8)
-		return check_fail(c, pos,
-				  "$goid is known in Go's functions only, from 1.17 on and with DWARF");
+		return check_fail(
+			c, pos,
+			"$goid is known in Go's functions only, from 1.17 on and with DWARF");
 	g = check_cast_to(c, check_register_value(c, machine->go_g, pos),
 			  type_pointer(c->arena, type, SPACE_USER));
 	return g ? check_new_deref(c, pos, g, offset, member->type) : NULL;

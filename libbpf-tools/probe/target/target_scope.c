@@ -91,9 +91,9 @@ static bool expr_wants(const struct expr *e)
 
 static bool expr_has_registers(const struct expr *e)
 {
-	return e && ((e->kind == EXPR_NAME && is_register(e->text)) || is_context(e) ||
-		     expr_has_registers(e->a) ||
-		     expr_has_registers(e->b) || expr_has_registers(e->c));
+	return e &&
+	       ((e->kind == EXPR_NAME && is_register(e->text)) || is_context(e) ||
+		expr_has_registers(e->a) || expr_has_registers(e->b) || expr_has_registers(e->c));
 }
 
 bool target_scope_is_bound_to_entry(const struct spec *spec)

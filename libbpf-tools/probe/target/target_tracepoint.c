@@ -37,8 +37,8 @@ static int add_tracepoint(const struct spec *spec, int tracefs, const char *cate
 	place.tracepoint_id = format.id;
 	place.name = arena_strndup(spec->arena, event, strlen(event));
 	place.provider = arena_strndup(spec->arena, category, strlen(category));
-	context.record = type_tracepoint(spec->arena, &format, context.pointers_are_user,
-					 opts->types);
+	context.record =
+		type_tracepoint(spec->arena, &format, context.pointers_are_user, opts->types);
 	tracefs_format_free(&format);
 	if (!context.record || !place.name || !place.provider)
 		return -ENOMEM;
