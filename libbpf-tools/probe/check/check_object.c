@@ -24,47 +24,6 @@ struct object_place {
 	unsigned int inner;
 };
 
-/* What is in a structure at an offset. */
-static struct expr *member_value(struct checker *c, struct expr *e, const struct type *type,
-				 uint32_t offset)
-{
-	return e->kind == EXPR_PIECES ? check_piece(c, e->pos, e, offset, type)
-				      : check_new_deref(c, e->pos, e->a, offset, type);
-}
-
-static bool is_kept(const struct expr *e)
-{
-	return e && ((e->kind == EXPR_NAME && e->var && e->var->where == VAR_ENTRY) ||
-		     is_kept(e->a) || is_kept(e->b));
-}
-
-int check_text_field(struct checker *c, struct field *field, struct expr *e, uint32_t offset,
-		     const struct type_text *text)
-{
-	struct expr *len = member_value(c, e, text->len, offset + text->len_offset);
-
-	len = len ? check_cast_to(c, len, type_int(8, false)) : NULL;
-	if (!len)
-		return c->diag->text[0] ? -EINVAL : -ENOMEM;
-	field->kind = FIELD_STR_LEN;
-	field->len_expr = check_convert(c, len, type_int(8, true));
-	/* Kept from the entry: the string is what it was, its bytes may be anything by now. */
-	if (text->is_owner && e->kind == EXPR_PIECES && is_kept(e)) {
-		field->expr = check_keep_text(c, e, offset + text->data_offset, len);
-		if (!field->expr && !c->diag->text[0])
-			diag_error(
-				c->diag, e->pos,
-				"the function may have moved or freed its own string by the return: p: shows it");
-		return field->expr ? 0 : -EINVAL;
-	}
-	field->expr = member_value(c, e, text->data, offset + text->data_offset);
-	if (field->expr)
-		field->expr = check_cast_to(c, field->expr,
-					    type_pointer(c->arena, type_char(),
-							 field->expr->type->space));
-	return field->expr && field->len_expr ? 0 : c->diag->text[0] ? -EINVAL : -ENOMEM;
-}
-
 static bool has_room(const struct object_place *place, unsigned int count)
 {
 	return place->inner + count <= CHECKED_MAX_INNER &&
@@ -94,12 +53,12 @@ static int add_string(struct object_place *place, const struct type *type, uint3
 		return 0;
 	/* Of what isn't in memory as a whole a part can be missing: it has no string then. */
 	if (place->e->kind == EXPR_PIECES && (!ast_has_piece(place->e, offset, type->size) ||
-					      (text && text->is_owner && is_kept(place->e))))
+					      (text && text->is_owner && check_is_kept(place->e))))
 		return 0;
 	if (text)
 		err = check_text_field(place->c, &field, place->e, offset, text);
 	else
-		field.expr = member_value(place->c, place->e, type, offset);
+		field.expr = check_member_value(place->c, place->e, type, offset);
 	return add_inner(place, (struct inner){ INNER_STRING, offset, 0, false }, field, err);
 }
 
@@ -107,9 +66,10 @@ static int add_string(struct object_place *place, const struct type *type, uint3
 
 static struct expr *number_at(struct object_place *place, uint32_t offset)
 {
-	struct expr *e = type_is_scalar(place->e->type)
-				 ? place->e
-				 : member_value(place->c, place->e, type_int(8, false), offset);
+	struct expr *e =
+		type_is_scalar(place->e->type)
+			? place->e
+			: check_member_value(place->c, place->e, type_int(8, false), offset);
 
 	return e ? check_cast_to(place->c, e, type_int(8, false)) : NULL;
 }
@@ -263,7 +223,7 @@ static int add_shape(struct object_place *place, const struct type *type,
 {
 	bool is_here = place->e->kind != EXPR_PIECES || ast_has_piece(place->e, offset, type->size);
 
-	if (is_kept(place->e) || !is_here || offset + type->size > CHECKED_MAX_OBJECT)
+	if (check_is_kept(place->e) || !is_here || offset + type->size > CHECKED_MAX_OBJECT)
 		return 0;
 	switch (shape->kind) {
 	case SHAPE_ELEMENTS:
@@ -365,7 +325,7 @@ int check_object_field(struct checker *c, struct field *field, const struct expr
 
 	if (e && (e->type->is_data_loc || (e->kind == EXPR_NAME && e->var->where == VAR_COMM)))
 		e = check_string(c, arg, "%O");
-	else if (e && e->type->is_owner && !field->is_shallow && is_kept(e))
+	else if (e && e->type->is_owner && !field->is_shallow && check_is_kept(e))
 		return diag_error(
 			c->diag, arg->pos,
 			"the function may have changed or freed what %s leads to by the return: p: shows it",

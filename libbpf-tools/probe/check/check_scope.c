@@ -64,24 +64,16 @@ static struct expr *goroutine_id(struct checker *c, int pos)
 static struct expr *member_of_this(struct checker *c, const struct expr *e)
 {
 	const struct debuginfo_variable *this = debuginfo_scope_find(c->context->scope, "this");
-	struct expr *object, *member;
+	const struct type_member *member = NULL;
+	struct expr *object;
 	uint32_t offset;
 
-	if (!this || !this->is_param || this->type->kind != TYPE_POINTER ||
-	    !type_find_member(this->type->target, e->text, e->len, &offset))
+	if (this && this->is_param && this->type->kind == TYPE_POINTER)
+		member = type_find_member(this->type->target, e->text, e->len, &offset);
+	if (!member || member->bit_size)
 		return NULL;
-	object = arena_alloc(c->arena, sizeof(*object));
-	member = arena_alloc(c->arena, sizeof(*member));
-	if (!object || !member)
-		return NULL;
-	*object = (struct expr){ .kind = EXPR_NAME, .pos = e->pos, .text = "this", .len = 4 };
-	*member = (struct expr){ .kind = EXPR_MEMBER,
-				 .pos = e->pos,
-				 .a = object,
-				 .text = e->text,
-				 .len = e->len,
-				 .arrow = true };
-	return check_expr(c, member);
+	object = variable_value(c, this, e->pos);
+	return object ? check_new_deref(c, e->pos, object, offset, member->type) : NULL;
 }
 
 struct expr *check_scope_name(struct checker *c, const struct expr *e)

@@ -113,6 +113,17 @@ struct expr *check_result(struct checker *c, const char *name,
 struct expr *check_known_argument(struct checker *c, const char *name, unsigned int index, int pos);
 struct expr *check_known_result(struct checker *c, const char *name, int pos);
 
+/* ---- check_text.c ---- */
+
+/* What is in a structure at an offset. */
+struct expr *check_member_value(struct checker *c, struct expr *e, const struct type *type,
+				uint32_t offset);
+/* Is any of it what the entry had? */
+bool check_is_kept(const struct expr *e);
+/* A string that is a structure, at an offset in e: its bytes and their number. 0, -EINVAL or -ENOMEM. */
+int check_text_field(struct checker *c, struct field *field, struct expr *e, uint32_t offset,
+		     const struct type_text *text);
+
 /* ---- check_object.c ---- */
 
 /* %O; the strings that the object points to become fields behind it, up to `most` altogether. 0, -EINVAL, -ENOMEM. */
@@ -120,9 +131,6 @@ int check_object_field(struct checker *c, struct field *field, const struct expr
 		       struct checked *checked, unsigned int most);
 /* Would it find all that it needs at this place? */
 bool check_is_printable(struct checker *c, const struct expr *arg);
-/* A string that is a structure, at an offset in e: its bytes and their number. 0, -EINVAL or -ENOMEM. */
-int check_text_field(struct checker *c, struct field *field, struct expr *e, uint32_t offset,
-		     const struct type_text *text);
 
 /* ---- check_default.c ---- */
 
