@@ -324,9 +324,9 @@ static int command_take(struct lookup *lookup, const char *search)
 	return -ENOENT;
 }
 
-static int name_fail(struct lookup *lookup, bool library, const char *search)
+static int name_fail(struct lookup *lookup, bool library, bool search)
 {
-	char process[64] = "", libraries[256] = "", commands[PATH_MAX] = "", here[256] = "";
+	char process[64] = "", libraries[256] = "", here[256] = "";
 	char dir[64];
 
 	if (lookup->why)
@@ -343,12 +343,11 @@ static int name_fail(struct lookup *lookup, bool library, const char *search)
 		io_format(libraries, sizeof(libraries),
 			  " no library lib%.64s.so%s in /etc/ld.so.cache, %s, ...%s", lookup->name,
 			  lookup->pid ? " mapped or" : "", dir, search ? ";" : "");
-	if (search)
-		io_format(commands, sizeof(commands), " no command in PATH=%s", search);
 	if (!access(lookup->name, F_OK))
 		io_format(here, sizeof(here), "; did you mean the file ./%s?", lookup->name);
 	return lookup_fail(lookup, -ENOENT, "'%s' not found%s%s%s%s", lookup->name,
-			   process[0] ? process : ":", libraries, commands, here);
+			   process[0] ? process : ":", libraries,
+			   search ? " no command in PATH" : "", here);
 }
 
 static int name_take(struct lookup *lookup, unsigned int flags)

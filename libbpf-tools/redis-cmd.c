@@ -189,9 +189,6 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 	case KEY_SECRETS:
 		env->print.show_secrets = true;
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s'", arg);
-		return 0;
 	case ARGP_KEY_END:
 		if (is_counting(env) && (env->filter.keys || env->filter.client ||
 					 env->filter.errors || env->filter.min_ns))

@@ -234,6 +234,15 @@ def test_unknown_kernel_function_is_refused_with_what_is_near():
     assert "the kernel has no function 'tcp_conect'" in err and "'tcp_connect'" in err
 
 
+@pytest.mark.parametrize("word, said", [("openat", "the system call is sys_openat"),
+                                        ("sched_process_exec", "the tracepoint is t:*:sched_process_exec"),
+                                        ("sched:sched_process_exec", "the tracepoint is t:sched:sched_process_exec"),
+                                        ("sys_enter_openat", "the tracepoint is t:syscalls:sys_enter_openat")])
+def test_word_of_other_tools_is_answered_with_ours(word, said):
+    status, _, err = run_tool("trace", word)
+    assert status == 2 and said in err
+
+
 @btf
 def test_unknown_field_is_refused_with_what_is_near():
     status, _, err = run_tool("trace", 'p::tcp_connect "%d", sk->__sk_comon.skc_dport')

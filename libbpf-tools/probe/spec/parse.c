@@ -259,6 +259,28 @@ static int parse_function_target(struct target *t, struct spec *spec)
 }
 
 /* func, lib:func: BCC's short forms of p::func and p:lib:func. */
+/* bpftrace's words for kinds of probes, and what comes in their place. */
+static int refuse_long_kind(struct target *t)
+{
+	static const struct {
+		const char *name, *here;
+	} kinds[] = {
+		{ "kprobe", "p::" }, { "kretprobe", "r::" }, { "fentry", "p::" },
+		{ "fexit", "r::" },  { "uprobe", "p:" },     { "uretprobe", "r:" },
+		{ "usdt", "u:" },    { "tracepoint", "t:" },
+	};
+	const struct part *kind = &t->parts[0];
+	struct part rest = parts_from(t, 1);
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strlen(kinds[i].name) == kind->len &&
+		    !memcmp(kinds[i].name, kind->text, kind->len))
+			return diag_error(t->diag, kind->pos, "%s:%.*s is written %s%.*s",
+					  kinds[i].name, (int)rest.len, rest.text, kinds[i].here,
+					  (int)rest.len, rest.text);
+	return 0;
+}
+
 static int parse_short_target(struct target *t, struct spec *spec)
 {
 	struct part rest;
@@ -272,6 +294,9 @@ static int parse_short_target(struct target *t, struct spec *spec)
 		spec->lib_pos = t->parts[0].pos;
 		return parse_func(t, spec, t->parts[0]);
 	}
+	err = refuse_long_kind(t);
+	if (err)
+		return err;
 	rest = parts_from(t, 1);
 	colon = find_unquoted(rest.text, 0, rest.len, ':');
 	/* Of the colons that follow only those of C++ names and of a file's line can be meant. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/tracefs.h"
 #include "types/debuginfo.h"
 #include "probe/target/target_private.h"
 
@@ -35,6 +36,20 @@ static const char *module_hint(const struct spec *spec, char hint[128])
 	return hint;
 }
 
+/* What was meant by a file that isn't there. */
+static const char *file_hint(const struct spec *spec, char hint[128])
+{
+	int tracefs = spec->func && !strchr(spec->lib, '/') ? tracefs_open() : -1;
+
+	hint[0] = '\0';
+	if (tracefs < 0)
+		return module_hint(spec, hint);
+	if (tracefs_event_id(tracefs, spec->lib, spec->func) >= 0)
+		snprintf(hint, 128, "; the tracepoint is t:%s:%s", spec->lib, spec->func);
+	close(tracefs);
+	return *hint ? hint : module_hint(spec, hint);
+}
+
 static int resolve_file(const struct spec *spec, pid_t pid, struct target *target,
 			struct diag *diag)
 {
@@ -49,7 +64,7 @@ static int resolve_file(const struct spec *spec, pid_t pid, struct target *targe
 	if (!target->file.elf)
 		err = bsl_resolve(spec->lib, pid, 0, &target->file, text, sizeof(text));
 	if (err)
-		return diag_error(diag, spec->lib_pos, "%s%s", text, module_hint(spec, hint));
+		return diag_error(diag, spec->lib_pos, "%s%s", text, file_hint(spec, hint));
 	target->elf = target->file.elf;
 	if (bsl_elf_machine(target->elf) != bsl_host_machine())
 		return diag_error(

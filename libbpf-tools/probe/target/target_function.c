@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <blazesym-lite.h>
+
 #include "lib/log.h"
 #include "lib/traceable.h"
 #include "probe/target/target_private.h"
@@ -32,6 +34,7 @@ struct function_search {
 	struct diag *diag;
 	size_t untraceable;
 	struct suggest near;
+	const char *other; /* what of the kernel's has that name behind this; or NULL */
 };
 
 static int add_place(struct function_search *search, const char *name, uint64_t addr)
@@ -73,8 +76,29 @@ static void add_near(struct function_search *search, const char *name)
 		suggest_add(&search->near, name);
 }
 
+static bool is_after(const char *name, const char *prefix, const char *rest)
+{
+	size_t len = strlen(prefix);
+
+	return !strncmp(name, prefix, len) && !strcmp(name + len, rest);
+}
+
+/* Does a function of the kernel's stand for a system call, or a tracepoint, of that name? */
+static void note_other(struct function_search *search, const char *name)
+{
+	const char *wanted = search->spec->func;
+
+	if (is_after(name, bsl_machine_get(bsl_host_machine())->call_prefix, wanted))
+		search->other = "; the system call is sys_";
+	else if (is_after(name, "__traceiter_", wanted))
+		search->other = "; the tracepoint is t:*:";
+	else if (!strncmp(wanted, "sys_enter_", 10) || !strncmp(wanted, "sys_exit_", 9))
+		search->other = "; the tracepoint is t:syscalls:";
+}
+
 static int add_near_symbol(const struct bsl_kernel_symbol *sym, void *ctx)
 {
+	note_other(ctx, sym->name);
 	add_near(ctx, sym->name);
 	return 0;
 }
@@ -89,8 +113,9 @@ static int no_function(struct function_search *search)
 				  spec->func);
 	return diag_error(search->diag, spec->func_pos,
 			  "the kernel has no function '%s' now: there is none, the compiler has "
-			  "inlined it, or its module isn't loaded%s",
-			  spec->func, suggest_text(&search->near));
+			  "inlined it, or its module isn't loaded%s%s",
+			  spec->func, search->other ?: suggest_text(&search->near),
+			  search->other ? spec->func : "");
 }
 
 static int find_symbols(struct function_search *search, const struct bsl_kernel *kernel)
