@@ -4,6 +4,9 @@
  * where the unwinding table has it, nobody may look at it (the function itself, an unwinder, a collector of garbage), and
  * the stack must not be exchanged meanwhile, as the kernel pairs returns with calls by their order. Probes on RET
  * instructions touch nothing, but see only functions that end in them.
+ *
+ * A function without a table gets probes on its RET instructions or none. Its own instructions can't prove more: whether its
+ * entry is called or jumped to (with something else on top of the stack) is said by those who go there, in any file.
  */
 #include <array_size.h>
 #include <elf.h>
