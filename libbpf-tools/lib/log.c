@@ -128,7 +128,8 @@ static bool log_has_verifier(void)
 
 static void log_vfailure(int err, enum permission what, const char *fmt, va_list args)
 {
-	bool is_refused = permission_is_refusal(err) && !log_has_verifier();
+	bool is_refused = (permission_is_refusal(err) && !log_has_verifier()) ||
+			  permission_lacks_helpers(log_state.tail, log_state.tail_len);
 	char message[512];
 
 	vsnprintf(message, sizeof(message), fmt, args);

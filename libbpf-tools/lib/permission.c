@@ -132,6 +132,20 @@ void permission_read(struct permission_facts *facts)
 	facts->has_tracefs = permission_has_tracefs();
 }
 
+bool permission_lacks_helpers(const char *text, size_t size)
+{
+	static const char *const words[] = { "cannot use helper", "unknown func" };
+	struct permission_facts facts;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (!memmem(text, size, words[i], strlen(words[i])))
+			continue;
+		permission_read(&facts);
+		return !strcmp(facts.lockdown, "confidentiality");
+	}
+	return false;
+}
+
 /* ---- what it means ---- */
 
 /* "CAP_BPF, CAP_PERFMON" of a set; how many they are. */

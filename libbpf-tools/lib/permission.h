@@ -26,6 +26,12 @@ enum permission {
 /* Is this negative errno a refusal, rather than "not there" or "not possible"? */
 bool permission_is_refusal(int err);
 
+/*
+ * Is it for that the verifier lacks a helper: a kernel that is locked down to confidentiality has none that read its memory
+ * (security/lockdown, 5.4). text: the verifier's, of so many bytes.
+ */
+bool permission_lacks_helpers(const char *text, size_t size);
+
 /* What the kernel reports of this process. */
 struct permission_facts {
 	uint64_t capabilities; /* effective: 1 << CAP_... */

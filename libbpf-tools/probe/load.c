@@ -13,17 +13,6 @@
 
 #define VERIFIER_LOG_SIZE (1u << 20)
 
-/* A kernel that is locked down to confidentiality has no helpers that read its memory (security/lockdown, 5.4). */
-static bool lacks_helpers(const char *log)
-{
-	struct permission_facts facts;
-
-	if (!strstr(log, "cannot use helper") && !strstr(log, "unknown func"))
-		return false;
-	permission_read(&facts);
-	return !strcmp(facts.lockdown, "confidentiality");
-}
-
 /* The verifier's last words, which name the reason, and with -v all of them. */
 static int explain_refusal(const struct probe_program *kind, const struct code_program *program,
 			   int err, struct bpf_prog_load_opts *opts, struct diag *diag)
@@ -44,12 +33,8 @@ static int explain_refusal(const struct probe_program *kind, const struct code_p
 	if (last)
 		*last = '\0';
 	last = strrchr(log, '\n');
-	if (lacks_helpers(log))
-		snprintf(
-			why, sizeof(why),
-			"the kernel is locked down (confidentiality), where programs can't read its memory, or a process's");
-	/* Only of these its words are about the program. */
-	else if (err == -EPERM)
+	/* Only of the others its words are about the program. */
+	if (err == -EPERM || permission_lacks_helpers(log, strlen(log)))
 		permission_explain_own(PERMISSION_BPF, why, sizeof(why));
 	else if (err == -EINVAL || err == -EACCES || err == -E2BIG)
 		snprintf(why, sizeof(why), "%s", last ? last + 1 : log);

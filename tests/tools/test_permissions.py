@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tracing import PATIENCE, need, need_that, running, tool_path
+from tracing import PATIENCE, need, need_that, run_tool, running, tool_path
 
 BPF = ["CAP_BPF", "CAP_PERFMON"]
 PARANOID = int(Path("/proc/sys/kernel/perf_event_paranoid").read_text())
@@ -153,6 +153,23 @@ def test_a_lack_of_descriptors_is_told_as_such():
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 1 and "Too many open files" in done.stderr
         assert "processed" not in done.stderr and "missing" not in done.stderr
+
+
+def lockdown():
+    """The level by which the kernel is locked down, or ""."""
+    path = Path("/sys/kernel/security/lockdown")
+    if not path.exists():
+        return ""
+    level = re.search(r"\[(\w+)\]", path.read_text()).group(1)
+    return "" if level == "none" else level
+
+
+@pytest.mark.parametrize("arguments", [["execsnoop"], ["opensnoop"], ["tcpconnect"], ["capable"], ["ustat"], ["trace", "t:sched:sched_switch"],
+                                       ["trace", "r::vfs_read"]], ids=" ".join)
+def test_a_kernel_that_is_locked_down_is_named(arguments):
+    need_that(lockdown() == "confidentiality", "the kernel isn't locked down to confidentiality (make check-vm KERNELS=6.12+confidentiality)")
+    status, _, err = run_tool(*arguments, "--duration", "0.1")
+    assert status != 0 and "the kernel is locked down (confidentiality)" in err
 
 
 @pytest.mark.parametrize("arguments", [["execsnoop"], ["opensnoop", "--ppid", "1"]], ids=lambda value: value[0])

@@ -51,8 +51,11 @@ BENCH = {"BENCH_ROUNDS": "1", "BENCH_PAUSE": "0.05", "BENCH_TIMEOUT": "600", "BE
          "BENCH_CONNECTS": "1300", "BENCH_OPENS": "1200", "BENCH_CHECKS": "1200"}
 
 
+LOCKDOWN = {"integrity", "confidentiality"}
+
+
 class Kernel:
-    """A kernel of kernels.conf, in the preemption mode it comes with or, as NAME+MODE, in another one."""
+    """A kernel of kernels.conf as it comes or, as NAME+MODE, in another preemption mode, or locked down."""
 
     def __init__(self, name, arch, suite, release, *packages, mode=""):
         self.base, self.arch, self.suite, self.release, self.packages = name, arch, suite, release, packages
@@ -79,7 +82,7 @@ def read_kernels():
     with open(os.path.join(HERE, "kernels.conf")) as file:
         rows = [line.split() for line in file if line.strip() and not line.startswith("#")]
     for name, arch, suite, release, modes, *packages in rows:
-        for mode in ["", *(modes.split(",") if modes != "-" else [])]:
+        for mode in ["", *(modes.split(",") if modes != "-" else []), *sorted(LOCKDOWN)]:
             kernel = Kernel(name, arch, suite, release, *packages, mode=mode)
             kernels[kernel.name] = kernel
     return kernels
@@ -89,7 +92,7 @@ def choose(names):
     """The kernels of these names, or of ["all"]."""
     known = read_kernels()
     if names == ["all"]:
-        return list(known.values())
+        return [kernel for kernel in known.values() if kernel.mode not in LOCKDOWN]
     for name in names:
         if name not in known:
             raise Error(f"unknown kernel {name}; kernels.conf has {' '.join(known)}")
@@ -193,7 +196,7 @@ class Cache:
         initrd = os.path.join(os.path.dirname(vmlinux), "initrd")
         image.initramfs(self.kernel_packages(kernel), self.busybox(kernel.arch), initrd)
         accel = self.accel(kernel.arch, vmlinux, initrd)
-        parameters = [f"preempt={kernel.mode}"] if kernel.mode else []
+        parameters = [f"{'lockdown' if kernel.mode in LOCKDOWN else 'preempt'}={kernel.mode}"] if kernel.mode else []
         return Guest(kernel.arch, accel, vmlinux, initrd, self.root(kernel.arch), TREE, self.build, parameters)
 
 
