@@ -128,6 +128,19 @@ def test_a_seccomp_filter_is_named(arguments):
     assert "a seccomp filter is in force" in done.stderr and "missing" not in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["execsnoop"], ["redis-cmd"], ["ugc"], ["trace", "c:malloc"]], ids=lambda value: value[0])
+def test_lockdown_is_named(arguments, tmp_path):
+    """As far as that goes without such a kernel: it says that it is locked down, and refuses bpf(2)."""
+    need("unshare")
+    (tmp_path / "lockdown").write_text("none integrity [confidentiality]\n")
+    script = 'mount --bind "$0" /sys/kernel/security && exec "$@"'
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, tmp_path, sys.executable, "-c", SECCOMP, str(BPF_SYSCALL),
+                           tool_path(arguments[0]), *arguments[1:]],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode != 0
+    assert "the kernel is locked down (confidentiality)" in done.stderr and "missing" not in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [["execsnoop"], ["ustat", "1", "1"]], ids=lambda value: value[0])
 def test_another_user_namespace_is_named(arguments):
     done = subprocess.run(["unshare", "--user", "--map-root-user", tool_path(arguments[0]), *arguments[1:]],
