@@ -173,6 +173,14 @@ static void complain(const char *format, ...)
 	fputc('\n', stderr);
 }
 
+static void complain_of_maps(int err)
+{
+	if (err == -ESRCH)
+		complain("there is no process %d", env.pid);
+	else
+		complain("can't read the maps of process %d: %s", env.pid, strerror(-err));
+}
+
 /* Untrusted: a JSON string, or null; or text. */
 static void put_string(const char *text)
 {
@@ -345,7 +353,7 @@ static int symbolize(struct bsl_file *file)
 	if (env.pid && !file) {
 		err = bsl_symbolizer_note_process(symbolizer, env.pid);
 		if (err)
-			complain("can't read the maps of process %d: %s", env.pid, strerror(-err));
+			complain_of_maps(err);
 	}
 	for (int i = 0; i < env.nr_addrs && !err; i++)
 		err = text_symbolize(symbolizer, file, env.addrs[i]);
@@ -644,7 +652,7 @@ static int process_scan(int *nr)
 	else
 		err = bsl_maps_read(env.pid, &maps);
 	if (err < 0) {
-		complain("can't read the maps of process %d: %s", env.pid, strerror(-err));
+		complain_of_maps(err);
 		return err;
 	}
 	if (maps)

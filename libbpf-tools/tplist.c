@@ -356,11 +356,13 @@ static int list_process(struct env *env)
 	struct bsl_maps *maps;
 	int err = bsl_maps_read(env->pid, &maps);
 
-	if (err) {
+	if (err == -ESRCH)
+		log_error("there is no process %d", env->pid);
+	else if (err)
 		log_failure(err, PERMISSION_PROCESS, "cannot read the maps of process %d",
 			    env->pid);
+	if (err)
 		return err;
-	}
 	while (err != -ENOMEM && !output_error(env->output) &&
 	       (map = bsl_maps_next_file(maps, map))) {
 		err = list_map(env, maps, map);

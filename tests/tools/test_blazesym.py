@@ -628,8 +628,8 @@ def free_pid():
     (("-e", "/etc/passwd", "1"), "/etc/passwd: not an ELF file"),
     (("-e", "c", "--find", "nosuchfunction"), "no symbol is named 'nosuchfunction'"),
     (("-e", "/bin/true", "--usdt"), "no USDT sites"),
-    (("-p", free_pid(), "1"), "No such process"),
-    (("-p", free_pid(), "--usdt"), "No such process"),
+    (("-p", free_pid(), "1"), "there is no process"),
+    (("-p", free_pid(), "--usdt"), "there is no process"),
 ])
 def test_failure_exits_1_with_the_cause(args, cause):
     status, err = fails(*args)

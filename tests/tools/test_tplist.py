@@ -58,7 +58,7 @@ def test_libraries_and_processes_that_are_not_there():
     status, _, err = run_tool("tplist", "-l", "no-such-library")
     assert status == 1 and "not found" in err
     status, _, err = run_tool("tplist", "-p", "4194303")
-    assert status == 1 and "No such process" in err
+    assert status == 1 and "there is no process 4194303" in err
     assert run_tool("tplist", "a", "b")[0] == 2
 
 
