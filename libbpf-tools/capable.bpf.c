@@ -84,12 +84,13 @@ static __always_inline __u64 hash_stacks(const struct capable_event *event)
 	return hash;
 }
 
-static __always_inline bool is_repeated(const struct capable_event *event)
+/* stack: hash_stacks(), or 0. */
+static __always_inline bool is_repeated(__s32 cap, __s32 result, __u32 target_ns, __u64 stack)
 {
 	struct task_struct___more *task = (void *)bpf_get_current_task();
-	struct seen_key key = { .target_ns = event->target_ns,
-				.cap = event->cap,
-				.result = event->result };
+	struct seen_key key = {
+		.stack = stack, .target_ns = target_ns, .cap = cap, .result = result
+	};
 	__u8 value = 1;
 
 	if (unique == CAPABLE_NOT_UNIQUE)
@@ -98,18 +99,21 @@ static __always_inline bool is_repeated(const struct capable_event *event)
 		key.who = bpf_get_current_pid_tgid() >> 32;
 		bpf_core_read(&key.program, sizeof(key.program), &task->self_exec_id);
 	} else {
-		key.who = event->cgroup_id;
-		key.program = command && event->pid == command &&
+		key.who = bpf_get_current_cgroup_id();
+		key.program = command && pidns_current_ids() >> 32 == command &&
 			      BPF_CORE_READ((struct task_struct *)task, flags) & PF_FORKNOEXEC;
 	}
-	if (with_kernel_stack || with_user_stack)
-		key.stack = hash_stacks(event);
 	return bpf_map_update_elem(&seen, &key, &value, BPF_NOEXIST);
 }
 
+/* Of a whole record. */
 static __always_inline bool is_wanted(const struct capable_event *event)
 {
-	return !(denied_only && !event->result) && !is_repeated(event);
+	bool by_stack = unique != CAPABLE_NOT_UNIQUE && (with_kernel_stack || with_user_stack);
+	__u64 stack = by_stack ? hash_stacks(event) : 0;
+
+	return !(denied_only && !event->result) &&
+	       !is_repeated(event->cap, event->result, event->target_ns, stack);
 }
 
 static __always_inline bool is_wanted_cap(__u64 cap)
@@ -241,19 +245,27 @@ int BPF_KRETPROBE(check_ends, int result)
 SEC("raw_tp")
 int check_traced(struct raw_context *ctx)
 {
-	const struct question question = { (void *)ctx->args[0], (void *)ctx->args[1], ctx->args[3],
-					   -1 };
+	const struct user_namespace *target = (void *)ctx->args[1];
+	const struct question question = { (void *)ctx->args[0], target, ctx->args[3], -1 };
+	bool with_stacks = with_kernel_stack || with_user_stack;
+	__s32 result = ctx->args[4];
 	struct capable_event *event;
 
-	if (!is_wanted_cap(question.cap) || (denied_only && !(__s32)ctx->args[4]) ||
-	    !filter_allows_current())
+	if (!is_wanted_cap(question.cap) || (denied_only && !result) || !filter_allows_current())
+		return 0;
+	/* Before the work, where the stacks need not be known for that. */
+	if (!with_stacks && is_repeated(question.cap, result, BPF_CORE_READ(target, ns.inum), 0))
 		return 0;
 	event = events_scratch(0);
 	if (!event)
 		return 0;
 	fill(ctx, event, &question);
-	event->result = ctx->args[4];
-	events_output(ctx, event, is_wanted(event) ? event->size : 0, 0);
+	event->result = result;
+	/* Sending nothing would wake the consumer for it. */
+	if (with_stacks && !is_wanted(event))
+		events_scratch_done(event);
+	else
+		events_output(ctx, event, event->size, 0);
 	return 0;
 }
 

@@ -78,8 +78,10 @@ struct env {
 /* A row. */
 struct check {
 	const struct capable_event *event;
-	char verdict[16], effective[24], syscall[16];
+	char *text; /* room for a value that is made when it is shown */
 };
+
+#define TEXT_SIZE 24
 
 static void set_string(struct row_value *value, const char *text)
 {
@@ -103,22 +105,33 @@ static void get_allowed(const void *row, struct row_value *value)
 
 static void get_verdict(const void *row, struct row_value *value)
 {
-	set_string(value, ((const struct check *)row)->verdict);
+	static const char *const verdicts[2][2] = { { "allow", "allow-ns" },
+						    { "deny", "deny-ns" } };
+	const struct capable_event *event = ((const struct check *)row)->event;
+
+	set_string(value, verdicts[!!event->result][event->target_ns != INITIAL_USER_NS]);
 }
 
 static void get_effective(const void *row, struct row_value *value)
 {
-	set_string(value, ((const struct check *)row)->effective);
+	const struct check *check = row;
+
+	snprintf(check->text, TEXT_SIZE, "%016" PRIx64, (uint64_t)check->event->effective);
+	set_string(value, check->text);
 }
 
 static void get_syscall(const void *row, struct row_value *value)
 {
 	const struct check *check = row;
+	const struct capable_event *event = check->event;
+	const char *name = syscall_name(event->syscall, event->call == CAPABLE_CALL_32BIT);
 
-	set_string(value, check->syscall);
-	if (check->event->call == CAPABLE_NO_CALL)
+	if (!name)
+		snprintf(check->text, TEXT_SIZE, "%u", event->syscall);
+	set_string(value, name ?: check->text);
+	if (event->call == CAPABLE_NO_CALL)
 		row_set_none(value, NULL);
-	else if (check->event->call == CAPABLE_CALL_UNKNOWN)
+	else if (event->call == CAPABLE_CALL_UNKNOWN)
 		row_set_unknown(value, "not known to kernels before 5.15");
 }
 
@@ -130,21 +143,6 @@ static void get_option(const void *row, struct row_value *value)
 	value->number = !!(event->options & abs(value->arg)) == (value->arg > 0);
 	if (event->options < 0)
 		row_set_unknown(value, "the kernel's tracepoint doesn't tell");
-}
-
-static void make_row(const struct capable_event *event, struct check *check)
-{
-	const char *call = syscall_name(event->syscall, event->call == CAPABLE_CALL_32BIT);
-
-	check->event = event;
-	snprintf(check->verdict, sizeof(check->verdict), "%s%s", event->result ? "deny" : "allow",
-		 event->target_ns == INITIAL_USER_NS ? "" : "-ns");
-	snprintf(check->effective, sizeof(check->effective), "%016" PRIx64,
-		 (uint64_t)event->effective);
-	if (call)
-		snprintf(check->syscall, sizeof(check->syscall), "%s", call);
-	else
-		snprintf(check->syscall, sizeof(check->syscall), "%u", event->syscall);
 }
 
 #define AT(member) ROW_VIA(struct check, event, member)
@@ -287,10 +285,10 @@ static void print_stacks(struct env *env, const struct capable_event *event)
 static int print_event(struct env *env, const struct capable_event *event)
 {
 	bool json = output_is_json(env->tool.output);
-	struct check check;
+	char text[TEXT_SIZE];
+	struct check check = { event, text };
 	int err;
 
-	make_row(event, &check);
 	row_put(&env->tool.rows, &check);
 	if (json)
 		print_stacks(env, event);

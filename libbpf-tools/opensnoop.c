@@ -58,8 +58,10 @@ struct opening {
 	const struct opensnoop_event *event;
 	const char *path;      /* NULL: it could not be read */
 	const char *full_path; /* NULL: not asked for, or not known */
-	char flag_names[256];
+	char *text;	       /* room for a value that is made when it is shown */
 };
+
+#define TEXT_SIZE 256
 
 enum { KEY_PATH = 256 };
 
@@ -77,11 +79,29 @@ static void get_flags(const void *row, struct row_value *value)
 		row_set_unknown(value, row_error_name(-event->flags_error));
 }
 
+/* O_WRONLY|O_CREAT|0x80000000: the access mode first, bits without a name last. */
+static void name_flags(uint64_t bits, char *text, size_t size)
+{
+	uint64_t access = bits & O_ACCMODE;
+	int used = snprintf(text, size, "%s", access <= O_RDWR ? flags[access].name : "O_ACCMODE");
+
+	bits &= ~(uint64_t)O_ACCMODE;
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (flags[i].bits <= O_RDWR || (bits & flags[i].bits) != flags[i].bits)
+			continue;
+		used += snprintf(text + used, size - used, "|%s", flags[i].name);
+		bits &= ~flags[i].bits;
+	}
+	if (bits)
+		snprintf(text + used, size - used, "|%#llx", (unsigned long long)bits);
+}
+
 static void get_flag_names(const void *row, struct row_value *value)
 {
 	const struct opening *opening = row;
 
-	set_text(value, opening->flag_names);
+	name_flags(opening->event->flags, opening->text, TEXT_SIZE);
+	set_text(value, opening->text);
 	if (opening->event->flags_error)
 		row_set_unknown(value, row_error_name(-opening->event->flags_error));
 }
@@ -261,29 +281,13 @@ static bool has_wanted_path(const struct env *env, const char *path)
 	return wanted;
 }
 
-/* O_WRONLY|O_CREAT|0x80000000: the access mode first, bits without a name last. */
-static void name_flags(uint64_t bits, char *text, size_t size)
-{
-	uint64_t access = bits & O_ACCMODE;
-	int used = snprintf(text, size, "%s", access <= O_RDWR ? flags[access].name : "O_ACCMODE");
-
-	bits &= ~(uint64_t)O_ACCMODE;
-	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
-		if (flags[i].bits <= O_RDWR || (bits & flags[i].bits) != flags[i].bits)
-			continue;
-		used += snprintf(text + used, size - used, "|%s", flags[i].name);
-		bits &= ~flags[i].bits;
-	}
-	if (bits)
-		snprintf(text + used, size - used, "|%#llx", (unsigned long long)bits);
-}
-
 /* buffer has room for both. */
-static const char *join_paths(const struct opensnoop_event *event, const char *path, char *buffer)
+static const char *join_paths(const struct opensnoop_event *event, char *buffer)
 {
+	const char *path = event->path, *base;
 	char joined[PATH_JOINED_SIZE];
-	const char *base = path_join(event->path + event->path_len, event->base_len,
-				     event->base_flags, joined);
+
+	base = path_join(path + event->path_len, event->base_len, event->base_flags, joined);
 
 	if (!base || !*path)
 		return NULL;
@@ -299,16 +303,16 @@ static bool is_record(const struct opensnoop_event *event, size_t size)
 	size_t path = event->path_len > 0 ? event->path_len : 0;
 
 	if (size < header || path > OPENSNOOP_PATH_SIZE || size - header < path ||
-	    event->base_len > PATH_WALKED_SIZE)
+	    (path && event->path[path - 1]) || event->base_len > PATH_WALKED_SIZE)
 		return false;
 	return event->base_len <= 0 || (path && size - header - path >= (size_t)event->base_len);
 }
 
 static int handle_event(void *ctx, const void *data, size_t size)
 {
-	char path[OPENSNOOP_PATH_SIZE + 1], full_path[PATH_JOINED_SIZE + sizeof(path)];
+	char full_path[PATH_JOINED_SIZE + OPENSNOOP_PATH_SIZE], text[TEXT_SIZE];
 	const struct opensnoop_event *event = data;
-	struct opening opening = { .event = event };
+	struct opening opening = { .event = event, .text = text };
 	struct env *env = ctx;
 	bool full = row_wants(&env->tool.options.rows, 'F');
 
@@ -317,13 +321,11 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	if (!has_wanted_flag(env, event))
 		return 0;
 	if (event->path_len > 0) {
-		snprintf(path, sizeof(path), "%.*s", event->path_len, event->path);
-		opening.path = path;
-		opening.full_path = full ? join_paths(event, path, full_path) : NULL;
+		opening.path = event->path;
+		opening.full_path = full ? join_paths(event, full_path) : NULL;
 	}
 	if (!has_wanted_path(env, full ? opening.full_path : opening.path))
 		return 0;
-	name_flags(event->flags, opening.flag_names, sizeof(opening.flag_names));
 	return row_print(&env->tool.rows, &opening);
 }
 

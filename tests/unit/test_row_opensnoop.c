@@ -68,7 +68,7 @@ static void replay_events(struct tool *tool, void *env)
 	event.result = 12345;
 	event.flags_error = 0;
 	event.flags = O_PATH;
-	memset(cut, 'p', sizeof(cut));
+	memset(cut, 'p', sizeof(cut) - 1);
 	replay_path(env, event, cut, sizeof(cut));
 }
 
