@@ -14,6 +14,7 @@
 /* Pointer encodings: DW_EH_PE_* of the LSB. */
 enum { PE_OMIT = 0xff, PE_PCREL = 0x10, PE_INDIRECT = 0x80 };
 
+#define OP_BREG0 0x70 /* DW_OP_breg0: DWARF 5, 7.7.1 */
 #define STATES_MAX 16 /* of DW_CFA_remember_state */
 
 /* Bytes that are read in order; after a read beyond the end all are 0 and is_bad is set. */
@@ -225,6 +226,7 @@ static bool fde_take(const struct eh_frame *table, struct reader *reader, struct
 		return false;
 	frame->addr = pointer_take(reader, cie->pointers);
 	frame->size = pointer_take(reader, cie->pointers & 15);
+	frame->return_reg = cie->return_reg < INT16_MAX ? (int16_t)cie->return_reg : BSL_REG_NONE;
 	frame->is_signal = cie->is_signal;
 	frame->has_personality = cie->has_personality;
 	if (cie->has_sizes) {
@@ -306,6 +308,17 @@ static int table_get(struct bsl_elf *elf)
 	return 0;
 }
 
+int elf_frames(struct bsl_elf *elf, const struct bsl_frame **frames, size_t *nr)
+{
+	int err = table_get(elf);
+
+	if (err)
+		return err;
+	*frames = elf->eh_frame->frames;
+	*nr = elf->eh_frame->nr;
+	return 0;
+}
+
 bool elf_has_personality(struct bsl_elf *elf)
 {
 	return !table_get(elf) && elf->eh_frame->has_personality;
@@ -340,6 +353,7 @@ int bsl_elf_frame_at(struct bsl_elf *elf, uint64_t addr, struct bsl_frame *frame
 /* What a program has said so far: of the caller's frame, and of the return address. */
 struct machine {
 	const struct cie *cie;
+	uint64_t fp_reg;
 	struct bsl_frame_row row, initial;
 	struct bsl_frame_row kept[STATES_MAX];
 	unsigned int nr_kept;
@@ -366,16 +380,34 @@ static int advance(struct machine *machine, uint64_t addr)
 static void set_rule(struct machine *machine, uint64_t reg, enum bsl_frame_rule rule,
 		     int64_t offset)
 {
-	if (reg != machine->cie->return_reg)
-		return;
-	machine->row.ret = rule;
-	machine->row.ret_offset = offset;
+	if (reg == machine->cie->return_reg) {
+		machine->row.ret = rule;
+		machine->row.ret_offset = offset;
+	} else if (reg == machine->fp_reg) {
+		machine->row.fp = rule;
+		machine->row.fp_offset = offset;
+	}
 }
 
 static void set_cfa(struct machine *machine, uint64_t reg, int64_t offset)
 {
 	machine->row.cfa_reg = reg < INT16_MAX ? (int16_t)reg : BSL_REG_NONE;
 	machine->row.cfa_offset = offset;
+	machine->row.cfa_expr = NULL;
+	machine->row.cfa_expr_size = 0;
+}
+
+static void set_cfa_expr(struct machine *machine, struct reader *program)
+{
+	uint64_t size = uleb_take(program);
+	const uint8_t *expr = program->at;
+
+	reader_skip(program, size);
+	set_cfa(machine, UINT64_MAX, 0);
+	if (program->is_bad)
+		return;
+	machine->row.cfa_expr = expr;
+	machine->row.cfa_expr_size = size;
 }
 
 /* A factored offset: the data alignment times it, whatever the two are. */
@@ -386,7 +418,12 @@ static int64_t scaled(const struct machine *machine, uint64_t factor)
 
 static void restore_rule(struct machine *machine, uint64_t reg)
 {
-	set_rule(machine, reg, machine->initial.ret, machine->initial.ret_offset);
+	const struct bsl_frame_row *initial = &machine->initial;
+
+	if (reg == machine->cie->return_reg)
+		set_rule(machine, reg, initial->ret, initial->ret_offset);
+	else
+		set_rule(machine, reg, initial->fp, initial->fp_offset);
 }
 
 static int remember(struct machine *machine)
@@ -408,9 +445,23 @@ static int recall(struct machine *machine)
 	return 0;
 }
 
-static void skip_block(struct reader *program)
+/* Of a register's place in memory: the frame pointer plus a number, and nothing more, is understood. */
+static void rule_of_expr(struct machine *machine, uint64_t reg, struct reader *program)
 {
-	reader_skip(program, uleb_take(program));
+	uint64_t size = uleb_take(program);
+	struct reader expr = *program;
+	int64_t offset;
+
+	reader_skip(program, size);
+	expr.end = program->at;
+	if (number_take(&expr, 1) == OP_BREG0 + machine->fp_reg) {
+		offset = sleb_take(&expr);
+		if (!expr.is_bad && expr.at == expr.end) {
+			set_rule(machine, reg, BSL_FRAME_AT_FP, offset);
+			return;
+		}
+	}
+	set_rule(machine, reg, BSL_FRAME_OTHER, 0);
 }
 
 /* Rules of registers: DW_CFA_offset_extended and the like. */
@@ -445,14 +496,22 @@ static int rule_run(struct machine *machine, uint8_t op, struct reader *program)
 		set_rule(machine, reg, BSL_FRAME_OTHER, 0);
 		break;
 	case 0x10: /* expression */
+		rule_of_expr(machine, reg, program);
+		break;
 	case 0x16: /* val_expression */
-		skip_block(program);
+		reader_skip(program, uleb_take(program));
 		set_rule(machine, reg, BSL_FRAME_OTHER, 0);
 		break;
 	default:
 		return -EBADMSG;
 	}
 	return 0;
+}
+
+/* A register or an offset alone: "valid only if the current CFA rule is defined to use a register and offset" (DWARF 5, 6.4.2.2). */
+static void change_cfa(struct machine *machine, uint64_t reg, int64_t offset)
+{
+	set_cfa(machine, machine->row.cfa_reg == BSL_REG_NONE ? UINT64_MAX : reg, offset);
 }
 
 /* Rules of the caller's frame: DW_CFA_def_cfa and the like. */
@@ -467,21 +526,20 @@ static int cfa_run(struct machine *machine, uint8_t op, struct reader *program)
 		set_cfa(machine, reg, (int64_t)uleb_take(program));
 		break;
 	case 0x0d: /* def_cfa_register */
-		set_cfa(machine, uleb_take(program), row->cfa_offset);
+		change_cfa(machine, uleb_take(program), row->cfa_offset);
 		break;
 	case 0x0e: /* def_cfa_offset */
-		row->cfa_offset = (int64_t)uleb_take(program);
+		change_cfa(machine, row->cfa_reg, (int64_t)uleb_take(program));
 		break;
 	case 0x0f: /* def_cfa_expression */
-		skip_block(program);
-		set_cfa(machine, UINT64_MAX, 0);
+		set_cfa_expr(machine, program);
 		break;
 	case 0x12: /* def_cfa_sf */
 		reg = uleb_take(program);
 		set_cfa(machine, reg, scaled(machine, (uint64_t)sleb_take(program)));
 		break;
 	case 0x13: /* def_cfa_offset_sf */
-		row->cfa_offset = scaled(machine, (uint64_t)sleb_take(program));
+		change_cfa(machine, row->cfa_reg, scaled(machine, (uint64_t)sleb_take(program)));
 		break;
 	default:
 		return rule_run(machine, op, program);
@@ -545,6 +603,12 @@ static int program_run(struct machine *machine, struct reader program)
 	return ret;
 }
 
+/* DWARF's number: x86-64 psABI, figure 3.36; AADWARF64, 4.1. */
+static uint64_t fp_register(const struct bsl_elf *elf)
+{
+	return elf->ehdr.e_machine == EM_AARCH64 ? 29 : 6;
+}
+
 int bsl_elf_frame_rows(struct bsl_elf *elf, const struct bsl_frame *frame,
 		       int (*fn)(const struct bsl_frame_row *row, void *ctx), void *ctx)
 {
@@ -561,10 +625,13 @@ int bsl_elf_frame_rows(struct bsl_elf *elf, const struct bsl_frame *frame,
 	    !fde_take(elf->eh_frame, &reader, &cie, &again))
 		return -EBADMSG;
 	/* the CIE's program describes no code: nothing is reported of it */
-	machine = (struct machine){ .cie = &cie, .end = again.addr + again.size };
+	machine = (struct machine){ .cie = &cie,
+				    .fp_reg = fp_register(elf),
+				    .end = again.addr + again.size };
 	machine.row = (struct bsl_frame_row){ .addr = again.addr,
 					      .cfa_reg = BSL_REG_NONE,
-					      .ret = BSL_FRAME_IN_REG };
+					      .ret = BSL_FRAME_IN_REG,
+					      .fp = BSL_FRAME_IN_REG };
 	ret = program_run(&machine, cie.program);
 	if (ret || machine.row.addr != again.addr)
 		return ret ?: -EBADMSG;

@@ -108,6 +108,9 @@ const char *elf_section_name(const struct bsl_elf *elf, const Elf64_Shdr *shdr);
 /* Does the language of any function have a say when an exception passes? By .eh_frame: also in a stripped file. */
 bool elf_has_personality(struct bsl_elf *elf);
 
+/* All entries of .eh_frame by address; they live as long as the handle. Errors as bsl_elf_frame_at(). */
+int elf_frames(struct bsl_elf *elf, const struct bsl_frame **frames, size_t *nr);
+
 /* Is a name imported or the file's own, by the strings of its symbol tables? */
 bool elf_has_name(const struct bsl_elf *elf, const char *name);
 

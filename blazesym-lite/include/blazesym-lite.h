@@ -287,8 +287,9 @@ void bsl_elf_split_unit(struct bsl_elf *elf, void *unit);
 /* The code that one entry of .eh_frame describes: a function, or a part of it that was split off. */
 struct bsl_frame {
 	uint64_t addr, size;
-	size_t entry;	      /* where it is in the section */
-	bool is_signal;	      /* it is what a signal's handler returns to, no function */
+	size_t entry;	    /* where it is in the section */
+	int16_t return_reg; /* DWARF's number of what stands for the return address; BSL_REG_NONE */
+	bool is_signal;	    /* it is what a signal's handler returns to, no function */
 	bool has_personality; /* the language has a say when an exception passes */
 	bool has_handlers;    /* it has code to run, or a list of what may pass: an LSDA */
 };
@@ -297,7 +298,8 @@ struct bsl_frame {
 enum bsl_frame_rule {
 	BSL_FRAME_IN_REG, /* in the register that a call put it into (arm64: x30) */
 	BSL_FRAME_AT_CFA, /* in memory, at the CFA plus ret_offset */
-	BSL_FRAME_NONE,	  /* nowhere: there is no caller */
+	BSL_FRAME_AT_FP, /* in memory, at the frame pointer plus an offset: where a function aligns its stack */
+	BSL_FRAME_NONE, /* nowhere: there is no caller */
 	BSL_FRAME_OTHER,
 };
 
@@ -306,8 +308,14 @@ struct bsl_frame_row {
 	uint64_t addr, size;
 	int16_t cfa_reg; /* the CFA is that register plus cfa_offset; BSL_REG_NONE: an expression says */
 	int64_t cfa_offset;
+	/* DWARF's expression for the CFA where it is BSL_REG_NONE, in the file; NULL: there is none. */
+	const uint8_t *cfa_expr;
+	size_t cfa_expr_size;
 	enum bsl_frame_rule ret;
 	int64_t ret_offset;
+	/* The caller's frame pointer: BSL_FRAME_IN_REG, it has not changed. */
+	enum bsl_frame_rule fp;
+	int64_t fp_offset;
 };
 
 /*
@@ -322,6 +330,61 @@ int bsl_elf_frame_at(struct bsl_elf *elf, uint64_t addr, struct bsl_frame *frame
  */
 int bsl_elf_frame_rows(struct bsl_elf *elf, const struct bsl_frame *frame,
 		       int (*fn)(const struct bsl_frame_row *row, void *ctx), void *ctx);
+
+/*
+ * The same tables in a form that is searched and followed in no time, also by BPF programs: what it takes to get from a
+ * frame to its caller's.
+ */
+enum bsl_unwind_kind {
+	BSL_UNWIND_NONE, /* no table covers this code */
+	BSL_UNWIND_END,	 /* there is no caller */
+	/* The CFA is that register, plus cfa * 8; the return address is below it (x86_64), or in x30 (arm64) for _LEAF. */
+	BSL_UNWIND_SP,
+	BSL_UNWIND_FP,
+	BSL_UNWIND_SP_LEAF,
+	BSL_UNWIND_FP_LEAF,
+	/* The CFA is in memory: *(fp + cfa * 8), and the caller's frame pointer *fp; *(sp + cfa * 8) + 8. */
+	BSL_UNWIND_AT_FP,
+	BSL_UNWIND_AT_SP,
+	/* A linker's stub: sp + 8, and 8 more from its byte 11 of 16 on, or 10. */
+	BSL_UNWIND_STUB11,
+	BSL_UNWIND_STUB10,
+	BSL_UNWIND_SIGNAL, /* what a signal's handler returns to: the registers are where the kernel saved them */
+	BSL_UNWIND_OTHER, /* there is a rule, but none of these */
+};
+
+/* What holds from a file offset on, up to the next row's. */
+struct bsl_unwind_row {
+	uint32_t offset;
+	int16_t cfa;  /* in units of 8 bytes */
+	uint8_t kind; /* enum bsl_unwind_kind */
+	/*
+	 * Where the caller's frame pointer is, from the CFA, in units of 8 bytes; 0: it has not changed. arm64: the return
+	 * address is behind it, or with BSL_UNWIND_RET_ONLY there alone.
+	 */
+	int8_t fp;
+};
+
+/* In kind, arm64: fp says where the return address is, and the frame pointer has not changed. */
+#define BSL_UNWIND_RET_ONLY 0x80
+
+struct bsl_unwind {
+	struct bsl_unwind_row *rows; /* by offset; the last is BSL_UNWIND_NONE */
+	size_t nr;
+	/* For people: entries, and how many bytes of code they cover, and those of BSL_UNWIND_OTHER. */
+	size_t nr_entries;
+	uint64_t covered, other;
+};
+
+/*
+ * Makes it of .eh_frame (about 1 µs an entry); entries that are broken, or not in the file, are left out. -ENODATA: the file has none;
+ * -ENOTSUP: not for x86_64 or arm64; -ENOMEM.
+ */
+int bsl_elf_unwind_read(struct bsl_elf *elf, struct bsl_unwind **unwind);
+void bsl_unwind_free(struct bsl_unwind *unwind);
+
+/* The row that holds at an offset; NULL: before the first. */
+const struct bsl_unwind_row *bsl_unwind_find(const struct bsl_unwind *unwind, uint32_t offset);
 
 /* ---- instructions --------------------------------------------------------------------------- */
 

@@ -41,6 +41,21 @@ static void frame_check(struct bsl_elf *elf, uint64_t addr)
 		abort();
 }
 
+/* The compact form of all of it: in order, and ended. */
+static void unwind_check(struct bsl_elf *elf)
+{
+	struct bsl_unwind *unwind;
+
+	if (bsl_elf_unwind_read(elf, &unwind))
+		return;
+	for (size_t i = 0; i < unwind->nr; i++)
+		if (i && unwind->rows[i].offset <= unwind->rows[i - 1].offset)
+			abort();
+	if (!unwind->nr || unwind->rows[unwind->nr - 1].kind != BSL_UNWIND_NONE)
+		abort();
+	bsl_unwind_free(unwind);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct file head = {
@@ -74,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			frame_check(elf, distance);
 			frame_check(elf, BASE + sizeof(head) + at + (int32_t)distance);
 		}
+		unwind_check(elf);
 		bsl_elf_close(elf);
 	}
 	free(bytes);
