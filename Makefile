@@ -169,6 +169,9 @@ $(foreach t,$(filter-out $(PLAIN),$(TOOLS)),$(eval $(call tool_rules,$(t))))
 # So does the part of a front end that has a file of its own.
 $(foreach v,dynamic asan fuzz $(ARCH),$(OBJ)/$(v)/libbpf-tools/redis/redis_probes.o): $(BUILD)/skel/$(ARCH)/redis-cmd.skel.h
 
+# And what takes the walk of stacks from an object that isn't a tool's.
+$(foreach v,dynamic asan fuzz $(ARCH),$(OBJ)/$(v)/libbpf-tools/probe/unwind.o): $(BUILD)/skel/$(ARCH)/unwind.skel.h
+
 # And the tests of rows, which include one.
 $(foreach v,dynamic asan,$(foreach t,$(patsubst tests/unit/test_row_%.c,%,$(wildcard tests/unit/test_row_*.c)),$(if \
 	$(filter-out $(PLAIN),$(t)),$(eval $(OBJ)/$(v)/tests/unit/test_row_$(t).o: $(BUILD)/skel/$(ARCH)/$(t).skel.h))))

@@ -17,11 +17,13 @@
 #include "lib/stack.h"
 #include "lib/timestamp.h"
 #include "lib/tool.h"
+#include "lib/unwind.h"
 #include "probe/record/aggregate.h"
 #include "types/btf.h"
 #include "probe/print.h"
 #include "probe/probe.h"
 #include "probe/target_list.h"
+#include "probe/unwind.h"
 
 #define DEFAULT_STRING_SIZE 80
 #define MAX_STRING_SIZE 4096
@@ -39,7 +41,8 @@ static struct env {
 	struct tool tool;
 	uint32_t string_size;
 	bool show_offset, show_time, unix_time, show_cpu, dump, list;
-	bool kernel_stack, user_stack, show_address, add_up, binary, force_address, no_inline;
+	bool kernel_stack, user_stack, frame_pointers, show_address, add_up, binary, force_address,
+		no_inline;
 	enum aggregate aggregate;
 	const char *measure;
 	uint32_t max_keys;
@@ -63,6 +66,8 @@ struct trace {
 	unsigned int entry_most;       /* values */
 	int *aggregate_fds;	       /* a probe's each; NULL: none */
 	struct probe_links links;
+	struct unwind *unwind; /* NULL: user stacks, if any, by frame pointers */
+	struct probe_unwind *linked;
 	struct print *print;
 	uint64_t next_summary; /* CLOCK_MONOTONIC ns */
 	bool has_reported_inlined;
@@ -113,7 +118,14 @@ static const char doc[] =
 	"  trace 't:syscalls:sys_enter_openat \"%s\", args->filename' -- ls\n"
 	"  trace -l 'p:c:*alloc*'                     which functions are there\n";
 
-enum { KEY_DUMP = PRINT_KEY_OTHER, KEY_INTERVAL, KEY_MAX_KEYS, KEY_FORCE_ADDRESS, KEY_NO_INLINE };
+enum {
+	KEY_DUMP = PRINT_KEY_OTHER,
+	KEY_INTERVAL,
+	KEY_MAX_KEYS,
+	KEY_FORCE_ADDRESS,
+	KEY_NO_INLINE,
+	KEY_FRAME_POINTERS
+};
 
 static const struct argp_option options[] = {
 	{ "msg-filter", 'f', "TEXT", 0, "Only lines whose message contains TEXT", 0 },
@@ -125,6 +137,8 @@ static const struct argp_option options[] = {
 	{ "print_cpu", 'C', NULL, 0, "Show the CPU", 0 },
 	{ "kernel-stack", 'K', NULL, 0, "Show the kernel's stack", 0 },
 	{ "user-stack", 'U', NULL, 0, "Show the process's stack", 0 },
+	{ "fp", KEY_FRAME_POINTERS, NULL, 0,
+	  "With -U: by frame pointers, not by the programs' unwinding tables", 0 },
 	{ "address", 'a', NULL, 0, "With -K, -U: show addresses too", 0 },
 	{ "aggregate", 'A', NULL, 0, "Count equal lines, and print each with its count at the end",
 	  0 },
@@ -199,6 +213,7 @@ static const struct {
 	{ 'A', &env.add_up },
 	{ KEY_FORCE_ADDRESS, &env.force_address },
 	{ KEY_NO_INLINE, &env.no_inline },
+	{ KEY_FRAME_POINTERS, &env.frame_pointers },
 	{ 'l', &env.list },
 	{ KEY_DUMP, &env.dump },
 	{ 'B', &env.binary },
@@ -320,6 +335,31 @@ static void warn_unmapped(const char *spec, const struct target *target)
 			 target->file.display);
 }
 
+/* The tables of what is going to be met, as far as that is known: processes, and files with probes. */
+static void read_tables(struct trace *trace)
+{
+	const struct choice *choice = &env.tool.choice;
+
+	for (unsigned int i = 0; i < choice_pid_count(choice); i++)
+		unwind_add_process(trace->unwind, choice->pids[i]);
+	for (size_t i = 0; i < trace->probe_count; i++)
+		if (trace->probes[i].target.how == TARGET_FILE)
+			unwind_add_file(trace->unwind, trace->probes[i].target.elf);
+}
+
+/* User stacks by tables, where the kernel can; else by frame pointers. */
+static void choose_unwinding(struct trace *trace)
+{
+	const char *why;
+
+	if (!env.user_stack || env.frame_pointers || env.dump)
+		return;
+	trace->unwind = unwind_new(&why);
+	if (!trace->unwind)
+		log_warn("user stacks are found by frame pointers, which many programs lack: %s",
+			 why);
+}
+
 static int compile_probes(struct trace *trace)
 {
 	bool wants_all = env.tool.options.json && !env.add_up && !env.aggregate;
@@ -331,6 +371,7 @@ static int compile_probes(struct trace *trace)
 			.time = row_wants(rows, 'T') || row_wants(rows, 't') || wants_all,
 			.cpu = row_wants(rows, 'C') || wants_all,
 			.stacks = {env.kernel_stack, env.user_stack},
+			.unwinds = trace->unwind != NULL,
 			.stack_depth = env.kernel_stack || env.user_stack ? choose_depth() : 0,
 		},
 		.adds_up = env.add_up,
@@ -560,6 +601,8 @@ static void close_run(void *ctx)
 	for (size_t i = 0; i < trace->probe_count; i++)
 		probe_close(&trace->probes[i]);
 	free(trace->probes);
+	probe_unwind_free(trace->linked);
+	unwind_free(trace->unwind);
 	btf_types_free(trace->types);
 	print_free(trace->print);
 	for (size_t i = 0; trace->aggregate_fds && i < trace->probe_count; i++)
@@ -595,6 +638,7 @@ static int attach_probes(void *ctx)
 		.is_guarded = trace->busy_fd >= 0,
 		.busy_fd = trace->busy_fd,
 		.filter = &env.tool.filter,
+		.unwind = probe_unwind_library(trace->linked),
 	};
 	struct attach_features features;
 
@@ -744,6 +788,8 @@ static int tick(void *ctx)
 	uint64_t now = timestamp_now();
 
 	report_inlined(trace);
+	if (trace->unwind)
+		unwind_update(trace->unwind);
 	print_update(trace->print);
 	if (!env.interval_ns || now < trace->next_summary)
 		return 0;
@@ -777,6 +823,7 @@ static struct print *new_print(const struct trace *trace)
 		.aggregate = env.aggregate,
 		.add_up = env.add_up,
 		.max_hits = env.max_hits,
+		.unwind = trace->unwind,
 	};
 
 	return print_new(&opts);
@@ -795,10 +842,26 @@ static int prepare(void *ctx)
 		env.max_hits = env.tool.options.max_events;
 		env.tool.options.max_events = 0;
 	}
+	choose_unwinding(trace);
 	status = compile_probes(trace);
 	if (status)
 		return status;
 	return env.dump ? dump_probes(trace) : TOOL_GO_ON;
+}
+
+static int open_unwinding(struct trace *trace)
+{
+	if (!trace->unwind)
+		return 0;
+	read_tables(trace);
+	trace->linked = probe_unwind_new(trace->unwind, &env.tool.filter.pidns);
+	if (!trace->linked) {
+		log_libbpf_failure(-errno,
+				   "cannot follow stacks by unwinding tables (--fp does without)");
+		return -errno;
+	}
+	unwind_report(trace->unwind);
+	return 0;
 }
 
 /* There is no skeleton: the programs are generated. */
@@ -808,6 +871,7 @@ static int open_run(void *ctx, const struct bpf_object_open_opts *opts)
 	int err = open_maps(trace);
 
 	(void)opts;
+	err = err ?: open_unwinding(trace);
 	err = err ?: open_entry_maps(trace);
 	err = err ?: open_kernel_maps(trace);
 	if (err)
@@ -823,6 +887,8 @@ static int handle_record(void *ctx, const void *data, size_t size)
 {
 	struct trace *trace = ctx;
 
+	if (trace->unwind)
+		unwind_update(trace->unwind);
 	return print_record(trace->print, data, size);
 }
 

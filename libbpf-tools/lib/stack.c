@@ -6,10 +6,12 @@
 
 #include <blazesym-lite.h>
 #include <errno.h>
+#include <linux/types.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/unwind_state.h"
 #include "lib/log.h"
 #include "lib/mappings.h"
 #include "lib/output.h"
@@ -69,6 +71,14 @@ void stack_names_update(struct stack_names *names)
 		mappings_drain(names->mappings);
 }
 
+const struct bsl_maps *stack_names_maps(struct stack_names *names, pid_t pid)
+{
+	if (!names->mappings)
+		return NULL;
+	mappings_drain(names->mappings);
+	return mappings_of(names->mappings, pid);
+}
+
 static int names_reserve(struct stack_names *names, size_t count)
 {
 	struct bsl_location *locations;
@@ -126,8 +136,7 @@ static int find_in_process(struct stack_names *names, const struct stack *stack)
 	unknown = count_unknown(names, stack->count);
 	if (!unknown)
 		return 0;
-	mappings_drain(names->mappings);
-	seen = mappings_of(names->mappings, stack->tgid);
+	seen = stack_names_maps(names, stack->tgid);
 	if (!seen)
 		return 0;
 	err = bsl_symbolize_maps(names->symbolizer, seen, names->addrs, stack->count,
@@ -224,6 +233,22 @@ static const char *why_not(int err)
 	return name ? name : "unknown error";
 }
 
+/* NULL: it is complete, or it isn't known. */
+static const char *end_text(unsigned int end)
+{
+	static const char *const texts[UNWIND_ENDS] = {
+		[UNWIND_DEEP] = "more frames than are recorded",
+		[UNWIND_NO_RULE] = "its unwinding table has a rule that isn't followed",
+		[UNWIND_UNREADABLE] = "the stack's memory can't be read",
+		[UNWIND_UNKNOWN_FILE] = "the file's unwinding table hadn't been read yet",
+		[UNWIND_NO_CODE] = "what follows is no return address",
+		[UNWIND_NO_CHAIN] = "code without an unwinding table or a frame pointer",
+		[UNWIND_OTHER_MODE] = "a 32-bit process",
+	};
+
+	return end < UNWIND_ENDS ? texts[end] : "unknown";
+}
+
 void stack_print(struct stack_names *names, const struct stack *stack, bool addresses,
 		 struct output *out)
 {
@@ -244,10 +269,12 @@ void stack_print(struct stack_names *names, const struct stack *stack, bool addr
 			output_printf(out, "%16llx ", (unsigned long long)stack->addrs[i]);
 		print_frame(names, &names->locations[i], out);
 	}
-	if (stack->is_cut) {
+	if (stack->is_cut)
 		output_puts(out, "        ...");
+	else if (end_text(stack->end))
+		output_printf(out, "        ? (the stack ends here: %s)", end_text(stack->end));
+	if (stack->is_cut || end_text(stack->end))
 		output_end_line(out);
-	}
 }
 
 static void frame_json(const struct bsl_location *location, uint64_t addr, struct output *out)
@@ -283,8 +310,11 @@ void stack_json(struct stack_names *names, const struct stack *stack, const char
 		frame_json(&names->locations[i], stack->addrs[i], out);
 	output_json_array_end(out);
 	snprintf(cut, sizeof(cut), "%s_truncated", key);
-	if (stack->is_cut)
+	if (stack->is_cut || end_text(stack->end))
 		output_json_bool(out, cut, true);
+	snprintf(cut, sizeof(cut), "%s_end", key);
+	if (end_text(stack->end))
+		output_json_cstr(out, cut, end_text(stack->end), SIZE_MAX);
 }
 
 const char *stack_symbol(struct stack_names *names, pid_t tgid, uint64_t addr, char *buf,

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct bsl_maps;
 struct output;
 
 /*
@@ -39,6 +40,9 @@ void stack_names_watch(struct stack_names *names);
 /* Take what was seen: now and then, every 100 ms or so. */
 void stack_names_update(struct stack_names *names);
 
+/* What a process was seen to map (lib/mappings.h); NULL: nothing is known. Valid until the next call. */
+const struct bsl_maps *stack_names_maps(struct stack_names *names, pid_t pid);
+
 /* A process that has no id in the tool's PID namespace (bpf/pidns.bpf.h): nothing of it can be named. */
 #define STACK_UNKNOWN_PROCESS (-1)
 
@@ -48,6 +52,7 @@ struct stack {
 	const uint64_t *addrs;
 	size_t count;
 	bool is_cut; /* there may be more frames than were recorded */
+	uint8_t end; /* why it ends, enum unwind_end of bpf/unwind_state.h; 0: it isn't known */
 	/*
 	 * The first address is that of an instruction (a probe's), not of a return into its caller.
 	 */
@@ -65,7 +70,7 @@ void stack_note(struct stack_names *names, const struct stack *stack);
 
 /*
  * A line a frame, as BCC prints them: 8 blanks, the address if wanted (%16x), symbol+0xoffset
- * [module]; then a line for what is not there. A frame without a name is [unknown], and counted:
+ * [module]; then a line for what is not there, or why the stack ends early. A frame without a name is [unknown], and counted:
  * stack_tell_unknown().
  */
 void stack_print(struct stack_names *names, const struct stack *stack, bool addresses,
@@ -74,7 +79,7 @@ void stack_print(struct stack_names *names, const struct stack *stack, bool addr
 /*
  * A member of the object being written:
  * "key":[{"address":A,"symbol":"s","offset":O,"module":"m"},...], innermost first; symbol is null
- * and symbol_error says why where there is no name; "key_truncated":true if there may be more frames. A
+ * and symbol_error says why where there is no name; "key_truncated":true if there may be more frames, "key_end" says why it ends early. A
  * stack that couldn't be recorded is null, and "key_error" says why.
  */
 void stack_json(struct stack_names *names, const struct stack *stack, const char *key,

@@ -51,6 +51,7 @@ int probe_load(struct probe *probe, const struct record *record,
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = kind->attach_type,
 		    .attach_btf_id = kind->btf_id, .attach_btf_obj_fd = kind->btf_fd,
 		    .prog_flags = generate->sleepable ? BPF_F_SLEEPABLE : 0);
+	struct bpf_func_info *funcs = NULL;
 	struct code_program program;
 	int err = generate_program(record, generate, &program, diag), fd, *grown;
 
@@ -58,8 +59,16 @@ int probe_load(struct probe *probe, const struct record *record,
 		return err;
 	/* Kprobes' programs don't need it, but it costs them nothing. */
 	err = kind->type == BPF_PROG_TYPE_KPROBE ? code_program_keep_task_stack(&program) : 0;
+	if (!err && record->unwinds && !generate->is_entry)
+		err = code_program_link(&program, generate->unwind, &funcs);
 	if (err)
 		goto cleanup;
+	if (funcs) {
+		opts.prog_btf_fd = generate->unwind->btf_fd;
+		opts.func_info = funcs;
+		opts.func_info_cnt = generate->unwind->func_count;
+		opts.func_info_rec_size = sizeof(*funcs);
+	}
 	fd = bpf_prog_load(kind->type, "trace", "GPL", program.insns, program.len, &opts);
 	if (fd < 0) {
 		err = explain_refusal(kind, &program, fd, &opts, diag);
@@ -78,6 +87,7 @@ int probe_load(struct probe *probe, const struct record *record,
 	probe->prog_fds[probe->prog_count++] = fd;
 	err = fd;
 cleanup:
+	free(funcs);
 	code_program_free(&program);
 	return err;
 }

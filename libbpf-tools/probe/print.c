@@ -12,6 +12,7 @@
 #include "lib/log.h"
 #include "lib/stack.h"
 #include "lib/timestamp.h"
+#include "lib/unwind.h"
 #include "probe/record/aggregate.h"
 #include "probe/record/record_format.h"
 #include "probe/record/totals.h"
@@ -27,6 +28,7 @@ struct print {
 	struct probe **place_probe; /* by place number */
 	uint32_t *same_place;	    /* the first place that it is to be one with, by place number */
 	uint64_t hits, bad_records;
+	unsigned char *finished; /* room for a record whose stack is finished here; NULL: none is */
 };
 
 /* A record with what is known of it: a row. */
@@ -102,6 +104,17 @@ static bool wants_processes(const struct print_opts *opts)
 	return false;
 }
 
+static size_t largest_record(const struct print_opts *opts)
+{
+	size_t size = 1;
+
+	for (size_t i = 0; i < opts->probe_count; i++)
+		for (unsigned int c = 0; c < opts->probes[i].target.context_count; c++)
+			if (opts->probes[i].records[c].max_size > size)
+				size = opts->probes[i].records[c].max_size;
+	return size;
+}
+
 void print_update(struct print *print)
 {
 	stack_names_update(print->names);
@@ -131,6 +144,10 @@ struct print *print_new(const struct print_opts *opts)
 	opts->rows->untitled = has_format ? NULL : row_column(&print_hits, "message");
 	if (wants_processes(opts))
 		stack_names_watch(print->names);
+	if (opts->unwind)
+		print->finished = malloc(largest_record(opts));
+	if (opts->unwind)
+		unwind_set_names(opts->unwind, print->names);
 	return print;
 }
 
@@ -141,6 +158,7 @@ void print_free(struct print *print)
 	stack_names_free(print->names);
 	record_text_free(&print->message);
 	totals_free(print->totals);
+	free(print->finished);
 	free(print->place_probe);
 	free(print->same_place);
 	free(print);
@@ -388,6 +406,27 @@ static bool is_wanted(const struct print *print)
 	return !print->opts.msg_filter || strstr(print->message.text, print->opts.msg_filter);
 }
 
+/* With the rest of its stack, if the kernel couldn't finish that. Returns the record. */
+static const void *finish_record(struct print *print, const void *data, size_t *size)
+{
+	struct record_view view;
+	const struct record *record;
+	uint32_t number;
+
+	if (!print->finished || record_view_place(data, *size, &number) ||
+	    number >= print->place_count)
+		return data;
+	record = &print->place_probe[number]
+			  ->records[place_of(print->place_probe[number], number)->context];
+	if (*size > record->max_size)
+		return data;
+	memcpy(print->finished, data, *size);
+	if (record_view_open(record, print->finished, *size, &view))
+		return data;
+	*size += record_view_finish(&view, print->opts.unwind, print->finished);
+	return print->finished;
+}
+
 /* ---- summaries ------------------------------------------------------------------------------ */
 
 /* Names of stacks are looked up while the process lives; that keeps what they come from. */
@@ -423,14 +462,29 @@ static int add_hit(struct print *print, const struct hit *hit, const void *data,
 	return print->opts.max_hits && ++print->hits >= print->opts.max_hits;
 }
 
-static void fix_place(void *ctx, void *key)
+/* Keys are as long as the longest record, cleared behind their own. */
+static void finish_key(struct print *print, const struct target_place *place,
+		       const struct probe *probe, void *key)
 {
-	const struct print *print = ctx;
+	const struct record *record = &probe->records[place->context];
+	struct record_view view;
+
+	if (print->opts.unwind && !record_view_open(record, key, record->key_size, &view))
+		record_view_finish(&view, print->opts.unwind, key);
+}
+
+static void fix_key(void *ctx, void *key)
+{
+	struct print *print = ctx;
+	struct probe *probe;
 	uint32_t number;
 
 	memcpy(&number, (char *)key + RECORD_PLACE, sizeof(number));
-	if (number < print->place_count)
-		memcpy((char *)key + RECORD_PLACE, &print->same_place[number], sizeof(number));
+	if (number >= print->place_count)
+		return;
+	probe = print->place_probe[number];
+	finish_key(print, place_of(probe, number), probe, key);
+	memcpy((char *)key + RECORD_PLACE, &print->same_place[number], sizeof(number));
 }
 
 /* As BCC's -A has it. */
@@ -489,7 +543,7 @@ int print_summary(struct print *print, const int *map_fds)
 	if (map_fds)
 		totals_restart(print->totals);
 	for (size_t i = 0; map_fds && i < print->opts.probe_count && !err; i++)
-		err = aggregate_read(map_fds[i], print->totals, fix_place, print);
+		err = aggregate_read(map_fds[i], print->totals, fix_key, print);
 	count = err ? err : totals_changes(print->totals, ranks[print->opts.aggregate], &rows);
 	if (count > 0 && print->opts.aggregate && print->opts.aggregate != AGGREGATE_HIST)
 		row_print_header(print->opts.rows);
@@ -504,8 +558,10 @@ int print_record(void *ctx, const void *data, size_t size)
 {
 	struct print *print = ctx;
 	struct hit hit;
-	int err = open_hit(print, data, size, &hit);
+	int err;
 
+	data = finish_record(print, data, &size);
+	err = open_hit(print, data, size, &hit);
 	if (err == -EBADMSG) {
 		print->bad_records++;
 		return 0;

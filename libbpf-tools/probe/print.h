@@ -19,6 +19,8 @@ enum { PRINT_KEY_TOTAL = 0x1000, PRINT_KEY_COUNT, PRINT_KEY_SUM, PRINT_KEY_HIST,
 /* Of hits, and of totals. */
 extern const struct row_table print_hits, print_totals;
 
+struct unwind;
+
 struct print_opts {
 	/* All borrowed. */
 	struct row_printer *rows;
@@ -29,6 +31,7 @@ struct print_opts {
 	bool addresses;		  /* in stacks */
 	enum aggregate aggregate; /* made by the programs, in the probes' maps */
 	bool add_up;		  /* count equal records, to be printed by print_summary(): -A */
+	struct unwind *unwind;	  /* what finishes user stacks; NULL: they are as recorded */
 	uint64_t max_hits;	  /* with add_up: end after so many; 0: never */
 };
 

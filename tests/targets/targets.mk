@@ -39,6 +39,12 @@ $(TARGET_O0): $(BUILD)/targets/%-O0: tests/targets/%.c tests/targets/target.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) -D_GNU_SOURCE -O0 -g $< -o $@
 
+# No frame pointers: stacks are followed by tables.
+TARGET_FRAMELESS := $(BUILD)/targets/frameless
+$(TARGET_FRAMELESS): $(BUILD)/targets/%: tests/targets/%.c tests/targets/target.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) -D_GNU_SOURCE -O2 -g -fomit-frame-pointer $< -o $@
+
 # ... and it may lie in another file.
 TARGET_SPLIT := $(BUILD)/targets/server-split
 TARGET_EXTRA += $(TARGET_SPLIT)

@@ -296,7 +296,9 @@ static int assembler_emit(struct assembler *as, const struct vinsn *v)
 	if (!err && dst_iv && v->reads_dst)
 		err = assembler_put(as, insn_fill(as, dst, dst_iv), -1);
 	insn.dst_reg = dst < 0 ? 0 : dst;
-	insn.src_reg = v->kind == VINSN_IMM64 ? v->pseudo : src < 0 ? 0 : src;
+	insn.src_reg = v->kind == VINSN_IMM64 || v->kind == VINSN_CALL ? v->pseudo
+		       : src < 0				       ? 0
+								       : src;
 	if (!err)
 		err = assembler_put(as, insn, v->kind == VINSN_JUMP ? v->label : -1);
 	if (!err && v->kind == VINSN_IMM64)

@@ -256,6 +256,15 @@ void code_call(struct code *code, int helper, unsigned int nargs)
 	insn->nargs = nargs;
 }
 
+void code_call_linked(struct code *code)
+{
+	struct vinsn *insn = code_add(code, VINSN_CALL);
+
+	insn->opcode = BPF_JMP | BPF_CALL;
+	insn->pseudo = BPF_PSEUDO_CALL;
+	insn->nargs = 1;
+}
+
 void code_exit(struct code *code)
 {
 	struct vinsn *insn = code_add(code, VINSN_PLAIN);
@@ -301,4 +310,33 @@ int code_program_keep_task_stack(struct code_program *program)
 	program->len += more;
 	comments[0] = strdup("never a tail call: keeps the task's own stack");
 	return comments[0] ? 0 : -ENOMEM;
+}
+
+int code_program_link(struct code_program *program, const struct code_library *library,
+		      struct bpf_func_info **funcs)
+{
+	unsigned int len = program->len;
+	struct bpf_func_info *info = calloc(library->func_count, sizeof(*info));
+	struct bpf_insn *insns = reallocarray(program->insns, len + library->len, sizeof(*insns));
+	char **comments = reallocarray(program->comments, len + library->len, sizeof(*comments));
+
+	program->insns = insns ?: program->insns;
+	program->comments = comments ?: program->comments;
+	if (!insns || !comments || !info) {
+		free(info);
+		return -ENOMEM;
+	}
+	memcpy(insns + len, library->insns, library->len * sizeof(*insns));
+	memset(comments + len, 0, library->len * sizeof(*comments));
+	for (unsigned int i = 0; i < len; i++)
+		if (insns[i].code == (BPF_JMP | BPF_CALL) && insns[i].src_reg == BPF_PSEUDO_CALL)
+			insns[i].imm = (int)(len - i - 1);
+	program->len += library->len;
+	for (unsigned int i = 0; i < library->func_count; i++) {
+		info[i] = library->funcs[i];
+		if (i)
+			info[i].insn_off += len;
+	}
+	*funcs = info;
+	return 0;
 }

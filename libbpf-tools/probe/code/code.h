@@ -67,6 +67,8 @@ void code_jump(struct code *code, int label);
 void code_label(struct code *code, int label);
 /* BPF_FUNC_*; arguments are in r1..r<nargs>, written just before; the result in r0 is to be moved away next. */
 void code_call(struct code *code, int helper, unsigned int nargs);
+/* The compiled function of code_program_link(): its argument is in r1; as above. */
+void code_call_linked(struct code *code);
 void code_exit(struct code *code);
 
 /*
@@ -82,6 +84,20 @@ void code_program_free(struct code_program *program);
  * -ENOMEM.
  */
 int code_program_keep_task_stack(struct code_program *program);
+
+/* Compiled functions that generated programs call; the first one is what they call. */
+struct code_library {
+	struct bpf_insn *insns; /* calls among them are relative, maps are descriptors */
+	unsigned int len;
+	/* For the kernel: where each begins, and its type; before them that of a program without functions. */
+	struct bpf_func_info *funcs;
+	unsigned int func_count;
+	int btf_fd; /* of the types */
+};
+
+/* A program that calls the library, with its functions behind it; *funcs is the caller's to free. 0 or -ENOMEM. */
+int code_program_link(struct code_program *program, const struct code_library *library,
+		      struct bpf_func_info **funcs);
 
 /* One instruction as text, in the kernel verifier's notation ("r1 = *(u64 *)(r6 +112)"). Returns buf. */
 const char *code_disassemble(const struct bpf_insn *insn, char *buf, size_t size);

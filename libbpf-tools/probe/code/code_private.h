@@ -21,7 +21,7 @@ enum vinsn_kind {
 struct vinsn {
 	enum vinsn_kind kind;
 	uint8_t opcode;
-	uint8_t pseudo; /* IMM64: BPF_PSEUDO_* */
+	uint8_t pseudo; /* IMM64, CALL: BPF_PSEUDO_* */
 	uint8_t nargs;	/* CALL */
 	bool reads_dst, writes_dst;
 	int dst, src; /* real or virtual register, or CODE_NO_REG */

@@ -95,6 +95,10 @@ static void print_jump(const struct bpf_insn *in, char *buf, size_t size)
 		snprintf(buf, size, "goto %+d", in->off);
 		return;
 	case BPF_CALL:
+		if (in->src_reg == BPF_PSEUDO_CALL) {
+			snprintf(buf, size, "call pc%+d", in->imm);
+			return;
+		}
 		name = code_helper_name(in->imm);
 		if (name)
 			snprintf(buf, size, "call bpf_%s", name);

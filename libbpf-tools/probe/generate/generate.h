@@ -49,6 +49,7 @@ struct generate_opts {
 	 */
 	bool is_guarded;
 	int busy_fd;
+	const struct code_library *unwind; /* what user stacks are walked by; NULL: frame pointers */
 	bool counts_calls; /* the program counts its runs in calls_fd first, whomever they concern */
 	int calls_fd; /* per-CPU array of u64, two elements per probe: entries and returns; -1: none */
 	/* Identity. */

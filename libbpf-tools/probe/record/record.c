@@ -5,8 +5,10 @@
 #include "probe/record/record.h"
 
 #include <errno.h>
+#include <linux/types.h>
 #include <string.h>
 
+#include "bpf/unwind_state.h"
 #include "types/arena.h"
 
 /* ---- layout --------------------------------------------------------------------------------- */
@@ -78,7 +80,13 @@ static bool leaves_caller_out(const struct checked *checked)
 
 static void layout_stacks(const struct record_opts *opts, struct record *record)
 {
-	record->stack_size = 8 * opts->stack_depth;
+	record->unwinds = opts->unwinds && opts->stacks[RECORD_USER_STACK];
+	for (unsigned int i = 0; i < RECORD_STACKS; i++)
+		record->stack_room[i] = record->stack_size[i] = 8 * opts->stack_depth;
+	if (record->unwinds) {
+		record->stack_size[RECORD_USER_STACK] = 8 * UNWIND_FRAMES;
+		record->stack_room[RECORD_USER_STACK] = sizeof(struct unwind_stack);
+	}
 	if (opts->stacks[RECORD_USER_STACK] && leaves_caller_out(record->checked))
 		record->caller_offset = layout_slot(record);
 	for (unsigned int i = 0; i < RECORD_STACKS; i++)
@@ -121,7 +129,7 @@ int record_layout(const struct checked *checked, const struct record_opts *opts,
 		record->max_size += record->fields[i].max;
 	for (unsigned int i = 0; i < RECORD_STACKS; i++)
 		if (record->stack_offset[i])
-			record->max_size += record->stack_size;
+			record->max_size += record->stack_room[i];
 	return 0;
 }
 

@@ -11,7 +11,8 @@
  *	    [u64 cpu]      if wanted
  *	    u64 a field    the value, extended to 64 bits; of a string { u32 stored, u32 full } lengths
  *	    [u64 caller]   user stacks at a function's entry: where it will return to, 0 if not known
- *	    s64 a stack    bytes of its frames, or the negative errno of walking it: kernel's, then user's
+ *	    s64 a stack    bytes of its frames, or the negative errno of walking it: kernel's, then user's; or
+ *	               what bpf/unwind_state.h says
  *	    bytes          of the strings, one after the other, as many as each has; then of the stacks
  */
 #ifndef PROBE_RECORD_RECORD_H
@@ -59,7 +60,9 @@ struct record {
 	uint32_t cpu_offset;		      /* 0: not recorded */
 	uint32_t caller_offset;		      /* 0: not recorded */
 	uint32_t stack_offset[RECORD_STACKS]; /* 0: not recorded */
-	uint32_t stack_size;		      /* most bytes of a stack's frames */
+	uint32_t stack_size[RECORD_STACKS];   /* most bytes of a stack's frames */
+	uint32_t stack_room[RECORD_STACKS];   /* what recording it takes, the same or more */
+	bool unwinds;	     /* the user's is by tables: its slot is as UNWIND_BYTES() says */
 	uint32_t fixed_size; /* everything but the strings' and the stacks' bytes */
 	uint32_t max_size;
 	uint32_t key_size;	     /* of an aggregate: all of its spec's records are as long */
@@ -73,6 +76,7 @@ struct record_opts {
 	bool time, cpu;
 	bool stacks[RECORD_STACKS];
 	unsigned int stack_depth; /* most frames of one */
+	bool unwinds; /* user stacks by tables (bpf/unwind.bpf.h), of UNWIND_FRAMES at most */
 };
 
 /* Has it addresses that mean something in its process only? */

@@ -4,10 +4,13 @@
  */
 #include "probe/record/record_view.h"
 
+#include <linux/types.h>
 #include <errno.h>
 #include <string.h>
 
+#include "bpf/unwind_state.h"
 #include "lib/stack.h"
+#include "lib/unwind.h"
 #include "probe/record/object.h"
 
 static uint32_t get_u32(const unsigned char *data)
@@ -151,12 +154,24 @@ int record_view_object(const struct record_view *view, unsigned int i, size_t *a
 	return 0;
 }
 
+static uint64_t stack_slot(const struct record_view *view, enum record_stack which)
+{
+	return get_u64(view->data + view->record->stack_offset[which]);
+}
+
+static bool is_unwound(const struct record_view *view, enum record_stack which)
+{
+	return which == RECORD_USER_STACK && view->record->unwinds;
+}
+
 /* Bytes of a stack's frames, or the negative errno of walking it; -EBADMSG if they aren't there. */
 static int64_t stack_bytes(const struct record_view *view, enum record_stack which, size_t at)
 {
-	int64_t stored = (int64_t)get_u64(view->data + view->record->stack_offset[which]);
+	int64_t stored = (int64_t)stack_slot(view, which);
 
-	if (stored > view->record->stack_size || stored % 8 ||
+	if (is_unwound(view, which))
+		stored = UNWIND_BYTES(stored);
+	if (stored > view->record->stack_size[which] || stored % 8 ||
 	    (stored > 0 && (size_t)stored > view->size - at))
 		return stored < 0 && stored > -4096 ? stored : -EBADMSG;
 	return stored;
@@ -167,34 +182,62 @@ pid_t record_view_process(const struct record_view *view)
 	return view->tgid ? (pid_t)view->tgid : STACK_UNKNOWN_PROCESS;
 }
 
+/* By frame pointers a function that has just been entered hides its caller. */
+static void add_caller(uint64_t caller, uint64_t *addrs, struct stack *stack)
+{
+	if (!caller || !stack->count || (stack->count > 1 && addrs[1] == caller))
+		return;
+	memmove(addrs + 2, addrs + 1, 8 * (stack->count++ - 1));
+	addrs[1] = caller;
+}
+
+/* Why it ends, and whether its first caller was found by frame pointer. */
+static bool note_end(uint64_t slot, struct stack *stack)
+{
+	stack->is_cut = UNWIND_END(slot) == UNWIND_DEEP;
+	stack->end = UNWIND_END(slot);
+	return slot & UNWIND_FIRST_BY_POINTER;
+}
+
+/* Where a stack's frames are. 0, -ENOENT: it isn't recorded, or -EBADMSG. */
+static int stack_place(const struct record_view *view, enum record_stack which, size_t *at)
+{
+	const struct record *record = view->record;
+	struct record_value value;
+	int64_t bytes;
+
+	*at = record->fixed_size;
+	if (!record->stack_offset[which])
+		return -ENOENT;
+	for (unsigned int i = 0; i < record->field_count; i++)
+		if (record_view_value(view, i, at, &value))
+			return -EBADMSG;
+	for (enum record_stack before = 0; before < which; before++) {
+		bytes = record->stack_offset[before] ? stack_bytes(view, before, *at) : 0;
+		if (bytes == -EBADMSG)
+			return -EBADMSG;
+		*at += bytes > 0 ? bytes : 0;
+	}
+	return stack_bytes(view, which, *at) == -EBADMSG ? -EBADMSG : 0;
+}
+
 int record_view_stack(const struct record_view *view, enum record_stack which, uint64_t *addrs,
 		      struct stack *stack)
 {
 	const struct record *record = view->record;
-	size_t at = record->fixed_size;
-	uint64_t caller = 0;
-	struct record_value value;
+	bool may_hide = true;
 	int64_t bytes;
+	size_t at;
+	int err = stack_place(view, which, &at);
 
-	if (!record->stack_offset[which])
-		return -ENOENT;
-	for (unsigned int i = 0; i < record->field_count; i++)
-		if (record_view_value(view, i, &at, &value))
-			return -EBADMSG;
-	for (enum record_stack before = 0; before < which; before++) {
-		bytes = record->stack_offset[before] ? stack_bytes(view, before, at) : 0;
-		if (bytes == -EBADMSG)
-			return -EBADMSG;
-		at += bytes > 0 ? bytes : 0;
-	}
+	if (err)
+		return err;
 	bytes = stack_bytes(view, which, at);
-	if (bytes == -EBADMSG)
-		return -EBADMSG;
 	*stack = (struct stack){
 		.tgid = which == RECORD_USER_STACK ? record_view_process(view) : 0,
 		.addrs = addrs,
 		.count = bytes > 0 ? bytes / 8 : 0,
-		.is_cut = bytes == record->stack_size,
+		.is_cut = bytes == record->stack_size[which],
 		.first_is_exact = record->checked->spec->kind != SPEC_RETURN,
 		.err = bytes < 0 ? (int)-bytes : 0,
 	};
@@ -202,11 +245,28 @@ int record_view_stack(const struct record_view *view, enum record_stack which, u
 	/* Where the chain of frame pointers ends there often is a zero for an address. */
 	while (stack->count && !addrs[stack->count - 1])
 		stack->count--;
-	if (which == RECORD_USER_STACK && record->caller_offset)
-		caller = get_u64(view->data + record->caller_offset);
-	if (caller && stack->count && (stack->count == 1 || addrs[1] != caller)) {
-		memmove(addrs + 2, addrs + 1, 8 * (stack->count++ - 1));
-		addrs[1] = caller;
-	}
+	if (is_unwound(view, which))
+		may_hide = note_end(stack_slot(view, which), stack);
+	if (which == RECORD_USER_STACK && record->caller_offset && may_hide)
+		add_caller(get_u64(view->data + record->caller_offset), addrs, stack);
 	return 0;
+}
+
+size_t record_view_finish(const struct record_view *view, struct unwind *unwind,
+			  unsigned char *bytes)
+{
+	uint64_t addrs[UNWIND_FRAMES], slot;
+	unsigned int count;
+	size_t at;
+
+	if (!view->record->unwinds || stack_place(view, RECORD_USER_STACK, &at))
+		return 0;
+	slot = stack_slot(view, RECORD_USER_STACK);
+	at += UNWIND_BYTES(slot);
+	count = unwind_finish(unwind, &slot, addrs);
+	if (at + 8 * count > view->record->max_size)
+		return 0;
+	memcpy(bytes + at, addrs, 8 * count);
+	memcpy(bytes + view->record->stack_offset[RECORD_USER_STACK], &slot, sizeof(slot));
+	return 8 * count;
 }

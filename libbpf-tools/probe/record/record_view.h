@@ -11,6 +11,7 @@
 
 struct object;
 struct stack;
+struct unwind;
 
 /* One record as received. Valid as long as its data. */
 struct record_view {
@@ -64,5 +65,12 @@ pid_t record_view_process(const struct record_view *view);
  */
 int record_view_stack(const struct record_view *view, enum record_stack which, uint64_t *addrs,
 		      struct stack *stack);
+
+/*
+ * A user stack that the kernel couldn't finish, finished in the record itself: `bytes` are the view's data, with room for record->max_size. Returns
+ * how many bytes longer it has become.
+ */
+size_t record_view_finish(const struct record_view *view, struct unwind *unwind,
+			  unsigned char *bytes);
 
 #endif /* PROBE_RECORD_RECORD_VIEW_H */
