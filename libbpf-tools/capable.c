@@ -68,7 +68,7 @@ static const char *const cap_names[] = {
 
 struct env {
 	struct tool tool;
-	bool kernel_stack, user_stack, denied_only;
+	bool kernel_stack, user_stack, denied_only, by_multi;
 	uint64_t caps; /* a bit each */
 	enum capable_unique unique;
 	struct capable_bpf *skel;
@@ -318,7 +318,8 @@ static int attach_kprobe(struct env *env, const struct bpf_program *prog, bool i
 	const struct attach_function function = { .name = "cap_capable" };
 	const struct attach_kprobe_opts opts = { .functions = &function,
 						 .count = 1,
-						 .is_return = is_return };
+						 .is_return = is_return,
+						 .use_multi = env->by_multi };
 	size_t attached;
 
 	return attach_kprobes(&env->tool.attached, bpf_program__fd(prog), &opts, &attached);
@@ -328,8 +329,7 @@ static int attach(void *ctx)
 {
 	struct env *env = ctx;
 	const struct capable_bpf *skel = env->skel;
-	const struct tool_tracepoint traced = { skel->progs.check_traced, NULL, "cap_capable",
-						false };
+	const struct tool_point traced = { "check_traced", "capability", "cap_capable", NULL, {} };
 	int err, kprobe_err;
 
 	err = attach_kprobe(env, skel->progs.check_ends, true);
@@ -341,13 +341,28 @@ static int attach(void *ctx)
 		strerror(-err));
 	attach_set_close(&env->tool.attached);
 	kprobe_err = err;
-	err = tool_attach_tracepoints(&env->tool, &traced, 1);
+	err = tool_attach_point(&env->tool, &traced);
 	if (err == -ENOENT && permission_is_refusal(kprobe_err))
 		log_failure(kprobe_err, PERMISSION_PERF, "cannot probe cap_capable");
 	else if (err == -ENOENT)
 		log_error(
 			"this kernel has neither kprobes nor the tracepoint capability:cap_capable (6.14)");
 	return err;
+}
+
+/* A multi link's return probe has room for any number of checks, which other threads make while one is preempted. */
+static void choose_programs(struct env *env)
+{
+	const struct capable_bpf *skel = env->skel;
+	struct ways ways = {};
+
+	if (ways_preempts())
+		ways_ask(&ways);
+	env->by_multi = ways.follows_all_returns;
+	if (!env->by_multi)
+		return;
+	bpf_program__set_expected_attach_type(skel->progs.check_begins, ATTACH_TYPE_KPROBE_MULTI);
+	bpf_program__set_expected_attach_type(skel->progs.check_ends, ATTACH_TYPE_KPROBE_MULTI);
 }
 
 static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
@@ -358,6 +373,7 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 
 	if (!skel)
 		return -errno;
+	choose_programs(env);
 	/* BCC's meaning of -v. */
 	skel->rodata->with_unaudited = env->tool.options.verbosity > 0;
 	skel->rodata->with_kernel_stack = env->kernel_stack;

@@ -33,11 +33,10 @@ struct scratch {
 };
 
 #define EVENTS_SCRATCH_SIZE sizeof(struct scratch)
-#include "bpf/contexts.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
 #include "bpf/maps.bpf.h"
-#include "bpf/returning.bpf.h"
+#include "bpf/syscalls.bpf.h"
 #include "bpf/blind.bpf.h"
 
 #define AT_FDCWD -100
@@ -270,13 +269,10 @@ static __always_inline __u64 add_env(struct execsnoop_event *event, struct task_
 	return advance(offset, event->env_len, ENV_MASK);
 }
 
-SEC("raw_tp")
-int exec_succeeded(struct raw_context *ctx)
+/* tid: of the thread that called, 0: not known. */
+static __always_inline void succeed(void *ctx, struct task_struct *task, __u32 tid,
+				    struct linux_binprm *bprm)
 {
-	struct linux_binprm *bprm = (void *)ctx->args[2];
-	struct task_struct *task = (void *)ctx->args[0];
-	/* A thread that executes takes over its leader's id. */
-	__u32 tid = ctx->args[1];
 	struct pending *pending = bpf_map_lookup_elem(&pendings, &tid);
 	struct execsnoop_event *event;
 	struct scratch *scratch;
@@ -309,6 +305,44 @@ int exec_succeeded(struct raw_context *ctx)
 done:
 	if (pending)
 		bpf_map_delete_elem(&pendings, &tid);
+}
+
+/* sched_process_exec(task, old tid, bprm): a thread that executes takes over its leader's id. */
+SEC("raw_tp")
+int exec_succeeded(struct raw_context *ctx)
+{
+	succeed(ctx, (void *)ctx->args[0], ctx->args[1], (void *)ctx->args[2]);
+	return 0;
+}
+
+/*
+ * Where that program could be preempted, the last function that each format's loader calls with bprm. By then the thread has its
+ * leader's id: the one that it had is noted at a function that all calls pass before.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u64);
+	__type(value, __u32);
+} callers SEC(".maps");
+
+SEC("kprobe.multi")
+int probe_begin(void *ctx)
+{
+	__u64 task = bpf_get_current_task();
+	__u32 tid = bpf_get_current_pid_tgid();
+
+	bpf_map_update_elem(&callers, &task, &tid, BPF_ANY);
+	return 0;
+}
+
+SEC("kprobe.multi")
+int probe_succeeded(struct function_context *ctx)
+{
+	__u64 task = bpf_get_current_task();
+	__u32 *tid = bpf_map_lookup_elem(&callers, &task);
+
+	succeed(ctx, (void *)task, tid ? *tid : 0, (void *)ctx->first);
 	return 0;
 }
 
@@ -341,16 +375,14 @@ static __always_inline int enter(__u32 place, __u64 file, __u64 argv, __s32 dirf
 	return 0;
 }
 
-SEC("tracepoint/syscalls/sys_enter_execve")
-int enter_execve(struct enter_context *ctx)
+SYSCALLS_ENTER(execve, args)
 {
-	return enter(0, ctx->args[0], ctx->args[1], AT_FDCWD);
+	return enter(0, args[0], args[1], AT_FDCWD);
 }
 
-SEC("tracepoint/syscalls/sys_enter_execveat")
-int enter_execveat(struct enter_context *ctx)
+SYSCALLS_ENTER(execveat, args)
 {
-	return enter(1, ctx->args[1], ctx->args[2], ctx->args[0]);
+	return enter(1, args[1], args[2], args[0]);
 }
 
 /*
@@ -447,9 +479,7 @@ static __always_inline __u64 add_old_args(struct scratch *scratch, const struct 
 	return advance(offset, event->args_len, ARGS_MASK);
 }
 
-/* For execve and execveat. */
-SEC("tracepoint")
-int leave_exec(struct exit_context *ctx)
+SYSCALLS_LEAVE(ctx, result)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u32 tid = bpf_get_current_pid_tgid();
@@ -469,7 +499,7 @@ int leave_exec(struct exit_context *ctx)
 	if (!scratch)
 		goto done;
 	event = &scratch->event;
-	event->result = ctx->result;
+	event->result = result;
 	event->dirfd = pending->dirfd;
 	/* Too late for the caller, and not yet another program: it is about to be killed. */
 	if (BPF_CORE_READ(task, mm) != pending->mm) {

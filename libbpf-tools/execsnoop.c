@@ -132,23 +132,6 @@ static int handle_event(void *ctx, const void *data, size_t size)
 			  : exec_print_record(&env->print, &record);
 }
 
-/* What ends a call before what begins one; only what the options need is loaded. */
-static int attach(void *ctx)
-{
-	struct env *env = ctx;
-	const struct execsnoop_bpf *skel = env->skel;
-	const struct tool_tracepoint points[] = {
-		{ skel->progs.exec_succeeded, NULL, "sched_process_exec", false },
-		{ skel->progs.exec_wakes, NULL, "sched_process_exec", false },
-		{ skel->progs.leave_exec, "syscalls", "sys_exit_execve", false },
-		{ skel->progs.leave_exec, "syscalls", "sys_exit_execveat", false },
-		{ skel->progs.enter_execve, "syscalls", "sys_enter_execve", false },
-		{ skel->progs.enter_execveat, "syscalls", "sys_enter_execveat", false },
-	};
-
-	return tool_attach_tracepoints(&env->tool, points, ARRAY_SIZE(points));
-}
-
 static void finish(void *ctx)
 {
 	struct env *env = ctx;
@@ -163,21 +146,19 @@ static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 	struct execsnoop_bpf *skel = env->skel = TOOL_OPEN(&env->tool, execsnoop, opts);
 	const struct row_choice *shown = &env->tool.options.rows;
 	bool json = env->tool.options.json;
-	/* Successful calls are seen without the system calls' tracepoints. */
-	bool calls = env->fails || row_wants(shown, EXEC_KEY_OLD_COMM) || (json && !env->count);
 
 	if (!skel)
 		return -errno;
 	env->tool.waker = skel->progs.exec_wakes;
+	/* Successful calls are seen without the system calls. */
+	env->tool.skips_calls = !env->fails && !row_wants(shown, EXEC_KEY_OLD_COMM) &&
+				(!json || env->count);
 	skel->rodata->with_fails = env->fails;
 	skel->rodata->with_cwd = row_wants(shown, EXEC_KEY_CWD);
 	skel->rodata->with_exe = row_wants(shown, EXEC_KEY_EXE) || json;
 	skel->rodata->with_env = env->print.env_count;
 	skel->rodata->with_cgroup = row_wants(shown, EXEC_KEY_CGROUP_NAME) || json;
 	bpf_program__set_autoload(skel->progs.blind_program, env->fails);
-	bpf_program__set_autoload(skel->progs.leave_exec, calls);
-	bpf_program__set_autoload(skel->progs.enter_execve, calls);
-	bpf_program__set_autoload(skel->progs.enter_execveat, calls);
 	env->print.rows = &env->tool.rows;
 	env->print.env = env->env_names;
 	return skel->rodata->with_exe || skel->rodata->with_cwd
@@ -207,6 +188,17 @@ int main(int argc, char **argv)
 					     "css_set",	    "cgroup",	 "kernfs_node",
 					     "cred",	    "nsproxy",	 "mnt_namespace",
 					     "file",	    "inode" };
+	static const char *const calls[] = { "execve", "execveat", NULL };
+	static const struct tool_point points[] = {
+		{ "exec_succeeded",
+		  "sched",
+		  "sched_process_exec",
+		  "probe_succeeded",
+		  { "finalize_exec" } },
+		{ "exec_wakes", "sched", "sched_process_exec", NULL, {} },
+		{ NULL, NULL, NULL, "probe_begin", { "security_bprm_creds_for_exec" } },
+		{},
+	};
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS,
@@ -220,7 +212,8 @@ int main(int argc, char **argv)
 		/* With -x. */
 		.blind_spots = { .by_program = "those of its calls that fail aren't shown" },
 		.open = open_object,
-		.attach = attach,
+		.calls = calls,
+		.points = points,
 		.handle = handle_event,
 		.finish = finish,
 		.close = close_object,

@@ -533,6 +533,7 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	env->probes.is_counting = is_counting(env);
 	env->probes.pid = choice_pid(&env->tool.choice);
 	env->probes.finds_others = !config->by_pid;
+	bpf_program__set_autoload(env->skel->progs.started, env->probes.finds_others);
 	redis_probes_choose(&env->probes);
 	return set_sizes(env, config);
 }
@@ -608,12 +609,8 @@ static int learn_executables(struct env *env)
 static int attach(void *ctx)
 {
 	struct env *env = ctx;
-	const struct tool_tracepoint exec = { .prog = env->skel->progs.started,
-					      .name = "sched_process_exec" };
 	int err = fill_maps(env);
 
-	if (!err && env->probes.finds_others)
-		err = tool_attach_tracepoints(&env->tool, &exec, 1);
 	err = err ?: find_servers(env);
 	env->period_start = timestamp_now();
 	return err || !env->probes.finds_others ? err : learn_executables(env);
@@ -686,6 +683,10 @@ int main(int argc, char **argv)
 		.doc = "Show the commands that Redis, Valkey and Redict servers execute, and "
 		       "their cost."
 	};
+	static const struct tool_point points[] = {
+		{ "started", "sched", "sched_process_exec", NULL, {} },
+		{},
+	};
 	static const struct tool_spec spec = {
 		.options = {
 			.argp = &argp,
@@ -696,6 +697,7 @@ int main(int argc, char **argv)
 		},
 		.has_uprobes = true,
 		.open = open_skeleton,
+		.points = points,
 		.attach = attach,
 		.handle = handle_event,
 		.tick = tick,

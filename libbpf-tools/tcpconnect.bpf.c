@@ -15,11 +15,10 @@
 
 #include "tcpconnect.h"
 
-#include "bpf/contexts.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
 #include "bpf/maps.bpf.h"
-#include "bpf/returning.bpf.h"
+#include "bpf/syscalls.bpf.h"
 #include "bpf/blind.bpf.h"
 
 #define AF_INET 2
@@ -191,19 +190,13 @@ static __always_inline void begin_attempt(void *ctx, __u64 key, __u64 start, __s
 		events_count_lost(0);
 }
 
-/*
- * Beginning and end are two programs, as the kernel does not run one that it has interrupted
- * itself: an answer may come while another attempt begins.
- */
-SEC("raw_tp")
-int attempt_begins(struct raw_context *ctx)
+static __always_inline int enter_state(void *ctx, __u64 key, int state)
 {
-	__u64 key = ctx->args[0];
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct call *call;
 	__s32 fd = -1;
 
-	if ((int)ctx->args[2] != TCP_SYN_SENT || !is_stream((struct sock *)key, IPPROTO_TCP))
+	if (state != TCP_SYN_SENT || !is_stream((struct sock *)key, IPPROTO_TCP))
 		return 0;
 	call = bpf_map_lookup_elem(&calls, &tid);
 	if (call && (call->socket == key || call->is_mptcp)) {
@@ -212,6 +205,23 @@ int attempt_begins(struct raw_context *ctx)
 	}
 	begin_attempt(ctx, key, bpf_ktime_get_ns(), fd);
 	return 0;
+}
+
+/*
+ * inet_sock_set_state(sock, old state, new state). Beginning and end are two programs, as the kernel does not run one that it
+ * has interrupted itself: an answer may come while another attempt begins.
+ */
+SEC("raw_tp")
+int attempt_begins(struct raw_context *ctx)
+{
+	return enter_state(ctx, ctx->args[0], ctx->args[2]);
+}
+
+/* At the two functions, of a socket and its new state, that have this tracepoint. */
+SEC("kprobe.multi")
+int probe_begins(struct function_context *ctx)
+{
+	return enter_state(ctx, ctx->first, ctx->second);
 }
 
 /*
@@ -229,15 +239,13 @@ static __always_inline bool is_same(const struct tcpconnect_event *attempt, cons
 	       old[0] == new[0] && old[1] == new[1] && old[2] == new[2] && old[3] == new[3];
 }
 
-SEC("raw_tp")
-int attempt_ends(struct raw_context *ctx)
+static __always_inline int leave_state(void *ctx, __u64 key, int old_state, int state)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	__u64 key = ctx->args[0];
 	struct sock *sk = (void *)key;
 	struct tcpconnect_event *attempt;
 	struct call *call;
-	int old_state = ctx->args[1], state = ctx->args[2], error;
+	int error;
 
 	if (state != TCP_ESTABLISHED && state != TCP_CLOSE)
 		return 0;
@@ -256,10 +264,24 @@ int attempt_ends(struct raw_context *ctx)
 		end_attempt(ctx, key, attempt, TCPCONNECT_FAILED, -error);
 	else if (BPF_CORE_READ(sk, sk_socket, state) != SS_UNCONNECTED)
 		end_attempt(ctx, key, attempt, TCPCONNECT_CLOSED, 0);
-	/* By connect() itself, which is about to tell why: leave_connect() ends it. */
+	/* By connect() itself, which is about to tell why: end_connect() ends it. */
 	else if (!call || call->socket != key)
 		end_attempt(ctx, key, attempt, TCPCONNECT_UNKNOWN, 0);
 	return 0;
+}
+
+SEC("raw_tp")
+int attempt_ends(struct raw_context *ctx)
+{
+	return leave_state(ctx, ctx->args[0], ctx->args[1], ctx->args[2]);
+}
+
+SEC("kprobe.multi")
+int probe_ends(struct function_context *ctx)
+{
+	struct sock *sk = (void *)ctx->first;
+
+	return leave_state(ctx, ctx->first, BPF_CORE_READ(sk, __sk_common.skc_state), ctx->second);
 }
 
 /* For the tool to run at its end: whether the attempt of the socket args[0] is still under way. */
@@ -290,8 +312,7 @@ static __always_inline struct socket *get_socket(__u64 fd)
 	return BPF_CORE_READ((struct file___socket *)file, private_data);
 }
 
-SEC("tracepoint/syscalls/sys_enter_connect")
-int enter_connect(struct enter_context *ctx)
+SYSCALLS_ENTER(connect, args)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct call call = {};
@@ -300,7 +321,7 @@ int enter_connect(struct enter_context *ctx)
 
 	if (!filter_allows_current())
 		return 0;
-	socket = get_socket((__u32)ctx->args[0]);
+	socket = get_socket((__u32)args[0]);
 	/* On one that is connecting or connected already, no attempt begins. */
 	if (!socket || BPF_CORE_READ(socket, state) != SS_UNCONNECTED)
 		return 0;
@@ -308,11 +329,11 @@ int enter_connect(struct enter_context *ctx)
 	call.is_mptcp = is_stream(sk, IPPROTO_MPTCP);
 	if (!call.is_mptcp && !is_stream(sk, IPPROTO_TCP))
 		return 0;
-	call.fd = ctx->args[0];
+	call.fd = args[0];
 	call.socket = (__u64)sk;
 	call.inode = get_inode(sk);
 	call.start = bpf_ktime_get_ns();
-	call.address = ctx->args[1];
+	call.address = args[1];
 	/* Of most calls, an attempt tells more. */
 	if (bpf_map_update_elem(&calls, &tid, &call, BPF_ANY))
 		events_count_doubtful();
@@ -356,20 +377,20 @@ static __always_inline bool read_destination(struct tcpconnect_event *event, con
  * A call that failed before the socket got anywhere: no route, a forbidden or a strange address. Or one whose
  * attempt the kernel did not let begin above.
  */
-static __always_inline void record_call(struct exit_context *ctx, const struct call *call)
+static __always_inline void record_call(void *ctx, const struct call *call, __s64 result)
 {
 	struct sock *sk = (struct sock *)call->socket;
 	struct tcpconnect_event event = {
 		.start = call->start,
 		.latency_ns = bpf_ktime_get_ns() - call->start,
-		.result = ctx->result ? TCPCONNECT_FAILED : TCPCONNECT_OK,
-		.error = ctx->result,
+		.result = result ? TCPCONNECT_FAILED : TCPCONNECT_OK,
+		.error = result,
 	};
 
 	if (!read_destination(&event, (void *)call->address))
 		return;
 	set_process(&event, sk, call->fd);
-	if (ctx->result)
+	if (result)
 		event.source_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
 	else
 		set_source(&event, sk);
@@ -384,7 +405,7 @@ static __always_inline bool is_final(__s64 result)
 	       result != -ERESTARTSYS;
 }
 
-static __always_inline void end_call(struct exit_context *ctx, const struct call *call)
+static __always_inline void end_connect(void *ctx, const struct call *call, __s64 result)
 {
 	__u64 key = call->socket;
 	const struct sock *sk = (struct sock *)key;
@@ -395,8 +416,8 @@ static __always_inline void end_call(struct exit_context *ctx, const struct call
 		return;
 	/* Of an attempt its own socket tells. */
 	if (call->is_mptcp) {
-		if (!call->has_begun && ctx->result && is_final(ctx->result))
-			record_call(ctx, call);
+		if (!call->has_begun && result && is_final(result))
+			record_call(ctx, call, result);
 		return;
 	}
 	if (state == TCP_SYN_SENT) {
@@ -405,28 +426,26 @@ static __always_inline void end_call(struct exit_context *ctx, const struct call
 			begin_attempt(ctx, key, call->start, call->fd);
 		return;
 	}
-	if (!is_final(ctx->result))
+	if (!is_final(result))
 		return;
 	if (!call->has_begun) {
-		record_call(ctx, call);
+		record_call(ctx, call, result);
 		return;
 	}
 	/* Only now, as the state changes after the program for that has run. */
 	attempt = bpf_map_lookup_elem(&attempts, &key);
 	if (attempt)
-		end_attempt(ctx, key, attempt, ctx->result ? TCPCONNECT_FAILED : TCPCONNECT_OK,
-			    ctx->result);
+		end_attempt(ctx, key, attempt, result ? TCPCONNECT_FAILED : TCPCONNECT_OK, result);
 }
 
-SEC("tracepoint/syscalls/sys_exit_connect")
-int leave_connect(struct exit_context *ctx)
+SYSCALLS_LEAVE(ctx, result)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct call *call = bpf_map_lookup_elem(&calls, &tid);
 
 	if (!call)
 		return 0;
-	end_call(ctx, call);
+	end_connect(ctx, call, result);
 	bpf_map_delete_elem(&calls, &tid);
 	return 0;
 }

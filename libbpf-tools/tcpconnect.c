@@ -501,24 +501,6 @@ static void finish(void *ctx)
 		log_error("cannot print the counts: out of memory");
 }
 
-/*
- * All of them in the order in which nothing goes missing: what ends an attempt or a call before
- * what begins one.
- */
-static int attach(void *ctx)
-{
-	struct env *env = ctx;
-	const struct tcpconnect_bpf *skel = env->skel;
-	const struct tool_tracepoint points[] = {
-		{ skel->progs.leave_connect, "syscalls", "sys_exit_connect", false },
-		{ skel->progs.enter_connect, "syscalls", "sys_enter_connect", false },
-		{ skel->progs.attempt_ends, NULL, "inet_sock_set_state", false },
-		{ skel->progs.attempt_begins, NULL, "inet_sock_set_state", false },
-	};
-
-	return tool_attach_tracepoints(&env->tool, points, ARRAY_SIZE(points));
-}
-
 static int open_object(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
@@ -564,6 +546,21 @@ int main(int argc, char **argv)
 	static const char *const types[] = { "task_struct", "files_struct", "fdtable",
 					     "file",	    "inode",	    "socket",
 					     "sock",	    "inet_sock",    "net" };
+	static const char *const calls[] = { "connect", NULL };
+	/* What ends an attempt before what begins one. */
+	static const struct tool_point points[] = {
+		{ "attempt_ends",
+		  "sock",
+		  "inet_sock_set_state",
+		  "probe_ends",
+		  { "inet_sk_set_state", "inet_sk_state_store" } },
+		{ "attempt_begins",
+		  "sock",
+		  "inet_sock_set_state",
+		  "probe_begins",
+		  { "inet_sk_set_state", "inet_sk_state_store" } },
+		{},
+	};
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS,
@@ -573,7 +570,8 @@ int main(int argc, char **argv)
 		.blind_spots = { "attempts by that which fail before a SYN aren't shown",
 				 "its attempts that fail before a SYN aren't shown" },
 		.open = open_object,
-		.attach = attach,
+		.calls = calls,
+		.points = points,
 		.handle = handle_event,
 		.tick = tick,
 		.finish = finish,

@@ -28,6 +28,8 @@ struct calls_own {
 
 /* Set by user space. */
 const volatile bool is_timed = false;
+/* The programs for system calls are at perf events (lib/tool.h). */
+const volatile bool points_by_event = false;
 
 /* Calls that found no room among the methods, and those nested too deep for their time. */
 __u64 dropped = 0, untimed = 0;
@@ -359,18 +361,20 @@ static __always_inline struct ucalls_count *count_of_syscall(__u32 number)
 	return &syscalls[number & (UCALLS_SYSCALLS_MAX - 1)];
 }
 
-/* sys_enter(regs, number) */
+/* sys_enter(regs, number); by a perf event the number is in the same place. */
 SEC("raw_tp/sys_enter")
 int syscall_entered(struct bpf_raw_tracepoint_args *ctx)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct begun value = {};
+	const void *regs;
 
 	if (!filter_allows_current())
 		return 0;
-	value.number = is_32bit((void *)ctx->args[0]) || ctx->args[1] >= UCALLS_SYSCALLS_MAX
-			       ? UCALLS_SYSCALL_OTHER
-			       : ctx->args[1];
+	regs = points_by_event ? (void *)bpf_task_pt_regs(bpf_get_current_task_btf())
+			       : (void *)ctx->args[0];
+	value.number = is_32bit(regs) || ctx->args[1] >= UCALLS_SYSCALLS_MAX ? UCALLS_SYSCALL_OTHER
+									     : ctx->args[1];
 	__sync_fetch_and_add(&count_of_syscall(value.number)->calls, 1);
 	if (!is_timed)
 		return 0;

@@ -541,16 +541,8 @@ static int attach_methods(struct env *env)
 static int attach(void *ctx)
 {
 	struct env *env = ctx;
-	const struct tool_tracepoint points[] = {
-		{ .prog = env->skel->progs.thread_exit, .name = "sched_process_exit" },
-		{ .prog = env->skel->progs.syscall_left, .name = "sys_exit" },
-		{ .prog = env->skel->progs.syscall_entered, .name = "sys_enter" },
-	};
-	int err = 0;
 
-	if (env->latency || env->syscalls)
-		err = tool_attach_tracepoints(&env->tool, points, ARRAY_SIZE(points));
-	return err || env->no_methods ? err : attach_methods(env);
+	return env->no_methods ? 0 : attach_methods(env);
 }
 
 static void close_all(void *ctx)
@@ -577,12 +569,20 @@ static const struct argp argp = {
 	       "its environment; Ruby tells of methods written in Ruby while a TracePoint is enabled.",
 };
 
+static const struct tool_point points[] = {
+	{ "thread_exit", "sched", "sched_process_exit", NULL, {} },
+	{ "syscall_left", "raw_syscalls", "sys_exit", NULL, {} },
+	{ "syscall_entered", "raw_syscalls", "sys_enter", NULL, {} },
+	{},
+};
+
 static const struct tool_spec spec = {
 	.options = { .argp = &argp,
 		     .common = OPTIONS_BASIC | OPTIONS_BIT(OPTIONS_COMMAND),
 		     .rows = { &rows_of_calls } },
 	.has_uprobes = true,
 	.open = open_skeleton,
+	.points = points,
 	.attach = attach,
 	.tick = tick,
 	.finish = finish,

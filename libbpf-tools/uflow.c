@@ -592,14 +592,7 @@ static int attach(void *ctx)
 	struct env *env = ctx;
 	const unsigned int entry = 1u << RUNTIME_METHOD_ENTRY;
 	const unsigned int passes[] = { env->attach.events & ~entry, entry };
-	int err = attach_raw_tracepoint(&env->tool.attached,
-					bpf_program__fd(env->skel->progs.thread_exit),
-					"sched_process_exit");
 
-	if (err) {
-		log_libbpf_failure(err, "cannot attach to sched_process_exit");
-		return err;
-	}
 	env->attach.set = &env->tool.attached;
 	for (int event = 0; event <= RUNTIME_ENABLER; event++)
 		env->attach.prog_fds[event] = bpf_program__fd(env->skel->progs.method);
@@ -619,6 +612,10 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.options = arguments, .parser = parse_argument, .args_doc = "PID", .doc = doc
 	};
+	static const struct tool_point points[] = {
+		{ "thread_exit", "sched", "sched_process_exit", NULL, {} },
+		{},
+	};
 	static const struct tool_spec spec = {
 		.options = { .argp = &argp,
 			     .common = OPTIONS_EVENTS,
@@ -628,6 +625,7 @@ int main(int argc, char **argv)
 		.choice = { .without = CHOICE_BIT(CHOICE_FOLLOW) },
 		.has_uprobes = true,
 		.open = open_object,
+		.points = points,
 		.attach = attach,
 		.handle = handle_event,
 		.finish = finish,

@@ -10,6 +10,7 @@
 
 #include "ustat.h"
 
+#include "bpf/contexts.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
 #include "bpf/maps.bpf.h"
@@ -19,6 +20,8 @@
 
 const volatile bool per_thread = false;
 const volatile bool use_cookie = false;
+/* In struct task_struct. */
+const volatile __u32 task_pid_offset = 0, task_tgid_offset = 0;
 
 /* Of user space's output: increases each time. */
 __u32 interval = 0;
@@ -189,16 +192,33 @@ int nothing(void *ctx)
 	return 0;
 }
 
-/* task_newtask(task, clone_flags), in the thread that makes it. Only for processes that have been seen in a runtime. */
-SEC("raw_tp/task_newtask")
-int task_created(struct bpf_raw_tracepoint_args *ctx)
+/* A thread has been made, by the current one. Only for processes that have been seen in a runtime. */
+static __always_inline int count_kernel_thread(void)
 {
 	struct ustat_key key = current_key();
 	struct ustat_counts *found = bpf_map_lookup_elem(&counts, &key);
 
-	if (found && ctx->args[1] & CLONE_THREAD)
+	if (found)
 		__sync_fetch_and_add(&found->kernel_threads, 1);
 	return 0;
+}
+
+/* task_newtask(task, clone_flags) */
+SEC("raw_tp/task_newtask")
+int task_created(struct bpf_raw_tracepoint_args *ctx)
+{
+	return ctx->args[1] & CLONE_THREAD ? count_kernel_thread() : 0;
+}
+
+/* wake_up_new_task(task), which comes next: a thread has another id than its process. */
+SEC("kprobe.multi")
+int probe_created(struct function_context *ctx)
+{
+	__u32 pid = 0, tgid = 0;
+
+	bpf_probe_read_kernel(&pid, sizeof(pid), (void *)ctx->first + task_pid_offset);
+	bpf_probe_read_kernel(&tgid, sizeof(tgid), (void *)ctx->first + task_tgid_offset);
+	return pid != tgid ? count_kernel_thread() : 0;
 }
 
 SEC("raw_tp/sched_process_exec")

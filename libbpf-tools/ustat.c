@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/core.h"
 #include "lib/log.h"
 #include "lib/map_rows.h"
 #include "lib/tool.h"
@@ -641,6 +642,17 @@ static void choose_programs(struct env *env)
 		env->session.attach.events |= 1u << RUNTIME_GC_BEGIN | 1u << RUNTIME_GC_END;
 }
 
+/* For the program that lib/tool.h may choose where the kernel preempts itself. */
+static void set_offsets(const struct ustat_bpf *skel)
+{
+	struct core_member ids[] = { { "task_struct", "pid", 0 }, { "task_struct", "tgid", 0 } };
+
+	if (!ways_preempts() || core_find_members(ids, ARRAY_SIZE(ids)))
+		return;
+	skel->rodata->task_pid_offset = (uint32_t)ids[0].offset;
+	skel->rodata->task_tgid_offset = (uint32_t)ids[1].offset;
+}
+
 static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 {
 	struct env *env = ctx;
@@ -655,6 +667,7 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 		return -errno;
 	env->tool.buffer_bytes = 4096;
 	env->tool.interval_ns = env->interval_ns;
+	set_offsets(env->skel);
 	env->skel->rodata->per_thread = env->per_thread;
 	env->session.found_image = found_image;
 	env->session.ctx = env;
@@ -666,14 +679,8 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 static int attach(void *ctx)
 {
 	struct env *env = ctx;
-	const struct tool_tracepoint points[] = {
-		{ .prog = env->skel->progs.task_created, .name = "task_newtask" },
-		{ .prog = env->skel->progs.program_executed, .name = "sched_process_exec" },
-	};
-	int err = tool_attach_tracepoints(&env->tool, points, ARRAY_SIZE(points));
+	int err;
 
-	if (err)
-		return err;
 	choose_programs(env);
 	err = runtime_session_attach(&env->session);
 	if (env->tool.options.verbosity)
@@ -707,12 +714,19 @@ static const struct argp argp = {
 	       "'-' means that this runtime doesn't tell; -v says why, and by which route each number comes.",
 };
 
+static const struct tool_point points[] = {
+	{ "task_created", "task", "task_newtask", "probe_created", { "wake_up_new_task" } },
+	{ "program_executed", "sched", "sched_process_exec", NULL, {} },
+	{},
+};
+
 static const struct tool_spec spec = {
 	.options = { .argp = &argp,
 		     .common = OPTIONS_BASIC | OPTIONS_BIT(OPTIONS_COMMAND),
 		     .rows = { &rows_of_processes } },
 	.has_uprobes = true,
 	.open = open_skeleton,
+	.points = points,
 	.attach = attach,
 	.handle = handle_process,
 	.tick = tick,

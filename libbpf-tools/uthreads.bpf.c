@@ -9,6 +9,7 @@
 
 #include "uthreads.h"
 
+#include "bpf/contexts.bpf.h"
 #include "bpf/events.bpf.h"
 #include "bpf/filter.bpf.h"
 #include "bpf/maps.bpf.h"
@@ -58,21 +59,34 @@ int thread_event(struct pt_regs *ctx)
 	return 0;
 }
 
-/* task_newtask(task, clone_flags), in the thread that makes it. */
-SEC("raw_tp/task_newtask")
-int task_created(struct bpf_raw_tracepoint_args *ctx)
+/* A thread has been made, by the current one. */
+static __always_inline int tell_thread(void *ctx, struct task_struct *task)
 {
 	struct uthreads_event event = { .ktime = bpf_ktime_get_ns(),
 					.pid = pidns_current_ids() >> 32,
 					.place = UTHREADS_BY_KERNEL };
-	struct task_struct *task = (void *)ctx->args[0];
 
-	if (!(ctx->args[1] & CLONE_THREAD) || !filter_allows_current() ||
-	    !bpf_map_lookup_elem(&kernel_told, &event.pid))
+	if (!filter_allows_current() || !bpf_map_lookup_elem(&kernel_told, &event.pid))
 		return 0;
 	event.tid = pidns_config.ns ? pidns_tid((__u64)task) : BPF_CORE_READ(task, pid);
 	events_send(ctx, &event, sizeof(event), 0);
 	return 0;
+}
+
+/* task_newtask(task, clone_flags) */
+SEC("raw_tp/task_newtask")
+int task_created(struct bpf_raw_tracepoint_args *ctx)
+{
+	return ctx->args[1] & CLONE_THREAD ? tell_thread(ctx, (void *)ctx->args[0]) : 0;
+}
+
+/* wake_up_new_task(task), which comes next. */
+SEC("kprobe.multi")
+int probe_created(struct function_context *ctx)
+{
+	struct task_struct *task = (void *)ctx->first;
+
+	return BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid) ? tell_thread(ctx, task) : 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

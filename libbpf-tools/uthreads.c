@@ -127,15 +127,12 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 static int attach(void *ctx)
 {
 	struct env *env = ctx;
-	const struct tool_tracepoint point = { .prog = env->skel->progs.task_created,
-					       .name = "task_newtask" };
 	struct runtime_attach *attach = &env->session.attach;
-	int err = tool_attach_tracepoints(&env->tool, &point, 1);
 
 	attach->events = 1u << RUNTIME_THREAD_START | 1u << RUNTIME_THREAD_STOP;
 	attach->prog_fds[RUNTIME_THREAD_START] = bpf_program__fd(env->skel->progs.thread_event);
 	attach->prog_fds[RUNTIME_THREAD_STOP] = bpf_program__fd(env->skel->progs.thread_event);
-	return err ?: runtime_session_attach(&env->session);
+	return runtime_session_attach(&env->session);
 }
 
 static void close_all(void *ctx)
@@ -160,12 +157,18 @@ static const struct argp argp = {
 static const char *const types[] = { "pt_regs", "user_pt_regs", "task_struct",
 				     "bpf_raw_tracepoint_args" };
 
+static const struct tool_point points[] = {
+	{ "task_created", "task", "task_newtask", "probe_created", { "wake_up_new_task" } },
+	{},
+};
+
 static const struct tool_spec spec = {
 	.options = { .argp = &argp, .common = OPTIONS_EVENTS, .rows = { &rows } },
 	.types = types,
 	.type_count = ARRAY_SIZE(types),
 	.has_uprobes = true,
 	.open = open_skeleton,
+	.points = points,
 	.attach = attach,
 	.handle = handle_event,
 	.tick = tick,

@@ -13,20 +13,16 @@
 #include "bpf/contexts.bpf.h"
 #include "bpf/returning.bpf.h"
 
-/* Of a function's first parameter and its result in struct pt_regs. arch/.../asm/ptrace.h */
+/* Where a call's fourth argument is in struct pt_regs; bpf/returning.bpf.h has the others. */
 #if defined(__TARGET_ARCH_x86)
-#define SYSCALLS_PARAMETER 112 /* di */
-#define SYSCALLS_FOURTH 56     /* r10, a call's fourth argument */
-#define SYSCALLS_RESULT 80     /* ax */
+#define SYSCALLS_FOURTH 56 /* r10 */
 #elif defined(__TARGET_ARCH_arm64)
-#define SYSCALLS_PARAMETER 0 /* x0 */
-#define SYSCALLS_FOURTH 24   /* x3 */
-#define SYSCALLS_RESULT 0
+#define SYSCALLS_FOURTH 24 /* x3 */
 #endif
 
-static __always_inline long syscalls_read(const void *ctx, __u64 args[4])
+static __always_inline long syscalls_read(const struct function_context *ctx, __u64 args[4])
 {
-	const char *regs = *(const char *const *)(ctx + SYSCALLS_PARAMETER);
+	const char *regs = (const char *)ctx->first;
 	__u64 read[RETURNING_COUNT];
 	long err = bpf_probe_read_kernel(read, sizeof(read), regs + RETURNING_OFFSET);
 
@@ -47,7 +43,7 @@ static __always_inline long syscalls_read(const void *ctx, __u64 args[4])
 	}                                                                  \
                                                                            \
 	SEC("kprobe.multi")                                                \
-	int probe_##call(void *ctx)                                        \
+	int probe_##call(struct function_context *ctx)                     \
 	{                                                                  \
 		__u64 read[4];                                             \
                                                                            \
@@ -57,21 +53,21 @@ static __always_inline long syscalls_read(const void *ctx, __u64 args[4])
 	static __always_inline int begin_##call(const __u64 arguments[4])
 
 /* The same, once for all calls. */
-#define SYSCALLS_LEAVE(at, value)                                              \
-	static __always_inline int end_call(void *at, __s64 value);            \
-                                                                               \
-	SEC("tracepoint")                                                      \
-	int leave_call(struct exit_context *ctx)                               \
-	{                                                                      \
-		return end_call(ctx, ctx->result);                             \
-	}                                                                      \
-                                                                               \
-	SEC("kprobe.multi")                                                    \
-	int leave_probe(void *ctx)                                             \
-	{                                                                      \
-		return end_call(ctx, *(const __s64 *)(ctx + SYSCALLS_RESULT)); \
-	}                                                                      \
-                                                                               \
+#define SYSCALLS_LEAVE(at, value)                                   \
+	static __always_inline int end_call(void *at, __s64 value); \
+                                                                    \
+	SEC("tracepoint")                                           \
+	int leave_call(struct exit_context *ctx)                    \
+	{                                                           \
+		return end_call(ctx, ctx->result);                  \
+	}                                                           \
+                                                                    \
+	SEC("kprobe.multi")                                         \
+	int leave_probe(struct function_context *ctx)               \
+	{                                                           \
+		return end_call(ctx, ctx->result);                  \
+	}                                                           \
+                                                                    \
 	static __always_inline int end_call(void *at, __s64 value)
 
 #endif /* BPF_SYSCALLS_BPF_H */

@@ -20,6 +20,7 @@
 #include "lib/log.h"
 #include "lib/pidns.h"
 #include "lib/tracefs.h"
+#include "lib/ways.h"
 
 #define FOLLOW_TASKS_DEFAULT 16384
 #define FOLLOW_INSNS_MAX 48
@@ -275,6 +276,27 @@ static int follow_attach(struct follow *follow, enum follow_probe first)
 	return err;
 }
 
+/* By raw tracepoints, which are cheaper and need no tracefs, unless their programs can be preempted (lib/ways.h). */
+static int follow_attach_some_way(struct follow *follow)
+{
+	struct core_member task = { "task_struct", "pid", 0 };
+	struct ways ways = {};
+	int offsets[2], err = 0;
+
+	core_find_members(&task, 1);
+	if (ways_preempts())
+		ways_ask(&ways);
+	offsets[ways.preempts_raw] = task.offset;
+	offsets[!ways.preempts_raw] = -1;
+	for (int i = 0; i < 2 && (!i || err); i++) {
+		attach_set_close(&follow->attached);
+		attach_set_close(&follow->exit);
+		follow->pid_offset = offsets[i];
+		err = follow_attach(follow, FOLLOW_FORK);
+	}
+	return err;
+}
+
 static int follow_create_maps(struct follow *follow, uint32_t max_tasks)
 {
 	/* Most runs follow a few tasks: no room is taken before it is needed. */
@@ -291,7 +313,6 @@ static int follow_create_maps(struct follow *follow, uint32_t max_tasks)
 
 static int follow_start(struct follow *follow, pid_t pid, uint32_t max_tasks)
 {
-	struct core_member task = { "task_struct", "pid", 0 };
 	struct pidns_ids *ids;
 	uint8_t value = 1;
 	uint32_t key;
@@ -300,15 +321,7 @@ static int follow_start(struct follow *follow, pid_t pid, uint32_t max_tasks)
 	err = follow_create_maps(follow, max_tasks);
 	if (err)
 		return err;
-	core_find_members(&task, 1);
-	follow->pid_offset = task.offset;
-	err = follow_attach(follow, FOLLOW_FORK);
-	if (err && follow->pid_offset >= 0) {
-		attach_set_close(&follow->attached);
-		attach_set_close(&follow->exit);
-		follow->pid_offset = -1;
-		err = follow_attach(follow, FOLLOW_FORK);
-	}
+	err = follow_attach_some_way(follow);
 	if (err)
 		return err;
 	ids = pidns_ids_new();

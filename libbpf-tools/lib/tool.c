@@ -153,15 +153,17 @@ static int tool_start(struct tool *tool)
 	row_printer_init(&tool->rows, &tool->options.rows, tool->output, &tool->start);
 	err = filter_start(&tool->filter, run_follow_map_fd(tool->run));
 	err = err ?: spec->open(tool->env, &opts);
-	if (!err && spec->calls)
-		tool_choose_calls(tool);
+	if (!err && tool->object)
+		tool_choose_programs(tool, tool_variable(tool, ".rodata", "points_by_event"));
 	if (!err && tool->object)
 		err = tool_load(tool);
 	core_free(core);
 	if (!err && spec->handle)
 		err = tool_open_events(tool);
-	if (!err && spec->calls)
+	if (!err && spec->calls && !tool->skips_calls)
 		err = tool_attach_calls(tool);
+	if (!err && spec->points)
+		err = tool_attach_points(tool);
 	if (!err && spec->attach)
 		err = spec->attach(tool->env);
 	if (!err && tool->object)

@@ -14,7 +14,7 @@
  *	signals, output, a stopped child for -- COMMAND, filters
  *	[open]: the skeleton; its constants, what isn't loaded, sizes of maps
  *	what the kernel half includes of bpf/ is found by name: filters and event buffer as the options say; load
- *	system calls of [calls], [attach], [header]: if there is none, that of the rows, unless they are a summary
+ *	[calls], [points], [attach], [header]: if there is none, that of the rows, unless they are a summary
  *	consume events [handle], every interval_ns [tick]
  *	[detach], consume the rest, [finish], report what was lost
  *	[close]: whatever happened before, also if [open] wasn't reached
@@ -39,6 +39,7 @@
 #include "lib/permission.h"
 #include "lib/run.h"
 #include "lib/timestamp.h"
+#include "lib/ways.h"
 
 /* A run. Zeroed at first; the tool's functions read it, and write where it is said. */
 struct tool {
@@ -59,6 +60,8 @@ struct tool {
 	struct events_maps
 		maps; /* of a skeleton with bpf/events.bpf.h; else the tool's, to make and to close */
 
+	bool skips_calls; /* spec->calls aren't needed */
+
 	/* For open() or attach() to set; 0: no ticks. */
 	uint64_t interval_ns;
 
@@ -68,6 +71,19 @@ struct tool {
 	struct tool_skeleton *skeleton;
 	struct events *events;
 	struct blind blind;
+	struct ways ways; /* asked if the kernel preempts itself */
+};
+
+/* What the kernel half has for a tracepoint. */
+struct tool_point {
+	const char *program; /* by its type directly at the raw tracepoint, or by a perf event */
+	const char *category, *event;
+	/*
+	 * Where a raw tracepoint's program could be preempted (lib/ways.h): another program, at these functions of the kernel. If
+	 * there is none, the first becomes one for a perf event, and a constant points_by_event true.
+	 */
+	const char *probe;
+	const char *functions[2];
 };
 
 /* env: what tool_main() was given. Functions that return int: 0, or negative errno after they reported the cause. */
@@ -82,6 +98,8 @@ struct tool_spec {
 	struct blind_spots blind_spots; /* with bpf/blind.bpf.h */
 	/* System calls that the kernel half has programs for (bpf/syscalls.bpf.h), up to a NULL; or NULL. */
 	const char *const *calls;
+	/* Tracepoints, up to one without a program and a probe; or NULL. What open() doesn't want loaded is left out. */
+	const struct tool_point *points;
 
 	/* TOOL_GO_ON, or the exit status of a run that is over. */
 	int (*prepare)(void *env);
@@ -131,20 +149,16 @@ void *tool_variable(const struct tool *tool, const char *section, const char *na
 /* Report that the skeleton, or what goes with it, could not be opened; returns -errno. */
 int tool_fail_open(void);
 
-/* Where a program goes. */
-struct tool_tracepoint {
-	const struct bpf_program *prog; /* skipped if it isn't loaded */
-	const char *category; /* of a classic tracepoint; NULL: a raw one, which needs no tracefs */
-	const char *name;
-	bool is_optional; /* kernels without it are fine; -v says so */
-};
+/* Attach one that isn't among the spec's. 0, or negative errno after the cause has been reported. */
+int tool_attach_point(struct tool *tool, const struct tool_point *point);
 
-/* In this order. Fails, too, if none is left. 0, or negative errno after the cause has been reported. */
-int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *points, size_t count);
-
-/* For tool.c: which programs of spec->calls are to be loaded, and attaching them. A kernel without some of the calls is fine. */
-void tool_choose_calls(const struct tool *tool);
+/*
+ * For tool.c: which programs of spec->calls and spec->points are to be loaded, and attaching them. points_by_event: where to say so,
+ * or NULL. Some calls may be missing.
+ */
+void tool_choose_programs(struct tool *tool, bool *points_by_event);
 int tool_attach_calls(struct tool *tool);
+int tool_attach_points(struct tool *tool);
 
 /* The first step alone: the command line. As options_parse(), it may end the process. */
 void tool_parse(const struct tool_spec *spec, struct tool *tool, void *env, int argc, char **argv);

@@ -7,68 +7,96 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "lib/core.h"
 #include "lib/log.h"
 #include "lib/tool.h"
 #include "lib/tracefs.h"
-#include "lib/ways.h"
 
-static int tool_attach_classic(struct tool *tool, const struct tool_tracepoint *point,
-			       int tracefs_fd, bool *is_found)
+static struct bpf_program *tool_program(const struct tool *tool, const char *name)
 {
-	int id = tracefs_event_id(tracefs_fd, point->category, point->name);
-
-	*is_found = id >= 0;
-	return id < 0 ? id
-		      : attach_tracepoint(&tool->attached, bpf_program__fd(point->prog), id, false,
-					  0);
+	return name ? bpf_object__find_program_by_name(tool->object, name) : NULL;
 }
 
-static int tool_attach_one(struct tool *tool, const struct tool_tracepoint *point)
+static bool tool_is_raw(const struct bpf_program *prog)
 {
-	const char *category = point->category ?: "raw";
-	int tracefs_fd = -1, err;
-	bool is_found = false;
+	return prog && bpf_program__type(prog) == BPF_PROG_TYPE_RAW_TRACEPOINT;
+}
 
-	if (!bpf_program__autoload(point->prog))
-		return 0;
-	if (!point->category) {
-		err = attach_raw_tracepoint(&tool->attached, bpf_program__fd(point->prog),
-					    point->name);
-	} else {
-		tracefs_fd = tracefs_open();
-		err = tracefs_fd < 0 ? tracefs_fd
-				     : tool_attach_classic(tool, point, tracefs_fd, &is_found);
-	}
-	if (err == -ENOENT && point->is_optional && (!point->category || tracefs_fd >= 0)) {
-		log_info("no tracepoint %s:%s", category, point->name);
-		err = 0;
-	} else if (err) {
-		log_failure(err,
-			    !point->category ? PERMISSION_BPF
-			    : is_found	     ? PERMISSION_PERF
-					     : PERMISSION_TRACEFS,
-			    "cannot attach to tracepoint %s:%s", category, point->name);
-	}
-	if (tracefs_fd >= 0)
+/* ---- attaching ------------------------------------------------------------------------------ */
+
+/* -ENOENT: there is none, which isn't reported. */
+static int tool_attach_classic(struct tool *tool, const struct bpf_program *prog,
+			       const char *category, const char *event)
+{
+	int tracefs_fd = tracefs_open(), id = tracefs_fd, err;
+
+	if (tracefs_fd >= 0) {
+		id = tracefs_event_id(tracefs_fd, category, event);
 		close(tracefs_fd);
+		if (id == -ENOENT)
+			return id;
+	}
+	err = id < 0 ? id : attach_tracepoint(&tool->attached, bpf_program__fd(prog), id, false, 0);
+	if (err)
+		log_failure(err, id < 0 ? PERMISSION_TRACEFS : PERMISSION_PERF,
+			    "cannot attach to tracepoint %s:%s", category, event);
 	return err;
 }
 
-static int tool_fail_attached(void)
+/* At a function of the kernel by a kprobe multi link. -ENOENT: there is none, which isn't reported. */
+static int tool_attach_function(struct tool *tool, const struct bpf_program *prog, const char *name,
+				bool is_return)
 {
-	log_error(
-		"this kernel has none of the tracepoints that are needed (CONFIG_FTRACE_SYSCALLS)");
-	return -ENOENT;
+	const struct attach_function function = { .name = name };
+	const struct attach_kprobe_opts opts = {
+		.functions = &function, .count = 1, .is_return = is_return, .use_multi = true
+	};
+	size_t attached;
+	int err = attach_kprobes(&tool->attached, bpf_program__fd(prog), &opts, &attached);
+
+	if (err == -ESRCH || err == -ENOENT)
+		return -ENOENT;
+	if (err)
+		log_failure(err, PERMISSION_BPF, "cannot probe the kernel's %s", name);
+	return err;
 }
 
-int tool_attach_tracepoints(struct tool *tool, const struct tool_tracepoint *points, size_t count)
+int tool_attach_point(struct tool *tool, const struct tool_point *point)
 {
-	size_t attached = tool->attached.count;
+	const struct bpf_program *prog = tool_program(tool, point->program);
+	const struct bpf_program *probe = tool_program(tool, point->probe);
 	int err = 0;
 
-	for (size_t i = 0; i < count && !err; i++)
-		err = tool_attach_one(tool, &points[i]);
-	return err || tool->attached.count > attached ? err : tool_fail_attached();
+	if (probe && bpf_program__autoload(probe)) {
+		for (size_t i = 0; i < 2 && point->functions[i] && !err; i++)
+			err = tool_attach_function(tool, probe, point->functions[i], false);
+		if (err == -ENOENT)
+			log_error("this kernel has no function %s", point->functions[0]);
+		return err;
+	}
+	if (!prog || !bpf_program__autoload(prog))
+		return 0;
+	if (!tool_is_raw(prog)) {
+		err = tool_attach_classic(tool, prog, point->category, point->event);
+		if (err != -ENOENT)
+			return err;
+	} else {
+		err = attach_raw_tracepoint(&tool->attached, bpf_program__fd(prog), point->event);
+	}
+	if (err)
+		log_failure(err, PERMISSION_BPF, "cannot attach to tracepoint %s:%s",
+			    point->category, point->event);
+	return err;
+}
+
+int tool_attach_points(struct tool *tool)
+{
+	const struct tool_point *point = tool->spec->points;
+	int err = 0;
+
+	for (; (point->program || point->probe) && !err; point++)
+		err = tool_attach_point(tool, point);
+	return err;
 }
 
 /* The program of a call, or of all: "enter_open", "leave_call". */
@@ -81,59 +109,26 @@ static struct bpf_program *tool_call_program(const struct tool *tool, const char
 	return bpf_object__find_program_by_name(tool->object, name);
 }
 
-void tool_choose_calls(const struct tool *tool)
-{
-	const char *const *call = tool->spec->calls;
-	struct ways ways = {};
-	bool by_function;
-
-	ways_ask(&ways);
-	by_function = ways.preempts_calls && ways.follows_all_returns;
-	bpf_program__set_autoload(tool_call_program(tool, "leave", "call"), !by_function);
-	bpf_program__set_autoload(tool_call_program(tool, "leave", "probe"), by_function);
-	for (; *call; call++) {
-		bpf_program__set_autoload(tool_call_program(tool, "enter", *call), !by_function);
-		bpf_program__set_autoload(tool_call_program(tool, "probe", *call), by_function);
-	}
-}
-
-/* At the call's function in the kernel. */
-static int tool_attach_function(struct tool *tool, const struct bpf_program *prog, const char *call,
-				bool is_return)
-{
-	const struct bsl_machine *machine = bsl_machine_get(bsl_host_machine());
-	char name[128];
-	struct attach_function function = { .name = name };
-	struct attach_kprobe_opts opts = {
-		.functions = &function, .count = 1, .is_return = is_return, .use_multi = true
-	};
-	size_t attached;
-	int err;
-
-	snprintf(name, sizeof(name), "%s%s", machine->call_prefix, call);
-	err = attach_kprobes(&tool->attached, bpf_program__fd(prog), &opts, &attached);
-	if (err == -ESRCH || err == -ENOENT) {
-		log_info("no function %s", name);
-		return 0;
-	}
-	if (err)
-		log_failure(err, PERMISSION_BPF, "cannot probe the kernel's %s", name);
-	return err;
-}
-
 static int tool_attach_call(struct tool *tool, const char *call, bool is_return)
 {
+	const struct bsl_machine *machine = bsl_machine_get(bsl_host_machine());
 	const struct bpf_program *traced = is_return ? tool_call_program(tool, "leave", "call")
 						     : tool_call_program(tool, "enter", call);
 	const struct bpf_program *probed = is_return ? tool_call_program(tool, "leave", "probe")
 						     : tool_call_program(tool, "probe", call);
 	char name[128];
-	struct tool_tracepoint point = { traced, "syscalls", name, true };
+	int err;
 
-	if (bpf_program__autoload(probed))
-		return tool_attach_function(tool, probed, call, is_return);
-	snprintf(name, sizeof(name), "sys_%s_%s", is_return ? "exit" : "enter", call);
-	return tool_attach_one(tool, &point);
+	if (bpf_program__autoload(probed)) {
+		snprintf(name, sizeof(name), "%s%s", machine->call_prefix, call);
+		err = tool_attach_function(tool, probed, name, is_return);
+	} else {
+		snprintf(name, sizeof(name), "sys_%s_%s", is_return ? "exit" : "enter", call);
+		err = tool_attach_classic(tool, traced, "syscalls", name);
+	}
+	if (err == -ENOENT)
+		log_info("no %s", name);
+	return err == -ENOENT ? 0 : err;
 }
 
 int tool_attach_calls(struct tool *tool)
@@ -147,5 +142,77 @@ int tool_attach_calls(struct tool *tool)
 		err = tool_attach_call(tool, calls[i], true);
 	for (size_t i = 0; calls[i] && !err; i++)
 		err = tool_attach_call(tool, calls[i], false);
-	return err || tool->attached.count > attached ? err : tool_fail_attached();
+	if (err || tool->attached.count > attached)
+		return err;
+	log_error(
+		"this kernel has none of the tracepoints that are needed (CONFIG_FTRACE_SYSCALLS)");
+	return -ENOENT;
+}
+
+/* ---- choosing ------------------------------------------------------------------------------- */
+
+static void tool_choose_calls(struct tool *tool)
+{
+	bool by_function = tool->ways.preempts_calls && tool->ways.follows_all_returns;
+	bool traced = !by_function && !tool->skips_calls;
+	bool probed = by_function && !tool->skips_calls;
+
+	bpf_program__set_autoload(tool_call_program(tool, "leave", "call"), traced);
+	bpf_program__set_autoload(tool_call_program(tool, "leave", "probe"), probed);
+	for (const char *const *call = tool->spec->calls; *call; call++) {
+		bpf_program__set_autoload(tool_call_program(tool, "enter", *call), traced);
+		bpf_program__set_autoload(tool_call_program(tool, "probe", *call), probed);
+	}
+}
+
+/* Functions may be compiled into their callers. */
+static bool tool_has_functions(const struct tool_point *points)
+{
+	for (; points->program || points->probe; points++)
+		for (size_t i = 0; i < 2 && points->functions[i]; i++)
+			if (core_find_function(points->functions[i]) < 0)
+				return false;
+	return true;
+}
+
+static bool tool_has_tracefs(void)
+{
+	int fd = tracefs_open();
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void tool_choose_points(struct tool *tool, bool *points_by_event)
+{
+	const struct tool_point *point = tool->spec->points;
+	bool by_function = tool->ways.preempts_raw && tool->ways.has_multi &&
+			   tool_has_functions(point);
+	bool by_event = tool->ways.preempts_raw && tool_has_tracefs();
+
+	for (; point->program || point->probe; point++) {
+		struct bpf_program *prog = tool_program(tool, point->program);
+		struct bpf_program *probe = tool_program(tool, point->probe);
+
+		if (probe)
+			bpf_program__set_autoload(probe, by_function);
+		if (probe && prog)
+			bpf_program__set_autoload(prog, !by_function);
+		else if (by_event && tool_is_raw(prog))
+			bpf_program__set_type(prog, BPF_PROG_TYPE_TRACEPOINT);
+	}
+	if (points_by_event)
+		*points_by_event = by_event;
+}
+
+void tool_choose_programs(struct tool *tool, bool *points_by_event)
+{
+	/* Where the kernel doesn't preempt itself, nothing is lost. */
+	if ((tool->spec->calls || tool->spec->points) && ways_preempts())
+		ways_ask(&tool->ways);
+	if (tool->spec->calls)
+		tool_choose_calls(tool);
+	if (tool->spec->points)
+		tool_choose_points(tool, points_by_event);
 }

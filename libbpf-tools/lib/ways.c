@@ -53,7 +53,7 @@ static bool ways_read_mode(char mode[16])
 }
 
 /* uname -v names the model that was built: none of its words (no preemption), PREEMPT, PREEMPT_RT, PREEMPT_DYNAMIC. */
-static bool ways_preempts(void)
+bool ways_preempts(void)
 {
 	struct utsname name;
 	char mode[16];

@@ -44,6 +44,9 @@ struct ways {
 /* Once; then the answers are there. Zeroed before. */
 void ways_ask(struct ways *ways);
 
+/* The first of the answers alone, which costs a file. */
+bool ways_preempts(void);
+
 /* Warn, once, of what the kernel has switched off: ftrace, and with by_kprobes kprobes. Then nothing is hit. */
 void ways_warn_of_switches(struct ways *ways, bool by_kprobes);
 
