@@ -145,6 +145,44 @@ static const struct type *field_type(struct arena *arena, const struct tracefs_f
 	return loc;
 }
 
+/*
+ * The type of a `void *skaddr` or `void *skbaddr`: the structures whose addresses events print are named so after the
+ * parameter that they are, which the function that calls the tracepoint's programs has, too. NULL: not known.
+ */
+static const struct type *parameter_type(const struct btf_function *caller, const char *field)
+{
+	for (unsigned int i = 0; i < caller->param_count; i++) {
+		const struct btf_function_param *param = &caller->params[i];
+		size_t len = strlen(param->name);
+
+		if (len && !strncmp(field, param->name, len) &&
+		    (!field[len] || !strcmp(field + len, "addr")) &&
+		    param->type->kind == TYPE_POINTER && param->type->target->kind == TYPE_STRUCT)
+			return param->type;
+	}
+	return NULL;
+}
+
+static void type_pointers(struct btf_types *types, const struct tracefs_format *format,
+			  struct type_member *members)
+{
+	struct btf_function caller = {};
+	bool is_known = false;
+	char name[128];
+
+	snprintf(name, sizeof(name), "__traceiter_%s", format->name ? format->name : "");
+	for (size_t i = 0; i < format->field_count; i++) {
+		const struct type *type = members[i].type;
+
+		if (type->kind != TYPE_POINTER || type->target->kind != TYPE_VOID)
+			continue;
+		if (!is_known && btf_types_function(types, name, &caller))
+			return;
+		is_known = true;
+		members[i].type = parameter_type(&caller, members[i].name) ?: type;
+	}
+}
+
 const struct type *type_tracepoint(struct arena *arena, const struct tracefs_format *format,
 				   bool pointers_are_user, struct btf_types *types)
 {
@@ -169,6 +207,8 @@ const struct type *type_tracepoint(struct arena *arena, const struct tracefs_for
 		if (!__builtin_add_overflow(field->offset, field->size, &end) && end > size)
 			size = end;
 	}
+	if (types && !pointers_are_user)
+		type_pointers(types, format, members);
 	*record = (struct type){ .kind = TYPE_STRUCT,
 				 .size = size,
 				 .members = members,

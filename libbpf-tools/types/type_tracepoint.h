@@ -12,7 +12,8 @@ struct tracefs_format;
 
 /*
  * The STRUCT type of a tracepoint's record from its format file, in the arena; NULL when out of memory.
- * pointers_are_user: its pointers point to user memory. types: the kernel's, which know the names of enumerations' values; or NULL.
+ * pointers_are_user: its pointers point to user memory. types: the kernel's, for the names of enumerations' values and for pointers that
+ * the format declares as void *; or NULL.
  */
 const struct type *type_tracepoint(struct arena *arena, const struct tracefs_format *format,
 				   bool pointers_are_user, struct btf_types *types);

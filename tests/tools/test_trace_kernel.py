@@ -395,6 +395,27 @@ def test_enumerators_and_sizes_are_known():
 
 
 @btf
+def test_pointers_of_a_tracepoint_have_the_types_of_its_parameters():
+    """Its format declares void *, or const void *."""
+    (_, port), rows, _ = traced(
+        't:sock:inet_sock_set_state (args->newstate == TCP_SYN_SENT) "%d %d", args->dport, '
+        "args->skaddr->__sk_common.skc_family", run=connect)
+    assert mine(rows) == [f"{port} {int(socket.AF_INET)}"]
+    status, _, err = run_tool("trace", "--duration", "0.2", 't:net:net_dev_queue "%d %d", args->len, args->skbaddr->len')
+    assert status == 0, err
+
+
+@btf
+def test_offset_of_a_member_and_what_contains_it():
+    """The task that a node of its parent's list of children belongs to."""
+    spec = ("t:syscalls:sys_enter_umask (args->mask == 0124 && offsetof(struct task_struct, sibling) > 0) "
+            '"%d %d", container_of(&$task->sibling, struct task_struct, sibling)->tgid, '
+            "container_of($task->real_parent->children.prev, struct task_struct, sibling)->tgid")
+    (pid, _), rows, _ = traced(spec, run=lambda: run_python("import os; os.umask(0o124)"))
+    assert mine(rows, pid) == [f"{pid} {pid}"]
+
+
+@btf
 def test_null_pointer_in_a_chain_prints_a_mark_not_a_number():
     _, rows, _ = traced('t:syscalls:sys_enter_umask "%d", ((struct sock *)0)->__sk_common.skc_num',
                         run=lambda: os.umask(os.umask(0o22)))

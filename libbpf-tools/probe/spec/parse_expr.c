@@ -197,7 +197,7 @@ static bool is_type_keyword(const struct token *token)
 bool parse_is_builtin(const char *text, size_t len)
 {
 	static const char *const words[] = {
-		"retval", "args", "ctx", "sizeof", "STRCMP", "STRNCMP"
+		"retval", "args", "ctx", "sizeof", "offsetof", "container_of", "STRCMP", "STRNCMP",
 	};
 	size_t digits = 3;
 
@@ -412,12 +412,69 @@ static struct expr *parse_string_compare(struct parser *p, bool counted, int pos
 	return new_parent(p, counted ? EXPR_STRNCMP : EXPR_STRCMP, pos, literal, string, count);
 }
 
+static struct expr *parse_member(struct parser *p, struct expr *base, bool arrow);
+static struct expr *parse_part(struct parser *p, struct expr *e);
+
+static struct expr *new_cast(struct parser *p, int pos, const struct type_name *type,
+			     unsigned int stars, struct expr *a)
+{
+	struct type_name *pointer = arena_alloc(p->arena, sizeof(*pointer));
+	struct expr *e = pointer ? new_parent(p, EXPR_CAST, pos, a, NULL, NULL) : NULL;
+
+	if (!e)
+		return NULL;
+	*pointer = *type;
+	pointer->stars += stars;
+	e->type_name = pointer;
+	return e;
+}
+
+/*
+ * offsetof(TYPE, MEMBER), as (unsigned long)&((TYPE *)0)->MEMBER; container_of(POINTER, TYPE, MEMBER), as
+ * (TYPE *)((char *)POINTER - offsetof(TYPE, MEMBER)). MEMBER may be a path: a.b[1].
+ */
+static struct expr *parse_offset(struct parser *p, bool is_container, int pos)
+{
+	const struct type_name number = { .pos = pos, .base = "unsigned long", .len = 13 };
+	const struct type_name byte = { .pos = pos, .base = "char", .len = 4 };
+	struct expr *pointer = NULL, *e;
+	struct type_name *type;
+
+	parser_next(p);
+	if (is_container) {
+		pointer = parse_expression(p);
+		if (!pointer || !expect(p, ',', "and the structure's type after the pointer"))
+			return NULL;
+	}
+	type = parse_type_name(p);
+	if (!type || !expect(p, ',', "and the member after the type"))
+		return NULL;
+	e = new_expr(p, EXPR_INT, pos);
+	e = e ? new_cast(p, pos, type, 1, e) : NULL;
+	e = e ? parse_member(p, e, true) : NULL;
+	while (e && (parser_at(p, '.') || parser_at(p, '[')))
+		e = parse_part(p, e);
+	if (!e || !expect(p, ')', "after the member"))
+		return NULL;
+	e = new_cast(p, pos, &number, 0, new_parent(p, EXPR_ADDRESS, pos, e, NULL, NULL));
+	if (!is_container || !e)
+		return e;
+	e = new_parent(p, EXPR_BINARY, pos, new_cast(p, pos, &byte, 1, pointer), e, NULL);
+	if (!e)
+		return NULL;
+	e->op = OP_SUB;
+	return new_cast(p, pos, type, 1, e);
+}
+
 static struct expr *parse_call(struct parser *p, const struct token *name)
 {
 	static const char *const functions[] = { "STRCMP", "STRNCMP" };
+	bool is_container = token_is(name, "container_of");
 	char upper[16] = "";
 	struct suggest near = { .wanted = upper };
 
+	if (is_container || token_is(name, "offsetof"))
+		return parse_offset(p, is_container, name->pos);
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++)
 		if (token_is(name, functions[i]))
 			return parse_string_compare(p, i == 1, name->pos);
@@ -429,11 +486,12 @@ static struct expr *parse_call(struct parser *p, const struct token *name)
 		else
 			suggest_add_at(&near, functions[i], 0);
 	}
-	diag_error(p->diag, name->pos,
-		   near.count
-			   ? "there is no function '%.*s'%s"
-			   : "there is no function '%.*s': only STRCMP and STRNCMP can be called%s",
-		   (int)name->len, name->text, suggest_text(&near));
+	diag_error(
+		p->diag, name->pos,
+		near.count
+			? "there is no function '%.*s'%s"
+			: "there is no function '%.*s': only STRCMP, STRNCMP, offsetof and container_of can be called%s",
+		(int)name->len, name->text, suggest_text(&near));
 	return NULL;
 }
 
@@ -555,23 +613,32 @@ static struct expr *parse_at_user(struct parser *p, struct expr *a, int pos)
 	return e;
 }
 
+/* [i], .m or ->m is next. */
+static struct expr *parse_part(struct parser *p, struct expr *e)
+{
+	bool arrow = !parser_at(p, '.');
+	int pos = p->token.pos;
+	struct expr *index;
+
+	if (!parser_accept(p, '[')) {
+		parser_next(p);
+		return parse_member(p, e, arrow);
+	}
+	index = parse_expression(p);
+	if (!index || !expect(p, ']', "after the index"))
+		return NULL;
+	return new_parent(p, EXPR_INDEX, pos, e, index, NULL);
+}
+
 static struct expr *parse_postfix(struct parser *p)
 {
-	struct expr *e = parse_primary(p), *index;
+	struct expr *e = parse_primary(p);
 
 	while (e) {
 		int pos = p->token.pos;
 
-		if (parser_accept(p, '[')) {
-			index = parse_expression(p);
-			if (!index || !expect(p, ']', "after the index"))
-				return NULL;
-			e = new_parent(p, EXPR_INDEX, pos, e, index, NULL);
-		} else if (parser_at(p, '.') || parser_at(p, TOKEN2('-', '>'))) {
-			bool arrow = !parser_at(p, '.');
-
-			parser_next(p);
-			e = parse_member(p, e, arrow);
+		if (parser_at(p, '[') || parser_at(p, '.') || parser_at(p, TOKEN2('-', '>'))) {
+			e = parse_part(p, e);
 		} else if (parser_accept(p, '@')) {
 			e = parse_at_user(p, e, pos);
 		} else if (parser_at(p, TOKEN2('+', '+')) || parser_at(p, TOKEN2('-', '-'))) {
