@@ -664,6 +664,9 @@ static int attach_probes(void *ctx)
 	return RUN_OK;
 }
 
+/* A perf event, and the program on it. */
+#define MANY_LINKS (2 * 100)
+
 static void detach(void *ctx)
 {
 	struct trace *trace = ctx;
@@ -673,6 +676,10 @@ static void detach(void *ctx)
 		opts.probe = (uint32_t)i;
 		probe_note_missed(&trace->probes[i], &opts, &trace->links);
 	}
+	/* The kernel waits for its readers with each. */
+	if (trace->links.probes.count >= MANY_LINKS)
+		log_warn("detaching %zu probes, one after the other",
+			 trace->links.probes.count / 2);
 	probe_links_close(&trace->links);
 }
 
@@ -733,8 +740,10 @@ static void tell_unseen(struct trace *trace, uint32_t i)
 			 skipped == 1 ? "" : "s", why_skipped(trace, probe));
 	if (unreadable)
 		log_warn(
-			"'%s': %llu hit%s not shown, as the predicate read memory that could not be read",
-			spec, (unsigned long long)unreadable, unreadable == 1 ? "" : "s");
+			"'%s': %llu hit%s not shown, as %s", spec, (unsigned long long)unreadable,
+			unreadable == 1 ? "" : "s",
+			unseen ? "the predicate wanted values of the entry that are lacking, or memory that could not be read"
+			       : "the predicate read memory that could not be read");
 }
 
 static void tell_unreadable(struct trace *trace)
