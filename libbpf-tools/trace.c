@@ -720,8 +720,12 @@ static void tell_unseen(struct trace *trace, uint32_t i)
 		 unseen = count_hits(trace->entry_missed_fd, i, i),
 		 skipped = probe_missed(&trace->probes[i]) + count_hits(trace->busy_fd, 1 + i, i);
 	const struct probe *probe = &trace->probes[i];
-	const char *spec = env.specs[i];
+	const char *spec = env.specs[i], *module = probe_gone_module(probe);
 
+	if (module)
+		log_warn(
+			"'%s': the module %s was unloaded meanwhile: its functions are not probed any more",
+			spec, module);
 	if (unseen)
 		log_warn(
 			"'%s': %llu return%s entry values: the call began before tracing, or too many calls were open",

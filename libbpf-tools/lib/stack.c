@@ -163,6 +163,20 @@ static size_t first_frame(const struct stack_names *names, const struct stack *s
 }
 
 /*
+ * A return address where a function begins is either behind the last call of the one before, which never returns, or it was put
+ * there by a return probe, as unwinders before 5.15 show it: kretprobe_trampoline.
+ */
+static void find_trampoline(const struct stack_names *names, uint64_t addr,
+			    struct bsl_location *location)
+{
+	struct bsl_location exact;
+
+	if (!bsl_symbolize_kernel(names->symbolizer, &addr, 1, &exact) && exact.name &&
+	    !exact.offset && strstr(exact.name, "trampoline"))
+		*location = exact;
+}
+
+/*
  * names->locations of the stack's frames, from *first on. A return address belongs to the call
  * before it, so that one less is looked up; offsets are those of the address itself. 0 or -1: out
  * of memory.
@@ -184,8 +198,11 @@ static int names_find(struct stack_names *names, const struct stack *stack, size
 						 names->locations);
 	if (err)
 		return -1;
-	for (size_t i = 0; i < stack->count; i++)
+	for (size_t i = 0; i < stack->count; i++) {
 		names->locations[i].offset += stack->addrs[i] - names->addrs[i];
+		if (!stack->tgid && names->locations[i].offset == names->locations[i].size)
+			find_trampoline(names, stack->addrs[i], &names->locations[i]);
+	}
 	*first = first_frame(names, stack);
 	return 0;
 }

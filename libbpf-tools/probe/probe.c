@@ -259,3 +259,22 @@ void probe_note_missed(struct probe *probe, const struct generate_opts *generate
 	probe->entered = entered - probe->entered;
 	probe->returned = returned - probe->returned;
 }
+
+const char *probe_gone_module(const struct probe *probe)
+{
+	const char *last = "";
+	char path[128];
+
+	for (size_t i = 0; i < probe->target.place_count; i++) {
+		const char *module = probe->target.places[i].module;
+
+		/* Functions of one module mostly follow each other. */
+		if (!module || !strcmp(module, last))
+			continue;
+		last = module;
+		snprintf(path, sizeof(path), "/sys/module/%s", module);
+		if (access(path, F_OK) && errno == ENOENT)
+			return module;
+	}
+	return NULL;
+}

@@ -90,6 +90,9 @@ void probe_note_missed(struct probe *probe, const struct generate_opts *generate
  */
 uint64_t probe_missed(const struct probe *probe);
 
+/* A module with functions that were probed and that has been unloaded since, by which its probes are gone; NULL: none. */
+const char *probe_gone_module(const struct probe *probe);
+
 /* How many values a return probe has kept at the entry; 0: none. */
 unsigned int probe_entry_count(const struct probe *probe);
 

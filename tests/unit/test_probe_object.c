@@ -223,6 +223,7 @@ static void test_long_and_deep_types_end(void **state)
 	static struct type matrix = {
 		.kind = TYPE_ARRAY, .name = "int[1000][1000]", .size = 4000000, .count = 1000
 	};
+	static struct type flexible = { .kind = TYPE_ARRAY, .name = "int[]" };
 	static uint32_t numbers[1000];
 	struct record_text text = {};
 	struct object object = { .type = &many,
@@ -233,7 +234,9 @@ static void test_long_and_deep_types_end(void **state)
 	rows[0] = (struct type_member){ .name = "in", .type = &endless };
 	expect(&(struct object){ .type = &endless, .bytes = (const uint8_t *)"", .size = 1 },
 	       "{.in={.in={.in={.in={.in={.in={.in={.in={.in=...}}}}}}}}}");
-	many.target = number(4, true);
+	many.target = flexible.target = number(4, true);
+	expect(&(struct object){ .type = &flexible, .bytes = (const uint8_t *)"", .size = 0 },
+	       "[...]");
 	matrix.target = &many;
 	assert_int_equal(object_format(&object, &text), 0);
 	assert_int_equal(text.len, strlen("[]") + 64 * strlen("0, ") + strlen("..."));

@@ -505,6 +505,13 @@ static void write_array(struct writer *w, const char *key, const struct type *ty
 	const char *text = (const char *)w->object->bytes + offset;
 	uint32_t step = type->target->size;
 
+	/* A flexible one, which has more elements than its structure's type says. */
+	if (!type->count && !type->is_data_loc) {
+		object_begin(w, key, true);
+		object_write_rest(w, NULL);
+		object_end(w, true);
+		return;
+	}
 	if (type_is_string(type)) {
 		bool is_cut = size < type->size;
 

@@ -21,6 +21,7 @@ struct target_place {
 	const char *
 		title; /* for the FUNC column: the same without a compiler's mangling; NULL: the name */
 	const char *provider; /* USDT provider, tracepoint category; else NULL */
+	const char *module;   /* of a kernel function in a module; else NULL */
 	uint64_t offset;      /* in the file; of a kernel function: from its start */
 	unsigned int skip; /* bytes from there that are best left out, see bsl_elf_entry_skip() */
 	unsigned int

@@ -37,11 +37,15 @@ struct function_search {
 	const char *other; /* what of the kernel's has that name behind this; or NULL */
 };
 
-static int add_place(struct function_search *search, const char *name, uint64_t addr)
+/* module: "vmlinux", or where it may go away. */
+static int add_place(struct function_search *search, const char *name, const char *module,
+		     uint64_t addr)
 {
 	struct target_place place = { .addr = addr, .offset = search->spec->offset };
 
 	place.name = arena_strndup(search->spec->arena, name, strlen(name));
+	if (strcmp(module, "vmlinux"))
+		place.module = arena_strndup(search->spec->arena, module, strlen(module));
 	return place.name ? target_places_add(search->target, &place) : -ENOMEM;
 }
 
@@ -61,7 +65,7 @@ static int add_symbol(const struct bsl_kernel_symbol *sym, void *ctx)
 		return diag_error(search->diag, spec->func_pos,
 				  "%s has only %llu bytes: +0x%llx is outside of it", sym->name,
 				  (unsigned long long)sym->size, (unsigned long long)spec->offset);
-	return add_place(search, sym->name, sym->addr);
+	return add_place(search, sym->name, sym->module, sym->addr);
 }
 
 /* Clones that the compiler made of it are nearer than slips of the finger. */
@@ -155,7 +159,7 @@ static int find_names(struct function_search *search)
 		if (count > 1)
 			shared += count;
 		else
-			err = add_place(search, name, 0);
+			err = add_place(search, name, "vmlinux", 0);
 	}
 	if (shared && !err && !search->target->place_count)
 		return diag_error(
@@ -190,7 +194,7 @@ int target_function_find(const struct spec *spec, struct target *target, struct 
 	else if (search.traceable && !spec->offset)
 		err = find_names(&search);
 	else if (!spec->is_pattern)
-		err = add_place(&search, spec->func, 0);
+		err = add_place(&search, spec->func, "vmlinux", 0);
 	else
 		err = diag_error(
 			diag, spec->func_pos, "the kernel's functions can't be listed: %s",

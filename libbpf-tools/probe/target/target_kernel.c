@@ -104,6 +104,9 @@ int target_kernel_resolve(const struct spec *spec, const struct target_opts *opt
 	if (err || spec->offset)
 		err = target_function_find(spec, target, diag);
 	else
-		err = target_places_add(target, &(struct target_place){ .name = spec->func });
+		err = target_places_add(
+			target, &(struct target_place){
+					.name = spec->func,
+					.module = function->module[0] ? function->module : NULL });
 	return err ? err : target_places_add_context(target, &context);
 }
