@@ -116,7 +116,9 @@ static int attach_all_of_name(const struct kprobes *kprobes, const struct attach
 		log_warn("'%s': %zu functions have this name, %zu of them can't be probed: %s",
 			 text, same.found, same.found - same.count, strerror(-same.err));
 	else if (same.count)
-		log_info("%s: %zu functions have this name", text, same.count);
+		log_info(
+			"%s: %zu functions have this name; one of them is probed by its address: p::0x...",
+			text, same.count);
 	return same.count ? 0 : same.err ?: -EADDRNOTAVAIL;
 }
 

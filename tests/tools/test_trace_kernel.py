@@ -357,6 +357,16 @@ def test_all_functions_of_one_name_are_probed_not_just_the_first():
 
 
 @kprobes
+def test_one_of_several_functions_of_a_name_is_chosen_by_its_address(tmp_path):
+    symbols = [line.split() for line in Path("/proc/kallsyms").open()]
+    address = next(symbol[0] for symbol in symbols if symbol[2] == "vfs_write")
+    _, rows, err = traced(f'p::0x{address} "%d", arg3', run=lambda: (tmp_path / "x").write_text("x" * 4321))
+    assert "4321" in mine(rows) and {row[2] for row in rows} == {"vfs_write"}, err
+    status, _, err = run_tool("trace", f"p::0x{int(address, 16) + 1:x}")
+    assert status == 2 and "no function of the kernel begins at" in err
+
+
+@kprobes
 @btf
 def test_kernel_function_without_a_format_prints_parameters_by_name(tmp_path):
     _, rows, _ = traced("p::vfs_write", "r::vfs_write", run=lambda: (tmp_path / "x").write_text("123"))

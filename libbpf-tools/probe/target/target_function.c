@@ -205,3 +205,27 @@ int target_function_find(const struct spec *spec, struct target *target, struct 
 	bsl_kernel_close(kernel);
 	return err;
 }
+
+int target_function_at(const struct spec *spec, struct target *target, struct diag *diag)
+{
+	struct function_search search = { .target = target, .spec = spec, .diag = diag };
+	struct bsl_kernel *kernel = NULL;
+	struct bsl_kernel_symbol sym;
+	int err = bsl_kernel_open(&kernel);
+
+	if (err == -EPERM)
+		return diag_error(
+			diag, spec->func_pos,
+			"the kernel hides its addresses (kernel.kptr_restrict, or no CAP_SYSLOG)");
+	if (err)
+		return err;
+	if (spec->offset || bsl_kernel_symbol_at(kernel, spec->addr, &sym) ||
+	    sym.addr != spec->addr)
+		err = diag_error(diag, spec->func_pos,
+				 "no function of the kernel begins at 0x%llx (see /proc/kallsyms)",
+				 (unsigned long long)(spec->addr + spec->offset));
+	else
+		err = add_place(&search, sym.name, sym.module, sym.addr);
+	bsl_kernel_close(kernel);
+	return err;
+}

@@ -84,14 +84,21 @@ int target_kernel_resolve(const struct spec *spec, const struct target_opts *opt
 	struct btf_function *function;
 	int err;
 
-	if (spec->file || spec->has_addr)
+	if (spec->file)
 		return diag_error(diag, spec->func_pos, "kernel functions are probed by name");
 	if (spec->kind == SPEC_RETURN && never_returns(spec->func))
 		return diag_error(diag, spec->func_pos, "%s never returns", spec->func);
-	err = target_syscall_resolve(spec, opts, target);
+	err = spec->has_addr ? -ENOENT : target_syscall_resolve(spec, opts, target);
 	if (err != -ENOENT)
 		return err;
 	target->how = TARGET_KERNEL;
+	if (spec->has_addr) {
+		err = target_function_at(spec, target, diag);
+		if (!err && spec->kind == SPEC_RETURN && never_returns(target->places[0].name))
+			err = diag_error(diag, spec->func_pos, "%s never returns",
+					 target->places[0].name);
+		return err ? err : target_places_add_context(target, &context);
+	}
 	function = arena_alloc(spec->arena, sizeof(*function));
 	if (!function)
 		return -ENOMEM;

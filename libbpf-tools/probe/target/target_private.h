@@ -77,6 +77,8 @@ struct probe_context target_function_context(const struct spec *spec,
 					     const struct target_opts *opts);
 /* The functions of the kernel that a spec names, without their contexts. */
 int target_function_find(const struct spec *spec, struct target *target, struct diag *diag);
+/* The one that begins at spec->addr: which of several of a name is meant. */
+int target_function_at(const struct spec *spec, struct target *target, struct diag *diag);
 
 /* ---- target_scope.c ---- */
 
