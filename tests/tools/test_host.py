@@ -73,10 +73,10 @@ GET_FD_BY_ID = {"prog": 13, "map": 14, "link": 30}
 
 
 def bpf_objects(pid):
-    """(kind, number) of a process's BPF programs, maps and links."""
+    """(kind, number) of a process's BPF programs, maps and links; none once it has ended."""
     found = set()
-    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
-        with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):
+        for info in Path(f"/proc/{pid}/fdinfo").iterdir():
             found.update((kind, int(number)) for kind, number in re.findall(r"^(prog|map|link)_id:\s+(\d+)", info.read_text(), re.M))
     return found
 

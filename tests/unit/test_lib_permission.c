@@ -72,7 +72,11 @@ static void test_the_cause_is_named(void **state)
 
 static void test_only_refusals_are_refusals(void **state)
 {
+	static const char text[] = "R1 type=ctx expected=fp";
+
 	(void)state;
+	assert_false(permission_lacks_helpers(text, strlen(text)));
+	assert_false(permission_lacks_helpers(NULL, 0));
 	assert_true(permission_is_refusal(-EPERM) && permission_is_refusal(-EACCES));
 	assert_false(permission_is_refusal(0) || permission_is_refusal(-ENOENT) ||
 		     permission_is_refusal(-EMFILE));
