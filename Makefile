@@ -3,6 +3,7 @@
 # Everything is built out of tree, in $(BUILD). "make help" lists the targets, from the comments beside them.
 
 VERSION := 0.1.0
+comma    := ,
 HOST_ARCH := $(shell uname -m | sed -e 's/aarch64/arm64/')
 ARCH    ?= $(HOST_ARCH)
 BUILD   ?= build$(if $(filter-out $(HOST_ARCH),$(ARCH)),/$(ARCH))
@@ -36,7 +37,11 @@ PKGCONF  ?= pkg-config
 WERROR   ?= -Werror
 PYTEST   ?= /usr/bin/python3 -m pytest
 
-CFLAGS   ?= -O2 -g
+# What distributions' packages are built with.
+CFLAGS   ?= -O2 -g -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+LDHARD   := -Wl,-z,relro,-z,now
+# Where the linker knows it, relocations take no room.
+STATIC   := -static-pie $(LDHARD)$(if $(filter x86_64,$(ARCH)),$(comma)-z$(comma)pack-relative-relocs)
 WARN_ALL := -Wall -Wextra -Wshadow -Wundef -Wvla -Wwrite-strings
 # clang doesn't know all of these, and takes any cast to a larger type for misaligned.
 WARN_CLANG := -Wno-unknown-warning-option -Wno-cast-align
@@ -87,14 +92,14 @@ OBJ      := $(BUILD)/obj
 objs      = $(patsubst %.c,$(1)/%.o,$(2))
 SHARED   := $(BSL_SRC) $(LIB_SRC)
 
-.PHONY: all static targets debian13 demo bench coverage install vmlinux deb clean help format tidy compile_commands.json FORCE \
+.PHONY: all static dist targets debian13 demo bench coverage install vmlinux deb clean help format tidy compile_commands.json FORCE \
 	check check-user check-root check-unit check-asan check-fuzz check-tools check-honest check-truth check-layers \
 	check-format check-control check-paths check-install
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: $(BINS:%=$(BUILD)/bin/%) ## the tools
-static: $(BINS:%=$(BUILD)/static/bin/%) ## the tools, each an executable without shared libraries
+static: $(BINS:%=$(BUILD)/static/bin/%) $(BUILD)/static/tracebox ## the tools, each an executable without shared libraries, and one of all
 
 # --- what must be there -------------------------------------------------------------------------
 
@@ -151,9 +156,9 @@ $(1)/libshared.a: $(call objs,$(1),$(SHARED))
 	$$(Q)rm -f $$@ && $$(CROSS)ar rcsP $$@ $$^
 endef
 $(eval $(call rules,$(OBJ)/dynamic,))
-$(eval $(call rules,$(OBJ)/asan,-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1))
+$(eval $(call rules,$(OBJ)/asan,-U_FORTIFY_SOURCE -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1))
 # libFuzzer has no header.
-$(eval $(call rules,$(OBJ)/fuzz,$(WARN_CLANG) -Wno-missing-prototypes -fsanitize=fuzzer-no-link -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -O1,$(CLANG)))
+$(eval $(call rules,$(OBJ)/fuzz,$(WARN_CLANG) -Wno-missing-prototypes -U_FORTIFY_SOURCE -fsanitize=fuzzer-no-link -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -O1,$(CLANG)))
 ifneq ($(ARCH),$(HOST_ARCH))
 $(eval $(call rules,$(OBJ)/$(ARCH),))
 STATIC_OBJ := $(OBJ)/$(ARCH)
@@ -197,12 +202,28 @@ main_obj = $(1)/$(if $(filter blazesym-lite,$(2)),blazesym-lite/cli,libbpf-tools
 $(BUILD)/bin/%: $$(call main_obj,$(OBJ)/dynamic,$$*) $(OBJ)/dynamic/libshared.a
 	$(say) LD $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections $^ $(LIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LDHARD) -Wl,--gc-sections $^ $(LIBS) -o $@
 
 $(BUILD)/static/bin/%: $$(call main_obj,$(STATIC_OBJ),$$*) $(STATIC_OBJ)/libshared.a
 	$(say) STATIC $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static -Wl,--gc-sections -Wl,--start-group $^ $(LIBS_STATIC) -Wl,--end-group -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -Wl,--gc-sections -Wl,--start-group $^ $(LIBS_STATIC) -Wl,--end-group -o $@
+	$(Q)$(STRIP) $@
+
+# All tools in one executable: their main() under other names.
+BOX      := $(BUILD)/static/tracebox
+box_main  = $(subst -,_,$(1))_main
+$(BUILD)/skel/$(ARCH)/tracebox_tools.h: Makefile
+	@mkdir -p $(@D)
+	$(Q)printf 'TOOL("%s", %s)\n' $(foreach b,$(BINS),$(b) $(call box_main,$(b))) \
+		$(foreach l,$(LINKS),$(firstword $(subst :, ,$(l))) $(call box_main,$(lastword $(subst :, ,$(l))))) >$@
+$(STATIC_OBJ)/box/%.o: $$(call main_obj,$(STATIC_OBJ),$$*)
+	@mkdir -p $(@D)
+	$(Q)$(CROSS)objcopy --redefine-sym main=$(call box_main,$*) $< $@
+$(STATIC_OBJ)/libbpf-tools/tracebox.o: $(BUILD)/skel/$(ARCH)/tracebox_tools.h
+$(BOX): $(STATIC_OBJ)/libbpf-tools/tracebox.o $(BINS:%=$(STATIC_OBJ)/box/%.o) $(STATIC_OBJ)/libshared.a
+	$(say) STATIC $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -Wl,--gc-sections -Wl,--start-group $^ $(LIBS_STATIC) -Wl,--end-group -o $@
 	$(Q)$(STRIP) $@
 
 # --- tests --------------------------------------------------------------------------------------
@@ -262,10 +283,13 @@ coverage: $(COVERAGE)/exit.o ## the lines that unit tests run, by gcov
 	$(Q)/usr/bin/python3 tests/coverage.py $(COVERAGE)/obj/dynamic
 
 FUZZ_SECONDS ?= 3
-check-fuzz: $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%) ## each fuzzer for FUZZ_SECONDS
-	$(Q)for f in $^; do n=$${f##*/fuzz_}; mkdir -p $(BUILD)/corpus/$$n; echo "== $$f"; \
+$(BUILD)/seeds/made: $(wildcard tests/fuzz/seeds/*)
+	$(Q)CC='$(CC)' CLANG='$(CLANG)' tests/fuzz/seeds/make.sh $(@D) && touch $@
+check-fuzz: $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%) $(BUILD)/seeds/made ## each fuzzer for FUZZ_SECONDS
+	$(Q)for f in $(filter-out %/made,$^); do n=$${f##*/fuzz_}; mkdir -p $(BUILD)/corpus/$$n $(BUILD)/seeds/$$n; echo "== $$f"; \
 		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -verbosity=0 -print_final_stats=0 \
-			-artifact_prefix=$(BUILD)/corpus/ $(BUILD)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
+			-artifact_prefix=$(BUILD)/corpus/ $(BUILD)/corpus/$$n $(BUILD)/seeds/$$n \
+			$$(ls -d tests/fuzz/corpus/$$n 2>/dev/null) || exit 1; done
 
 # Debian 13's builds of language runtimes, which lack USDT. Where they can't be fetched their tests are skipped.
 debian13: $(BUILD)/debian13 ## fetch language runtimes for their tests
@@ -324,15 +348,31 @@ $(LIBRARY): $(call objs,$(OBJ)/dynamic,$(BSL_SRC))
 	$(Q)$(CROSS)objcopy --wildcard --keep-global-symbol='bsl_*' $(@:.a=.o)
 	$(Q)rm -f $@ && $(CROSS)ar rcs $@ $(@:.a=.o)
 
-install: all $(LIBRARY) ## below PREFIX (/usr/local), in DESTDIR
-	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(MANDIR)/man8 $(MANDIR)/man3 $(INCDIR) $(LIBDIR)/pkgconfig)
-	install -m 755 $(BINS:%=$(BUILD)/bin/%) $(DESTDIR)$(SBINDIR)
-	install -m 644 $(wildcard man/*.8) $(DESTDIR)$(MANDIR)/man8
-	for l in $(LINKS); do ln -sf $${l#*:} $(DESTDIR)$(SBINDIR)/$${l%:*} && \
-		ln -sf $${l#*:}.8 $(DESTDIR)$(MANDIR)/man8/$${l%:*}.8 || exit 1; done
+# The number changes when a program that was linked with an older one would no longer work.
+SONAME   := libblazesym-lite.so.0
+SHARED_LIBRARY := $(BUILD)/lib/$(SONAME)
+$(eval $(call rules,$(OBJ)/pic,-fPIC))
+# Programs see what the header declares.
+$(BUILD)/lib/exports.map: blazesym-lite/include/blazesym-lite.h
+	@mkdir -p $(@D)
+	$(Q)(echo 'BLAZESYM_LITE_$(patsubst .%,%,$(suffix $(SONAME))) { global:'; grep -oE '\bbsl_[a-z0-9_]+\(' $< | sort -u | tr '(' ';'; echo 'local: *; };') >$@
+$(SHARED_LIBRARY): $(call objs,$(OBJ)/pic,$(BSL_SRC)) $(BUILD)/lib/exports.map
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LDHARD) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(BUILD)/lib/exports.map \
+		-Wl,--no-undefined -Wl,--gc-sections $(filter %.o,$^) $(filter-out -lbpf,$(LIBS)) -o $@
+
+# A package may append something to the names of tools, so that they live beside others of the same names.
+SUFFIX   ?=
+SHARE    ?= $(PREFIX)/share
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
+install: all $(LIBRARY) $(SHARED_LIBRARY) ## below PREFIX (/usr/local), in DESTDIR
+	$(Q)BUILD=$(BUILD) SBINDIR=$(SBINDIR) MANDIR=$(MANDIR) SHARE=$(SHARE) UNITDIR=$(UNITDIR) DESTDIR=$(DESTDIR) SUFFIX=$(SUFFIX) \
+		packaging/install.sh '$(TOOLS)' '$(LINKS)' $(CLI)
+	install -d $(addprefix $(DESTDIR),$(INCDIR) $(LIBDIR)/pkgconfig $(MANDIR)/man3)
 	install -m 644 man/blazesym-lite.3 $(DESTDIR)$(MANDIR)/man3
 	install -m 644 blazesym-lite/include/blazesym-lite.h $(DESTDIR)$(INCDIR)
-	install -m 644 $(LIBRARY) $(DESTDIR)$(LIBDIR)
+	install -m 644 $(LIBRARY) $(SHARED_LIBRARY) $(DESTDIR)$(LIBDIR)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libblazesym-lite.so
 	sed 's|@LIBDIR@|$(LIBDIR)|; s|@INCDIR@|$(INCDIR)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(filter-out -lbpf,$(LIBS))|' \
 		blazesym-lite/blazesym-lite.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/blazesym-lite.pc
 
@@ -357,6 +397,19 @@ check-layers: all ## fail if a folder uses one that is not below it, or files ca
 check-paths: all static ## fail if an executable names the folder it was built in
 	$(Q)! grep -lF '$(CURDIR)' $(BUILD)/static/bin/* $(BUILD)/bpf/*/*.o
 
+# A release: the sources as committed, the static executables of this machine, what is in them, and checksums.
+DIST := $(BUILD)/dist
+NAME := tracing-tools-$(VERSION)
+dist: static ## sources, static executables and checksums of a release, in dist/
+	$(Q)rm -rf $(DIST) && mkdir -p $(DIST)/$(NAME)-$(ARCH)
+	$(Q)git archive --format=tar --prefix=$(NAME)/ HEAD | xz >$(DIST)/$(NAME).tar.xz
+	$(Q)cp -r $(BUILD)/static/bin $(BOX) LICENSE LICENSES packaging/THIRD-PARTY.md CHANGELOG.md $(DIST)/$(NAME)-$(ARCH)
+	$(Q)dpkg-query -W -f '$${source:Package} $${source:Version}\n' libc6-dev libbpf-dev libelf-dev libiberty-dev zlib1g-dev \
+		liblzma-dev libzstd-dev libbz2-dev 2>/dev/null | sort -u >$(DIST)/$(NAME)-$(ARCH)/VERSIONS
+	$(Q)tar -C $(DIST) --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$$(git log -1 --format=%ct) -cf - $(NAME)-$(ARCH) | \
+		xz >$(DIST)/$(NAME)-$(ARCH).tar.xz && rm -r $(DIST)/$(NAME)-$(ARCH)
+	$(Q)cd $(DIST) && sha256sum *.tar.xz >SHA256SUMS && cat SHA256SUMS
+
 deb: check-control ## the Debian package
 	dpkg-buildpackage -us -uc -b
 
@@ -368,9 +421,9 @@ define compile_commands # files, their command
 sed 's/[\\"]/\\&/g' $(2) | { read -r command; for file in $(1); do printf ',{"directory": "%s", "file": "%s", "command": "%s"}\n' \
 	'$(CURDIR)' $$file "$$command $(WARN_CLANG) -c $$file"; done; }
 endef
-C_SRC    := $(SHARED) $(BINS:%=libbpf-tools/%.c) $(UNIT_SRC)
+C_SRC    := $(SHARED) $(BINS:%=libbpf-tools/%.c) libbpf-tools/tracebox.c $(UNIT_SRC)
 C_SRC    := $(filter-out libbpf-tools/blazesym-lite.c,$(C_SRC)) blazesym-lite/cli.c
-compile_commands.json: all ## the commands of all sources, for clangd and clang-tidy
+compile_commands.json: all $(BUILD)/skel/$(ARCH)/tracebox_tools.h ## the commands of all sources, for clangd and clang-tidy
 	$(Q){ echo '['; $(call compile_commands,$(C_SRC),$(OBJ)/dynamic/flags); \
 		$(call compile_commands,$(wildcard libbpf-tools/*.bpf.c),$(BUILD)/bpf/$(ARCH)/flags); echo ']'; } | sed '2s/^,//' >$@
 

@@ -20,6 +20,7 @@
 #include "lib/child.h"
 #include "lib/follow.h"
 #include "lib/log.h"
+#include "lib/notify.h"
 #include "lib/timestamp.h"
 
 /* Records consumed between two looks at signals, limits, the child and the clock. */
@@ -470,6 +471,8 @@ int run_loop(struct run *run, const struct run_loop_opts *opts)
 		run_catch_reload();
 	run->next_losing_ns = timestamp_now() + RUN_LOSING_NS;
 	run_tell_start(run);
+	if (notify_manager("READY=1"))
+		log_info("the service manager could not be notified");
 	if (run->options->duration_ns)
 		run->deadline_ns = timestamp_now() + run->options->duration_ns;
 	err = run->follow ? follow_exits_last(run->follow) : 0;
