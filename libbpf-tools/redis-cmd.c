@@ -423,7 +423,7 @@ static int find_servers(struct env *env)
 	if (err)
 		log_error("cannot look for servers in /proc: %s", strerror(-err));
 	err = err ?: check_asked(env);
-	if (err || env->servers.count)
+	if (err || env->servers.count || env->tool.options.command)
 		return err;
 	if (env->servers.hidden) {
 		log_warn(
@@ -520,7 +520,7 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	config->db = env->db;
 	config->by_name = env->command_count > 0;
 	config->by_pid = choice_pid_count(&env->tool.choice) > 0;
-	config->by_task = choice_is_by_task(&env->tool.choice);
+	config->by_task = choice_is_by_task(&env->tool.choice) || env->tool.options.command;
 	config->errors_only = env->filter.errors != NULL;
 	config->top = env->mode == MODE_TOP;
 	attach_probe_features(&env->probes.features);
@@ -606,6 +606,19 @@ static int learn_executables(struct env *env)
 	return err;
 }
 
+/* COMMAND, which is about to run; also a script or the like, which runs something else. */
+static int learn_command(struct env *env, const char *name)
+{
+	struct bsl_file file;
+	int err;
+
+	if (bsl_resolve(name, 0, BSL_RESOLVE_NO_LIBRARY, &file, NULL, 0))
+		return 0;
+	err = redis_servers_learn(&env->servers, bsl_elf_path(file.elf), &env->scan);
+	bsl_elf_close(file.elf);
+	return err;
+}
+
 static int attach(void *ctx)
 {
 	struct env *env = ctx;
@@ -613,6 +626,8 @@ static int attach(void *ctx)
 
 	err = err ?: find_servers(env);
 	env->period_start = timestamp_now();
+	if (!err && env->tool.options.command)
+		err = learn_command(env, env->tool.options.command[0]);
 	return err || !env->probes.finds_others ? err : learn_executables(env);
 }
 

@@ -3,6 +3,7 @@
  * uflow: the calls that a program in a high-level language makes, as they nest. See man/uflow.8.
  */
 #include <array_size.h>
+#include <blazesym-lite.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -88,6 +89,7 @@ static const char doc[] =
 	"  uflow --latency -M handle 1234 calls of handle..., and how long they take\n"
 	"  javaflow -C com/example 1234   calls of one package's classes\n"
 	"  uflow --max-depth 3 1234       the outer calls only\n"
+	"  uflow -- python3 app.py        a program from its start to its end\n"
 	"  uflow --call-tree --duration 10 1234\n"
 	"                                 who calls what, how often, how long\n"
 	"  uflow --folded --duration 10 1234 | flamegraph.pl --countname ns > flow.svg\n"
@@ -114,8 +116,8 @@ static void set_mode(struct env *env, const struct argp_state *state, enum mode 
 
 static void check_arguments(const struct env *env, const struct argp_state *state)
 {
-	if (env->tool.choice.pid_count != 1)
-		argp_error(state, "which process? Expected the PID of one");
+	if (env->tool.choice.pid_count + !!env->tool.options.command != 1)
+		argp_error(state, "which process? Expected the PID of one, or -- COMMAND");
 	else if (env->mode == MODE_FOLDED && env->tool.options.json)
 		argp_error(state, "--folded has a form of its own: no --json");
 }
@@ -388,11 +390,45 @@ static void finish(void *ctx)
 		flow_print_folded(&env->print, env->tree);
 }
 
-/* The runtime of the process whose calls are shown. 0 or a negative errno, told. */
+static const char *langs_name(const struct env *env)
+{
+	return env->langs == RUNTIME_ANY ? "Java, Perl, PHP, Python, Ruby or Tcl"
+					 : runtime_lang_name(__builtin_ctz(env->langs));
+}
+
+/* The process whose calls are shown; 0: several, those of COMMAND or with --follow. */
+static pid_t only_process(const struct env *env)
+{
+	return choice_pid(&env->tool.choice);
+}
+
+/* The runtime that COMMAND is. 0 or a negative errno, which has been reported. */
+static int choose_program(struct env *env, const char *name)
+{
+	struct bsl_file file;
+	int err = bsl_resolve(name, 0, BSL_RESOLVE_NO_LIBRARY, &file, NULL, 0);
+
+	if (!err) {
+		err = runtime_images_open(env->images, bsl_elf_path(file.elf), file.display,
+					  &env->use.image);
+		bsl_elf_close(file.elf);
+	}
+	if (err)
+		log_error(
+			"'%s' is no runtime of %s itself: which one it will load can't be known before it runs. "
+			"Start it, and give uflow its PID",
+			name, langs_name(env));
+	return err;
+}
+
+/* The runtime of the process whose calls are shown. 0 or a negative errno, which has been reported. */
 static int choose_runtime(struct env *env)
 {
 	struct runtime_use uses[RUNTIME_USES_MAX];
 	int pid = env->tool.choice.pids[0], count;
+
+	if (env->tool.options.command)
+		return choose_program(env, env->tool.options.command[0]);
 
 	if (!processes_may_look(pid)) {
 		log_hidden_process(pid);
@@ -404,9 +440,7 @@ static int choose_runtime(struct env *env)
 		return count;
 	}
 	if (!count) {
-		log_error("process %d has no runtime of %s in it", pid,
-			  env->langs == RUNTIME_ANY ? "Java, Perl, PHP, Python, Ruby or Tcl"
-						    : runtime_lang_name(__builtin_ctz(env->langs)));
+		log_error("process %d has no runtime of %s in it", pid, langs_name(env));
 		return -ENOENT;
 	}
 	env->use = uses[0];
@@ -417,7 +451,7 @@ static int choose_runtime(struct env *env)
 	return 0;
 }
 
-/* Can calls be seen in it? 0 or -EOPNOTSUPP, told. */
+/* Can calls be seen in it? 0 or -EOPNOTSUPP, which has been reported. */
 static int check_runtime(const struct env *env)
 {
 	static const char *const kinds[] = {
@@ -437,14 +471,14 @@ static int check_runtime(const struct env *env)
 		return -EOPNOTSUPP;
 	}
 	if (advice && is_silent) {
-		log_error("process %d doesn't tell its calls: %s", env->tool.choice.pids[0],
+		log_error("process %d doesn't report its calls: %s", env->tool.choice.pids[0],
 			  advice);
 		return -EOPNOTSUPP;
 	}
-	log_info("process %d: %s, %s, by %s", env->tool.choice.pids[0],
-		 runtime_lang_name(image->lang), image->display, kinds[entry->kind]);
+	log_info("%s, %s, by %s", runtime_lang_name(image->lang), image->display,
+		 kinds[entry->kind]);
 	/* A switch that could be looked at is on, then. */
-	if (image->switch_addrs[0])
+	if (image->switch_addrs[0] && !env->tool.options.command)
 		advice = NULL;
 	if (advice || entry->note)
 		log_warn("%s", advice ?: entry->note);
@@ -496,7 +530,7 @@ static int describe_place(void *ctx, const struct runtime_image *image,
 	return err;
 }
 
-/* Tell the kernel side what it need not be ready for. */
+/* What the kernel side need not be ready for. */
 static void describe_runtime(const struct env *env)
 {
 	const struct runtime_image *image = env->use.image;
@@ -522,14 +556,19 @@ static int configure(struct env *env)
 {
 	struct uflow_bpf *skel = env->skel;
 	struct uflow_config *config = (struct uflow_config *)&skel->rodata->config;
-	uint32_t threads = count_threads(env->tool.choice.pids[0]) * 2 + THREADS_SPARE;
+	pid_t pid = only_process(env);
+	uint32_t threads = pid ? count_threads(pid) * 2 + THREADS_SPARE : THREADS_MAX;
 	int err;
 
 	err = runtime_attach_prepare(&env->attach, skel->obj);
 	if (err)
 		return err;
-	env->attach.pid = env->tool.choice.pids[0];
-	env->attach.is_one_process = true;
+	if (!pid && !env->attach.features.cookie) {
+		log_error("--follow and -- COMMAND need a kernel with attach cookies (5.15)");
+		return -EOPNOTSUPP;
+	}
+	env->attach.pid = pid;
+	env->attach.is_one_process = pid != 0;
 	env->attach.with_danger = env->c_methods;
 	env->attach.events = wanted_events(env);
 	env->attach.place = describe_place;
@@ -609,9 +648,10 @@ static int attach(void *ctx)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = arguments, .parser = parse_argument, .args_doc = "PID", .doc = doc
-	};
+	static const struct argp argp = { .options = arguments,
+					  .parser = parse_argument,
+					  .args_doc = "PID\n-- COMMAND [ARG...]",
+					  .doc = doc };
 	static const struct tool_point points[] = {
 		{ "thread_exit", "sched", "sched_process_exit", NULL, {} },
 		{},
@@ -621,8 +661,6 @@ int main(int argc, char **argv)
 			     .common = OPTIONS_EVENTS,
 			     .rows = { &flow_print_rows, &flow_print_nodes },
 			     .letters = { [OPTIONS_BUFFER_PAGES] = 'b', [OPTIONS_DURATION] = 'd' } },
-		/* One process. */
-		.choice = { .without = CHOICE_BIT(CHOICE_FOLLOW) },
 		.has_uprobes = true,
 		.open = open_object,
 		.points = points,

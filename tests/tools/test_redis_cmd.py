@@ -173,6 +173,20 @@ def test_commands_within_scripts_and_transactions_follow_their_parent(server, cl
     assert rows[0]["latency_us"] > sum(within)
 
 
+def test_a_server_that_it_starts_and_no_other(server, client):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = ["redis-server", "--port", port, "--save", "", "--logfile", "/dev/null"]
+    with Tool("redis-cmd", "--json", "--", *command, armed="armed") as tool:
+        wait_until(lambda: not socket.socket().connect_ex(("127.0.0.1", port)), "the server listens")
+        client.call("ECHO", "elsewhere")
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+            connection.sendall(redis_servers.encode("ECHO", "here"))
+            assert connection.recv(100) == b"$4\r\nhere\r\n"
+        rows, _ = finish(tool)
+    assert [row["args"] for row in rows if row["command"] == "ECHO"] == [["here"]]
+
+
 def test_a_blocked_command_is_one_row_with_wait_and_run_time_apart(server, client):
     with Client(server) as waiter, trace(server) as tool:
         waiter.send("BLPOP", "list", "0")

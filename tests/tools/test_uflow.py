@@ -284,6 +284,38 @@ def test_uflow_by_the_name_of_a_language(tmp_path):
     assert done.returncode == 1 and f"process {program.pid} has no runtime of python in it" in done.stderr
 
 
+def test_uflow_shows_a_command_from_its_start():
+    need("/usr/bin/perl")
+    status, out, err = run_tool("uflow", "--json", "--", *COMMANDS["perl"])
+    assert status == 0, err
+    records, _ = json_lines(re.sub(r"^(ready|done)\n", "", out, flags=re.MULTILINE))
+    expected = WORK.strip().splitlines()
+    assert tree(records, "work")[:len(expected)] == expected
+
+
+def test_uflow_refuses_a_command_that_is_no_runtime_itself():
+    status, out, err = run_tool("uflow", "--", "sh", "-c", "true")
+    assert (status, out) == (1, "") and "'sh' is no runtime of Java, Perl, PHP, Python, Ruby or Tcl itself" in err
+
+
+def test_uflow_follows_forks():
+    """The child's calls too, which has nothing of its own to be found by; but not those of another process."""
+    script = """$| = 1; sub inner { } sub outer { inner() } print "ready\\n"; <STDIN>;
+        if (!fork) { outer(); exit } wait; inner(); print "done\\n"; <STDIN>"""
+    command = ["/usr/bin/perl", "-e", script]
+    with Program("perl", command=command) as program, Program("perl", command=command) as other:
+        with Tool("uflow", "--json", "--follow", program.pid) as tool:
+            other.work()
+            program.work()
+            out, err = tool.stop()
+    assert tool.status == 0, err
+    records, _ = json_lines(out)
+    entered = [(record["pid"] == program.pid, record["depth"], record["method"])
+               for record in records if record["event"] == "enter"]
+    assert entered == [(False, 1, "outer"), (False, 2, "inner"), (True, 1, "inner")]
+    assert other.pid not in {record["pid"] for record in records}
+
+
 def test_uflow_ends_with_the_process():
     with Program("tcl") as program:
         with Tool("uflow", program.pid) as tool:
