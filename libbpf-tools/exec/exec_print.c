@@ -5,7 +5,6 @@
 #include "exec/exec_print.h"
 
 #include <array_size.h>
-#include <blazesym-lite.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,39 +39,64 @@ struct exec_row {
 	const char *cwd, *exe; /* if they are shown and known */
 };
 
-static void put_arg(const struct exec_row *row, struct output *out, const char *text, size_t len)
+static void quote_arg(const void *row, struct output *out, const char *text, size_t len)
 {
-	if (row->print->quote)
+	if (((const struct exec_row *)row)->print->quote)
 		put_quoted(out, text, len);
 	else
 		output_put_escaped(out, text, len, 0);
 }
 
-/* The program instead of its argument 0, as the latter may be anything. */
-static void put_line(const struct exec_row *row, struct output *out)
+static bool next_arg(const void *data, size_t number, struct row_item *item)
 {
-	const struct execsnoop_event *event = row->event;
+	const struct exec_row *row = data;
+	struct exec_arg arg = { .count = number, .at = item->at };
+
+	if (!exec_record_next_arg(row->record, &arg) || arg.count > row->print->max_args)
+		return false;
+	item->at = arg.at;
+	item->text = arg.text;
+	item->len = item->whole = arg.len;
+	return true;
+}
+
+/* The program instead of its argument 0, as the latter may be anything. */
+static void put_program(const void *row, struct output *out)
+{
 	char program[EXEC_PROGRAM_SIZE];
-	struct exec_arg arg = {};
+
+	exec_record_program(((const struct exec_row *)row)->record, program);
+	quote_arg(row, out, program, strlen(program));
+}
+
+/* Is something left out? *more: whole arguments; else the end of the last one may be, which *arg then is. */
+static bool are_cut(const struct exec_row *row, struct exec_arg *arg, bool *more)
+{
+	*arg = (struct exec_arg){};
+	while ((*more = exec_record_next_arg(row->record, arg)) &&
+	       arg->count <= row->print->max_args)
+		;
+	return *more || row->event->flags & EXECSNOOP_ARGS_CUT;
+}
+
+static void put_end(const void *data, struct output *out)
+{
+	const struct exec_row *row = data;
+	struct exec_arg arg;
 	bool more;
 
-	exec_record_program(row->record, program);
-	put_arg(row, out, program, strlen(program));
-	exec_record_next_arg(row->record, &arg);
-	while ((more = exec_record_next_arg(row->record, &arg)) &&
-	       arg.count <= row->print->max_args) {
-		output_puts(out, " ");
-		if (arg.text)
-			put_arg(row, out, arg.text, arg.len);
-		else
-			output_puts(out, EXEC_MARK_UNKNOWN);
-	}
-	/* Of the last one its end is missing, or it is followed by more. */
-	if (more || event->flags & EXECSNOOP_ARGS_CUT)
+	if (are_cut(row, &arg, &more))
 		output_puts(out, !more && arg.is_cut ? EXEC_MARK_CUT : " " EXEC_MARK_CUT);
-	if (event->args_error && !event->args_len)
+	if (row->event->args_error && !row->event->args_len)
 		output_puts(out, " " EXEC_MARK_UNKNOWN);
 }
+
+static const struct row_list args_list = { .next = next_arg,
+					   .from = 1,
+					   .unknown = EXEC_MARK_UNKNOWN,
+					   .before = put_program,
+					   .quote = quote_arg,
+					   .after = put_end };
 
 /* NAME='value' NAME2=$'value\n' */
 static void put_env_text(const struct exec_row *row, struct output *out)
@@ -135,73 +159,13 @@ static void get_env_truncated(const void *data, struct row_value *value)
 		row_set_none(value, NULL);
 }
 
-static bool is_utf8(const char *text, size_t len)
-{
-	size_t at, char_len;
-	uint32_t code;
-
-	for (at = 0; at < len; at += char_len) {
-		char_len = bsl_utf8_char(text + at, len - at, &code);
-		if (!char_len)
-			return false;
-	}
-	return true;
-}
-
-/* The bytes of the arguments that JSON's strings can't carry; null for the others. */
-static void put_hex_args(const struct exec_row *row, struct output *out)
-{
-	char hex[2 * EXECSNOOP_ARGS_SIZE + 1];
-	struct exec_arg arg = {};
-	size_t i;
-
-	output_json_array_begin(out, "argv_hex");
-	while (exec_record_next_arg(row->record, &arg) && arg.count <= row->print->max_args) {
-		if (!arg.text || is_utf8(arg.text, arg.len)) {
-			output_json_null(out, NULL);
-			continue;
-		}
-		for (i = 0; i < arg.len; i++)
-			sprintf(hex + 2 * i, "%02x", (unsigned char)arg.text[i]);
-		output_json_str(out, NULL, hex, 2 * arg.len);
-	}
-	output_json_array_end(out);
-}
-
-static void put_args(const void *data, struct output *out)
-{
-	const struct exec_row *row = data;
-	struct exec_arg arg = {};
-	bool is_text = true;
-
-	if (!output_is_json(out)) {
-		put_line(row, out);
-		return;
-	}
-	output_json_array_begin(out, "argv");
-	while (exec_record_next_arg(row->record, &arg) && arg.count <= row->print->max_args) {
-		if (arg.text)
-			output_json_str(out, NULL, arg.text, arg.len);
-		else
-			output_json_null(out, NULL);
-		is_text = is_text && (!arg.text || is_utf8(arg.text, arg.len));
-	}
-	output_json_array_end(out);
-	if (!is_text)
-		put_hex_args(row, out);
-}
-
 /* Only if it was. */
 static void get_args_truncated(const void *data, struct row_value *value)
 {
-	const struct exec_row *row = data;
-	struct exec_arg arg = {};
+	struct exec_arg arg;
 	bool more;
 
-	while ((more = exec_record_next_arg(row->record, &arg)) &&
-	       arg.count <= row->print->max_args)
-		;
-	value->number = more || row->event->flags & EXECSNOOP_ARGS_CUT;
+	value->number = are_cut(data, &arg, &more);
 	if (!value->number)
 		row_set_none(value, NULL);
 }
@@ -388,7 +352,8 @@ static const struct row_column columns[] = {
 	  .help = "those of these variables that are set" },
 	{ NULL, "env_truncated", ROW_BOOL, .get = get_env_truncated, .when = { EXEC_KEY_ENV },
 	  .is_extra = true, .help = "true if a value may be missing" },
-	{ "ARGS", "argv", .put = put_args, .help = "text: program, arguments from the second on" },
+	{ "ARGS", "argv", ROW_LIST, .list = &args_list,
+	  .help = "text: program, arguments from the second on" },
 	{ NULL, "argc", ROW_UNSIGNED, .get = get_argc,
 	  .help = "number of arguments, if it succeeded" },
 	{ NULL, "argv_error", ROW_ERROR, AT(args_error), .help = "why one could not be read" },

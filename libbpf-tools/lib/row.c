@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/row_kind.h"
+#include "lib/row_list.h"
 
 #define ROW_USUAL_TERMINAL 80
 
@@ -25,10 +26,12 @@ static void row_put_columns(const struct row_printer *printer, const void *row)
 			output_put(printer->out, " ", 1);
 		if (cell.column->put) {
 			cell.column->put(row, printer->out);
-			continue;
+		} else if (cell.column->kind == ROW_LIST) {
+			row_list_put_text(cell.column->list, row, printer->out);
+		} else {
+			row_kind_load(cell.column, row, &value);
+			row_kind_put_text(&cell);
 		}
-		row_kind_load(cell.column, row, &value);
-		row_kind_put_text(&cell);
 	}
 }
 
@@ -40,6 +43,10 @@ static void row_put_member(const struct row_printer *printer, const struct row_c
 
 	if (column->put) {
 		column->put(row, printer->out);
+		return;
+	}
+	if (column->kind == ROW_LIST) {
+		row_list_put_json(column->list, column->key, row, printer->out);
 		return;
 	}
 	row_kind_load(column, row, &value);
@@ -77,8 +84,8 @@ int row_print(const struct row_printer *printer, const void *row)
 /* Text of any length: the rest of the line is its room. */
 static bool row_is_free(const struct row_column *column)
 {
-	return !column->width &&
-	       (column->put || column->kind == ROW_CHARS || column->kind == ROW_STRING);
+	return !column->width && (column->put || column->kind == ROW_CHARS ||
+				  column->kind == ROW_STRING || column->kind == ROW_LIST);
 }
 
 static void row_widen(int *width, int by)

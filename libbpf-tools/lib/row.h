@@ -55,6 +55,7 @@ enum row_kind {
 	ROW_FD,	   /* an int: a descriptor, or the negative errno of having none */
 	ROW_ERRNO, /* an int that is a negative errno on failure: the error's number, or 0 */
 	ROW_ERROR, /* the same: its name, or none */
+	ROW_LIST,  /* by .list: strings */
 	ROW_APART, /* put by the tool itself after row_put(): only in the list of fields */
 	ROW_KINDS,
 };
@@ -103,6 +104,32 @@ static inline void row_set_ip(struct row_value *value, int family, const uint8_t
 /* len bytes, or len is the negative errno of reading them. */
 void row_set_text(struct row_value *value, const char *text, int64_t len);
 
+/* An element of a ROW_LIST. */
+struct row_item {
+	size_t at;	  /* .next's own; 0 at first */
+	const char *text; /* untrusted, len bytes; NULL: it could not be read */
+	size_t len;
+	size_t whole;	/* its true length */
+	bool is_secret; /* text isn't to be shown */
+};
+
+/*
+ * A list of strings: in text one behind the other, in JSON an array with null for what isn't shown. Beside it, as long as it:
+ * KEY_hex, if an element is no UTF-8, with its bytes, and null for the others; KEY_bytes, if one isn't shown or was cut, with
+ * their true lengths, or why there is a null.
+ */
+struct row_list {
+	/* Element `number`, asked for in order from 0; false: there is none. item is that before, all zeros at first. */
+	bool (*next)(const void *row, size_t number, struct row_item *item);
+	bool has_bytes;	     /* KEY_bytes */
+	const char *unknown; /* in text, for one that could not be read; NULL: "?" */
+	/* In text: the first element, what is before it, how each is quoted, and what is behind the last. */
+	size_t from;
+	void (*before)(const void *row, struct output *out);
+	void (*quote)(const void *row, struct output *out, const char *text, size_t len);
+	void (*after)(const void *row, struct output *out);
+};
+
 /* .when: only if --columns names it. */
 #define ROW_CHOSEN 0x7fffffff
 
@@ -132,7 +159,8 @@ struct row_column {
 	 * whatever keys, as output_is_json() says.
 	 */
 	void (*put)(const void *row, struct output *out);
-	const char *help; /* one line: a phrase without a full stop */
+	const struct row_list *list; /* ROW_LIST */
+	const char *help;	     /* one line: a phrase without a full stop */
 };
 
 #define ROW_AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)

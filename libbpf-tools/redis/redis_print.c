@@ -5,7 +5,6 @@
 #include "redis/redis_print.h"
 
 #include <array_size.h>
-#include <blazesym-lite.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,22 +73,6 @@ static uint32_t shown_bytes(const struct redis_print *print, const struct redis_
 									: print->arg_bytes;
 }
 
-static void put_arg(struct redis_print *print, struct output *out, const struct redis_arg *arg)
-{
-	uint32_t bytes = shown_bytes(print, arg);
-
-	if (arg->err) {
-		output_puts(out, " ?");
-	} else if (arg->is_secret && !print->show_secrets) {
-		output_puts(out, " (redacted)");
-	} else {
-		output_put(out, " ", 1);
-		put_quoted(print, out, arg->data, bytes);
-		if (bytes < arg->len)
-			output_printf(out, "...(%u)", arg->len);
-	}
-}
-
 static void put_name(struct redis_print *print, struct output *out, const struct redis_arg *name)
 {
 	for (uint32_t i = 0; i < name->kept; i++) {
@@ -110,23 +93,50 @@ static void put_indent(struct output *out, unsigned int depth)
 		output_put(out, "  ", 2);
 }
 
-static void put_line(struct redis_print *print, const struct redis_shown *shown, struct output *out)
+/* In text: the command's name. */
+static void put_command(const void *data, struct output *out)
 {
+	const struct redis_shown *shown = data;
+	const struct redis_command *command = &shown->command;
+
+	put_indent(out, command->event->depth);
+	if (command->count && !command->args[0].err)
+		put_name(shown->print, out, &command->args[0]);
+	else
+		output_puts(out, "?");
+}
+
+static bool next_arg(const void *data, size_t number, struct row_item *item)
+{
+	const struct redis_shown *shown = data;
+	const struct redis_arg *arg = &shown->command.args[number + 1];
+
+	if (number + 1 >= shown->command.count || number + 1 >= shown->print->args)
+		return false;
+	item->text = arg->err ? NULL : arg->data;
+	item->len = shown_bytes(shown->print, arg);
+	item->whole = arg->len;
+	item->is_secret = !arg->err && arg->is_secret && !shown->print->show_secrets;
+	return true;
+}
+
+static void quote_arg(const void *data, struct output *out, const char *text, size_t len)
+{
+	put_quoted(((const struct redis_shown *)data)->print, out, text, len);
+}
+
+/* In text: what is left out, and what became of the command. */
+static void put_end(const void *data, struct output *out)
+{
+	const struct redis_shown *shown = data;
 	const struct redis_command *command = &shown->command;
 	const struct redis_event *event = command->event;
 	const struct redis_row *row = shown->row;
+	size_t limit = shown->print->args;
 
-	put_indent(out, event->depth);
-	if (command->count && !command->args[0].err)
-		put_name(print, out, &command->args[0]);
-	else
-		output_puts(out, "?");
-	for (size_t i = 1; i < command->count && i < print->args; i++)
-		put_arg(print, out, &command->args[i]);
-	if (event->argc > print->args || event->argc > command->count)
+	if (event->argc > limit || event->argc > command->count)
 		output_printf(out, " ...(%zu more)",
-			      event->argc - (command->count < print->args ? command->count
-									  : (size_t)print->args));
+			      event->argc - (command->count < limit ? command->count : limit));
 	if (row->has_blocked)
 		output_printf(out, " # %s %.1f us", row->is_blocked ? "blocked for" : "waited",
 			      row->wait_ns / 1e3);
@@ -136,95 +146,13 @@ static void put_line(struct redis_print *print, const struct redis_shown *shown,
 	}
 }
 
-static bool is_hidden(const struct redis_print *print, const struct redis_arg *arg)
-{
-	return arg->err || (arg->is_secret && !print->show_secrets);
-}
-
-static bool is_utf8(const char *text, size_t len)
-{
-	uint32_t code;
-	size_t step;
-
-	for (; len; text += step, len -= step) {
-		step = bsl_utf8_char(text, len, &code);
-		if (!step)
-			return false;
-	}
-	return true;
-}
-
-/* null where the string has it all. */
-static void json_arg_hex(struct redis_print *print, struct output *out, const struct redis_arg *arg)
-{
-	uint32_t bytes = shown_bytes(print, arg);
-	char *hex;
-
-	if (is_hidden(print, arg) || is_utf8(arg->data, bytes)) {
-		output_json_null(out, NULL);
-		return;
-	}
-	hex = make_room(print, bytes);
-	for (uint32_t i = 0; hex && i < bytes; i++) {
-		static const char digits[] = "0123456789abcdef";
-
-		hex[2 * i] = digits[(uint8_t)arg->data[i] >> 4];
-		hex[2 * i + 1] = digits[(uint8_t)arg->data[i] & 15];
-	}
-	output_json_str(out, NULL, hex, hex ? 2 * (size_t)bytes : 0);
-}
-
-static void json_args(struct redis_print *print, const struct redis_command *command,
-		      struct output *out)
-{
-	bool is_cut = false, is_binary = false;
-
-	output_json_array_begin(out, "args");
-	for (size_t i = 1; i < command->count && i < print->args; i++) {
-		const struct redis_arg *arg = &command->args[i];
-
-		if (is_hidden(print, arg))
-			output_json_null(out, NULL);
-		else
-			output_json_str(out, NULL, arg->data, shown_bytes(print, arg));
-		is_cut |= arg->err || arg->is_secret || shown_bytes(print, arg) < arg->len;
-		is_binary |= !is_hidden(print, arg) && !is_utf8(arg->data, shown_bytes(print, arg));
-	}
-	output_json_array_end(out);
-	if (is_binary) {
-		output_json_array_begin(out, "args_hex");
-		for (size_t i = 1; i < command->count && i < print->args; i++)
-			json_arg_hex(print, out, &command->args[i]);
-		output_json_array_end(out);
-	}
-	if (!is_cut)
-		return;
-	/* Beside the array, as long as it: true lengths, and why there is a null. */
-	output_json_array_begin(out, "args_bytes");
-	for (size_t i = 1; i < command->count && i < print->args; i++) {
-		const struct redis_arg *arg = &command->args[i];
-
-		if (arg->err)
-			output_json_str(out, NULL, "unreadable", 10);
-		else if (arg->is_secret && !print->show_secrets)
-			output_json_str(out, NULL, "redacted", 8);
-		else
-			output_json_u64(out, NULL, arg->len);
-	}
-	output_json_array_end(out);
-}
+static const struct row_list args_list = { .next = next_arg,
+					   .has_bytes = true,
+					   .before = put_command,
+					   .quote = quote_arg,
+					   .after = put_end };
 
 /* ---- columns -------------------------------------------------------------------------------- */
-
-static void put_args(const void *data, struct output *out)
-{
-	const struct redis_shown *shown = data;
-
-	if (output_is_json(out))
-		json_args(shown->print, &shown->command, out);
-	else
-		put_line(shown->print, shown, out);
-}
 
 static void get_db(const void *data, struct row_value *value)
 {
@@ -359,7 +287,8 @@ static const struct row_column columns[] = {
 	  .help = "true if it blocks it still at the end" },
 	{ "COMMAND", "command", ROW_STRING, -12, .get = get_command, .when = { ROW_CHOSEN },
 	  .help = "its name" },
-	{ "COMMAND ARGS", "args", .put = put_args, .help = "its arguments; in text all of it" },
+	{ "COMMAND ARGS", "args", ROW_LIST, .list = &args_list,
+	  .help = "its arguments; in text all of it" },
 	{ "ARGS_TOTAL", "args_total", ROW_UNSIGNED, 10, .get = get_args_total,
 	  .when = { ROW_CHOSEN }, .help = "how many arguments it has" },
 	{ "ERROR", "error", ROW_STRING, -24, .get = get_error, .when = { ROW_CHOSEN },
