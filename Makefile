@@ -204,7 +204,7 @@ $(BUILD)/bin/%: $$(call main_obj,$(OBJ)/dynamic,$$*) $(OBJ)/dynamic/libshared.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LDHARD) -Wl,--gc-sections $^ $(LIBS) -o $@
 
-$(BUILD)/static/bin/%: $$(call main_obj,$(STATIC_OBJ),$$*) $(STATIC_OBJ)/libshared.a
+$(BUILD)/static/bin/%: $$(call main_obj,$(STATIC_OBJ),$$*) $(STATIC_OBJ)/libbpf-tools/static.o $(STATIC_OBJ)/libshared.a
 	$(say) STATIC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -Wl,--gc-sections -Wl,--start-group $^ $(LIBS_STATIC) -Wl,--end-group -o $@
@@ -221,7 +221,7 @@ $(STATIC_OBJ)/box/%.o: $$(call main_obj,$(STATIC_OBJ),$$*)
 	@mkdir -p $(@D)
 	$(Q)$(CROSS)objcopy --redefine-sym main=$(call box_main,$*) $< $@
 $(STATIC_OBJ)/libbpf-tools/tracebox.o: $(BUILD)/skel/$(ARCH)/tracebox_tools.h
-$(BOX): $(STATIC_OBJ)/libbpf-tools/tracebox.o $(BINS:%=$(STATIC_OBJ)/box/%.o) $(STATIC_OBJ)/libshared.a
+$(BOX): $(STATIC_OBJ)/libbpf-tools/tracebox.o $(STATIC_OBJ)/libbpf-tools/static.o $(BINS:%=$(STATIC_OBJ)/box/%.o) $(STATIC_OBJ)/libshared.a
 	$(say) STATIC $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -Wl,--gc-sections -Wl,--start-group $^ $(LIBS_STATIC) -Wl,--end-group -o $@
 	$(Q)$(STRIP) $@
@@ -421,7 +421,7 @@ define compile_commands # files, their command
 sed 's/[\\"]/\\&/g' $(2) | { read -r command; for file in $(1); do printf ',{"directory": "%s", "file": "%s", "command": "%s"}\n' \
 	'$(CURDIR)' $$file "$$command $(WARN_CLANG) -c $$file"; done; }
 endef
-C_SRC    := $(SHARED) $(BINS:%=libbpf-tools/%.c) libbpf-tools/tracebox.c $(UNIT_SRC)
+C_SRC    := $(SHARED) $(BINS:%=libbpf-tools/%.c) libbpf-tools/tracebox.c libbpf-tools/static.c $(UNIT_SRC)
 C_SRC    := $(filter-out libbpf-tools/blazesym-lite.c,$(C_SRC)) blazesym-lite/cli.c
 compile_commands.json: all $(BUILD)/skel/$(ARCH)/tracebox_tools.h ## the commands of all sources, for clangd and clang-tidy
 	$(Q){ echo '['; $(call compile_commands,$(C_SRC),$(OBJ)/dynamic/flags); \
