@@ -191,8 +191,11 @@ static __always_inline struct redis_frame *frame_enter(struct redis_state *serve
 	}
 	frame->sp = sp;
 	frame->sent_child = false;
+	frame->event.start = 0;
+	barrier();
 	frame->event.kind = REDIS_COMMAND;
-	frame->event.depth = server->depth++;
+	frame->level = server->depth++;
+	frame->event.depth = *parent ? (*parent)->event.depth + 1 : 0;
 	frame->event.sequence = ++server->sequence;
 	frame->event.root = *parent ? (*parent)->event.root : frame->event.sequence;
 	return frame;
@@ -308,7 +311,7 @@ __noinline int arg_record(__u32 slot, __u32 index, __u32 i)
 
 static __always_inline void args_record(struct redis_state *server, struct redis_frame *frame)
 {
-	__u32 index = frame_index(server, frame->event.depth), count = frame->event.argc;
+	__u32 index = frame_index(server, frame->level), count = frame->event.argc;
 
 	if (count > config.args)
 		count = config.args;
@@ -426,6 +429,28 @@ static __always_inline void collect(struct redis_state *server, struct redis_fra
 		item_add(server, frame, REDIS_ITEM_NAME, &name, 0, config.arg_bytes);
 }
 
+/*
+ * A command that begins within another one: is it a part of that, as in a transaction, or in a script, whose client is none
+ * of flesh and blood? That one's client is its own, then. Or does a server that executes something long look
+ * after its other clients meanwhile?
+ */
+static __always_inline void relate(struct redis_frame *parent, struct redis_frame *frame)
+{
+	struct redis_event *event = &frame->event;
+
+	if (event->client == parent->event.client)
+		return;
+	if (event->fd >= 0) {
+		event->depth = 0;
+		event->root = event->sequence;
+		event->flags |= REDIS_FLAG_APART;
+		return;
+	}
+	event->client_id = parent->event.client_id;
+	event->user = parent->event.user;
+	event->fd = parent->event.fd;
+}
+
 SEC("uprobe")
 int enter_call(struct pt_regs *ctx)
 {
@@ -439,15 +464,12 @@ int enter_call(struct pt_regs *ctx)
 	if (!frame)
 		return 0;
 	describe(server, frame, (void *)PT_REGS_PARM1(ctx));
-	/* A script's client is none of flesh and blood: whose script is it? */
-	if (parent && frame->event.fd < 0) {
-		frame->event.client_id = parent->event.client_id;
-		frame->event.user = parent->event.user;
-		frame->event.fd = parent->event.fd;
-	}
+	if (parent)
+		relate(parent, frame);
 	frame->is_unwanted = !is_wanted(server, frame);
 	if (!frame->is_unwanted)
 		collect(server, frame);
+	barrier();
 	frame->event.start = bpf_ktime_get_ns();
 	return 0;
 }
@@ -461,7 +483,7 @@ static __always_inline bool is_worth_a_record(const struct redis_frame *frame)
 	/* How long a blocked one takes isn't known yet. */
 	if (event->flags & REDIS_FLAG_BLOCKED)
 		return true;
-	if (config.errors_only && !(event->flags & REDIS_FLAG_ERROR))
+	if (config.running || (config.errors_only && !(event->flags & REDIS_FLAG_ERROR)))
 		return false;
 	return event->latency >= config.min_ns && event->latency >= slow_ns;
 }
@@ -476,7 +498,7 @@ int leave_call(struct pt_regs *ctx)
 	TASK_STACK(ctx);
 	if (!frame)
 		return 0;
-	parent = frame_current(server);
+	parent = frame->event.flags & REDIS_FLAG_APART ? NULL : frame_current(server);
 	if (parent)
 		parent->sent_child |= frame->sent_child;
 	if (is_worth_a_record(frame)) {
@@ -496,7 +518,7 @@ int leave_call(struct pt_regs *ctx)
 static __always_inline int on_error(struct pt_regs *ctx, struct redis_state *server, void *client,
 				    struct string *text)
 {
-	struct redis_frame *frame = frame_current(server);
+	struct redis_frame *frame = frame_current(server), *parent = frame;
 
 	if (frame && frame->event.client == (__u64)client) {
 		if (!frame->is_unwanted && !(frame->event.flags & REDIS_FLAG_ERROR))
@@ -510,11 +532,17 @@ static __always_inline int on_error(struct pt_regs *ctx, struct redis_state *ser
 	frame->event.start = bpf_ktime_get_ns();
 	frame->event.latency = 0;
 	frame->event.kind = REDIS_REJECTED;
-	frame->event.depth = server->depth;
-	frame->event.sequence = frame->event.root = ++server->sequence;
+	frame->level = server->depth;
+	frame->event.depth = parent ? parent->event.depth + 1 : 0;
+	frame->event.sequence = ++server->sequence;
+	frame->event.root = parent ? parent->event.root : frame->event.sequence;
 	describe(server, frame, client);
+	if (parent)
+		relate(parent, frame);
 	if (!is_wanted(server, frame))
 		return 0;
+	if (parent && frame->event.depth)
+		parent->sent_child = true;
 	collect(server, frame);
 	frame->event.flags |= REDIS_FLAG_ERROR;
 	item_add(server, frame, REDIS_ITEM_ERROR, text, 0, config.arg_bytes);
@@ -566,8 +594,12 @@ int block_client(struct pt_regs *ctx)
 	struct redis_frame *frame = server ? frame_current(server) : NULL;
 
 	TASK_STACK(ctx);
-	if (frame && frame->event.client == PT_REGS_PARM1(ctx))
-		frame->event.flags |= REDIS_FLAG_BLOCKED;
+	if (!frame || frame->event.client != PT_REGS_PARM1(ctx))
+		return 0;
+	frame->event.flags |= REDIS_FLAG_BLOCKED;
+	/* Another one, at its address. */
+	if (server->freed == frame->event.client)
+		server->freed = 0;
 	return 0;
 }
 
@@ -591,7 +623,21 @@ static __always_inline int client_event(struct pt_regs *ctx, __u8 kind)
 	if (!frame)
 		return 0;
 	client_event_prepare(frame, kind, PT_REGS_PARM1(ctx));
+	if (server->freed == frame->event.client)
+		frame->event.flags = REDIS_FLAG_GONE;
 	output(ctx, frame);
+	return 0;
+}
+
+/* freeClient(client *c), which unblocks it. Compilers make parts of it, and call these: it may not be seen. */
+SEC("uprobe")
+int free_client(struct pt_regs *ctx)
+{
+	struct redis_state *server = server_get();
+
+	TASK_STACK(ctx);
+	if (server)
+		server->freed = PT_REGS_PARM1(ctx);
 	return 0;
 }
 
@@ -676,6 +722,21 @@ SEC("raw_tp/sched_process_exec")
 int started(struct bpf_raw_tracepoint_args *ctx)
 {
 	return process_tell(ctx, REDIS_STARTED, -1);
+}
+
+/* A thread ends: the first one of a server's? */
+SEC("raw_tp/sched_process_exit")
+int ended(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u64 id = pidns_current_ids();
+	__u32 pid = id >> 32;
+	struct redis_event event = { .kind = REDIS_ENDED, .pid = pid, .tid = pid };
+
+	if (!pid || (__u32)id != pid || !bpf_map_lookup_elem(&slots, &pid))
+		return 0;
+	event.start = bpf_ktime_get_ns();
+	events_send(ctx, &event, sizeof(event), 0);
+	return 0;
 }
 
 #include "redis/redis_count.bpf.h"

@@ -21,6 +21,7 @@
 #include "redis/redis_print.h"
 #include "redis/redis_probes.h"
 #include "redis/redis_rows.h"
+#include "redis/redis_running.h"
 #include "redis/redis_server.h"
 #include "redis/redis_slots.h"
 #include "redis/redis_stats.h"
@@ -39,9 +40,9 @@
 #define SCREEN_ROWS 20 /* of statistics; objects are not for a screen */
 #define DEFAULT_BYTES 128
 
-enum mode { MODE_ROWS, MODE_SLOW, MODE_STATS, MODE_TOP };
+enum mode { MODE_ROWS, MODE_SLOW, MODE_RUNNING, MODE_STATS, MODE_TOP };
 
-enum { KEY_PORT = REDIS_KEY_OTHER, KEY_CLIENT, KEY_ARGS, KEY_SLOW, KEY_SECRETS };
+enum { KEY_PORT = REDIS_KEY_OTHER, KEY_CLIENT, KEY_ARGS, KEY_SLOW, KEY_RUNNING, KEY_SECRETS };
 
 struct env {
 	struct tool tool;
@@ -61,7 +62,7 @@ struct env {
 	struct redis_servers servers;
 	struct redis_servers_opts scan;
 	struct redis_slots slots;
-	uint32_t slot_count;
+	uint32_t slot_count, frame_size;
 	bool is_full; /* no slot was free, and that has been told */
 	struct redis_stats *stats;
 	pid_t late_pid; /* a process that isn't the server wanted, but may become it */
@@ -69,7 +70,9 @@ struct env {
 	struct redis_shown shown; /* the row being printed: large, and not worth clearing */
 	struct redis_rows *row_queue;
 	struct redis_slow *slow;
-	uint64_t ticks, period_start;
+	struct redis_running *running;
+	uint64_t ticks, period_start, ended_at;
+	bool is_showing; /* what runs: other rows aren't wanted */
 };
 
 static const struct argp_option arguments[] = {
@@ -93,6 +96,8 @@ static const struct argp_option arguments[] = {
 	  "Print the keys with the largest commands", 1 },
 	{ "rows", 'r', "N", 0, "Print N rows of statistics at most (20; with --json all)", 1 },
 	{ "slow", KEY_SLOW, "N", 0, "Print the N slowest commands, at the end", 1 },
+	{ "running", KEY_RUNNING, "SECONDS", OPTION_ARG_OPTIONAL,
+	  "Print what is being executed or blocks, every second or so", 1 },
 	{ "show-secrets", KEY_SECRETS, NULL, 0, "Show passwords instead of (redacted)", 0 },
 	{},
 };
@@ -107,7 +112,9 @@ static bool is_counting(const struct env *env)
 static void set_mode(struct env *env, const struct argp_state *state, enum mode mode)
 {
 	if (env->mode != MODE_ROWS)
-		argp_error(state, "--stats, --top, --bigkeys-seen and --slow exclude each other");
+		argp_error(
+			state,
+			"--stats, --top, --bigkeys-seen, --slow and --running exclude each other");
 	env->mode = mode;
 }
 
@@ -186,6 +193,10 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		set_mode(env, state, MODE_SLOW);
 		env->slow_count = options_u64(state, "--slow", arg, 1, 10000);
 		return 0;
+	case KEY_RUNNING:
+		set_mode(env, state, MODE_RUNNING);
+		set_interval(env, state, "--running", arg);
+		return 0;
 	case KEY_SECRETS:
 		env->print.show_secrets = true;
 		return 0;
@@ -202,29 +213,43 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-static int print_row(struct env *env, const struct redis_row *row)
-{
-	const struct redis_event *event = row->event;
-	struct redis_server *server = redis_servers_find(&env->servers, event->pid);
-	struct redis_shown *shown = &env->shown;
-
-	if (!server || redis_shown_set(shown, row, redis_server_command(server, event->cmd),
-				       env->print.show_secrets))
-		return 0;
-	shown->client = redis_servers_client(&env->servers, server, event->client_id, event->fd,
-					     event->user);
-	return redis_filter_matches(&env->filter, shown) ? redis_print_row(&env->print, shown) : 0;
-}
-
 /* A row is ready: print it, or with --slow keep it if it is among the slowest. */
 static int take_row(void *ctx, const struct redis_row *row)
 {
 	struct env *env = ctx;
+	const struct redis_event *event = row->event;
+	struct redis_server *server = redis_servers_find(&env->servers, event->pid);
+	struct redis_shown *shown = &env->shown;
+	const char *real;
 
+	if (!server || (env->mode == MODE_RUNNING && !env->is_showing))
+		return 0;
+	real = redis_server_command(server, event->cmd);
+	if (redis_shown_set(shown, row, real, env->print.show_secrets))
+		return 0;
+	shown->client = redis_servers_client(&env->servers, server, event->client_id, event->fd,
+					     event->user);
+	if (!redis_filter_matches(&env->filter, shown))
+		return 0;
 	if (env->mode != MODE_SLOW)
-		return print_row(env, row);
-	env->skel->bss->slow_ns = redis_slow_add(env->slow, row);
+		return redis_print_row(&env->print, shown);
+	env->skel->bss->slow_ns = redis_slow_add(env->slow, row, shown->client, real);
 	return 0;
+}
+
+static void print_slow(struct env *env)
+{
+	struct redis_shown *shown = &env->shown;
+
+	for (size_t i = 0; i < redis_slow_count(env->slow); i++) {
+		const struct redis_slow_row *slow = redis_slow_row(env->slow, i);
+
+		if (redis_shown_set(shown, &slow->row, slow->real[0] ? slow->real : NULL,
+				    env->print.show_secrets))
+			continue;
+		shown->client = &slow->client;
+		redis_print_row(&env->print, shown);
+	}
 }
 
 /* ---- trust ---------------------------------------------------------------------------------- */
@@ -317,6 +342,98 @@ static int take_stranger(struct env *env, const struct redis_event *event)
 	return err;
 }
 
+static int handle_command(struct env *env, struct redis_server *server,
+			  const struct redis_event *event, size_t size)
+{
+	if (redis_server_note_command(server, event, size) || !is_trusted(env, server, event, size))
+		return 0;
+	return redis_rows_add(env->row_queue, event, size, server->exe->places.reexecutes);
+}
+
+/* ---- what has not returned ------------------------------------------------------------------ */
+
+static void note_executing(struct env *env, struct redis_server *server)
+{
+	size_t size, count = redis_running_take(env->running, server->slot);
+
+	memset(server->executing, 0, sizeof(server->executing));
+	for (size_t i = 0; i < count && redis_running_is_live(env->running, 0); i++)
+		server->executing[i] = redis_running_event(env->running, i, 0, &size)->sequence;
+}
+
+static bool was_executing(const struct redis_server *server, uint64_t sequence)
+{
+	for (size_t i = 0; i < REDIS_DEPTH_MAX; i++) {
+		if (server->executing[i] == sequence)
+			return true;
+	}
+	return false;
+}
+
+/* What a server executes and will not be seen to return from: its end, or that of the run. flag says which. */
+static int add_unfinished(struct env *env, struct redis_server *server, uint64_t until,
+			  uint8_t flag)
+{
+	size_t size, count = redis_running_take(env->running, server->slot);
+	int err = 0;
+
+	while (count-- > 0 && !err) {
+		struct redis_event *event = redis_running_event(env->running, count, until, &size);
+
+		if (flag == REDIS_FLAG_RUN_ENDED && !was_executing(server, event->sequence))
+			continue;
+		event->flags |= flag;
+		err = handle_command(env, server, event, size);
+	}
+	return err;
+}
+
+static int server_ended(struct env *env, struct redis_server *server, uint64_t now)
+{
+	int err;
+
+	if (server->has_ended || is_counting(env))
+		return 0;
+	server->has_ended = true;
+	err = add_unfinished(env, server, now, REDIS_FLAG_SERVER_ENDED);
+	return err ?: redis_rows_flush(env->row_queue, now, server->pid, REDIS_END_SERVER);
+}
+
+/* With --running: a server's commands that have begun and not returned. */
+static int show_executing(struct env *env, struct redis_server *server, uint64_t now)
+{
+	size_t count = redis_running_take(env->running, server->slot);
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err && redis_running_is_live(env->running, 0); i++) {
+		struct redis_row row = { .end = REDIS_END_RUN };
+
+		row.event = redis_running_event(env->running, i, now, &row.size);
+		row.run_ns = row.event->latency;
+		if (!redis_server_note_command(server, row.event, row.size) &&
+		    is_trusted(env, server, row.event, row.size))
+			err = take_row(env, &row);
+	}
+	return err;
+}
+
+static int show_running(struct env *env)
+{
+	uint64_t now = timestamp_now();
+	const struct redis_tables_opts opts = { .printer = &env->tool.rows, .now = now };
+	int err = 0;
+
+	env->period_start = now;
+	env->is_showing = true;
+	redis_tables_begin(&opts);
+	row_print_header(&env->tool.rows);
+	for (size_t i = 0; i < env->servers.count && !err; i++)
+		err = show_executing(env, env->servers.servers[i], now);
+	err = err ?: redis_rows_show_blocked(env->row_queue, now);
+	env->is_showing = false;
+	return err ?: output_flush(env->tool.output);
+}
+
 static int handle_event(void *ctx, const void *data, size_t size)
 {
 	const struct redis_event *event = data;
@@ -330,13 +447,13 @@ static int handle_event(void *ctx, const void *data, size_t size)
 	if (event->kind == REDIS_STRANGER)
 		return take_stranger(env, event);
 	server = redis_servers_find(&env->servers, event->pid);
-	if (server && event->kind == REDIS_ACCEPTED)
-		return redis_server_note_connection(server, data, size);
-	if (!server || redis_server_note_command(server, data, size) ||
-	    !is_trusted(env, server, data, size))
+	if (!server)
 		return 0;
-	return redis_rows_add(env->row_queue, event, sizeof(*event) + event->data_len,
-			      server->exe->places.reexecutes);
+	if (event->kind == REDIS_ACCEPTED)
+		return redis_server_note_connection(server, data, size);
+	if (event->kind == REDIS_ENDED)
+		return server_ended(env, server, event->start);
+	return handle_command(env, server, event, sizeof(*event) + event->data_len);
 }
 
 /* ---- servers -------------------------------------------------------------------------------- */
@@ -385,12 +502,13 @@ static int server_found(void *ctx, struct redis_server *server)
 	return err;
 }
 
-static void server_gone(void *ctx, const struct redis_server *server)
+static void server_gone(void *ctx, struct redis_server *server)
 {
 	struct env *env = ctx;
 	__u32 pid = server->pid;
 
 	log_info("process %d has ended", server->pid);
+	server_ended(env, server, timestamp_now());
 	redis_slots_release(&env->slots, server->pid);
 	bpf_map_delete_elem(bpf_map__fd(env->skel->maps.strangers), &pid);
 }
@@ -480,6 +598,7 @@ static int set_sizes(struct env *env, struct redis_config *config)
 	servers = FRAMES_BYTES_MAX / (REDIS_DEPTH_MAX * value);
 	servers = servers < REDIS_SERVERS_MAX ? servers : REDIS_SERVERS_MAX;
 	env->slot_count = servers;
+	env->frame_size = value;
 	log_info("memory for %u servers: %u KiB", servers,
 		 servers * REDIS_DEPTH_MAX * value / 1024);
 	err = bpf_map__set_value_size(skel->maps.frames, value);
@@ -523,6 +642,7 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	config->by_task = choice_is_by_task(&env->tool.choice) || env->tool.options.command;
 	config->errors_only = env->filter.errors != NULL;
 	config->top = env->mode == MODE_TOP;
+	config->running = env->mode == MODE_RUNNING;
 	attach_probe_features(&env->probes.features);
 	config->has_cookie = env->probes.features.cookie;
 	if (!config->has_cookie)
@@ -533,7 +653,6 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	env->probes.is_counting = is_counting(env);
 	env->probes.pid = choice_pid(&env->tool.choice);
 	env->probes.finds_others = !config->by_pid;
-	bpf_program__set_autoload(env->skel->progs.started, env->probes.finds_others);
 	redis_probes_choose(&env->probes);
 	return set_sizes(env, config);
 }
@@ -556,6 +675,18 @@ static int begin_stats(struct env *env)
 
 	env->stats = redis_stats_new(&maps);
 	return env->stats ? 0 : -errno;
+}
+
+static int begin_running(struct env *env)
+{
+	const struct redis_running_maps maps = {
+		.servers = bpf_map__fd(env->skel->maps.servers),
+		.frames = bpf_map__fd(env->skel->maps.frames),
+		.frame_size = (env->frame_size + 7) & ~7u,
+	};
+
+	env->running = redis_running_new(&maps);
+	return env->running ? 0 : -ENOMEM;
 }
 
 static int fill_maps(struct env *env)
@@ -583,6 +714,8 @@ static int fill_maps(struct env *env)
 	err = err ?: redis_slots_init(&env->slots, env->slot_count);
 	if (!err && env->mode == MODE_STATS)
 		err = begin_stats(env);
+	if (!err && !is_counting(env))
+		err = begin_running(env);
 	if (err)
 		log_libbpf_failure(err, "cannot fill the BPF maps");
 	return err;
@@ -642,8 +775,13 @@ static int tick(void *ctx)
 		redis_servers_scan(&env->servers, &env->scan);
 	else if (now < env->late_until && !redis_servers_find(&env->servers, env->late_pid))
 		redis_servers_look_at(&env->servers, env->late_pid, &env->scan);
-	if (!is_counting(env))
-		return redis_rows_tick(env->row_queue, now);
+	if (!is_counting(env)) {
+		int err = redis_rows_tick(env->row_queue, now);
+
+		if (err || env->mode != MODE_RUNNING || now - env->period_start < env->period_ns)
+			return err;
+		return show_running(env);
+	}
 	check_counted(env);
 	return now - env->period_start >= env->period_ns ? print_tables(env) : 0;
 }
@@ -663,6 +801,18 @@ static void tell_short_cuts(struct env *env)
 	}
 }
 
+/* The run is over, and probes are still there. */
+static void detach(void *ctx)
+{
+	struct env *env = ctx;
+
+	env->ended_at = timestamp_now();
+	if (env->mode == MODE_RUNNING)
+		show_running(env);
+	for (size_t i = 0; !is_counting(env) && i < env->servers.count; i++)
+		note_executing(env, env->servers.servers[i]);
+}
+
 /* What is left when the run is over. */
 static void finish(void *ctx)
 {
@@ -674,9 +824,15 @@ static void finish(void *ctx)
 		print_tables(env);
 		return;
 	}
-	redis_rows_flush(env->row_queue, timestamp_now());
-	for (size_t i = 0; env->mode == MODE_SLOW && i < redis_slow_count(env->slow); i++)
-		print_row(env, redis_slow_row(env->slow, i));
+	for (size_t i = 0; i < env->servers.count; i++) {
+		struct redis_server *server = env->servers.servers[i];
+
+		if (!server->has_ended)
+			add_unfinished(env, server, env->ended_at, REDIS_FLAG_RUN_ENDED);
+	}
+	redis_rows_flush(env->row_queue, env->ended_at, 0, REDIS_END_RUN);
+	if (env->mode == MODE_SLOW)
+		print_slow(env);
 }
 
 static void close_all(void *ctx)
@@ -685,6 +841,7 @@ static void close_all(void *ctx)
 
 	redis_rows_free(env->row_queue);
 	redis_slow_free(env->slow);
+	redis_running_free(env->running);
 	redis_stats_free(env->stats);
 	redis_servers_free(&env->servers);
 	redis_print_end(&env->print);
@@ -700,6 +857,7 @@ int main(int argc, char **argv)
 	};
 	static const struct tool_point points[] = {
 		{ "started", "sched", "sched_process_exec", NULL, {} },
+		{ "ended", "sched", "sched_process_exit", NULL, {} },
 		{},
 	};
 	static const struct tool_spec spec = {
@@ -716,6 +874,7 @@ int main(int argc, char **argv)
 		.attach = attach,
 		.handle = handle_event,
 		.tick = tick,
+		.detach = detach,
 		.finish = finish,
 		.close = close_all,
 	};

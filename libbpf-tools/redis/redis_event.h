@@ -35,18 +35,25 @@ enum redis_kind {
 	REDIS_COMMAND,	 /* call() has returned */
 	REDIS_REJECTED,	 /* an error reply outside of call(), or to another client than its own */
 	REDIS_TIMED_OUT, /* a blocked client has waited long enough; no items */
-	REDIS_UNBLOCKED, /* a blocked client goes on; no items */
+	REDIS_UNBLOCKED, /* a blocked client goes on, or with REDIS_FLAG_GONE is freed; no items */
 	REDIS_ACCEPTED, /* a connection: fd, and if not a Unix one the peer's host and port as arguments */
 	REDIS_PARENT_END, /* a command that isn't wanted itself, but had wanted ones within; no items */
 	REDIS_STARTED, /* a process has become another program, which may be a server */
 	/* A process that isn't known runs a server's executable; fd: its number, if it is traced. */
 	REDIS_STRANGER,
+	REDIS_ENDED, /* a known process has ended */
 };
 
 enum {
 	REDIS_FLAG_BLOCKED = 1, /* the client waits: its command isn't over */
 	REDIS_FLAG_ERROR = 2,	/* it replied with an error */
 	REDIS_FLAG_CUT = 4,	/* there was no room for all arguments */
+	REDIS_FLAG_GONE = 8,	/* the client has left, or was thrown out */
+	REDIS_FLAG_APART =
+		64, /* executed while another client's command waits, and no part of that */
+	/* By user space: the command had not returned when the run ended, or its server. */
+	REDIS_FLAG_RUN_ENDED = 16,
+	REDIS_FLAG_SERVER_ENDED = 32,
 };
 
 enum redis_item_type {
@@ -66,7 +73,7 @@ struct redis_item {
 };
 
 struct redis_event {
-	__u64 start;	/* ktime of the call, or of the event */
+	__u64 start;	/* ktime of the call, or of the event; 0: a call that isn't described yet */
 	__u64 latency;	/* ns in call() */
 	__u64 sequence; /* order of the calls in a thread */
 	__u64 root;	/* sequence of the outermost call; its own when not nested */
@@ -83,7 +90,7 @@ struct redis_event {
 	__u32 data_len;
 	__u8 kind;
 	__u8 flags;
-	__u8 depth;
+	__u8 depth; /* commands that it is a part of */
 	__u8 items;
 };
 
@@ -130,6 +137,7 @@ struct redis_config {
 	__u8 by_task; /* only where filter_allows_current() (bpf/filter.bpf.h) */
 	__u8 errors_only;
 	__u8 top;	 /* count keys, not commands */
+	__u8 running;	 /* records of commands that block only */
 	__u8 has_cookie; /* bpf_get_attach_cookie(): the number of the executable */
 };
 
@@ -145,6 +153,7 @@ struct redis_state {
 	__u32 plausible, implausible; /* commands, while counting: until one is, nothing counts */
 	__u64 sequence;
 	__u64 accept_host, accept_port; /* where anetTcpAccept() is to write them */
+	__u64 freed;			/* the client that is being freed, or was the last one */
 	/* What was read last: the next command mostly has the same. */
 	__u64 db, conn, conn_client;
 	__s32 db_id, fd;
@@ -169,6 +178,7 @@ struct redis_frame {
 	__u64 bytes;
 	struct redis_stat_key command; /* whose name is read when it is needed */
 	__u32 stat;		       /* number, while counting */
+	__u32 level;		       /* calls around it: which one of its server's frames it is */
 	struct redis_top_key key;
 	__u8 is_unwanted, has_key, sent_child, has_real;
 	struct redis_event event;

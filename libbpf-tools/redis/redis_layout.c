@@ -274,6 +274,7 @@ static void find_places(struct bsl_elf *elf, struct redis_places *places, char *
 		.block_keys = place_of(elf, "blockForKeys"),
 		.unblock = place_of(elf, "unblockClient"),
 		.time_out = place_of(elf, "replyToBlockedClientTimedOut"),
+		.free = place_of(elf, "freeClient"),
 		.accept = place_of(elf, "anetTcpAccept"),
 		.accept_unix = place_of(elf, "anetUnixAccept"),
 		.call_returns = returns_of(elf, "call", why, why_size),

@@ -93,6 +93,21 @@ static void put_indent(struct output *out, unsigned int depth)
 		output_put(out, "  ", 2);
 }
 
+static const char *const ends[] = {
+	[REDIS_END_SERVED] = "served",	[REDIS_END_TIMED_OUT] = "timed out",
+	[REDIS_END_FAILED] = "failed",	[REDIS_END_CLIENT_LEFT] = "client left",
+	[REDIS_END_RUN] = "unfinished", [REDIS_END_SERVER] = "server ended",
+};
+
+static void put_ended(const struct redis_row *row, struct output *out)
+{
+	if (row->has_blocked)
+		output_printf(out, " # %s %.1f us%s%s", row->is_blocked ? "blocked for" : "waited",
+			      row->wait_ns / 1e3, ends[row->end] ? ", " : "", ends[row->end] ?: "");
+	else if (row->end != REDIS_END_RETURNED)
+		output_printf(out, " # %s", ends[row->end]);
+}
+
 /* In text: the command's name. */
 static void put_command(const void *data, struct output *out)
 {
@@ -137,9 +152,7 @@ static void put_end(const void *data, struct output *out)
 	if (event->argc > limit || event->argc > command->count)
 		output_printf(out, " ...(%zu more)",
 			      event->argc - (command->count < limit ? command->count : limit));
-	if (row->has_blocked)
-		output_printf(out, " # %s %.1f us", row->is_blocked ? "blocked for" : "waited",
-			      row->wait_ns / 1e3);
+	put_ended(row, out);
 	if (shown->error[0]) {
 		output_puts(out, event->kind == REDIS_REJECTED ? " # rejected: " : " # ");
 		output_put_escaped(out, shown->error, strlen(shown->error), 0);
@@ -244,6 +257,16 @@ static void get_blocked(const void *data, struct row_value *value)
 	set_if(value, shown->row->is_blocked);
 }
 
+static void get_end(const void *data, struct row_value *value)
+{
+	enum redis_end end = ((const struct redis_shown *)data)->row->end;
+
+	if (end == REDIS_END_UNKNOWN)
+		row_set_unknown(value, "not seen");
+	else
+		set_optional(value, ends[end], ends[end] ? strlen(ends[end]) : 0);
+}
+
 static void get_command(const void *data, struct row_value *value)
 {
 	const struct redis_command *command = &((const struct redis_shown *)data)->command;
@@ -285,6 +308,8 @@ static const struct row_column columns[] = {
 	  .help = "time that it blocked its client" },
 	{ NULL, "blocked", ROW_BOOL, .get = get_blocked,
 	  .help = "true if it blocks it still at the end" },
+	{ "ENDED", "ended", ROW_STRING, -12, .get = get_end, .when = { ROW_CHOSEN },
+	  .help = "how, if it blocked or never did" },
 	{ "COMMAND", "command", ROW_STRING, -12, .get = get_command, .when = { ROW_CHOSEN },
 	  .help = "its name" },
 	{ "COMMAND ARGS", "args", ROW_LIST, .list = &args_list,
@@ -299,7 +324,7 @@ const struct row_table redis_print_rows = {
 	.columns = columns,
 	.count = ARRAY_SIZE(columns),
 	.order = "time,time_s,pid,db,client_id,client,name,user,depth,latency_us,wait_us,"
-		 "args_total,error,command,command_args",
+		 "ended,args_total,error,command,command_args",
 };
 
 int redis_print_row(struct redis_print *print, struct redis_shown *shown)

@@ -24,7 +24,7 @@ struct probe {
 	unsigned int when;
 };
 
-#define PROBES 15
+#define PROBES 16
 
 /* Returns come first: a call whose return alone is seen does no harm. */
 static void list_probes(const struct redis_cmd_bpf *skel, const struct redis_places *places,
@@ -41,6 +41,7 @@ static void list_probes(const struct redis_cmd_bpf *skel, const struct redis_pla
 		{ skel->progs.block_client, places->block_keys, NULL, FOR_ROWS },
 		{ skel->progs.unblock_client, places->unblock, NULL, FOR_ROWS },
 		{ skel->progs.time_out_client, places->time_out, NULL, FOR_ROWS },
+		{ skel->progs.free_client, places->free, NULL, FOR_ROWS },
 		{ skel->progs.leave_accept, 0, &places->accept_returns, FOR_ROWS },
 		{ skel->progs.leave_accept_unix, 0, &places->accept_unix_returns, FOR_ROWS },
 		{ skel->progs.enter_accept, places->accept, NULL, FOR_ROWS | FOR_COUNTS },
@@ -64,8 +65,9 @@ void redis_probes_choose(const struct redis_probes *probes)
 	struct bpf_program *prog;
 
 	bpf_object__for_each_program(prog, skel->obj)
-		bpf_program__set_autoload(prog,
-					  prog == skel->progs.started && probes->finds_others);
+		bpf_program__set_autoload(
+			prog, (prog == skel->progs.started && probes->finds_others) ||
+				      (prog == skel->progs.ended && !probes->is_counting));
 	list_probes(skel, &none, list);
 	for (size_t i = 0; i < PROBES; i++) {
 		if (!is_needed(probes, &list[i]))

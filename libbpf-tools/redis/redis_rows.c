@@ -22,7 +22,7 @@ struct copy {
 
 /* The nested records of the call under way in a thread. */
 struct nest {
-	uint32_t tid;
+	uint32_t pid, tid;
 	uint64_t root;
 	struct copy *copies;
 	size_t count, allocated, bytes;
@@ -32,6 +32,7 @@ struct blocked {
 	struct copy copy, error;
 	uint64_t run_ns, resumed_at; /* 0: still waiting */
 	bool reexecutes;
+	enum redis_end end; /* what is known of it */
 };
 
 struct redis_rows {
@@ -88,9 +89,19 @@ static int copy_make(struct copy *copy, const struct redis_event *event, size_t 
 	return 0;
 }
 
+/* Of one that isn't blocked. */
+static enum redis_end end_of(const struct redis_event *event)
+{
+	if (event->flags & REDIS_FLAG_SERVER_ENDED)
+		return REDIS_END_SERVER;
+	return event->flags & REDIS_FLAG_RUN_ENDED ? REDIS_END_RUN : REDIS_END_RETURNED;
+}
+
 static int emit(struct redis_rows *rows, const struct redis_event *event, size_t size)
 {
-	const struct redis_row row = { .event = event, .size = size, .run_ns = event->latency };
+	const struct redis_row row = {
+		.event = event, .size = size, .run_ns = event->latency, .end = end_of(event)
+	};
 
 	return rows->fn(rows->ctx, &row);
 }
@@ -116,12 +127,12 @@ static int nest_flush(struct redis_rows *rows, struct nest *nest)
 	return err;
 }
 
-static struct nest *nest_of(struct redis_rows *rows, uint32_t tid, bool create)
+static struct nest *nest_of(struct redis_rows *rows, uint32_t pid, uint32_t tid, bool create)
 {
 	struct nest *grown;
 
 	for (size_t i = 0; i < rows->nest_count; i++) {
-		if (rows->nests[i].tid == tid)
+		if (rows->nests[i].tid == tid && rows->nests[i].pid == pid)
 			return &rows->nests[i];
 	}
 	grown = create ? realloc(rows->nests, (rows->nest_count + 1) * sizeof(*grown)) : NULL;
@@ -129,13 +140,13 @@ static struct nest *nest_of(struct redis_rows *rows, uint32_t tid, bool create)
 		return NULL;
 	rows->nests = grown;
 	grown += rows->nest_count++;
-	*grown = (struct nest){ .tid = tid };
+	*grown = (struct nest){ .pid = pid, .tid = tid };
 	return grown;
 }
 
 static int nest_add(struct redis_rows *rows, const struct redis_event *event, size_t size)
 {
-	struct nest *nest = nest_of(rows, event->tid, true);
+	struct nest *nest = nest_of(rows, event->pid, event->tid, true);
 	int err = 0;
 
 	if (!nest)
@@ -160,17 +171,16 @@ static int nest_add(struct redis_rows *rows, const struct redis_event *event, si
 	return 0;
 }
 
-/* The outermost call has returned. event NULL: it is no row itself. */
-static int nest_end(struct redis_rows *rows, const struct redis_event *event, size_t size,
-		    uint32_t tid)
+/* The outermost call has returned; it may be no row itself. */
+static int nest_end(struct redis_rows *rows, const struct redis_event *event, size_t size)
 {
-	struct nest *nest = nest_of(rows, tid, false);
+	struct nest *nest = nest_of(rows, event->pid, event->tid, false);
 	int err = 0;
 
 	/* Those of an earlier call, whose end was lost. */
-	if (nest && nest->count && event && nest->root != event->root)
+	if (nest && nest->count && nest->root != event->root)
 		err = nest_flush(rows, nest);
-	if (!err && event)
+	if (!err && event->kind != REDIS_PARENT_END)
 		err = emit(rows, event, size);
 	return err ?: nest && nest->count ? nest_flush(rows, nest) : 0;
 }
@@ -188,33 +198,54 @@ static struct blocked *blocked_find(struct redis_rows *rows, const struct redis_
 	return NULL;
 }
 
-/* Its row, at last. again: the record of its second run, or NULL. */
-static int blocked_end(struct redis_rows *rows, struct blocked *blocked, uint64_t now,
-		       const struct redis_event *again, size_t again_size)
+/* A row of what is, or was, blocked. end: why, where that isn't known of itself. */
+static int blocked_emit(struct redis_rows *rows, const struct blocked *blocked, uint64_t now,
+			enum redis_end end)
 {
-	struct blocked done = *blocked;
-	const struct redis_event *event = done.copy.event;
+	const struct redis_event *event = blocked->copy.event;
 	uint64_t waited_from = event->start + event->latency;
-	uint64_t until = done.resumed_at ? done.resumed_at : now;
-	struct redis_row row = {
+	uint64_t until = blocked->resumed_at ? blocked->resumed_at : now;
+	const struct redis_row row = {
 		.event = event,
-		.size = done.copy.size,
-		.run_ns = done.run_ns,
+		.size = blocked->copy.size,
+		.run_ns = blocked->run_ns,
 		.wait_ns = until > waited_from ? until - waited_from : 0,
 		.has_blocked = true,
-		.is_blocked = !done.resumed_at,
-		.error_event = again && (again->flags & REDIS_FLAG_ERROR) ? again
-									  : done.error.event,
-		.error_size = again && (again->flags & REDIS_FLAG_ERROR) ? again_size
-									 : done.error.size,
+		.is_blocked = !blocked->resumed_at,
+		.end = end,
+		.error_event = blocked->error.event,
+		.error_size = blocked->error.size,
 	};
+
+	return rows->fn(rows->ctx, &row);
+}
+
+/* Its row, at last. */
+static int blocked_end(struct redis_rows *rows, struct blocked *blocked, uint64_t now,
+		       enum redis_end end)
+{
+	struct blocked done = *blocked;
 	int err;
 
 	*blocked = rows->blocked[--rows->blocked_count];
-	err = rows->fn(rows->ctx, &row);
+	err = blocked_emit(rows, &done, now, end);
 	free(done.copy.event);
 	free(done.error.event);
 	return err;
+}
+
+/* The same after its second run, by whose record it ends. */
+static int blocked_end_again(struct redis_rows *rows, struct blocked *blocked,
+			     const struct redis_event *again, size_t size)
+{
+	enum redis_end end = end_of(again);
+	int err = 0;
+
+	if (again->flags & REDIS_FLAG_ERROR && !blocked->error.event)
+		err = copy_make(&blocked->error, again, size);
+	if (end == REDIS_END_RETURNED)
+		end = blocked->error.event ? REDIS_END_FAILED : REDIS_END_SERVED;
+	return err ?: blocked_end(rows, blocked, again->start, end);
 }
 
 static int blocked_begin(struct redis_rows *rows, const struct redis_event *event, size_t size,
@@ -224,13 +255,15 @@ static int blocked_begin(struct redis_rows *rows, const struct redis_event *even
 	int err = 0;
 
 	if (rows->blocked_count == BLOCKED_MAX)
-		err = blocked_end(rows, &rows->blocked[0], event->start, NULL, 0);
+		err = blocked_end(rows, &rows->blocked[0], event->start, REDIS_END_RUN);
 	grown = realloc(rows->blocked, (rows->blocked_count + 1) * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	rows->blocked = grown;
 	grown += rows->blocked_count;
-	*grown = (struct blocked){ .run_ns = event->latency, .reexecutes = reexecutes };
+	*grown = (struct blocked){ .run_ns = event->latency,
+				   .reexecutes = reexecutes,
+				   .end = reexecutes ? REDIS_END_UNKNOWN : REDIS_END_SERVED };
 	err = err ?: copy_make(&grown->copy, event, size);
 	if (!err)
 		rows->blocked_count++;
@@ -254,7 +287,11 @@ static int blocked_resume(struct redis_rows *rows, const struct redis_event *eve
 	if (!blocked)
 		return 0;
 	blocked->resumed_at = event->start;
-	return blocked->reexecutes ? 0 : blocked_end(rows, blocked, event->start, NULL, 0);
+	if (event->flags & REDIS_FLAG_GONE)
+		blocked->end = REDIS_END_CLIENT_LEFT;
+	else if (blocked->reexecutes)
+		return 0;
+	return blocked_end(rows, blocked, event->start, blocked->end);
 }
 
 /* A reply has been sent already: no second run. */
@@ -262,8 +299,10 @@ static void blocked_is_over(struct redis_rows *rows, const struct redis_event *e
 {
 	struct blocked *blocked = blocked_find(rows, event);
 
-	if (blocked)
-		blocked->reexecutes = false;
+	if (!blocked)
+		return;
+	blocked->reexecutes = false;
+	blocked->end = REDIS_END_TIMED_OUT;
 }
 
 /* 1: the record has been taken care of. */
@@ -276,19 +315,20 @@ static int blocked_add(struct redis_rows *rows, const struct redis_event *event,
 		return 0;
 	if (event->kind == REDIS_REJECTED) {
 		blocked->reexecutes = false;
+		blocked->end = REDIS_END_FAILED;
 		if (!blocked->error.event)
 			*err = copy_make(&blocked->error, event, size);
 		return 1;
 	}
 	if (!is_second_run(blocked, event)) {
-		*err = blocked_end(rows, blocked, event->start, NULL, 0);
+		*err = blocked_end(rows, blocked, event->start, blocked->end);
 		return 0;
 	}
 	blocked->run_ns += event->latency;
 	if (event->flags & REDIS_FLAG_BLOCKED)
 		blocked->resumed_at = 0;
 	else
-		*err = blocked_end(rows, blocked, event->start, event, size);
+		*err = blocked_end_again(rows, blocked, event, size);
 	return 1;
 }
 
@@ -306,16 +346,16 @@ int redis_rows_add(struct redis_rows *rows, const struct redis_event *event, siz
 		return 0;
 	}
 	if (event->kind == REDIS_PARENT_END)
-		return nest_end(rows, NULL, 0, event->tid);
+		return nest_end(rows, event, size);
 	if (blocked_add(rows, event, size, &err) || err)
 		return err;
 	if (event->flags & REDIS_FLAG_BLOCKED)
 		return blocked_begin(rows, event, size, reexecutes);
-	if (event->kind == REDIS_REJECTED)
-		return emit(rows, event, size);
 	if (event->depth)
 		return nest_add(rows, event, size);
-	return nest_end(rows, event, size, event->tid);
+	if (event->kind == REDIS_REJECTED || event->flags & REDIS_FLAG_APART)
+		return emit(rows, event, size);
+	return nest_end(rows, event, size);
 }
 
 int redis_rows_tick(struct redis_rows *rows, uint64_t now)
@@ -326,18 +366,41 @@ int redis_rows_tick(struct redis_rows *rows, uint64_t now)
 		struct blocked *blocked = &rows->blocked[i];
 
 		if (blocked->resumed_at && now > blocked->resumed_at + RESUME_NS)
-			err = blocked_end(rows, blocked, now, NULL, 0);
+			err = blocked_end(rows, blocked, now, blocked->end);
 	}
 	return err;
 }
 
-int redis_rows_flush(struct redis_rows *rows, uint64_t now)
+static bool is_of(uint32_t pid, uint32_t wanted)
+{
+	return !wanted || pid == wanted;
+}
+
+int redis_rows_flush(struct redis_rows *rows, uint64_t now, uint32_t pid, enum redis_end end)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < rows->nest_count && !err; i++)
-		err = nest_flush(rows, &rows->nests[i]);
-	while (rows->blocked_count && !err)
-		err = blocked_end(rows, &rows->blocked[0], now, NULL, 0);
+	for (size_t i = 0; i < rows->nest_count && !err; i++) {
+		if (is_of(rows->nests[i].pid, pid))
+			err = nest_flush(rows, &rows->nests[i]);
+	}
+	for (size_t i = rows->blocked_count; i-- && !err;) {
+		struct blocked *blocked = &rows->blocked[i];
+
+		if (is_of(blocked->copy.event->pid, pid))
+			err = blocked_end(rows, blocked, now,
+					  blocked->resumed_at ? blocked->end : end);
+	}
+	return err;
+}
+
+int redis_rows_show_blocked(struct redis_rows *rows, uint64_t now)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < rows->blocked_count && !err; i++) {
+		if (!rows->blocked[i].resumed_at)
+			err = blocked_emit(rows, &rows->blocked[i], now, REDIS_END_RUN);
+	}
 	return err;
 }

@@ -41,6 +41,8 @@ struct redis_server {
 	size_t peer_count;
 	struct redis_named *named; /* commands by their address */
 	size_t named_count;
+	uint64_t executing[REDIS_DEPTH_MAX]; /* sequences of what it executed as the run ended */
+	bool has_ended;
 };
 
 struct redis_servers {
@@ -60,7 +62,7 @@ struct redis_servers_opts {
 			 const char *path);
 	/* A server has been found. <0: leave it out. */
 	int (*found)(void *ctx, struct redis_server *server);
-	void (*gone)(void *ctx, const struct redis_server *server);
+	void (*gone)(void *ctx, struct redis_server *server);
 	void *ctx;
 };
 

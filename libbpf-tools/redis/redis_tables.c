@@ -16,7 +16,7 @@
 /* Home, and erase what is below: a table in place of the last one. */
 #define CLEAR_SCREEN "\x1b[H\x1b[J"
 
-static void begin_table(const struct redis_tables_opts *opts)
+void redis_tables_begin(const struct redis_tables_opts *opts)
 {
 	struct output *out = opts->printer->out;
 	char hms[9];
@@ -114,7 +114,7 @@ static int print_stats(const struct redis_tables_opts *opts, const struct redis_
 	struct stat_row row = { .opts = opts, .seconds = opts->elapsed_ns / 1e9 };
 	int err = 0;
 
-	begin_table(opts);
+	redis_tables_begin(opts);
 	if (count)
 		row_print_header(opts->printer);
 	for (size_t i = 0; i < count && i < opts->rows && !err; i++) {
@@ -256,7 +256,7 @@ static int print_tops(const struct redis_tables_opts *opts, struct top_entry *en
 	struct top_row row = { .opts = opts, .seconds = opts->elapsed_ns / 1e9 };
 	int err = 0;
 
-	begin_table(opts);
+	redis_tables_begin(opts);
 	if (count)
 		row_print_header(opts->printer);
 	qsort(entries, count, sizeof(*entries), opts->by_size ? by_max_bytes : by_calls);
@@ -290,7 +290,7 @@ int redis_tables_print_top(int map_fd, const struct redis_tables_opts *opts)
 
 struct redis_slow {
 	size_t max, count;
-	struct redis_row *rows; /* slowest first; each owns its copies */
+	struct redis_slow_row *rows; /* slowest first; each owns its copies */
 };
 
 struct redis_slow *redis_slow_new(size_t n)
@@ -308,11 +308,11 @@ struct redis_slow *redis_slow_new(size_t n)
 	return slow;
 }
 
-static void row_clear(struct redis_row *row)
+static void row_clear(struct redis_slow_row *slow)
 {
-	free((void *)row->event);
-	free((void *)row->error_event);
-	*row = (struct redis_row){};
+	free((void *)slow->row.event);
+	free((void *)slow->row.error_event);
+	*slow = (struct redis_slow_row){};
 }
 
 void redis_slow_free(struct redis_slow *slow)
@@ -332,17 +332,20 @@ static void *duplicate(const void *data, size_t size)
 	return copy ? memcpy(copy, data, size) : NULL;
 }
 
-uint64_t redis_slow_add(struct redis_slow *slow, const struct redis_row *row)
+uint64_t redis_slow_add(struct redis_slow *slow, const struct redis_row *row,
+			const struct redis_client *client, const char *real)
 {
+	struct redis_slow_row copy = { .row = *row, .client = *client };
 	size_t at = slow->count;
-	struct redis_row copy = *row;
 
-	while (at && slow->rows[at - 1].run_ns < row->run_ns)
+	if (real)
+		memcpy(copy.real, real, strnlen(real, sizeof(copy.real) - 1));
+	while (at && slow->rows[at - 1].row.run_ns < row->run_ns)
 		at--;
 	if (at < slow->max) {
-		copy.event = duplicate(row->event, row->size);
-		copy.error_event = duplicate(row->error_event, row->error_size);
-		if (!copy.event) {
+		copy.row.event = duplicate(row->event, row->size);
+		copy.row.error_event = duplicate(row->error_event, row->error_size);
+		if (!copy.row.event) {
 			row_clear(&copy);
 			return 0;
 		}
@@ -354,7 +357,7 @@ uint64_t redis_slow_add(struct redis_slow *slow, const struct redis_row *row)
 		else
 			slow->count++;
 	}
-	return slow->count == slow->max && slow->max ? slow->rows[slow->max - 1].run_ns : 0;
+	return slow->count == slow->max && slow->max ? slow->rows[slow->max - 1].row.run_ns : 0;
 }
 
 size_t redis_slow_count(const struct redis_slow *slow)
@@ -362,7 +365,7 @@ size_t redis_slow_count(const struct redis_slow *slow)
 	return slow->count;
 }
 
-const struct redis_row *redis_slow_row(const struct redis_slow *slow, size_t i)
+const struct redis_slow_row *redis_slow_row(const struct redis_slow *slow, size_t i)
 {
 	return &slow->rows[i];
 }

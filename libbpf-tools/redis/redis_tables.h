@@ -13,10 +13,16 @@
 #include "redis/redis_event.h"
 #include "lib/row.h"
 #include "redis/redis_rows.h"
+#include "redis/redis_server.h"
 #include "redis/redis_stats.h"
 
 /* redis-cmd's options that choose a table. */
-enum { REDIS_KEY_STATS = 0x100, REDIS_KEY_TOP, REDIS_KEY_BIGKEYS, REDIS_KEY_OTHER };
+enum {
+	REDIS_KEY_STATS = 0x100,
+	REDIS_KEY_TOP,
+	REDIS_KEY_BIGKEYS,
+	REDIS_KEY_OTHER,
+};
 
 struct redis_tables_opts {
 	struct row_printer *printer;
@@ -27,6 +33,8 @@ struct redis_tables_opts {
 
 extern const struct row_table redis_tables_stats, redis_tables_top, redis_tables_bigkeys;
 
+/* Text: clear a terminal, and print the time. */
+void redis_tables_begin(const struct redis_tables_opts *opts);
 /* Print what has been counted since the last time, and start again. 0, 1 or negative errno: output_end(). */
 int redis_tables_print_stats(struct redis_stats *stats, const struct redis_tables_opts *opts);
 int redis_tables_print_top(int map_fd, const struct redis_tables_opts *opts);
@@ -38,10 +46,19 @@ struct redis_slow;
 struct redis_slow *redis_slow_new(size_t n);
 /* NULL is fine. */
 void redis_slow_free(struct redis_slow *slow);
-/* Copies the row if it is among the slowest. Returns the time in ns that others must exceed. */
-uint64_t redis_slow_add(struct redis_slow *slow, const struct redis_row *row);
+
+/* One of them, with what was known of it as it came: its client and server may be gone by now. */
+struct redis_slow_row {
+	struct redis_row row;
+	struct redis_client client;
+	char real[REDIS_NAME_SIZE]; /* "": not known */
+};
+
+/* Copies the row if it is among the slowest. real: NULL is fine. Returns the time in ns that others must exceed. */
+uint64_t redis_slow_add(struct redis_slow *slow, const struct redis_row *row,
+			const struct redis_client *client, const char *real);
 size_t redis_slow_count(const struct redis_slow *slow);
 /* The slowest is 0. Borrowed. */
-const struct redis_row *redis_slow_row(const struct redis_slow *slow, size_t i);
+const struct redis_slow_row *redis_slow_row(const struct redis_slow *slow, size_t i);
 
 #endif /* REDIS_TABLES_H */

@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += 2 + length;
 		size = size > 2 + length ? size - 2 - length : 0;
 	}
-	redis_rows_flush(queue, UINT64_MAX);
+	redis_rows_flush(queue, UINT64_MAX, 0, REDIS_END_RUN);
 	redis_rows_free(queue);
 	if (rows > records)
 		abort();

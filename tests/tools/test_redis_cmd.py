@@ -187,6 +187,20 @@ def test_a_server_that_it_starts_and_no_other(server, client):
     assert [row["args"] for row in rows if row["command"] == "ECHO"] == [["here"]]
 
 
+def test_what_a_script_may_not_call_is_below_it(server, client):
+    rows, replies = traced(server, client, [
+        ["GET", "innocent"], ["EVAL", "redis.pcall('nosuch', 'a') return redis.call('get')", "1", "k"],
+        ["EVAL", "return redis.pcall('incr', KEYS[1]) and redis.pcall('flush', 'it')", "1", "k"]])
+    calls = [(row["depth"], row["command"].lower(), "error" in row) for row in rows]
+    assert isinstance(replies[1], Error) and {row["client"] for row in rows} == {client.address}
+    if server.build == "redis-6.0":  # which has no error reply for them
+        calls = [call for call in calls if call[1] != "eval"]
+        assert calls == [(0, "get", False), (1, "incr", False)]
+        return
+    assert calls == [(0, "get", False), (0, "eval", True), (1, "nosuch", True), (1, "get", True),
+                     (0, "eval", True), (1, "incr", False), (1, "flush", True)]
+
+
 def test_a_blocked_command_is_one_row_with_wait_and_run_time_apart(server, client):
     with Client(server) as waiter, trace(server) as tool:
         waiter.send("BLPOP", "list", "0")
@@ -204,6 +218,77 @@ def test_a_blocked_command_is_one_row_with_wait_and_run_time_apart(server, clien
     assert 240e3 < blocked[0]["wait_us"] < 10e6 and blocked[0]["latency_us"] < 100e3
     assert all(190e3 < row["wait_us"] < 10e6 for row in blocked[1:3])
     assert [row.get("blocked", False) for row in blocked] == [False, False, False, True]
+
+
+def test_blocking_commands_say_how_they_ended(server, client):
+    with trace(server) as tool:
+        waiters = [Client(server) for _ in range(5)]
+        ids = [waiter.call("CLIENT", "ID") for waiter in waiters]
+        for i, waiter in enumerate(waiters):
+            waiter.send("BLPOP", f"list{i}", "0.2" if i == 1 else "0")
+        wait_until(lambda: b"blocked_clients:5" in client.call("INFO", "clients") or
+                   b"blocked_clients:4" in client.call("INFO", "clients"), "blocked clients")
+        client.call("RPUSH", "list0", "x")
+        assert waiters[0].reply() and waiters[1].reply() is None
+        waiters[2].close()
+        client.call("CLIENT", "UNBLOCK", ids[3], "ERROR")
+        assert isinstance(waiters[3].reply(), Error)
+        wait_until(lambda: b"blocked_clients:1\r" in client.call("INFO", "clients"), "the client that has left")
+        rows, _ = finish(tool)
+        for waiter in (waiters[i] for i in (0, 1, 3, 4)):
+            waiter.close()
+    ended = {row["args"][0]: row["ended"] for row in rows if row["command"] == "BLPOP"}
+    # These two are compiled such that a client that is freed isn't seen, and it is said so.
+    left = None if server.build in ("valkey-8.0", "valkey-8.1") else "client left"
+    assert ended == {"list0": "served", "list1": "timed out", "list2": left, "list3": "failed", "list4": "unfinished"}
+    assert not [row for row in rows if row["command"] != "BLPOP" and "ended" in row]
+
+
+SPIN = "redis.call('SET', KEYS[1], 'x') while true do end"
+
+
+def test_what_does_not_return_has_its_row():
+    """A script that loops as the run ends; then SHUTDOWN, with a client that waits."""
+    with start(None, "--lua-time-limit", 100) as server, Client(server) as client, Client(server) as waiter, \
+            Client(server) as other:
+        with trace(server) as tool:
+            client.send("EVAL", SPIN, "1", "k")
+            wait_until(lambda: str(other.call("PING")).startswith("BUSY"), "the script")
+            rows, lost = finish(tool)
+        assert not lost
+        assert [(row["command"], row["depth"], row.get("ended")) for row in rows[-2:]] == \
+            [("EVAL", 0, "unfinished"), ("SET", 1, None)]
+        # Other clients' during the script are no part of it.
+        assert {(row["command"], row["depth"], row["client"]) for row in rows[:-2]} == {("PING", 0, other.address)}
+        assert next(row for row in rows if row["command"] == "EVAL")["latency_us"] > 100e3
+        other.call("SCRIPT", "KILL")
+    for last, ended in (["SHUTDOWN", "NOSAVE"], {"SHUTDOWN": "server ended"}), (None, {}):
+        with start(None) as server, Client(server) as client, Client(server) as waiter:
+            with Tool("redis-cmd", "--json", "--port", server.port, armed="armed") as tool:
+                tool.wait_stderr(f"process {server.pid} is traced")
+                waiter.send("BLPOP", "list", "0")
+                wait_until(lambda: b"blocked_clients:1" in client.call("INFO", "clients"), "a blocked client")
+                client.send(*last) if last else server.process.kill()
+                server.process.wait()
+                tool.wait_stderr(f"process {server.pid} has ended")
+                rows, lost = finish(tool)
+        assert not lost
+        assert {row["command"]: row["ended"] for row in rows if "ended" in row} == {"BLPOP": "server ended", **ended}
+
+
+def test_what_is_running_is_shown():
+    with start(None, "--lua-time-limit", 100) as server, Client(server) as client, Client(server) as waiter, \
+            Client(server) as other:
+        with trace(server, "--running=60") as tool:
+            client.call("SET", "k", "v")
+            waiter.send("BLPOP", "list", "0")
+            wait_until(lambda: b"blocked_clients:1" in other.call("INFO", "clients"), "a blocked client")
+            client.send("EVAL", SPIN, "1", "k")
+            wait_until(lambda: str(other.call("PING")).startswith("BUSY"), "the script")
+            rows, _ = finish(tool)
+        other.call("SCRIPT", "KILL")
+        assert [(row["command"], row["client"], row["ended"], row.get("blocked", False)) for row in rows] == \
+            [("EVAL", client.address, "unfinished", False), ("BLPOP", waiter.address, "unfinished", True)]
 
 
 def test_inline_and_pipelined_commands_and_unix_sockets(server):
@@ -377,6 +462,19 @@ def test_slow_keeps_the_slowest(server, client):
     rows, _ = traced(server, client, [["EVAL", script, "0", str(n)] for n in counts], "--slow", "3")
     assert [row["args"][2] for row in rows] == ["30000000", "3000000", "200000"]
     assert rows[0]["latency_us"] > rows[1]["latency_us"] > rows[2]["latency_us"]
+
+
+def test_slow_commands_have_their_client_though_it_has_left(server):
+    """And what isn't chosen takes no place among the slowest."""
+    script = "local t=0 for i=1,tonumber(ARGV[1]) do t=t+i end return t"
+    addresses = []
+    with trace(server, "--slow", "2", "-k", "wanted") as tool:
+        for count, key in (200000, "wanted"), (3000000, "other"), (3000000, "other"), (300000, "wanted"):
+            with Client(server) as client:
+                client.call("EVAL", script, "1", key, count)
+                addresses.append(client.address)
+        rows, _ = finish(tool)
+    assert {(row["args"][2], row["client"]) for row in rows} == {("wanted", addresses[0]), ("wanted", addresses[3])}
 
 
 def test_a_restarted_server_is_found_again_and_ports_choose():

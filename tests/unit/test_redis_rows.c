@@ -71,7 +71,7 @@ static void test_parents_come_before_what_they_called(void **state)
 	end.kind = REDIS_PARENT_END;
 	feed(rows, end, true);
 	feed(rows, call(14, 13, 1), true);
-	assert_int_equal(redis_rows_flush(rows, 0), 0);
+	assert_int_equal(redis_rows_flush(rows, 0, 0, REDIS_END_RUN), 0);
 	assert_string_equal(seen, "7 8 11 12 14 ");
 	redis_rows_free(rows);
 }
@@ -141,7 +141,7 @@ static void test_what_still_blocks_is_told_at_the_end(void **state)
 	seen[0] = 0;
 	feed(rows, at(call(1, 1, 0), 100, 10, REDIS_FLAG_BLOCKED), true);
 	feed(rows, kind(REDIS_REJECTED, 500), true);
-	assert_int_equal(redis_rows_flush(rows, 1110), 0);
+	assert_int_equal(redis_rows_flush(rows, 1110, 0, REDIS_END_RUN), 0);
 	assert_string_equal(seen, "1+1000/10!E ");
 	redis_rows_free(rows);
 }
@@ -163,6 +163,7 @@ static void test_percentiles(void **state)
 static void test_the_slowest_are_kept(void **state)
 {
 	static const uint64_t times[] = { 5, 9, 1, 7, 9, 3 };
+	const struct redis_client client = { .address = "unix" };
 	struct redis_slow *slow = redis_slow_new(3);
 	uint64_t least = 0;
 
@@ -173,13 +174,13 @@ static void test_the_slowest_are_kept(void **state)
 					 .size = sizeof(event),
 					 .run_ns = times[i] };
 
-		least = redis_slow_add(slow, &row);
+		least = redis_slow_add(slow, &row, &client, NULL);
 	}
 	assert_int_equal(least, 7);
 	assert_int_equal(redis_slow_count(slow), 3);
-	assert_int_equal(redis_slow_row(slow, 0)->event->sequence, 1);
-	assert_int_equal(redis_slow_row(slow, 1)->event->sequence, 4);
-	assert_int_equal(redis_slow_row(slow, 2)->event->sequence, 3);
+	assert_int_equal(redis_slow_row(slow, 0)->row.event->sequence, 1);
+	assert_int_equal(redis_slow_row(slow, 1)->row.event->sequence, 4);
+	assert_int_equal(redis_slow_row(slow, 2)->row.event->sequence, 3);
 	redis_slow_free(slow);
 }
 

@@ -90,10 +90,16 @@ static void replay_commands(struct env *env)
 	record.event.kind = REDIS_COMMAND;
 	replay_words(&record, "BLPOP list 0");
 	row.has_blocked = true;
+	row.end = REDIS_END_TIMED_OUT;
 	row.wait_ns = 1500000050;
 	replay_row(env, &record, row, &client);
 	row.is_blocked = true;
+	row.end = REDIS_END_SERVER;
 	replay_row(env, &record, row, &client);
+	row.has_blocked = row.is_blocked = false;
+	row.end = REDIS_END_RUN;
+	replay_row(env, &record, row, &client);
+	row.has_blocked = row.is_blocked = true;
 	replay_words(&record, "");
 	replay_item(&record, REDIS_ITEM_ARG, "we ird", 6, 60);
 	replay_row(env, &record, row, &client);
