@@ -65,13 +65,18 @@ static const char *element_match(const char *p, char c)
 
 bool bsl_glob_match(const char *pattern, const char *text)
 {
+	return bsl_glob_match_bytes(pattern, text, strlen(text));
+}
+
+bool bsl_glob_match_bytes(const char *pattern, const char *text, size_t len)
+{
 	/*
 	 * Only the last star seen can need a second try: if an earlier one took more, the text in
 	 * between would have to match again further right, which the last star reaches as well.
 	 */
-	const char *star = NULL, *star_text = NULL, *next;
+	const char *star = NULL, *star_text = NULL, *next, *end = text + len;
 
-	while (*text) {
+	while (text < end) {
 		if (*pattern == '*') {
 			star = ++pattern;
 			star_text = text;

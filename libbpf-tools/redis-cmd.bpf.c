@@ -77,6 +77,15 @@ struct {
 /* Command names in lower case: those wanted, with -c. */
 MAPS_HASH(names, char[REDIS_NAME_SIZE], __u8, 256);
 
+/* Rules for keys, by the commands' own names. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 512);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, char[REDIS_NAME_SIZE]);
+	__type(value, struct redis_key_rules);
+} key_rules SEC(".maps");
+
 /* ---- servers and calls ---------------------------------------------------------------------- */
 
 static __always_inline int process_tell(void *ctx, __u8 kind, __s32 exe)
@@ -220,7 +229,7 @@ static __always_inline struct redis_frame *frame_leave(struct redis_state *serve
 /* 0, or a negative errno: it isn't sent. */
 static __always_inline long output(void *ctx, struct redis_frame *frame)
 {
-	__u64 most = config.data_bytes + sizeof(struct redis_item) + config.arg_bytes;
+	__u64 most = config.data_bytes + sizeof(struct redis_item) + config.last_bytes;
 	__u64 size = frame->event.data_len;
 
 	asm volatile("" : "+r"(size));
@@ -289,6 +298,19 @@ static __always_inline bool item_add(struct redis_state *server, struct redis_fr
 	return true;
 }
 
+/* Of a command with one range of keys that is known; of others each argument may be one, for all that is known here. */
+static __always_inline bool may_be_key(const struct redis_frame *frame, __u32 i)
+{
+	const struct redis_key_rule *rule = &frame->keys.rules[0];
+	__s32 last = rule->last < 0 ? (__s32)frame->event.argc + rule->last : rule->last;
+
+	if (!rule->how)
+		return false;
+	if (rule->how != REDIS_KEYS_RANGE || frame->keys.rules[1].how)
+		return true;
+	return i >= rule->at && (__s32)i <= last;
+}
+
 /*
  * Record argument i of the call that has this frame. 0, or 1: there is no room for more. Global, and
  * told all by numbers, to be verified once and not at each turn of the loop.
@@ -297,13 +319,16 @@ __noinline int arg_record(__u32 slot, __u32 index, __u32 i)
 {
 	struct redis_state *server = bpf_map_lookup_elem(&servers, &slot);
 	struct redis_frame *frame = bpf_map_lookup_elem(&frames, &index);
+	__u32 most = config.arg_bytes;
 	struct string string = {};
 	long err;
 
 	if (!server || !frame || i >= REDIS_ARGS_MAX)
 		return 1;
 	err = string_read(server, server->argv[i], &string);
-	if (item_add(server, frame, REDIS_ITEM_ARG, &string, err, config.arg_bytes))
+	if (config.key_bytes && may_be_key(frame, i))
+		most = config.key_bytes;
+	if (item_add(server, frame, REDIS_ITEM_ARG, &string, err, most))
 		return 0;
 	frame->event.flags |= REDIS_FLAG_CUT;
 	return 1;
@@ -387,12 +412,36 @@ static __always_inline void describe(struct redis_state *server, struct redis_fr
 		event->argc = 0;
 }
 
+/* Cut a subcommand's name to that of its command. */
+static __always_inline void subcommand_cut(char *name)
+{
+	bool is_whole = true;
+
+	for (int i = 0; i < REDIS_NAME_SIZE; i++) {
+		is_whole &= name[i] != '|';
+		if (!is_whole)
+			name[i] = 0;
+	}
+}
+
+/* The rules for a command's keys; there may be none. */
+static __always_inline void keys_find(struct redis_state *server, struct redis_frame *frame)
+{
+	struct redis_key_rules *rules;
+
+	if (!frame->event.cmd || real_read(server, frame->event.cmd, frame->command.name) < 0)
+		name_read(server, frame);
+	subcommand_cut(frame->command.name);
+	rules = bpf_map_lookup_elem(&key_rules, frame->command.name);
+	if (rules)
+		frame->keys = *rules;
+	else
+		__builtin_memset(&frame->keys, 0, sizeof(frame->keys));
+}
+
 /* By the name that was sent, or the command's own: "config|set", "config". */
 static __always_inline bool is_wanted_name(struct redis_state *server, struct redis_frame *frame)
 {
-	__u64 *words = (void *)frame->command.name;
-	bool is_whole = true;
-
 	name_read(server, frame);
 	if (bpf_map_lookup_elem(&names, frame->command.name))
 		return true;
@@ -400,12 +449,8 @@ static __always_inline bool is_wanted_name(struct redis_state *server, struct re
 		return false;
 	if (bpf_map_lookup_elem(&names, frame->command.name))
 		return true;
-	for (int i = 0; i < REDIS_NAME_SIZE; i++) {
-		is_whole &= frame->command.name[i] != '|';
-		if (!is_whole)
-			frame->command.name[i] = 0;
-	}
-	return words[0] && bpf_map_lookup_elem(&names, frame->command.name);
+	subcommand_cut(frame->command.name);
+	return bpf_map_lookup_elem(&names, frame->command.name);
 }
 
 static __always_inline bool is_wanted(struct redis_state *server, struct redis_frame *frame)
@@ -420,6 +465,8 @@ static __always_inline void collect(struct redis_state *server, struct redis_fra
 	struct string name = {};
 	__u64 object;
 
+	if (config.key_bytes)
+		keys_find(server, frame);
 	real_record(server, frame);
 	args_record(server, frame);
 	if (server->layout.name == REDIS_NO_FIELD || frame->event.error)

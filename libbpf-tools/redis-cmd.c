@@ -18,6 +18,7 @@
 #include "redis/redis_command.h"
 #include "redis/redis_event.h"
 #include "redis/redis_filter.h"
+#include "redis/redis_keys.h"
 #include "redis/redis_print.h"
 #include "redis/redis_probes.h"
 #include "redis/redis_rows.h"
@@ -36,6 +37,8 @@
 #define FRAMES_BYTES_MAX (16u << 20)
 #define STRING_SIZE_MAX 262144 /* a map's value has 4 MiB at most */
 #define BUFFER_BYTES (2u << 20)
+#define KEY_BYTES 16384	 /* with -k, of each key */
+#define KEYS_BYTES 49152 /* and of all of them before the last one */
 #define DEFAULT_ARGS 32
 #define SCREEN_ROWS 20 /* of statistics; objects are not for a screen */
 #define DEFAULT_BYTES 128
@@ -219,13 +222,13 @@ static int take_row(void *ctx, const struct redis_row *row)
 	struct env *env = ctx;
 	const struct redis_event *event = row->event;
 	struct redis_server *server = redis_servers_find(&env->servers, event->pid);
+	const struct redis_named *named;
 	struct redis_shown *shown = &env->shown;
-	const char *real;
 
 	if (!server || (env->mode == MODE_RUNNING && !env->is_showing))
 		return 0;
-	real = redis_server_command(server, event->cmd);
-	if (redis_shown_set(shown, row, real, env->print.show_secrets))
+	named = redis_server_command(server, event->cmd);
+	if (redis_shown_set(shown, row, named, env->print.show_secrets))
 		return 0;
 	shown->client = redis_servers_client(&env->servers, server, event->client_id, event->fd,
 					     event->user);
@@ -233,7 +236,7 @@ static int take_row(void *ctx, const struct redis_row *row)
 		return 0;
 	if (env->mode != MODE_SLOW)
 		return redis_print_row(&env->print, shown);
-	env->skel->bss->slow_ns = redis_slow_add(env->slow, row, shown->client, real);
+	env->skel->bss->slow_ns = redis_slow_add(env->slow, row, shown->client, named);
 	return 0;
 }
 
@@ -244,7 +247,7 @@ static void print_slow(struct env *env)
 	for (size_t i = 0; i < redis_slow_count(env->slow); i++) {
 		const struct redis_slow_row *slow = redis_slow_row(env->slow, i);
 
-		if (redis_shown_set(shown, &slow->row, slow->real[0] ? slow->real : NULL,
+		if (redis_shown_set(shown, &slow->row, slow->named.cmd ? &slow->named : NULL,
 				    env->print.show_secrets))
 			continue;
 		shown->client = &slow->client;
@@ -590,13 +593,22 @@ static int set_sizes(struct env *env, struct redis_config *config)
 
 	bytes = (bytes + 7) & ~7u;
 	config->args = env->print.args;
-	config->arg_bytes = bytes;
+	config->arg_bytes = config->last_bytes = bytes;
 	/* What all arguments together may have before the last one. */
 	config->data_bytes = bytes + env->print.args * REDIS_OBJECT_SPAN;
+	if (env->filter.keys) {
+		config->args = REDIS_ARGS_MAX;
+		config->key_bytes = bytes < KEY_BYTES ? KEY_BYTES : bytes;
+		config->last_bytes = config->key_bytes;
+		config->data_bytes += KEYS_BYTES;
+	}
 	if (!is_counting(env))
-		value += config->data_bytes + sizeof(struct redis_item) + bytes;
+		value += config->data_bytes + sizeof(struct redis_item) + config->last_bytes;
 	servers = FRAMES_BYTES_MAX / (REDIS_DEPTH_MAX * value);
 	servers = servers < REDIS_SERVERS_MAX ? servers : REDIS_SERVERS_MAX;
+	/* Maps are small. */
+	if (config->by_pid && choice_pid_count(&env->tool.choice) < servers)
+		servers = choice_pid_count(&env->tool.choice);
 	env->slot_count = servers;
 	env->frame_size = value;
 	log_info("memory for %u servers: %u KiB", servers,
@@ -677,6 +689,13 @@ static int begin_stats(struct env *env)
 	return env->stats ? 0 : -errno;
 }
 
+static int add_rules(void *ctx, const char *name, const struct redis_key_rules *rules)
+{
+	const struct env *env = ctx;
+
+	return bpf_map_update_elem(bpf_map__fd(env->skel->maps.key_rules), name, rules, 0);
+}
+
 static int begin_running(struct env *env)
 {
 	const struct redis_running_maps maps = {
@@ -692,7 +711,6 @@ static int begin_running(struct env *env)
 static int fill_maps(struct env *env)
 {
 	int names = bpf_map__fd(env->skel->maps.names);
-	int positions = bpf_map__fd(env->skel->maps.key_positions);
 	char key[REDIS_NAME_SIZE];
 	int err = 0;
 
@@ -700,14 +718,8 @@ static int fill_maps(struct env *env)
 		set_name(env->commands[i], key);
 		err = bpf_map_update_elem(names, key, &(__u8){ 1 }, 0);
 	}
-	for (size_t i = 0; env->mode == MODE_TOP && i < redis_key_spec_count && !err; i++) {
-		__u8 first = redis_key_specs[i].first;
-
-		if (first == 1)
-			continue;
-		set_name(redis_key_specs[i].name, key);
-		err = bpf_map_update_elem(positions, key, &first, 0);
-	}
+	if (!err && (env->mode == MODE_TOP || env->filter.keys))
+		err = redis_keys_each(add_rules, env);
 	env->slots = (struct redis_slots){ .servers = bpf_map__fd(env->skel->maps.servers),
 					   .slots = bpf_map__fd(env->skel->maps.slots),
 					   .slots_free = bpf_map__fd(env->skel->maps.slots_free) };
@@ -831,6 +843,11 @@ static void finish(void *ctx)
 			add_unfinished(env, server, env->ended_at, REDIS_FLAG_RUN_ENDED);
 	}
 	redis_rows_flush(env->row_queue, env->ended_at, 0, REDIS_END_RUN);
+	if (env->filter.unknown)
+		log_warn(
+			"%llu commands were left out by --key, of which not all keys are known: a module's, or "
+			"very many or long ones",
+			(unsigned long long)env->filter.unknown);
 	if (env->mode == MODE_SLOW)
 		print_slow(env);
 }

@@ -556,6 +556,8 @@ char *bsl_demangle(const char *name, unsigned int flags);
  * fnmatch(3). Bytes, no locale. Runs in O(pattern * text) at worst.
  */
 bool bsl_glob_match(const char *pattern, const char *text);
+/* The same of a text that may have any bytes, len of them. */
+bool bsl_glob_match_bytes(const char *pattern, const char *text, size_t len);
 
 /* True if the string holds an unquoted `*`, `?` or `[`. */
 bool bsl_glob_is_pattern(const char *text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * One executed command: a record taken apart, its secrets and its keys found, its arguments quoted
+ * One executed command: a record taken apart, its secrets found, its arguments quoted
  * as redis-cli does it. Knows nothing of BPF or of processes.
  */
 #ifndef REDIS_COMMAND_H
@@ -52,21 +52,6 @@ bool redis_command_is_plausible(const struct redis_command *command);
 
 /* Does an argument equal a word, whatever the case? */
 bool redis_arg_is(const struct redis_arg *arg, const char *word);
-
-/*
- * The i-th key (from 0) as an index into args, 0 if there are no more. Commands not known are
- * taken to have one, their first argument.
- */
-size_t redis_command_key(const struct redis_command *command, size_t i);
-
-/* The commands whose first key isn't argument 1, for --top: name in lower case, position or 0. */
-struct redis_key_spec {
-	const char *name;
-	int8_t first, last, step; /* last < 0: from the end; first 0: no keys; */
-	int8_t count_at;	  /* not 0: the argument that tells how many keys there are */
-};
-extern const struct redis_key_spec redis_key_specs[];
-extern const size_t redis_key_spec_count;
 
 #define REDIS_QUOTED_SIZE(len) (4 * (size_t)(len) + 2)
 /*

@@ -6,9 +6,6 @@
 #ifndef REDIS_COUNT_BPF_H
 #define REDIS_COUNT_BPF_H
 
-/* Which argument is the key, for commands where that isn't the first; 0: none. */
-MAPS_HASH(key_positions, char[REDIS_NAME_SIZE], __u8, 512);
-
 /* User space reads it as it is: counting never stops for that. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -39,7 +36,24 @@ struct {
 	__type(value, struct redis_top);
 } top SEC(".maps");
 
-#define BYTES_ARGS_MAX 8
+/* Commands that block a client, where they are executed again: what the first time took. */
+struct blocked_key {
+	__u64 pid, client;
+};
+
+struct blocked_call {
+	__u64 argv; /* its address, which the second time has, too */
+	__u64 ns;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct blocked_key);
+	__type(value, struct blocked_call);
+} blocked SEC(".maps");
+
+#define KEY_ARGS_MAX 16 /* among which the first key is, or the word before it */
 
 static __always_inline bool is_printable(const char *name)
 {
@@ -67,17 +81,21 @@ static __always_inline bool is_plausible(struct redis_state *server,
 	return true;
 }
 
-/*
- * The size of the arguments behind the name, negative: some can't be read. Global, as arg_record()
- * is, to be verified once.
- */
-__noinline long args_size(__u32 slot, __u32 argc)
+/* An argument's length, or negative errno. Global, as arg_record() is, to be verified once. */
+__noinline long arg_size(__u32 slot, __u32 i)
 {
 	struct redis_state *server = bpf_map_lookup_elem(&servers, &slot);
+
+	return server && i < REDIS_ARGS_MAX ? string_length(server, server->argv[i]) : -ENOENT;
+}
+
+/* The size of the arguments behind the name, negative: some can't be read. */
+__noinline long args_size(__u32 slot, __u32 argc)
+{
 	long len, size = 0;
 
-	for (__u32 i = 1; server && i < BYTES_ARGS_MAX && i < argc; i++) {
-		len = string_length(server, server->argv[i]);
+	for (__u32 i = 1; i < REDIS_ARGS_MAX && i < argc; i++) {
+		len = arg_size(slot, i);
 		if (len < 0)
 			return len;
 		size += len;
@@ -85,22 +103,102 @@ __noinline long args_size(__u32 slot, __u32 argc)
 	return size;
 }
 
+/* An argument's first bytes in lower case, zero-filled; those of a number, negative and 0: 0; else 1. */
+__noinline __u64 word_read(__u32 slot, __u32 i)
+{
+	struct redis_state *server = bpf_map_lookup_elem(&servers, &slot);
+	struct string string = {};
+	__u64 word = 0;
+
+	if (!server || i >= REDIS_ARGS_MAX || string_read(server, server->argv[i], &string))
+		return 0;
+	if (string.is_int)
+		return (__s64)string.data > 0;
+	words_read(server, &string, &word, 8);
+	return lower(word);
+}
+
+#define WORD_STREAMS 0x736d6165727473ull /* "streams" */
+#define WORD_KEYS 0x7379656bull
+#define WORD_GROUP 0x70756f7267ull
+#define WORD_AUTH 0x68747561ull
+#define WORD_AUTH2 0x3268747561ull
+
+/* The argument behind a word, which is one of the first KEY_ARGS_MAX; 0: it isn't there. */
+__noinline int key_behind(__u32 slot, __u32 from, __u32 argc, __u64 word)
+{
+	__u64 found;
+
+	for (__u32 i = 1; i < KEY_ARGS_MAX && i < argc; i++) {
+		found = i < from ? 0 : word_read(slot, i);
+		if (found == word)
+			return i + 1;
+		/* Their values are no words. */
+		if (found == WORD_AUTH)
+			from = i + 2;
+		else if (found == WORD_AUTH2)
+			from = i + 3;
+	}
+	return 0;
+}
+
+/* The first key's argument; 0: it has none. */
+static __always_inline __u32 key_place(struct redis_state *server, struct redis_frame *frame)
+{
+	const struct redis_key_rule *rule = &frame->keys.rules[0];
+	__u32 at = rule->at, argc = frame->event.argc;
+	__u64 word;
+
+	switch (rule->how) {
+	case REDIS_KEYS_RANGE:
+		/* BLPOP's last argument is none. */
+		return rule->last < 0 && (__s32)at > (__s32)argc + rule->last ? 0 : at;
+	case REDIS_KEYS_COUNT:
+		word = word_read(server->slot, at) & 0xff;
+		return word && word != '0' && word != '-' ? at + 1 : 0;
+	case REDIS_KEYS_STREAMS:
+		/* "XREADGROUP GROUP streams consumer STREAMS key id" */
+		word = word_read(server->slot, 1);
+		return key_behind(server->slot, word == WORD_GROUP ? 4 : 1, argc, WORD_STREAMS);
+	case REDIS_KEYS_MIGRATE:
+		return string_length(server, server->argv[3])
+			       ? at
+			       : key_behind(server->slot, 6, argc, WORD_KEYS);
+	}
+	return 0;
+}
+
+/* A key that is kept as a number stays one: its length is -1, then. */
+static __always_inline void key_copy(struct redis_state *server, const struct string *string,
+				     struct redis_frame *frame)
+{
+	__u64 *words = (void *)frame->key.key;
+
+	if (!string->is_int) {
+		words_read(server, string, words, REDIS_KEY_SIZE);
+		return;
+	}
+	__builtin_memset(words, 0, REDIS_KEY_SIZE);
+	words[0] = string->data;
+}
+
 static __always_inline void key_read(struct redis_state *server, struct redis_frame *frame)
 {
-	__u8 *position = bpf_map_lookup_elem(&key_positions, frame->command.name);
-	__u32 at = position ? *position : 1;
 	struct string string;
+	__u32 at;
 
 	frame->has_key = false;
+	keys_find(server, frame);
+	at = key_place(server, frame);
 	asm volatile("" : "+r"(at));
-	if (!at || at >= frame->event.argc || at >= BYTES_ARGS_MAX)
+	if (!at || at >= frame->event.argc || at > KEY_ARGS_MAX)
 		return;
-	if (string_read(server, server->argv[at], &string) || string.is_int)
+	if (string_read(server, server->argv[at], &string))
 		return;
-	words_read(server, &string, (void *)frame->key.key, REDIS_KEY_SIZE);
+	key_copy(server, &string, frame);
 	frame->key.pid = frame->event.pid;
 	frame->key.db = frame->event.db;
-	frame->key.len = string.len;
+	frame->key.len = string.is_int ? -1 : string.len;
 	frame->has_key = true;
 }
 
@@ -275,6 +373,31 @@ static __always_inline void stat_count(struct redis_stat *stat, const struct red
 		stat->hist[slot]++;
 }
 
+/*
+ * A call that blocked its client where it will be executed again: it counts then, or when the server counts
+ * it at the end of the wait; so does its time.
+ */
+static __always_inline void blocked_keep(struct redis_state *server, struct redis_frame *frame)
+{
+	struct blocked_key key = { .pid = frame->event.pid, .client = frame->event.client };
+	struct blocked_call *before = frame->is_again ? bpf_map_lookup_elem(&blocked, &key) : NULL;
+	struct blocked_call call = { .argv = frame->argv,
+				     .ns = frame->event.latency + (before ? before->ns : 0) };
+
+	bpf_map_update_elem(&blocked, &key, &call, 0);
+}
+
+static __always_inline __u64 blocked_take(__u64 pid, __u64 client)
+{
+	struct blocked_key key = { .pid = pid, .client = client };
+	struct blocked_call *before = bpf_map_lookup_elem(&blocked, &key);
+	__u64 ns = before ? before->ns : 0;
+
+	if (before)
+		bpf_map_delete_elem(&blocked, &key);
+	return ns;
+}
+
 static __always_inline void top_count(struct redis_frame *frame, __u64 latency)
 {
 	struct redis_top fresh = {}, *entry;
@@ -286,7 +409,7 @@ static __always_inline void top_count(struct redis_frame *frame, __u64 latency)
 	}
 	if (!entry)
 		return;
-	entry->calls++;
+	entry->calls += !frame->is_again;
 	entry->total_ns += latency;
 	entry->bytes += frame->bytes;
 	if (frame->bytes > entry->max_bytes)
@@ -303,7 +426,12 @@ static __always_inline bool is_counted(struct redis_state *server, struct redis_
 		events_count_lost(0);
 		return false;
 	}
-	return !config.by_name || bpf_map_lookup_elem(&names, frame->command.name);
+	if (config.by_name && !is_wanted_name(server, frame))
+		return false;
+	/* As the server calls it, in its statistics too; unknown commands by what was sent. */
+	if (frame->event.cmd && real_read(server, frame->event.cmd, frame->command.name) < 0)
+		name_read(server, frame);
+	return true;
 }
 
 /* The long way to what counting needs, the client having been read. False: it doesn't count. */
@@ -314,7 +442,7 @@ static __always_inline bool count_describe(struct redis_state *server, struct re
 	struct redis_stat *stat;
 	long size;
 
-	if (argv_read(server, event, BYTES_ARGS_MAX))
+	if (argv_read(server, event, REDIS_ARGS_MAX))
 		event->argc = 0; /* no name, then */
 	if (!is_counted(server, frame))
 		return false;
@@ -328,12 +456,21 @@ static __always_inline bool count_describe(struct redis_state *server, struct re
 	if (!stat)
 		return false;
 	cmd_note(server, frame, stat);
-	if (is_outermost && event->argc <= BYTES_ARGS_MAX && size >= 0)
+	if (is_outermost && event->argc <= REDIS_ARGS_MAX && size >= 0)
 		sum_check(server->slot, frame->bytes);
 	else if (is_outermost && server->short_cut)
 		frame->bytes = client_u64(server, server->sum_at);
 	stat->begun++;
 	return true;
+}
+
+/* A client that was unblocked: is it the same command as before? Its arguments haven't moved. */
+static __always_inline bool blocked_is_again(struct redis_state *server, __u64 client)
+{
+	struct blocked_key key = { .pid = server->pid, .client = client };
+	struct blocked_call *call = bpf_map_lookup_elem(&blocked, &key);
+
+	return call && call->argv == client_u64(server, server->layout.argv);
 }
 
 /* What both ways need. False: it doesn't count. */
@@ -342,11 +479,20 @@ static __always_inline bool count_begin(struct redis_state *server, struct redis
 {
 	struct redis_event *event = event_begin(frame, client);
 
+	bool is_resumed = server->resumed == (__u64)client;
+
+	server->resumed = 0;
+	frame->is_again = false;
 	if (client_read(server, client)) {
 		server->implausible++;
 		events_count_lost(0);
 		return false;
 	}
+	if (is_resumed)
+		frame->is_again = blocked_is_again(server, (__u64)client);
+	if (server->layout.cmd != REDIS_NO_FIELD)
+		event->cmd = client_u64(server, server->layout.cmd);
+	frame->argv = client_u64(server, server->layout.argv);
 	event->db = config.db >= 0 || config.top ? client_db(server) : -1;
 	return config.db < 0 || event->db == config.db;
 }
@@ -385,16 +531,58 @@ int leave_counted(struct pt_regs *ctx)
 	struct redis_state *server = server_get();
 	struct redis_frame *frame = server ? frame_leave(server, now) : NULL;
 	struct redis_stat *stat;
+	bool blocks;
 
 	if (!frame || frame->is_unwanted)
 		return 0;
+	blocks = server->layout.reexecutes && frame->event.flags & REDIS_FLAG_BLOCKED;
+	if (blocks)
+		blocked_keep(server, frame);
 	if (!config.top) {
 		stat = stat_at(frame->stat);
+		if (stat && blocks) {
+			stat->begun--;
+			return 0;
+		}
+		if (frame->is_again)
+			frame->event.latency += blocked_take(frame->event.pid, frame->event.client);
 		if (stat)
 			stat_count(stat, frame);
 	} else if (frame->has_key) {
 		top_count(frame, frame->event.latency);
 	}
+	return 0;
+}
+
+/* unblockClient(client *c, ...), after which its command may be executed again. */
+SEC("uprobe")
+int unblock_counted(struct pt_regs *ctx)
+{
+	struct redis_state *server = server_get();
+
+	if (server)
+		server->resumed = PT_REGS_PARM1(ctx);
+	return 0;
+}
+
+/* updateStatsOnUnblock(client *c, ...): a command that blocked counts, and won't be executed again. */
+SEC("uprobe")
+int unblock_stats_counted(struct pt_regs *ctx)
+{
+	struct redis_state *server = server_get();
+	struct redis_frame *frame = server ? frame_at(server, server->depth) : NULL;
+	void *client = (void *)PT_REGS_PARM1(ctx);
+	struct redis_stat *stat;
+
+	if (!frame)
+		return 0;
+	frame->event.latency = blocked_take(pidns_current_ids() >> 32, (__u64)client);
+	if (config.top || !count_begin(server, frame, client) ||
+	    !count_describe(server, frame, true))
+		return 0;
+	stat = stat_at(frame->stat);
+	if (stat)
+		stat_count(stat, frame);
 	return 0;
 }
 
@@ -412,6 +600,9 @@ static __always_inline int error_count(struct redis_state *server, void *client)
 		return 0;
 	if (argv_read(server, &frame->event, 1))
 		frame->event.argc = 0;
+	/* To a client that waits in a server before 7.0, or has sent no command. */
+	else if (!frame->event.argc)
+		return 0;
 	stat = is_counted(server, frame) ? stat_of_name(server, frame) : NULL;
 	if (stat)
 		stat->errors++;

@@ -5,7 +5,7 @@
 #ifndef REDIS_REDIS_EVENT_H
 #define REDIS_REDIS_EVENT_H
 
-#define REDIS_ARGS_MAX 128     /* recorded arguments of a command, at most */
+#define REDIS_ARGS_MAX 1024    /* recorded arguments of a command, at most */
 #define REDIS_CLIENT_SPAN 1024 /* offsets into struct client lie below */
 #define REDIS_DEPTH_MAX 6      /* EXEC, a script in it, its commands, a module's: nested calls */
 #define REDIS_NAME_SIZE 32     /* of a command, in lower case; a longer one is cut */
@@ -29,6 +29,7 @@ struct redis_layout {
 	__u16 conn_fd;	/* in struct connection: int */
 	__u16 db_id;	/* in struct redisDb: int */
 	__u16 span;	/* bytes of struct client that hold all of the above */
+	__u16 reexecutes; /* not 0: a command that blocked its client is executed again */
 };
 
 enum redis_kind {
@@ -83,15 +84,39 @@ struct redis_event {
 	__u64 user; /* address, 0: not known */
 	__u64 cmd;  /* address of its struct redisCommand; 0: not known */
 	__u32 pid, tid;
-	__s32 db;    /* -1: not known */
-	__s32 fd;    /* of the connection; -1: none */
-	__s32 error; /* the negative errno of reading struct client or argv */
+	__s32 db; /* -1: not known */
+	__s32 fd; /* of the connection; -1: none */
 	__u32 argc;
 	__u32 data_len;
+	__s16 error; /* the negative errno of reading struct client or argv */
+	__u16 items;
 	__u8 kind;
 	__u8 flags;
 	__u8 depth; /* commands that it is a part of */
-	__u8 items;
+	__u8 unused;
+};
+
+/* How to find keys among arguments, which are counted from 0, the name: redis/redis_keys.h. */
+enum redis_keys_how {
+	REDIS_KEYS_NONE,
+	REDIS_KEYS_RANGE, /* at, at + step, ... up to last, from the end if negative */
+	REDIS_KEYS_COUNT, /* at: how many there are; they follow, each at a step */
+	/* By words. */
+	REDIS_KEYS_STREAMS,
+	REDIS_KEYS_MIGRATE,
+	REDIS_KEYS_SORT_STORE,
+	REDIS_KEYS_GEO_STORE,
+};
+
+struct redis_key_rule {
+	__u8 how, at;
+	__s8 last;
+	__u8 step;
+};
+
+/* A command's; the first one has the first key. */
+struct redis_key_rules {
+	struct redis_key_rule rules[2];
 };
 
 /* Latency histogram: 8 steps to each power of two, of nanoseconds. */
@@ -131,10 +156,12 @@ struct redis_top {
 struct redis_config {
 	__u64 min_ns;
 	__u32 args, arg_bytes, data_bytes;
-	__s32 db;     /* -1: any */
-	__u8 by_name; /* only commands in the map "names" */
-	__u8 by_pid;  /* only certain servers: no others are looked for */
-	__u8 by_task; /* only where filter_allows_current() (bpf/filter.bpf.h) */
+	__u32 key_bytes;  /* kept of an argument that may be a key; 0: as of others */
+	__u32 last_bytes; /* room for the last item: the larger one of these */
+	__s32 db;	  /* -1: any */
+	__u8 by_name;	  /* only commands in the map "names" */
+	__u8 by_pid;	  /* only certain servers: no others are looked for */
+	__u8 by_task;	  /* only where filter_allows_current() (bpf/filter.bpf.h) */
 	__u8 errors_only;
 	__u8 top;	 /* count keys, not commands */
 	__u8 running;	 /* records of commands that block only */
@@ -154,6 +181,7 @@ struct redis_state {
 	__u64 sequence;
 	__u64 accept_host, accept_port; /* where anetTcpAccept() is to write them */
 	__u64 freed;			/* the client that is being freed, or was the last one */
+	__u64 resumed; /* the client that was unblocked last: its command is executed again next, if at all */
 	/* What was read last: the next command mostly has the same. */
 	__u64 db, conn, conn_client;
 	__s32 db_id, fd;
@@ -176,11 +204,13 @@ struct redis_state {
 struct redis_frame {
 	__u64 sp;
 	__u64 bytes;
+	__u64 argv;		       /* address, while counting */
 	struct redis_stat_key command; /* whose name is read when it is needed */
 	__u32 stat;		       /* number, while counting */
+	struct redis_key_rules keys;   /* while they count */
 	__u32 level;		       /* calls around it: which one of its server's frames it is */
 	struct redis_top_key key;
-	__u8 is_unwanted, has_key, sent_child, has_real;
+	__u8 is_unwanted, has_key, sent_child, has_real, is_again;
 	struct redis_event event;
 };
 

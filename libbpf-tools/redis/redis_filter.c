@@ -10,6 +10,7 @@
 
 #include <blazesym-lite.h>
 
+#include "redis/redis_keys.h"
 #include "redis/redis_print.h"
 #include "redis/redis_server.h"
 
@@ -26,17 +27,48 @@ static bool has_error_code(const char *codes, const char *text)
 	return false;
 }
 
-static bool has_key(const char *glob, const struct redis_command *command)
-{
-	char key[1024];
-	size_t at;
+enum match { NO, YES, UNKNOWN };
 
-	for (size_t i = 0; (at = redis_command_key(command, i)) != 0; i++) {
-		snprintf(key, sizeof(key), "%.*s", (int)command->args[at].kept,
-			 command->args[at].data);
-		if (bsl_glob_match(glob, key))
+/* A key of which only the beginning is known. */
+static enum match match_beginning(const char *glob, const struct redis_arg *arg)
+{
+	size_t plain = strcspn(glob, "*?[\\"), kept = arg->kept < plain ? arg->kept : plain;
+
+	if (memcmp(glob, arg->data, kept) || (!glob[plain] && plain != arg->len))
+		return NO;
+	return kept == plain && !strcmp(glob + plain, "*") ? YES : UNKNOWN;
+}
+
+static enum match match_key(const char *glob, const struct redis_command *command, uint32_t at)
+{
+	const struct redis_arg *arg = at < command->count ? &command->args[at] : NULL;
+
+	if (!arg || arg->err)
+		return UNKNOWN;
+	if (arg->kept < arg->len)
+		return match_beginning(glob, arg);
+	return bsl_glob_match_bytes(glob, arg->data, arg->kept) ? YES : NO;
+}
+
+/* Has it a key that matches? */
+static bool has_key(struct redis_filter *filter, const struct redis_shown *shown)
+{
+	static struct redis_keys keys;
+	enum match match;
+	bool is_known;
+
+	redis_keys_get(&shown->command, shown->keys, &keys);
+	is_known = keys.is_whole;
+	for (size_t i = 0; i < keys.count; i++) {
+		match = match_key(filter->keys, &shown->command, keys.at[i]);
+		if (match == YES)
 			return true;
+		is_known &= match == NO;
 	}
+	/* What the server itself doesn't know has no keys. */
+	if (!is_known &&
+	    (shown->command.event->kind != REDIS_REJECTED || shown->command.event->cmd))
+		filter->unknown++;
 	return false;
 }
 
@@ -51,13 +83,13 @@ static bool is_client(const struct redis_shown *shown, const char *wanted)
 		!memcmp(name->data, wanted, name->kept));
 }
 
-bool redis_filter_matches(const struct redis_filter *filter, const struct redis_shown *shown)
+bool redis_filter_matches(struct redis_filter *filter, const struct redis_shown *shown)
 {
 	const struct redis_row *row = shown->row;
 
 	if (filter->errors && (!shown->error[0] || !has_error_code(filter->errors, shown->error)))
 		return false;
-	if (filter->keys && !has_key(filter->keys, &shown->command))
+	if (filter->keys && !has_key(filter, shown))
 		return false;
 	if (filter->client && !is_client(shown, filter->client))
 		return false;

@@ -15,9 +15,10 @@ struct redis_filter {
 	const char *keys;   /* a glob that one of the keys matches; NULL: any, or none */
 	const char *client; /* an address, number or name; NULL: any */
 	uint64_t min_ns;    /* of execution and waiting together */
+	uint64_t unknown;   /* how many were left out by keys that aren't all known */
 };
 
 /* Is it one of the commands that were asked for? */
-bool redis_filter_matches(const struct redis_filter *filter, const struct redis_shown *shown);
+bool redis_filter_matches(struct redis_filter *filter, const struct redis_shown *shown);
 
 #endif /* REDIS_FILTER_H */

@@ -274,6 +274,7 @@ static void find_places(struct bsl_elf *elf, struct redis_places *places, char *
 		.block_keys = place_of(elf, "blockForKeys"),
 		.unblock = place_of(elf, "unblockClient"),
 		.time_out = place_of(elf, "replyToBlockedClientTimedOut"),
+		.unblock_stats = place_of(elf, "updateStatsOnUnblock"),
 		.free = place_of(elf, "freeClient"),
 		.accept = place_of(elf, "anetTcpAccept"),
 		.accept_unix = place_of(elf, "anetUnixAccept"),
@@ -324,6 +325,7 @@ int redis_layout_decode(struct bsl_elf *elf, pid_t pid, const char *path,
 	}
 	/* The first member since 3.0, as "client id" relies on its being there at all. */
 	layout->id = 0;
+	layout->reexecutes = places->reexecutes;
 	set_span(layout);
 	if (has_arguments(layout))
 		return 0;

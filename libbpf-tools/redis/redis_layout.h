@@ -28,7 +28,8 @@ struct redis_returns {
 
 /* Places for uprobes, file offsets; 0: the server has no such function. */
 struct redis_places {
-	uint64_t call, after_error, block, block_keys, unblock, time_out, accept, accept_unix, free;
+	uint64_t call, after_error, block, block_keys, unblock, time_out, accept, accept_unix, free,
+		unblock_stats;
 	struct redis_returns call_returns, accept_returns, accept_unix_returns;
 	uint64_t reply;	 /* 0, too, where errors needn't be sought there */
 	bool reexecutes; /* a client that was blocked runs its command again (7.2 and later) */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "redis/redis_keys.h"
 #include "redis/redis_server.h"
 
 static void find_error(struct redis_shown *shown)
@@ -25,15 +26,22 @@ static void find_error(struct redis_shown *shown)
 	}
 }
 
-int redis_shown_set(struct redis_shown *shown, const struct redis_row *row, const char *real,
-		    bool show_secrets)
+int redis_shown_set(struct redis_shown *shown, const struct redis_row *row,
+		    const struct redis_named *named, bool show_secrets)
 {
+	const struct redis_command *command = &shown->command;
 	int err = redis_command_parse(&shown->command, row->event, row->size);
 
 	if (err)
 		return err;
 	shown->row = row;
-	redis_command_mark_secrets(&shown->command, real);
+	if (named)
+		shown->keys = named->keys;
+	else if (!row->event->cmd && command->count && !command->args[0].err)
+		shown->keys = redis_keys_find(command->args[0].data, command->args[0].kept);
+	else
+		shown->keys = NULL;
+	redis_command_mark_secrets(&shown->command, named ? named->name : NULL);
 	find_error(shown);
 	if (!show_secrets)
 		redis_command_hide_secrets(&shown->command, shown->error, sizeof(shown->error));
@@ -277,6 +285,23 @@ static void get_command(const void *data, struct row_value *value)
 		row_set_unknown(value, command->event->argc ? "unreadable" : "protocol error");
 }
 
+/* Numbers of those among the arguments that are printed. */
+static void put_keys(const void *data, struct output *out)
+{
+	static struct redis_keys keys;
+	const struct redis_shown *shown = data;
+	size_t count = shown->command.count < shown->print->args ? shown->command.count
+								 : shown->print->args;
+
+	redis_keys_get(&shown->command, shown->keys, &keys);
+	if (!keys.is_whole)
+		return output_json_null(out, "keys");
+	output_json_array_begin(out, "keys");
+	for (size_t i = 0; i < keys.count && keys.at[i] < count; i++)
+		output_json_u64(out, NULL, keys.at[i] - 1);
+	output_json_array_end(out);
+}
+
 static void get_args_total(const void *data, struct row_value *value)
 {
 	const struct redis_event *event = ((const struct redis_shown *)data)->command.event;
@@ -314,6 +339,8 @@ static const struct row_column columns[] = {
 	  .help = "its name" },
 	{ "COMMAND ARGS", "args", ROW_LIST, .list = &args_list,
 	  .help = "its arguments; in text all of it" },
+	{ NULL, "keys", .put = put_keys,
+	  .help = "which of these are keys, from 0; null: not known" },
 	{ "ARGS_TOTAL", "args_total", ROW_UNSIGNED, 10, .get = get_args_total,
 	  .when = { ROW_CHOSEN }, .help = "how many arguments it has" },
 	{ "ERROR", "error", ROW_STRING, -24, .get = get_error, .when = { ROW_CHOSEN },

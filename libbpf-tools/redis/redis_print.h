@@ -14,6 +14,8 @@
 #include "redis/redis_rows.h"
 
 struct redis_client;
+struct redis_key_rules;
+struct redis_named;
 
 /* How rows are printed. */
 struct redis_print {
@@ -29,15 +31,16 @@ struct redis_shown {
 	const struct redis_row *row;
 	struct redis_command command;
 	const struct redis_client *client;
-	char error[REDIS_ERROR_SIZE + 8]; /* "" : none */
-	struct redis_print *print;	  /* set by redis_print_row() */
+	const struct redis_key_rules *keys; /* NULL: not known */
+	char error[REDIS_ERROR_SIZE + 8];   /* "" : none */
+	struct redis_print *print;	    /* set by redis_print_row() */
 };
 
 extern const struct row_table redis_print_rows;
 
-/* All but the client, from a row, which is borrowed. real: the server's name for the command, or NULL. 0 or -EINVAL. */
-int redis_shown_set(struct redis_shown *shown, const struct redis_row *row, const char *real,
-		    bool show_secrets);
+/* All but the client, from a row, which is borrowed. named: what the server has for the command, or NULL. 0 or -EINVAL. */
+int redis_shown_set(struct redis_shown *shown, const struct redis_row *row,
+		    const struct redis_named *named, bool show_secrets);
 
 /* 0, 1 or negative errno: output_end(). */
 int redis_print_row(struct redis_print *print, struct redis_shown *shown);

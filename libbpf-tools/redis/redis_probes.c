@@ -24,7 +24,7 @@ struct probe {
 	unsigned int when;
 };
 
-#define PROBES 16
+#define PROBES 18
 
 /* Returns come first: a call whose return alone is seen does no harm. */
 static void list_probes(const struct redis_cmd_bpf *skel, const struct redis_places *places,
@@ -37,8 +37,12 @@ static void list_probes(const struct redis_cmd_bpf *skel, const struct redis_pla
 		{ skel->progs.error_counted, places->after_error, NULL, FOR_COUNTS },
 		{ skel->progs.error_object, places->reply, NULL, FOR_ROWS },
 		{ skel->progs.error_object_counted, places->reply, NULL, FOR_COUNTS },
-		{ skel->progs.block_client, places->block, NULL, FOR_ROWS },
-		{ skel->progs.block_client, places->block_keys, NULL, FOR_ROWS },
+		{ skel->progs.block_client, places->block, NULL, FOR_ROWS | FOR_COUNTS },
+		{ skel->progs.block_client, places->block_keys, NULL, FOR_ROWS | FOR_COUNTS },
+		{ skel->progs.unblock_counted, places->reexecutes ? places->unblock : 0, NULL,
+		  FOR_COUNTS },
+		{ skel->progs.unblock_stats_counted, places->reexecutes ? places->unblock_stats : 0,
+		  NULL, FOR_COUNTS },
 		{ skel->progs.unblock_client, places->unblock, NULL, FOR_ROWS },
 		{ skel->progs.time_out_client, places->time_out, NULL, FOR_ROWS },
 		{ skel->progs.free_client, places->free, NULL, FOR_ROWS },

@@ -27,6 +27,7 @@
 #include "lib/log.h"
 #include "lib/processes.h"
 #include "redis/redis_command.h"
+#include "redis/redis_keys.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
@@ -452,14 +453,13 @@ int redis_server_note_command(struct redis_server *server, const void *data, siz
 	len = command.real.kept < REDIS_NAME_SIZE ? command.real.kept : REDIS_NAME_SIZE - 1;
 	memcpy(named->name, command.real.data, len);
 	named->name[len] = 0;
+	named->keys = redis_keys_find(named->name, len);
 	return 0;
 }
 
-const char *redis_server_command(const struct redis_server *server, uint64_t cmd)
+const struct redis_named *redis_server_command(const struct redis_server *server, uint64_t cmd)
 {
-	const struct redis_named *named = cmd ? named_find(server, cmd) : NULL;
-
-	return named ? named->name : NULL;
+	return cmd ? named_find(server, cmd) : NULL;
 }
 
 /* ---- clients -------------------------------------------------------------------------------- */

@@ -87,12 +87,13 @@ void redis_servers_free(struct redis_servers *servers);
 struct redis_named {
 	uint64_t cmd;
 	char name[REDIS_NAME_SIZE];
+	const struct redis_key_rules *keys; /* NULL: not known */
 };
 
 /* Note the name that a record has for its command, if it has one. 0 or -ENOMEM. */
 int redis_server_note_command(struct redis_server *server, const void *data, size_t size);
 /* NULL: not known. */
-const char *redis_server_command(const struct redis_server *server, uint64_t cmd);
+const struct redis_named *redis_server_command(const struct redis_server *server, uint64_t cmd);
 
 /* A client as it was when first seen. */
 struct redis_client {

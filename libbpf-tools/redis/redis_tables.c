@@ -6,6 +6,7 @@
 
 #include <array_size.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -192,6 +193,17 @@ static uint32_t key_kept(const struct redis_top_key *key)
 	return key->len < REDIS_KEY_SIZE ? key->len : REDIS_KEY_SIZE;
 }
 
+/* A number as its digits, which is what it was. */
+static void set_number(struct redis_top_key *key)
+{
+	long long number;
+
+	if (key->len != UINT32_MAX)
+		return;
+	memcpy(&number, key->key, sizeof(number));
+	key->len = snprintf(key->key, sizeof(key->key), "%lld", number);
+}
+
 static void put_key(const void *data, struct output *out)
 {
 	const struct redis_top_key *key = ((const struct top_row *)data)->key;
@@ -279,6 +291,7 @@ int redis_tables_print_top(int map_fd, const struct redis_tables_opts *opts)
 	for (size_t i = 0; entries && i < taken.count; i++) {
 		memcpy(&entries[i].key, map_rows_key(&taken, i), sizeof(entries[i].key));
 		memcpy(&entries[i].top, map_rows_value(&taken, i), sizeof(entries[i].top));
+		set_number(&entries[i].key);
 	}
 	err = entries ? print_tops(opts, entries, taken.count) : -ENOMEM;
 	map_rows_free(&taken);
@@ -333,13 +346,13 @@ static void *duplicate(const void *data, size_t size)
 }
 
 uint64_t redis_slow_add(struct redis_slow *slow, const struct redis_row *row,
-			const struct redis_client *client, const char *real)
+			const struct redis_client *client, const struct redis_named *named)
 {
 	struct redis_slow_row copy = { .row = *row, .client = *client };
 	size_t at = slow->count;
 
-	if (real)
-		memcpy(copy.real, real, strnlen(real, sizeof(copy.real) - 1));
+	if (named)
+		copy.named = *named;
 	while (at && slow->rows[at - 1].row.run_ns < row->run_ns)
 		at--;
 	if (at < slow->max) {

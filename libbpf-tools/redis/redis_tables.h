@@ -51,12 +51,12 @@ void redis_slow_free(struct redis_slow *slow);
 struct redis_slow_row {
 	struct redis_row row;
 	struct redis_client client;
-	char real[REDIS_NAME_SIZE]; /* "": not known */
+	struct redis_named named; /* cmd 0: not known */
 };
 
-/* Copies the row if it is among the slowest. real: NULL is fine. Returns the time in ns that others must exceed. */
+/* Copies the row if it is among the slowest. named: NULL is fine. Returns the time in ns that others must exceed. */
 uint64_t redis_slow_add(struct redis_slow *slow, const struct redis_row *row,
-			const struct redis_client *client, const char *real);
+			const struct redis_client *client, const struct redis_named *named);
 size_t redis_slow_count(const struct redis_slow *slow);
 /* The slowest is 0. Borrowed. */
 const struct redis_slow_row *redis_slow_row(const struct redis_slow *slow, size_t i);

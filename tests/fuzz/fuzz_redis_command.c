@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "redis/redis_command.h"
+#include "redis/redis_keys.h"
 #include "redis/redis_rows.h"
 
 static void look_at(struct redis_command *command)
 {
-	size_t room, at, keys = 0;
+	static struct redis_keys keys;
+	size_t room;
 	char text[REDIS_ERROR_SIZE] = "";
 	char *quoted;
 
@@ -24,8 +26,12 @@ static void look_at(struct redis_command *command)
 			abort();
 		free(quoted);
 	}
-	while ((at = redis_command_key(command, keys++))) {
-		if (at >= command->count)
+	if (command->count)
+		redis_keys_get(command,
+			       redis_keys_find(command->args[0].data, command->args[0].kept),
+			       &keys);
+	for (size_t i = 0; command->count && i < keys.count; i++) {
+		if (!keys.at[i] || keys.at[i] >= command->event->argc)
 			abort();
 	}
 	if (command->error.data)

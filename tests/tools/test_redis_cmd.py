@@ -336,6 +336,95 @@ def test_filters(server, client):
     assert shown("--client", "nobody") == []
 
 
+KEYED = [
+    ["XREAD", "COUNT", 1, "STREAMS", "st", "0"], ["XREAD", "STREAMS", "st", "st2", "0", "0"],
+    ["XREADGROUP", "GROUP", "streams", "c", "COUNT", 1, "STREAMS", "st", ">"], ["EVAL", "return 1", 0, "notakey"],
+    ["EVAL", "return 1", 2, "ek1", "ek2", "arg"], ["EVAL", "return 1", 1], ["EVAL", "return 1", -1, "ek"],
+    ["ZUNIONSTORE", "zd", 2, "za", "zb", "WEIGHTS", 1, 2], ["ZINTERSTORE", "zd", 2, "za", "zb"], ["ZUNION", 2, "za", "zb"],
+    ["ZDIFFSTORE", "zd", 1, "za"], ["ZDIFF", 1, "za"], ["SORT", "li", "BY", "store", "LIMIT", 0, 1, "STORE", "ls"],
+    ["SORT", "li", "STORE", "l1", "STORE", "l2"], ["SORT", "li"], ["SORT_RO", "li"],
+    ["GEORADIUS", "geo", 0, 0, 999, "km", "STORE", "gs"], ["GEORADIUSBYMEMBER", "geo", "m", 9, "km", "STOREDIST", "gs"],
+    ["GEOSEARCHSTORE", "gs", "geo", "FROMLONLAT", 0, 0, "BYRADIUS", 999, "km"], ["BITOP", "AND", "bd", "b1", "b2"],
+    ["OBJECT", "ENCODING", "h"], ["OBJECT", "HELP"], ["MEMORY", "USAGE", "h"], ["MEMORY", "DOCTOR"],
+    ["XINFO", "STREAM", "st"], ["XGROUP", "CREATE", "st", "g", "0"], ["LMPOP", 2, "li", "lj", "LEFT"],
+    ["BLMPOP", "0.01", 2, "bm1", "bm2", "LEFT"], ["ZMPOP", 1, "za", "MIN"], ["BZMPOP", "0.01", 1, "za", "MIN"],
+    ["SINTERCARD", 2, "a1", "a2", "LIMIT", 1], ["ZINTERCARD", 1, "za"], ["COPY", "h", "h2"], ["LCS", "s1", "s2"],
+    ["MSET", "m1", 1, "m2", 2], ["DEL", "d1", "d2"], ["PFCOUNT", "p1", "p2"], ["BLPOP", "bl1", "bl2", "0.01"],
+    ["WATCH", "w1", "w2"], ["UNWATCH"], ["GETEX", "s1"], ["XAUTOCLAIM", "st", "g", "c", 0, "0"], ["TOUCH", "t1"],
+    ["SINTERSTORE", "d", "a1", "a2"], ["PUBLISH", "chan", "m"], ["CLUSTER", "KEYSLOT", "ck"], ["PFDEBUG", "ENCODING", "pf"],
+    ["MIGRATE", "127.0.0.1", 1, "mk", 0, 1, "AUTH", "keys"], ["MIGRATE", "127.0.0.1", 1, "", 0, 1, "KEYS", "mk1", "mk2"],
+    ["MIGRATE", "127.0.0.1", 1, "", 0, 1, "AUTH2", "keys", "keys", "KEYS", "mk3"], ["SET", b"bin\0key:1", "v"], ["GET", 123],
+    ["SET", "k" * 310 + ":tail", "v"], ["DEL", *[f"k{i}" for i in range(300)]],
+    ["EVAL", "return 1", 200, *[f"e{i}" for i in range(200)]]]
+
+
+# Of which it doesn't know the keys, or takes AUTH2's password for a word.
+NOT_IN_6_0 = ["PFDEBUG", "MIGRATE"]
+
+
+def in_bytes(command):
+    return [arg if isinstance(arg, bytes) else str(arg).encode() for arg in command]
+
+
+def sample_commands(client):
+    """Every command of the server's that has keys, with arguments that it will mostly refuse."""
+    commands = []
+    for name, arity, flags, first, *_ in client.call("COMMAND"):
+        name, count = name.decode(), max(abs(arity) - 1, 1)
+        if first or b"movablekeys" in flags:
+            commands += [[name, *[f"a{i}" for i in range(1, n + 1)]] for n in (count, count + 1)]
+            commands += [[name, *["2"] * count, "b1", "b2", "b3"], [name, "c1", *["1"] * count, "c2"]]
+    return [command for command in commands if command[0] not in ("sync", "psync", "restore-asking")]
+
+
+def test_keys_are_those_that_the_server_finds(server, client):
+    commands, truth = KEYED + sample_commands(client), []
+    for command in commands:
+        reply = client.call("COMMAND", "GETKEYS", *command)
+        if isinstance(reply, Error):  # it has none, or not the arguments that it needs
+            reply = [] if "no key arguments" in str(reply) else None
+        truth.append(reply)
+    with trace(server, "--args=1024", "-Z", "400", "--show-secrets") as tool:
+        for command in commands:
+            client.call(*command)
+        rows, lost = finish(tool)
+    rows = [row for row in rows if row["depth"] == 0]
+    assert not lost and len(rows) == len(commands)
+    wrong = []
+    for row, command, keys in zip(rows, commands, truth, strict=True):
+        found = [argv(row)[i + 1] for i in row["keys"] or []]
+        if server.build == "redis-6.0":  # which has the first one last
+            found.sort()
+            keys = None if command[0].upper() in NOT_IN_6_0 or keys is None else sorted(keys)
+        if found != keys and keys is not None:
+            wrong.append((command[:9], len(command), found[:9], len(found), keys[:9], len(keys)))
+    assert not wrong
+    assert len([keys for keys in truth if keys]) > 150
+    for glob, key in ("bin*key:1", b"bin\0key:1"), ("*:tail", b"k" * 310 + b":tail"), ("k290", b"k290"), ("e19?", b"e190"), \
+            ("123", b"123"), ("st2", b"st2"):
+        shown = [argv(row) for row in traced(server, client, KEYED, "-k", glob, "--args=1024", "-Z", "400")[0]]
+        assert shown == [in_bytes(command) for command, keys in zip(KEYED, truth) if key in (keys or [])], glob
+    assert traced(server, client, [["SET", b"bin\0key:1", "v"]], "-k", "bin")[0] == []
+
+
+def test_top_takes_the_first_key_that_the_server_finds(server, client):
+    wanted = {}
+    others = ["ZUNIONSTORE", "ZINTERSTORE", *NOT_IN_6_0] if server.build == "redis-6.0" else []  # where it is the last
+    for command in [command for command in KEYED if command[0] not in others]:
+        reply = client.call("COMMAND", "GETKEYS", *command)
+        if not isinstance(reply, Error) and reply:
+            wanted[reply[0][:64]] = wanted.get(reply[0][:64], 0) + 1
+    with Tool("redis-cmd", "-p", server.pid, "--json", "--top=60", "-r", 1000) as tool:
+        for command in KEYED:
+            if command[0] not in others:
+                client.call(*command)
+        rows, _ = finish(tool)
+    found = {bytes.fromhex(row["key_hex"]) if "key_hex" in row else row["key"].encode(): row["calls"] for row in rows}
+    # These fail before they are executed, or where they name no keys.
+    assert {key: calls for key, calls in found.items() if key in wanted} == wanted
+    assert not {key for key in found if key not in wanted}
+
+
 def test_long_arguments_are_cut_with_a_mark_and_their_true_length(server, client):
     with Tool("redis-cmd", "-p", server.pid, "-Z", "4", "--args", "3") as tool:
         client.call("SET", "key-that-is-long", "a\"\n")
@@ -395,6 +484,7 @@ def test_statistics_of_many_are_exact(server, client):
     commands = [rng.choice(choices)(n) for n in range(3000)]
     expected = {}
     with Tool("redis-cmd", "-v", "-p", server.pid, "--json", "--stats=60") as tool:
+        client.call("CONFIG", "RESETSTAT")
         for at in range(0, len(commands), 100):
             client.raw(b"".join(redis_servers.encode(*command) for command in commands[at:at + 100]))
             for _ in range(100):
@@ -402,9 +492,12 @@ def test_statistics_of_many_are_exact(server, client):
         out, err = tool.stop()
     rows, lost = json_lines(out)
     assert "counted by the server's own notes" in err
-    for command in commands:
-        calls, size = expected.get(command[0].lower(), (0, 0))
-        expected[command[0].lower()] = calls + 1, size + sum(len(str(arg)) for arg in command)
+    for command in [["CONFIG", "RESETSTAT"], *commands]:
+        name = command[0].lower()
+        if name == "config" and server.build != "redis-6.0":
+            name += "|" + command[1].lower()
+        calls, size = expected.get(name, (0, 0))
+        expected[name] = calls + 1, size + sum(len(str(arg)) for arg in command)
     assert not lost
     assert {row["command"]: (row["calls"], row["bytes"]) for row in rows} == expected
 
@@ -769,6 +862,19 @@ def mixed_load(server, count):
             lambda: ["RENAME", b"s" + key, b"s" + other], lambda: ["LPUSH", b"s" + key, "wrong type"],
             lambda: ["NOSUCHCOMMAND", key], lambda: ["GET"], lambda: ["SELECT", rng.randrange(3)],
             lambda: ["PFADD", b"p" + key, value()], lambda: ["GETSET", b"s" + key, value()],
+            lambda: ["PFCOUNT", b"p" + key, b"p" + other], lambda: ["SETBIT", b"b" + key, rng.randrange(99), 1],
+            lambda: ["BITOP", "OR", b"b" + key, b"b" + other, b"b" + key], lambda: ["BITCOUNT", b"b" + key],
+            lambda: ["GEOADD", b"g" + key, rng.randrange(90), rng.randrange(80), value()],
+            lambda: ["GEORADIUS", b"g" + key, 0, 0, 9000, "km", "STORE", b"z" + other],
+            lambda: ["ZUNIONSTORE", b"z" + key, 2, b"z" + key, b"z" + other, "WEIGHTS", 1, 2],
+            lambda: ["SUNIONSTORE", b"S" + key, b"S" + other], lambda: ["SORT", b"l" + key, "ALPHA", "STORE", b"l" + other],
+            lambda: ["XREAD", "COUNT", 1, "STREAMS", b"x" + key, b"x" + other, 0, 0], lambda: ["XLEN", b"x" + key],
+            lambda: ["XINFO", "STREAM", b"x" + key], lambda: ["OBJECT", "ENCODING", b"l" + key],
+            lambda: ["HINCRBY", b"i" + key, "f", rng.randrange(9)], lambda: ["HMGET", b"i" + key, "f", "g"],
+            lambda: ["PUBLISH", "channel", value()], lambda: ["TYPE", b"s" + key], lambda: ["TTL", b"s" + key],
+            lambda: ["CONFIG", "GET", "maxmemory"], lambda: ["CLIENT", "GETNAME"], lambda: ["CONFIG", "NOSUCH"],
+            lambda: ["RPOPLPUSH", b"l" + key, b"l" + other], lambda: ["MSETNX", b"m" + key, 1, b"m" + other, 2],
+            lambda: ["ZRANGE", b"s" + key, 0, -1], lambda: ["DEL", *[b"m" + k for k in keys]], lambda: ["DBSIZE"],
         ])()
 
     def batch():
@@ -809,6 +915,60 @@ def monitor(server, path):
         yield lines
 
 
+def commandstats(client):
+    """{command: (calls, failed or rejected ones)}; versions before 6.2 don't count these."""
+    def number(fields, name):
+        return int((re.search(rf"\b{name}=(\d+)", fields) or [0, 0])[1])
+
+    lines = client.call("INFO", "commandstats").decode().splitlines()
+    fields = dict(line.removeprefix("cmdstat_").split(":", 1) for line in lines if line.startswith("cmdstat_"))
+    return {name: (number(text, "calls"), number(text, "failed_calls") + number(text, "rejected_calls"))
+            for name, text in fields.items()}
+
+
+def blocking_load(server):
+    """Commands that block: served, several times in vain before that, timed out, unblocked, and one whose client leaves."""
+    with Client(server) as waiter, Client(server) as client:
+        for _ in range(5):
+            waiter.send("BLPOP", "queue", "other", "0")
+            wait_until(lambda: b"blocked_clients:1" in client.call("INFO", "clients"), "a blocked client")
+            client.call("RPUSH", "queue", "x")
+            assert waiter.reply()
+            assert waiter.call("BLPOP", "nothing", "0.01") is None
+            waiter.call("PING")
+        number = waiter.call("CLIENT", "ID")
+        waiter.send("BRPOPLPUSH", "nothing", "else", "0")
+        wait_until(lambda: b"blocked_clients:1" in client.call("INFO", "clients"), "a blocked client")
+        client.call("CLIENT", "UNBLOCK", number, "ERROR")
+        assert isinstance(waiter.reply(), Error)
+        client.call("XADD", "stream", "1-1", "f", "v")
+        waiter.send("XREAD", "BLOCK", 0, "STREAMS", "stream", "$")
+        wait_until(lambda: b"blocked_clients:1" in client.call("INFO", "clients"), "a blocked client")
+        client.call("XADD", "stream", "2-1", "f", "v")
+        assert waiter.reply()
+
+
+def test_statistics_are_the_servers_own(server, client):
+    """Calls and errors of each command, subcommands apart, whatever blocks, fails or is called by a script."""
+    with Tool("redis-cmd", "-p", server.pid, "--json", "--stats=600") as tool:
+        before = commandstats(client)
+        mixed_load(server, COMMANDS // 2)
+        blocking_load(server)
+        after = commandstats(client)
+        rows, lost = finish(tool)
+    assert not lost
+    counts = {name: tuple(b - a for a, b in zip(before.get(name, (0, 0)), after[name])) for name in after}
+    ours = {row["command"]: (row["calls"], row["errors"]) for row in rows}
+    del counts["info"], ours["info"]  # which is counted behind its own reply
+    wrong = {name: (ours.get(name), counts[name]) for name in counts if counts[name] != ours.get(name, (0, 0))}
+    if server.build == "redis-6.0":
+        wrong = {name: both for name, both in wrong.items() if (both[0] or (0,))[0] != both[1][0]}
+    # The server counts the error that it sends to the one that is unblocked for this command, too.
+    wrong.pop("client|unblock", None)
+    assert not wrong
+    assert set(ours) - set(counts) <= {"nosuchcommand", "config"}, "unknown to the server"
+
+
 def in_monitors_order(rows):
     """As MONITOR has it: EXEC behind what it executed."""
     groups = []
@@ -833,9 +993,10 @@ def test_the_same_commands_as_monitor(server, client, tmp_path):
     shown = [(row["db"], quote(argv(row), server.build)) for row in in_monitors_order(rows) if not row.get("rejected")]
 
     def without_blocking(commands):
+        # MONITOR leaves commands for administrators out.
         # SELECT's database is that before it for us, for MONITOR in some versions that behind it.
         return [(None if text.startswith(b'"SELECT"') else db, text) for db, text in commands
-                if not text.startswith(b'"BLPOP"')]
+                if not text.startswith((b'"BLPOP"', b'"CONFIG"', b'"CLIENT"'))]
 
     ours, theirs = without_blocking(shown), without_blocking(expected)
     different = next((i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b), None)

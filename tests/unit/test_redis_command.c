@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "redis/redis_command.h"
+#include "redis/redis_keys.h"
 
 /* A record under construction. */
 struct record {
@@ -133,32 +134,41 @@ static void test_passwords_are_secret(void **state)
 
 static void check_keys(const char *const *words, const char *keys)
 {
+	static struct redis_keys found;
 	struct redis_command command;
 	struct record record;
-	char found[64] = "";
-	size_t at;
+	char text[64] = "";
 
 	build(&record, &command, words);
-	for (size_t i = 0; (at = redis_command_key(&command, i)); i++)
-		strncat(found, command.args[at].data, command.args[at].kept);
-	assert_string_equal(found, keys);
+	redis_keys_get(&command, redis_keys_find(words[0], strlen(words[0])), &found);
+	for (size_t i = 0; i < found.count; i++)
+		strncat(text, command.args[found.at[i]].data, command.args[found.at[i]].kept);
+	assert_string_equal(found.is_whole ? text : "?", keys);
 }
 
 static void test_keys_of_commands(void **state)
 {
 	(void)state;
 	check_keys(WORDS("GET", "a"), "a");
-	check_keys(WORDS("unknown", "a", "b"), "a");
+	check_keys(WORDS("unknown", "a", "b"), "?");
+	check_keys(WORDS("a b", "a", "b"), "?");
+	check_keys(WORDS("config|get", "a"), "");
 	check_keys(WORDS("PING", "a"), "");
 	check_keys(WORDS("GET"), "");
 	check_keys(WORDS("DEL", "a", "b", "c"), "abc");
 	check_keys(WORDS("MSET", "a", "1", "b", "2"), "ab");
 	check_keys(WORDS("BLPOP", "a", "b", "0"), "ab");
 	check_keys(WORDS("EVAL", "script", "2", "a", "b", "arg"), "ab");
-	check_keys(WORDS("EVAL", "script", "99999999999999999999", "a"), "a");
+	check_keys(WORDS("EVAL", "script", "99999999999999999999", "a"), "");
+	check_keys(WORDS("EVAL", "script", "2", "a"), "");
 	check_keys(WORDS("EVAL", "script", "-1", "a"), "");
 	check_keys(WORDS("XREAD", "COUNT", "1", "STREAMS", "a", "b", "0", "0"), "ab");
 	check_keys(WORDS("XREAD", "STREAMS"), "");
+	check_keys(WORDS("XREADGROUP", "GROUP", "streams", "c", "STREAMS", "a", ">"), "a");
+	check_keys(WORDS("ZUNIONSTORE", "d", "2", "a", "b"), "dab");
+	check_keys(WORDS("SORT", "a", "BY", "store", "STORE", "b"), "ab");
+	check_keys(WORDS("MIGRATE", "h", "1", "", "0", "9", "AUTH", "keys", "KEYS", "a", "b"),
+		   "ab");
 	check_keys(WORDS("ZUNION", "2", "a", "b", "WEIGHTS", "1", "2"), "ab");
 	check_keys(WORDS("BITOP", "AND", "d", "a"), "da");
 }

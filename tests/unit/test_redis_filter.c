@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "redis/redis_filter.h"
+#include "redis/redis_keys.h"
 #include "redis/redis_print.h"
 #include "redis/redis_server.h"
 
@@ -35,6 +36,15 @@ static bool matches(struct redis_filter filter)
 	return redis_filter_matches(&filter, &shown);
 }
 
+/* How many could not be decided. */
+static uint64_t filter_unknown(const char *glob)
+{
+	struct redis_filter filter = { .keys = glob };
+
+	assert_false(redis_filter_matches(&filter, &shown));
+	return filter.unknown;
+}
+
 static void test_without_wishes_all_rows_are_shown(void **state)
 {
 	(void)state;
@@ -58,10 +68,20 @@ static void test_errors_by_code(void **state)
 static void test_any_of_the_keys_may_match(void **state)
 {
 	(void)state;
+	assert_false(matches((struct redis_filter){ .keys = "user:*" })); /* not known */
+	shown.keys = redis_keys_find("mget", 4);
 	assert_true(matches((struct redis_filter){ .keys = "user:*" }));
 	assert_true(matches((struct redis_filter){ .keys = "oth?r" }));
 	assert_false(matches((struct redis_filter){ .keys = "MGET" }));
 	assert_false(matches((struct redis_filter){ .keys = "user" }));
+	/* Only its beginning is known, which may be enough. */
+	shown.command.args[1].len = shown.command.args[2].len = 600;
+	assert_true(matches((struct redis_filter){ .keys = "user:*" }));
+	assert_false(matches((struct redis_filter){ .keys = "users*" }));
+	assert_int_equal(filter_unknown("*:tail"), 1);
+	assert_int_equal(filter_unknown("oter*"), 0);
+	shown.command.args[1].len = 6;
+	shown.command.args[2].len = 5;
 }
 
 static void test_clients_by_address_number_and_name(void **state)
