@@ -51,8 +51,9 @@ _Static_assert(sizeof(struct unwind_row) == sizeof(struct bsl_unwind_row) &&
 /* A file whose table was read. It is kept open: a deleted one's number could become another file's. */
 struct known_file {
 	struct bsl_elf *elf;
-	struct bsl_unwind *table; /* until it has been handed over; NULL: it has none */
-	uint32_t first, count;	  /* then */
+	struct bsl_unwind *table;    /* until it has been handed over; NULL: it has none */
+	struct bsl_unwind_row *rows; /* then, mapped: the kernel's */
+	uint32_t count;
 };
 
 struct unwind {
@@ -62,8 +63,7 @@ struct unwind {
 	uint64_t ns; /* spent on reading tables */
 
 	int rows_fd, files_fd, questions_fd, look_up_fd; /* the object's */
-	struct bsl_unwind_row *rows;			 /* the kernel's array, mapped */
-	size_t rows_room, rows_used;
+	size_t rows_room, rows_used, rows_given;
 	struct ring_buffer *cut_ring;
 	struct unwind_rest rests[RESTS]; /* by number */
 	size_t vdso;			 /* its place among the files, and 1 */
@@ -144,6 +144,14 @@ struct unwind *unwind_new(const char **why)
 	return unwind;
 }
 
+/* Each file's rows begin at a page of the array, so that they alone can be mapped. */
+static size_t rows_bytes(size_t count)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (count * sizeof(struct bsl_unwind_row) + page - 1) & ~(page - 1);
+}
+
 void unwind_free(struct unwind *unwind)
 {
 	if (!unwind)
@@ -151,11 +159,11 @@ void unwind_free(struct unwind *unwind)
 	for (size_t i = 0; i < RESTS; i++)
 		free(unwind->rests[i].addrs);
 	for (size_t i = 0; i < unwind->nr; i++) {
+		if (unwind->files[i].rows)
+			munmap(unwind->files[i].rows, rows_bytes(unwind->files[i].count));
 		bsl_unwind_free(unwind->files[i].table);
 		bsl_elf_close(unwind->files[i].elf);
 	}
-	if (unwind->rows)
-		munmap(unwind->rows, unwind->rows_room * sizeof(*unwind->rows));
 	ring_buffer__free(unwind->cut_ring);
 	free(unwind->files);
 	free(unwind);
@@ -261,35 +269,49 @@ int unwind_prepare_object(struct unwind *unwind, struct bpf_object *object,
 	size_t count = unwind->has_processes ? ROWS_MORE : ROWS_UNKNOWN;
 
 	for (size_t i = 0; i < unwind->nr; i++)
-		count += unwind->files[i].table ? unwind->files[i].table->nr : 0;
+		count += unwind->files[i].table ? rows_bytes(unwind->files[i].table->nr) /
+							  sizeof(struct bsl_unwind_row)
+						: 0;
 	unwind->rows_room = count;
 	*config = unwind->config;
 	return rows ? bpf_map__set_max_entries(rows, (__u32)count) : -ENOENT;
+}
+
+static int rows_give(struct unwind *unwind, struct known_file *file, struct unwind_file *where)
+{
+	size_t count = file->table->nr, bytes = rows_bytes(count);
+	void *mapped;
+
+	if (bytes / sizeof(*file->rows) > unwind->rows_room - unwind->rows_used) {
+		if (!unwind->refused++)
+			log_warn(
+				"no room for more unwinding tables: frame pointers are followed in some files");
+		return 0;
+	}
+	mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, unwind->rows_fd,
+		      (off_t)(unwind->rows_used * sizeof(*file->rows)));
+	if (mapped == MAP_FAILED)
+		return -errno;
+	memcpy(mapped, file->table->rows, count * sizeof(*file->rows));
+	file->rows = mapped;
+	file->count = (uint32_t)count;
+	where->first = (uint32_t)unwind->rows_used;
+	where->count = (uint32_t)count;
+	unwind->rows_given += count;
+	unwind->rows_used += bytes / sizeof(*file->rows);
+	return 0;
 }
 
 /* The rows and what says where they are; a file without a table has none. 0 or negative errno. */
 static int file_give(struct unwind *unwind, const struct unwind_key *key, struct known_file *file)
 {
 	struct unwind_file where = {};
-	size_t count = file->table ? file->table->nr : 0;
+	int err = file->table ? rows_give(unwind, file, &where) : 0;
 
-	if (count > unwind->rows_room - unwind->rows_used) {
-		if (!unwind->refused++)
-			log_warn(
-				"no room for more unwinding tables: frame pointers are followed in some files");
-		count = 0;
-	}
-	if (count) {
-		memcpy(unwind->rows + unwind->rows_used, file->table->rows,
-		       count * sizeof(*unwind->rows));
-		where.first = (__u32)unwind->rows_used;
-		where.count = (__u32)count;
-		unwind->rows_used += count;
-	}
 	bsl_unwind_free(file->table);
 	file->table = NULL;
-	file->first = where.first;
-	file->count = where.count;
+	if (err)
+		return err;
 	return bpf_map_update_elem(unwind->files_fd, key, &where, BPF_ANY) ? -errno : 0;
 }
 
@@ -356,19 +378,14 @@ int unwind_complete_object(struct unwind *unwind, const struct bpf_object *objec
 {
 	const struct bpf_program *look_up =
 		bpf_object__find_program_by_name(object, "unwind_look_up");
-	size_t bytes = unwind->rows_room * sizeof(*unwind->rows), nr = unwind->nr;
+	size_t nr = unwind->nr;
 	struct unwind_key key;
-	void *mapped;
 	int err;
 
 	unwind->rows_fd = bpf_object__find_map_fd_by_name(object, "unwind_rows");
 	unwind->files_fd = bpf_object__find_map_fd_by_name(object, "unwind_files");
 	unwind->questions_fd = bpf_object__find_map_fd_by_name(object, "unwind_questions");
 	unwind->look_up_fd = look_up ? bpf_program__fd(look_up) : -ENOENT;
-	mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, unwind->rows_fd, 0);
-	if (mapped == MAP_FAILED)
-		return -errno;
-	unwind->rows = mapped;
 	unwind->cut_ring = ring_buffer__new(bpf_object__find_map_fd_by_name(object, "unwind_cuts"),
 					    handle_cut, unwind, NULL);
 	if (!unwind->cut_ring)
@@ -436,9 +453,9 @@ static bool row_at(void *ctx, uint64_t address, const struct unwind_row **row, b
 	else if (map->kind == BSL_MAP_VDSO && unwind->vdso)
 		file = &unwind->files[unwind->vdso - 1];
 	*is_unknown = !file && map->kind != BSL_MAP_ANON;
-	if (!file)
+	if (!file || !file->rows)
 		return true;
-	table.rows = unwind->rows + file->first;
+	table.rows = file->rows;
 	table.nr = file->count;
 	*row = (const struct unwind_row *)bsl_unwind_find(
 		&table,
@@ -512,5 +529,5 @@ void unwind_report(const struct unwind *unwind)
 {
 	log_info(
 		"unwinding tables of %zu files: %zu rows of 8 bytes, room for %zu, read in %.1f ms",
-		unwind->nr, unwind->rows_used, unwind->rows_room, unwind->ns / 1e6);
+		unwind->nr, unwind->rows_given, unwind->rows_room, unwind->ns / 1e6);
 }
