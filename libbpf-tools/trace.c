@@ -862,19 +862,33 @@ static int prepare(void *ctx)
 	return env.dump ? dump_probes(trace) : TOOL_GO_ON;
 }
 
-static int open_unwinding(struct trace *trace)
+/* The records have been laid out for it: only the room differs. */
+static void give_up_unwinding(struct trace *trace)
+{
+	for (size_t i = 0; i < trace->probe_count; i++) {
+		struct probe *probe = &trace->probes[i];
+
+		for (unsigned int c = 0; c < probe->target.context_count; c++)
+			probe->records[c].unwinds = false;
+		probe->tracing_record.unwinds = false;
+	}
+	unwind_free(trace->unwind);
+	trace->unwind = NULL;
+}
+
+static void open_unwinding(struct trace *trace)
 {
 	if (!trace->unwind)
-		return 0;
+		return;
 	read_tables(trace);
 	trace->linked = probe_unwind_new(trace->unwind, &env.tool.filter.pidns);
 	if (!trace->linked) {
-		log_libbpf_failure(-errno,
-				   "cannot follow stacks by unwinding tables (--fp does without)");
-		return -errno;
+		log_warn("user stacks are found by frame pointers, which many programs lack: %s",
+			 strerror(errno));
+		give_up_unwinding(trace);
+		return;
 	}
 	unwind_report(trace->unwind);
-	return 0;
 }
 
 /* There is no skeleton: the programs are generated. */
@@ -884,7 +898,8 @@ static int open_run(void *ctx, const struct bpf_object_open_opts *opts)
 	int err = open_maps(trace);
 
 	(void)opts;
-	err = err ?: open_unwinding(trace);
+	if (!err)
+		open_unwinding(trace);
 	err = err ?: open_entry_maps(trace);
 	err = err ?: open_kernel_maps(trace);
 	if (err)

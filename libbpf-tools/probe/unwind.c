@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * libbpf relocates the object's program and shows it before it is loaded: that is where its functions are taken from. In its place an empty
- * program is loaded, as what would be verified is verified in each program that calls them.
+ * libbpf relocates the object's program and shows it before it is loaded: that is where its functions are taken from. It is loaded too, though never
+ * attached: a kernel that refuses it would refuse all programs that call them.
  */
 #include "probe/unwind.h"
 
-#include <array_size.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -15,7 +14,6 @@
 #include <unistd.h>
 
 #include "bpf/pidns_config.h"
-#include "lib/insn.h"
 #include "lib/unwind.h"
 #include "unwind.skel.h"
 
@@ -54,16 +52,10 @@ static int take_functions(struct code_library *library, const struct bpf_insn *i
 
 static int before_load(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long cookie)
 {
-	struct bpf_insn nothing[] = { INSN_MOV_IMM(BPF_REG_0, 0), INSN_EXIT };
 	struct probe_unwind *linked = (struct probe_unwind *)cookie;
-	int err = take_functions(&linked->library, bpf_program__insns(prog),
-				 bpf_program__insn_cnt(prog), opts);
 
-	if (err)
-		return err;
-	opts->func_info_cnt = 0;
-	opts->line_info_cnt = 0;
-	return bpf_program__set_insns(prog, nothing, ARRAY_SIZE(nothing));
+	return take_functions(&linked->library, bpf_program__insns(prog),
+			      bpf_program__insn_cnt(prog), opts);
 }
 
 struct probe_unwind *probe_unwind_new(struct unwind *unwind, const struct pidns_config *pidns)
