@@ -4,11 +4,11 @@
 # tests to run, VMFLAGS go to "vm.py run". vm-docs puts the last report into docs/kernels.md.
 # make bench-guest KERNEL=6.1: VM_BENCHES in a guest with kernel headers, beside BCC's and libbpf-tools' own.
 
-KERNELS ?= 6.1 6.12 6.12+full
+KERNELS ?= 6.1 6.12
 KERNEL  ?= 6.1
 VMFLAGS ?=
 # By default what every kernel has to pass, in less than two minutes; of all kernels, everything that depends on one.
-VM_QUICK := trace trace_kernel trace_reasons trace_ways crowds opensnoop
+VM_QUICK := trace trace_kernel trace_ways crowds opensnoop
 VM_NOT   := blazesym blazesym_agrees vmlinux trace_bpftrace
 VM_ALL   := $(filter-out $(VM_NOT),$(patsubst tests/tools/test_%.py,%,$(wildcard tests/tools/test_*.py)))
 VM_TESTS ?= $(patsubst %,tests/tools/test_%.py,$(if $(filter all,$(KERNELS)),$(VM_ALL),$(VM_QUICK)))
