@@ -20,7 +20,9 @@ int runtime_attach_prepare(struct runtime_attach *attach, struct bpf_object *obj
 	if (!attach->features.uprobe_multi)
 		return 0;
 	bpf_object__for_each_program(prog, obj) {
-		if (bpf_program__type(prog) != BPF_PROG_TYPE_KPROBE)
+		/* Not of functions of the kernel. */
+		if (bpf_program__type(prog) != BPF_PROG_TYPE_KPROBE ||
+		    bpf_program__expected_attach_type(prog) == ATTACH_TYPE_KPROBE_MULTI)
 			continue;
 		err = bpf_program__set_expected_attach_type(prog, ATTACH_TYPE_UPROBE_MULTI);
 		if (err)
