@@ -196,7 +196,7 @@ class Cache:
         initrd = os.path.join(os.path.dirname(vmlinux), "initrd")
         image.initramfs(self.kernel_packages(kernel), self.busybox(kernel.arch), initrd)
         accel = self.accel(kernel.arch, vmlinux, initrd)
-        parameters = [f"{'lockdown' if kernel.mode in LOCKDOWN else 'preempt'}={kernel.mode}"] if kernel.mode else []
+        parameters = [f"{'VM_LOCKDOWN' if kernel.mode in LOCKDOWN else 'preempt'}={kernel.mode}"] if kernel.mode else []
         return Guest(kernel.arch, accel, vmlinux, initrd, self.root(kernel.arch), TREE, self.build, parameters)
 
 
