@@ -416,7 +416,7 @@ deb: check-control ## the Debian package
 clean: ## remove all that was built
 	rm -rf $(BUILD)
 
-# The commands as they were last used; clang is told to pass over what only gcc knows.
+# The commands as they were last used; clang passes over what only gcc knows.
 define compile_commands # files, their command
 sed 's/[\\"]/\\&/g' $(2) | { read -r command; for file in $(1); do printf ',{"directory": "%s", "file": "%s", "command": "%s"}\n' \
 	'$(CURDIR)' $$file "$$command $(WARN_CLANG) -c $$file"; done; }

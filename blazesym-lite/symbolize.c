@@ -70,7 +70,7 @@ const char *bsl_reason_text(enum bsl_reason reason)
 		[BSL_NO_PROCESS] = "the process has ended, or is of another PID namespace",
 		[BSL_NO_PERMISSION] = "no permission to read the process's maps or file",
 		[BSL_NOT_MAPPED] = "nothing is mapped there",
-		[BSL_NO_FILE] = "code made at run time, and no perf map that tells its name",
+		[BSL_NO_FILE] = "code made at run time, and no perf map with its name",
 		[BSL_FILE_GONE] = "the mapped file can't be reached any more",
 		[BSL_FILE_BROKEN] = "the file isn't ELF, or is broken",
 		[BSL_FILE_CHANGED] = "the file changed while it was read",

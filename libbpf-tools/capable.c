@@ -142,7 +142,7 @@ static void get_option(const void *row, struct row_value *value)
 
 	value->number = !!(event->options & abs(value->arg)) == (value->arg > 0);
 	if (event->options < 0)
-		row_set_unknown(value, "the kernel's tracepoint doesn't tell");
+		row_set_unknown(value, "the kernel's tracepoint doesn't say it");
 }
 
 #define AT(member) ROW_VIA(struct check, event, member)
@@ -337,7 +337,7 @@ static int attach(void *ctx)
 	if (!err)
 		return 0;
 	log_info(
-		"no kprobes on cap_capable (%s): using its tracepoint, which doesn't tell what is audited",
+		"no kprobes on cap_capable (%s): using its tracepoint, which doesn't say what is audited",
 		strerror(-err));
 	attach_set_close(&env->tool.attached);
 	kprobe_err = err;

@@ -134,7 +134,7 @@ static void get_mntns(const void *row, struct row_value *value)
 
 	value->number = event->mntns;
 	if (!event->mntns)
-		row_set_unknown(value, "this kernel doesn't tell how it keeps namespaces");
+		row_set_unknown(value, "this kernel doesn't show how it keeps namespaces");
 }
 
 static void get_path(const void *row, struct row_value *value)

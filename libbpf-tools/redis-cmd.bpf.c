@@ -66,7 +66,7 @@ struct {
 	__type(value, struct redis_layout);
 } exes SEC(".maps");
 
-/* Processes that run a server's executable and aren't known: told of once. */
+/* Processes that run a server's executable and aren't known: reported once. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 64);
@@ -313,7 +313,7 @@ static __always_inline bool may_be_key(const struct redis_frame *frame, __u32 i)
 
 /*
  * Record argument i of the call that has this frame. 0, or 1: there is no room for more. Global, and
- * told all by numbers, to be verified once and not at each turn of the loop.
+ * given numbers only, to be verified once and not at each turn of the loop.
  */
 __noinline int arg_record(__u32 slot, __u32 index, __u32 i)
 {
@@ -723,7 +723,7 @@ int enter_accept(struct pt_regs *ctx)
 #define HOST_SIZE 46 /* INET6_ADDRSTRLEN */
 
 /*
- * Who connects, told in order with the commands: by the time a command is looked at, the
+ * Who connects, sent in order with the commands: by the time a command is looked at, the
  * connection may be closed and its descriptor another one's.
  */
 SEC("uretprobe")

@@ -136,7 +136,7 @@ static __always_inline bool is_stream(const struct sock *sk, int protocol)
 }
 
 /*
- * What tells a program's socket from every other one: the inode number of its file. 0: none; those that the
+ * What distinguishes a program's socket from every other one: the inode number of its file. 0: none; those that the
  * kernel itself connects have no file, or only later (MPTCP), and one that a server is about to accept has none.
  */
 static __always_inline __u64 get_inode(const struct sock *sk)
@@ -334,7 +334,7 @@ SYSCALLS_ENTER(connect, args)
 	call.inode = get_inode(sk);
 	call.start = bpf_ktime_get_ns();
 	call.address = args[1];
-	/* Of most calls, an attempt tells more. */
+	/* Of most calls, an attempt says more. */
 	if (bpf_map_update_elem(&calls, &tid, &call, BPF_ANY))
 		events_count_doubtful();
 	return 0;
@@ -414,7 +414,7 @@ static __always_inline void end_connect(void *ctx, const struct call *call, __s6
 
 	if (!returning_has(1, call->address) || call->inode != get_inode(sk))
 		return;
-	/* Of an attempt its own socket tells. */
+	/* Of an attempt its own socket says it. */
 	if (call->is_mptcp) {
 		if (!call->has_begun && result && is_final(result))
 			record_call(ctx, call, result);

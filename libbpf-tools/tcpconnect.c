@@ -424,7 +424,7 @@ static int compare_counts(const void *left, const void *right)
 	return a->count != b->count ? (a->count < b->count ? 1 : -1) : compare_flows(a, b);
 }
 
-/* Most frequent first; then counting begins anew. */
+/* Most frequent first; then counting begins again. */
 static int print_flows(struct env *env)
 {
 	void **flows = tally_sort(&env->flows, compare_counts), **flow;

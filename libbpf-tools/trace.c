@@ -455,7 +455,7 @@ static int list_places(void)
 
 /* ---- maps ----------------------------------------------------------------------------------- */
 
-/* 0 or negative errno, told. */
+/* 0, or negative errno after the cause has been reported. */
 static int make_map(int *fd, enum bpf_map_type type, const char *name, uint32_t key_size,
 		    uint32_t value_size, uint32_t entries)
 {
@@ -564,7 +564,7 @@ static int open_entry_maps(struct trace *trace)
 }
 
 /*
- * For kernel functions: kernels before 6.7 don't tell which returns they had no probe for, so that entries and returns are counted;
+ * For kernel functions: kernels before 6.7 don't report which returns they had no probe for, so that entries and returns are counted;
  * and programs by fentry and fexit must be kept from running within others.
  */
 static int open_kernel_maps(struct trace *trace)
@@ -690,7 +690,7 @@ static const char *probe_name(void *ctx, uint32_t probe)
 	return probe < trace->probe_count ? trace->probes[probe].spec->text : NULL;
 }
 
-/* A count of hits that are in no line, 0 without a map; one that can't be read is told. */
+/* A count of hits that are in no line, 0 without a map; one that can't be read is reported. */
 static uint64_t count_hits(int map_fd, uint32_t element, uint32_t probe)
 {
 	uint64_t count = 0;

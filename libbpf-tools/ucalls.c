@@ -32,7 +32,7 @@ struct env {
 	struct runtime_session session;
 	/* Of earlier tables. */
 	struct ucalls_count *shown, *shown_syscalls;
-	/* What would have to be different for calls to be seen, of a process that may not tell any. */
+	/* What would have to be different for calls to be seen, of a process that may not report any. */
 	const char *advice;
 	bool is_telling;
 };
@@ -566,7 +566,7 @@ static const struct argp argp = {
 	       "  ucalls -LS -- php a.php   methods and system calls of a whole run\n"
 	       "  ucalls -l none -LSm 1234  system calls of a process in any language, in ms\n\n"
 	       "Java must have been started with -XX:+ExtendedDTraceProbes, PHP with USE_ZEND_DTRACE=1 in "
-	       "its environment; Ruby tells of methods written in Ruby while a TracePoint is enabled.",
+	       "its environment; Ruby reports methods written in Ruby while a TracePoint is enabled.",
 };
 
 static const struct tool_point points[] = {

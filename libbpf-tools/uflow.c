@@ -95,7 +95,7 @@ static const char doc[] =
 	"  uflow --folded --duration 10 1234 | flamegraph.pl --countname ns > flow.svg\n"
 	"\n"
 	"Java must have been started with -XX:+ExtendedDTraceProbes, PHP with USE_ZEND_DTRACE=1 in "
-	"its environment; Ruby tells of methods written in Ruby while a TracePoint is enabled.";
+	"its environment; Ruby reports methods written in Ruby while a TracePoint is enabled.";
 
 /* ---- command line --------------------------------------------------------------------------- */
 

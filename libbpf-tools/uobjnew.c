@@ -266,7 +266,7 @@ static const struct argp argp = {
 	       "Examples:\n"
 	       "  uobjnew -C 10 1234 5      the ten most frequent classes of a process, every 5 s\n"
 	       "  uobjnew -- python3 a.py   a program from its start to its end\n\n"
-	       "Java tells of objects if it was started with -XX:+ExtendedDTraceProbes, and their bytes; others tell "
+	       "Java reports objects if it was started with -XX:+ExtendedDTraceProbes, with their bytes; others report "
 	       "no bytes.",
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * ustat: what language runtimes do, a row a process. See man/ustat.8.
+ * ustat: what language runtimes do, a row per process. See man/ustat.8.
  */
 #include <array_size.h>
 #include <bpf/bpf.h>
@@ -297,7 +297,7 @@ static ssize_t make_rows(struct env *env, const struct entry *entries, size_t co
 /* ---- printing ---- */
 
 /*
- * Why a process's count can't be told, or NULL if it can be: no route, or not switched on in the process, which *silent then is.
+ * Why a process's count isn't known, or NULL if it is: no route, or not switched on in the process, which *silent then is.
  */
 static const char *explain_cell(const struct row *row, enum ustat_field field,
 				const struct runtime_use **silent)
@@ -703,7 +703,7 @@ static const struct argp argp = {
 	.options = arguments,
 	.parser = parse_argument,
 	.args_doc = "[INTERVAL [COUNT]] [-- COMMAND [ARG...]]",
-	.doc = "Show what language runtimes do, a row a process: method calls, collections, objects made, "
+	.doc = "Show what language runtimes do, a row per process: method calls, collections, objects made, "
 	       "classes loaded, exceptions and threads, per second.\v"
 	       "Examples:\n"
 	       "  ustat                        all runtimes, every second\n"
@@ -711,7 +711,7 @@ static const struct argp argp = {
 	       "  ustat -p 1234 --gc-time 1 10 one process, time in collections, ten times\n"
 	       "  ustat -e gc,excp,thread      without method calls: hardly any overhead\n"
 	       "  ustat -- python3 app.py      a program from its start to its end\n\n"
-	       "'-' means that this runtime doesn't tell; -v says why, and by which route each number comes.",
+	       "'-' means that this runtime doesn't report it; -v says why, and by which route each number comes.",
 };
 
 static const struct tool_point points[] = {

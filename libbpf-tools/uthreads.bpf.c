@@ -18,7 +18,7 @@
 
 #define CLONE_THREAD 0x10000 /* include/uapi/linux/sched.h */
 
-/* Processes whose runtime has no place for its threads: the kernel tells. */
+/* Processes whose runtime has no place for its threads: the kernel reports them. */
 MAPS_HASH(kernel_told, __u32, __u8, 4096);
 
 static __always_inline void read_name(struct pt_regs *ctx, const struct runtime_place_spec *place,

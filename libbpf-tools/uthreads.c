@@ -150,7 +150,7 @@ static const struct argp argp = {
 	       "Examples:\n"
 	       "  uthreads -l java 1234     threads of a Java process, with their names\n"
 	       "  uthreads -- ruby app.rb   a program from its start to its end\n\n"
-	       "Type 'kernel' is a thread of a runtime that doesn't tell, as the kernel starts it: the runtime's own "
+	       "Type 'kernel' is a thread of a runtime that doesn't report them, as the kernel starts it: the runtime's own "
 	       "helpers too.",
 };
 

@@ -5,7 +5,7 @@
 #ifndef XDPCOUNT_H
 #define XDPCOUNT_H
 
-/* Whom packets came from. Each packet counts in exactly one row. */
+/* Where packets came from. Each packet counts in exactly one row. */
 enum xdpcount_kind {
 	XDPCOUNT_IPV4 = 4,
 	XDPCOUNT_IPV6 = 6,

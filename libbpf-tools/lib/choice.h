@@ -89,7 +89,7 @@ unsigned int choice_pid_count(const struct choice *choice);
 pid_t choice_pid(const struct choice *choice);
 /* May this process pass, as far as -p says? */
 bool choice_allows_pid(const struct choice *choice, pid_t pid);
-/* Is there more that decides than -p, so that user space can't tell who passes? */
+/* Is there more that decides than -p, so that user space doesn't know who passes? */
 bool choice_is_by_task(const struct choice *choice);
 
 #endif /* LIB_CHOICE_H */

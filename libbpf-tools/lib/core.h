@@ -43,7 +43,7 @@ int core_find_function(const char *name);
 /* The value of one of the names of an enumeration. Negative errno: -ENOENT; as above. */
 int core_find_enumerator(const char *enumeration, const char *name);
 
-/* What the kernel's BTF tells of a name of any kind: a structure, a typedef, a function. */
+/* What the kernel's BTF says of a name of any kind: a structure, a typedef, a function. */
 struct core_question {
 	const char *name;
 	const char *member; /* of the structure called so; NULL: the name itself is asked for */

@@ -216,7 +216,7 @@ static int filter_open_group(struct filter *filter, const char *path)
 	if (err)
 		log_error("%s: %s%s", path,
 			  err == -EOPNOTSUPP
-				  ? "not in a hierarchy of control groups that tells its tasks"
+				  ? "not in a hierarchy of control groups that can be filtered by"
 				  : strerror(-err),
 			  strchr(path, '/')
 				  ? ""

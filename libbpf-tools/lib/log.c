@@ -113,7 +113,7 @@ void log_permission(enum permission what)
 
 void log_hidden_process(int pid)
 {
-	log_error("process %d may not be looked at: what it runs can't be told", pid);
+	log_error("process %d may not be looked at: what it runs can't be seen", pid);
 	log_permission(PERMISSION_PROCESS);
 }
 

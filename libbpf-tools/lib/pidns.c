@@ -162,7 +162,7 @@ int pidns_find(struct pidns_config *config)
 	err = err ?: pidns_look_at_self(config, &found);
 	if (err == -ENOENT) {
 		log_error(
-			"process ids of this PID namespace can't be had, as the kernel tells nothing of its types "
+			"process ids of this PID namespace can't be had, as the kernel doesn't describe its types "
 			"(no " BTF_FILE_KERNEL "; docker: --pid=host)");
 		return err;
 	}

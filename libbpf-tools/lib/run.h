@@ -83,7 +83,7 @@ struct run_loop_opts {
 };
 
 /*
- * --duration counts from here. Returns the exit status; anything wrong has been told on stderr:
+ * --duration counts from here. Returns the exit status; anything wrong has been reported on stderr:
  * losses (also as the final {"lost":N} with --json), write errors, a COMMAND that a signal has killed.
  */
 int run_loop(struct run *run, const struct run_loop_opts *opts);

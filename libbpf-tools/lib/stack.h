@@ -69,7 +69,7 @@ struct stack {
 void stack_note(struct stack_names *names, const struct stack *stack);
 
 /*
- * A line a frame, as BCC prints them: 8 blanks, the address if wanted (%16x), symbol+0xoffset
+ * A line per frame, as BCC prints them: 8 blanks, the address if wanted (%16x), symbol+0xoffset
  * [module]; then a line for what is not there, or why the stack ends early. A frame without a name is [unknown], and counted:
  * stack_tell_unknown().
  */

@@ -34,7 +34,7 @@ static bool ways_find_mode(const char *text, char mode[16])
 	return at && sscanf(at, "preempt=%15[a-z]", mode) == 1;
 }
 
-/* A kernel built with CONFIG_PREEMPT_DYNAMIC tells its mode in debugfs, and at the latest there where it was set. */
+/* A kernel built with CONFIG_PREEMPT_DYNAMIC shows its mode in debugfs, and at the latest there where it was set. */
 static bool ways_read_mode(char mode[16])
 {
 	int debugfs = tracefs_open_debug();

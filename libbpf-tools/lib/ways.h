@@ -26,7 +26,7 @@ struct ways {
 	 * it probes runs until the stack is full, and the machine dies.
 	 */
 	bool guards_recursion;
-	/* The kernel preempts itself: as built, or by preempt=. Where it can't be told, it's assumed. */
+	/* The kernel preempts itself: as built, or by preempt=. Where it isn't known, it's assumed. */
 	bool preempts;
 	/* The programs of raw tracepoints can be preempted (7.0). */
 	bool preempts_raw;
@@ -37,7 +37,7 @@ struct ways {
 	 * ones, and miss what is called beyond that.
 	 */
 	bool follows_all_returns;
-	/* Links tell how many hits they missed (6.7, dd8657894c11). */
+	/* Links report how many hits they missed (6.7, dd8657894c11). */
 	bool tells_missed;
 };
 

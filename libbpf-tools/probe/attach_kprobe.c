@@ -179,7 +179,7 @@ static void attach_halves(struct kprobes *kprobes, const struct attach_function 
 	}
 }
 
-/* Where nobody else tells what return probes have missed. */
+/* Where nobody else reports what return probes have missed. */
 static bool counts_calls(const struct attachment *at)
 {
 	return at->generate->calls_fd >= 0 && at->probe->spec->kind == SPEC_RETURN &&

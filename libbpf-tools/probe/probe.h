@@ -29,7 +29,7 @@ struct probe {
 	size_t first_link, end_link; /* its own among the links of all probes */
 	uint64_t links_missed;	     /* see probe_note_missed() */
 	bool is_traced;		     /* a kernel function, by fentry or fexit */
-	bool counts_calls; /* entries and returns, where the kernel doesn't tell what it missed */
+	bool counts_calls; /* entries and returns, where the kernel doesn't report what it missed */
 	uint64_t entered, returned; /* see probe_note_missed() */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Counting instead of telling: statistics of each command, or of each key. Part of redis-cmd.bpf.c,
+ * Counting instead of reporting: statistics of each command, or of each key. Part of redis-cmd.bpf.c,
  * whose servers, calls and maps it uses.
  */
 #ifndef REDIS_COUNT_BPF_H
@@ -286,7 +286,7 @@ static __always_inline struct redis_stat *stat_of_name(struct redis_state *serve
 
 /*
  * A short cut. Reading a name and the sizes of all arguments takes longer than the rest together,
- * but the address of the server's own struct of a command tells as much as the name, and servers
+ * but the address of the server's own struct of a command says as much as the name, and servers
  * have the sum of the sizes in struct client: where, is found by looking for it. Both are checked
  * against what they spare, at first and ever so often, and not used again once they fail.
  */
@@ -311,7 +311,7 @@ static __always_inline struct redis_stat *stat_of_cmd(struct redis_state *server
 	return stat;
 }
 
-/* One that took the long way: the next time its struct tells. */
+/* One that took the long way: the next time its struct says it. */
 static __always_inline void cmd_note(struct redis_state *server, struct redis_frame *frame,
 				     struct redis_stat *stat)
 {

@@ -37,7 +37,7 @@ struct redis_places {
 };
 
 /*
- * Decode an executable, by its DWARF where the instructions don't tell: pid and path as for redis_dwarf_complete().
+ * Decode an executable, by its DWARF where the instructions don't suffice: pid and path as for redis_dwarf_complete().
  * 0, or a negative errno and the reason in why: -ENOENT, it is no such server (a function is missing);
  * -ENOTSUP: argc and argv could not be found. What is less essential may be REDIS_NO_FIELD.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * Holding back records until their row can be told. A nested record waits for the outermost
+ * Holding back records until their row is known. A nested record waits for the outermost
  * command's, a blocked one for its client's going on. Both are bounded: what waits beyond that is
  * let go early rather than lost.
  */

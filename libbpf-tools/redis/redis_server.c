@@ -69,7 +69,7 @@ static bool is_likely_server(pid_t pid)
 		return false;
 	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
 	len = readlink(link, path, sizeof(path) - 1);
-	/* A kernel thread; one that may not be looked at is told by its name alone. */
+	/* A kernel thread; one that may not be looked at is recognised by its name alone. */
 	if (len <= 0 && processes_may_look(pid))
 		return false;
 	path[len > 0 ? len : 0] = 0;

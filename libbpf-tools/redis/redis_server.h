@@ -23,7 +23,7 @@ struct redis_exe {
 	struct redis_layout layout;
 	struct redis_places places;
 	uint32_t number; /* counted from 0 */
-	bool is_server; /* false: looked at, and it isn't one, or can't be traced; the reason has been told */
+	bool is_server; /* false: looked at, and it isn't one, or can't be traced; the reason has been reported */
 };
 
 enum redis_trust { REDIS_UNPROVEN, REDIS_TRUSTED, REDIS_DISTRUSTED };

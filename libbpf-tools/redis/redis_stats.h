@@ -21,7 +21,7 @@ struct redis_stats_maps {
 	__u32 *period;
 };
 
-/* Makes all elements available. NULL: errno tells why. */
+/* Makes all elements available. NULL, and errno. */
 struct redis_stats *redis_stats_new(const struct redis_stats_maps *maps);
 void redis_stats_free(struct redis_stats *stats);
 

@@ -179,7 +179,7 @@ void runtime_session_close(struct runtime_session *session)
 {
 	if (session->unknown && *session->unknown)
 		log_warn(
-			"%llu hits in processes that had just started were left out: this kernel doesn't tell of which probe "
+			"%llu hits in processes that had just started were left out: this kernel doesn't report of which probe "
 			"(5.15 and later do); -l makes them fewer",
 			(unsigned long long)*session->unknown);
 	runtime_watch_free(session->watch);

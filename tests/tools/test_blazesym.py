@@ -269,7 +269,7 @@ def test_every_miss_has_its_reason():
     with waiting(ADD) as process:
         gap = next(start for start, _, _, _, path in mappings(process.pid) if path == "[stack]")
         for address, reason in ((0, "nothing is mapped there"),
-                                (gap, "code made at run time, and no perf map that tells its name"),
+                                (gap, "code made at run time, and no perf map with its name"),
                                 (base(process.pid, "/add"), "no symbol covers the address")):
             answer = locate(process.pid, address)
             assert (answer["name"], answer["reason"]) == (None, reason)

@@ -606,7 +606,7 @@ static void test_errors(void **state)
 		  "followed, as in *(int *)p",
 		  18 },
 		{ USER, "p:c:f(struct s *p) (p + 1)",
-		  "struct s is not known: there is no type information that tells its size", 23 },
+		  "struct s is not known: there is no type information with its size", 23 },
 		{ USER, "p:c:f(struct s *p) (*p)", "*p is a whole struct s: take one of its fields",
 		  21 },
 		{ USER, "p:c:f(int *p) (p * 2)", "'*' needs an integer, but p is of type int *",

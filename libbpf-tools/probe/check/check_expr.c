@@ -135,8 +135,7 @@ static bool element_size(struct checker *c, int pos, const struct type *pointer,
 	*size = target->kind == TYPE_VOID ? 1 : target->size;
 	if (*size)
 		return true;
-	diag_error(c->diag, pos,
-		   "%s is not known: there is no type information that tells its size",
+	diag_error(c->diag, pos, "%s is not known: there is no type information with its size",
 		   target->name);
 	return false;
 }

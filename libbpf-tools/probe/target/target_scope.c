@@ -50,7 +50,7 @@ int target_scope_resolve_line(const struct spec *spec, struct target *target, st
 	if (found == -ENODATA)
 		return diag_error(
 			diag, spec->func_pos,
-			"%s has no DWARF, which tells lines: compile it with -g, or install its debug file",
+			"%s has no DWARF, which has the lines: compile it with -g, or install its debug file",
 			target->file.display);
 	if (found < 0)
 		return found;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
 /*
- * System calls: their tracepoints tell names and types of their parameters. They are probed there, or, where the
+ * System calls: their tracepoints have names and types of their parameters. They are probed there, or, where the
  * programs of these tracepoints can be preempted, at the calls' functions.
  */
 #include <array_size.h>
