@@ -39,7 +39,8 @@ static void name_bare(char *text)
 char *bsl_demangle(const char *name, unsigned int flags)
 {
 	unsigned int without_params = BSL_DEMANGLE_NO_PARAMS | BSL_DEMANGLE_BARE;
-	int options = DMGL_ANSI | (flags & without_params ? 0 : DMGL_PARAMS);
+	int options = DMGL_ANSI | (flags & without_params ? 0 : DMGL_PARAMS) |
+		      (flags & BSL_DEMANGLE_NO_RESULT ? DMGL_RET_DROP : 0);
 	char *out;
 
 	if (name[0] != '_' || (name[1] != 'Z' && name[1] != 'R') || strlen(name) > NAME_MAX_LEN)

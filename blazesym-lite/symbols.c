@@ -224,20 +224,96 @@ struct search {
 	bool stopped;
 };
 
+/* Behind the bracket that closes the one at text[0]; NULL: none does. */
+static const char *bracket_end(const char *text)
+{
+	unsigned int depth = 0;
+
+	for (; *text; text++) {
+		if (*text == '[')
+			depth++;
+		if (*text == ']' && !--depth)
+			return text + 1;
+	}
+	return NULL;
+}
+
+/*
+ * Go's names of generic functions have the shapes of their types, main.Sum[go.shape.int_0]: main.Sum[int] means that, and main.Sum all of
+ * them.
+ */
+static bool go_match(const char *wanted, const char *name)
+{
+	static const char shape[] = "go.shape.";
+
+	while (*name) {
+		size_t digits = *name == '_' ? strspn(name + 1, "0123456789") : 0;
+
+		if (*name == '[' && *wanted != '[') {
+			name = bracket_end(name);
+			if (!name)
+				return false;
+		} else if (!strncmp(name, shape, strlen(shape)) &&
+			   strncmp(wanted, shape, strlen(shape)) != 0) {
+			name += strlen(shape);
+		} else if (digits && strchr(",]", name[1 + digits]) && *wanted != '_') {
+			name += 1 + digits;
+		} else if (*name++ != *wanted++) {
+			return false;
+		}
+	}
+	return !*wanted;
+}
+
 static bool plain_match(const char *wanted, unsigned int flags, const char *name)
 {
-	return flags & BSL_FIND_GLOB ? bsl_glob_match(wanted, name) : !strcmp(wanted, name);
+	if (flags & BSL_FIND_GLOB)
+		return bsl_glob_match(wanted, name);
+	return !strcmp(wanted, name) || (strchr(name, '[') && go_match(wanted, name));
+}
+
+/* What nobody writes: the tags of C++'s ABIs, f[abi:cxx11], and the brackets around the type of Rust's methods, <app::T>::f. */
+static void demangled_simplify(const char *wanted, char *text)
+{
+	char *tag, *end;
+
+	while (!strstr(wanted, "[abi:") && (tag = strstr(text, "[abi:")) &&
+	       (end = strchr(tag, ']')))
+		memmove(tag, end + 1, strlen(end + 1) + 1);
+	end = *text == '<' && *wanted != '<' ? strstr(text, ">::") : NULL;
+	if (!end || memchr(text + 1, '<', end - text - 1) || memchr(text, ' ', end - text))
+		return;
+	memmove(end, end + 1, strlen(end + 1) + 1);
+	memmove(text, text + 1, strlen(text + 1) + 1);
+}
+
+/* Blanks apart: f(int,char) is f(int, char). */
+static bool is_same_text(const char *a, const char *b)
+{
+	for (;; a++, b++) {
+		a += strspn(a, " ");
+		b += strspn(b, " ");
+		if (*a != *b)
+			return false;
+		if (!*a)
+			return true;
+	}
 }
 
 static bool demangled_match(const char *wanted, unsigned int flags, const char *name)
 {
-	static const unsigned int ways[] = { 0, BSL_DEMANGLE_NO_PARAMS, BSL_DEMANGLE_BARE };
-	bool match = false;
+	static const unsigned int ways[] = { BSL_DEMANGLE_NO_RESULT, BSL_DEMANGLE_NO_PARAMS,
+					     BSL_DEMANGLE_BARE };
+	bool is_glob = flags & BSL_FIND_GLOB, match = false;
 	char *text;
 
 	for (size_t i = 0; i < 3 && !match; i++) {
 		text = bsl_demangle(name, ways[i]);
-		match = text && plain_match(wanted, flags, text);
+		/* it isn't mangled, and won't be */
+		if (!text)
+			return false;
+		demangled_simplify(wanted, text);
+		match = is_glob ? bsl_glob_match(wanted, text) : is_same_text(wanted, text);
 		free(text);
 	}
 	return match;
@@ -334,7 +410,8 @@ static int search_report(struct search *search, struct entry *entry)
 static int search_table(struct search *search, const struct elf_symtab *tab)
 {
 	bool clones = search->flags & BSL_FIND_CLONES;
-	bool exact = !(search->flags & (BSL_FIND_GLOB | BSL_FIND_DEMANGLED));
+	bool exact = !(search->flags & (BSL_FIND_GLOB | BSL_FIND_DEMANGLED)) &&
+		     !bsl_elf_is_go(search->elf);
 	struct entry entry;
 	Elf64_Sym sym;
 	int err;

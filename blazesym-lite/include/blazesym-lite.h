@@ -540,6 +540,7 @@ enum {
 	BSL_DEMANGLE_BARE = 1 << 1,	 /* nor template arguments and return type: app::max
 						 * for `int app::max<int>(int, int)`, app::count
 						 * for Rust's app::count::<alloc::string::String> */
+	BSL_DEMANGLE_NO_RESULT = 1 << 2, /* nor what templates return: app::max<int>(int, int) */
 };
 
 /*

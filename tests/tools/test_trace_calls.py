@@ -2,11 +2,12 @@
 """That trace sees every call of a function once: the function itself, its clones, and where it was inlined. What it doesn't see it
 says. The programs print a line for each call that they make."""
 import re
+import subprocess
 
 import pytest
 
 from test_trace_values import HEAD, compiled, messages, watched
-from tracing import FULL, json_lines
+from tracing import FULL, PATIENCE, json_lines, need
 
 BUILDS = ["gcc -O2", "clang -O2"] + (["gcc -O1", "gcc -O3", "gcc -Os", "clang -O1", "clang -O3"] if FULL else [])
 INLINE = "#define INLINE static inline __attribute__((always_inline))\n"
@@ -225,3 +226,67 @@ def test_inlined_rust_functions(tmp_path, level):
     shown = messages(lines)
     assert len(shown) == len(right) == 2 or (unseen(notes) and len(shown) < 2)
     assert all(line.startswith("program::app::add") for line in shown)
+
+
+NAMES = HEAD + r'''
+#include <string>
+struct P { int a; };
+volatile int sink;
+NOINLINE bool operator==(const P &x, const P &y) { sink = 1; return x.a == y.a; }
+NOINLINE P &operator+=(P &x, const P &y) { sink = 3; x.a += y.a; return x; }
+NOINLINE void over(int n) { sink = n; }
+NOINLINE void over(double n) { sink = (int)n + 1; }
+namespace ns {
+NOINLINE std::string ret(int n) { sink = n; return std::string(n, 'x'); }
+template <class T, int N> struct Ring { T v[N]; NOINLINE void push(T t) { sink = 9; v[0] = t; } operator bool() const; };
+template <class T, int N> NOINLINE Ring<T, N>::operator bool() const { sink = 10; return v[0] != 0; }
+}
+namespace { NOINLINE int hidden(int n) { sink = n; return n + 1; } }
+template <class T> NOINLINE T largest(T a, T b) { sink = 4; return a > b ? a : b; }
+int main(int c, char **)
+{
+	P p{ c }, q{ c + 1 };
+	ns::Ring<int, 4> r{};
+	int s = p == q;
+	p += q;
+	over(c), over(c + 0.5);
+	s += ns::ret(c).size() + hidden(c) + largest(c, 3);
+	r.push(c);
+	s += bool(r);
+	auto l = [&](int x) NOINLINE { sink = x; return x + s; };
+	printf("right: %d\n", l(3));
+}
+'''
+
+
+def test_cxx_names_are_written_as_in_the_source(tmp_path):
+    """Without a backslash, in which blanks, parentheses and brackets are part of the name."""
+    compiled(tmp_path, NAMES, "g++ -O1", "program.cc")
+    names = ["ns::ret", "over(double)", "over(int)", "ns::Ring<int, 4>::push", "operator==", "operator+=", "largest",
+             "(anonymous namespace)::hidden", "main::{lambda(int)#1}::operator()", "ns::Ring<int, 4>::operator bool", "*lambda*"]
+    _, lines, _ = watched(tmp_path, *(f"p:./program:{name}" for name in names), options=["--json"])
+    rows, _ = json_lines("\n".join(lines))
+    assert sorted(row["spec"] for row in rows) == sorted(f"p:./program:{name}" for name in names)
+
+
+def test_go_names_are_written_as_in_the_source(tmp_path):
+    need("go")
+    (tmp_path / "program.go").write_text(r'''
+package main
+
+import "fmt"
+
+type T struct{ n int }
+
+//go:noinline
+func (t *T) Inc(by int) int { t.n += by; return t.n }
+
+//go:noinline
+func Sum[V int | float64](a, b V) V { return a + b }
+
+func main() { t := &T{1}; fmt.Println("right:", t.Inc(2), Sum(1, 2), Sum(1.5, 2.5)) }
+''')
+    subprocess.run(["go", "build", "-o", "program", "program.go"], cwd=tmp_path, check=True, timeout=20 * PATIENCE)
+    for name, calls in ("main.(*T).Inc", 1), ("main.Sum[int]", 1), ("main.Sum", 2):
+        counts, _ = counted(tmp_path, f"p:./program:{name}")
+        assert sum(counts.values()) == calls

@@ -192,6 +192,11 @@ struct spec {
 	uint64_t addr;
 	uint64_t offset; /* func+offset, in bytes */
 	bool is_pattern; /* func has wildcards */
+	const char *
+		literal; /* with is_pattern: func if it has none, as brackets are in Go's names, too. NULL: it has some */
+	const char *
+		overload; /* func with the types in parentheses behind it, if they can be those of C++; else NULL */
+	bool is_overload; /* they can be nothing else */
 	bool has_signature;
 	struct param *params;
 	unsigned int param_count;

@@ -56,10 +56,18 @@ static size_t skip_quotes(const char *text, size_t at, size_t end)
 	return at;
 }
 
+/* Is the colon that was just reached that of "p:" or of another kind, not a library's? */
+static bool is_kind(const struct target *t)
+{
+	size_t len = t->end - t->start;
+
+	return len == 0 || (len == 1 && strchr("prtu", t->text[t->start]));
+}
+
 /* A format may stand where the target should: what begins with quotes is one only if a colon follows them. */
 static void find_target_end(struct target *t)
 {
-	size_t size = strlen(t->text), behind;
+	size_t size = strlen(t->text), behind, name = 0;
 
 	while (is_blank(t->text[t->start]))
 		t->start++;
@@ -68,12 +76,20 @@ static void find_target_end(struct target *t)
 	if (t->text[t->start] == '"' && t->text[behind] != ':')
 		return;
 	for (t->end = behind; t->text[t->end]; t->end++) {
+		size_t end = name ? parse_name_skip(t->text, name, t->end) : t->end;
+
+		if (end > t->end) {
+			t->end = end - 1;
+			continue;
+		}
 		if (is_blank(t->text[t->end]) || t->text[t->end] == '(')
 			return;
 		if (t->text[t->end] == '\\' && t->text[t->end + 1])
 			t->end++;
 		else if (t->text[t->end] == ':' && t->text[t->end + 1] == '"')
 			t->end = skip_quotes(t->text, t->end + 1, size) - 1;
+		if (!name && t->text[t->end] == ':' && !is_kind(t))
+			name = t->end + 1;
 	}
 }
 
@@ -151,6 +167,24 @@ static const char *copy_pattern(struct arena *arena, const struct part *part, bo
 	return part_copy(arena, part, false);
 }
 
+/* The same of a function's name. */
+static int copy_function(struct arena *arena, const struct part *part, struct spec *spec)
+{
+	char *copy = part_copy(arena, part, true);
+	bool is_sure;
+
+	if (!copy)
+		return -ENOMEM;
+	spec->func = copy;
+	spec->is_pattern = !is_quoted(part) && parse_name_is_pattern(copy, &is_sure);
+	if (spec->is_pattern && is_sure)
+		return 0;
+	spec->literal = part_copy(arena, part, false);
+	if (!spec->is_pattern)
+		spec->func = spec->literal;
+	return spec->literal ? 0 : -ENOMEM;
+}
+
 /* "+0x10" at the end of a function. A name may hold a plus sign too: operator+, operator++. */
 static int split_offset(struct target *t, struct spec *spec, struct part *func)
 {
@@ -161,7 +195,7 @@ static int split_offset(struct target *t, struct spec *spec, struct part *func)
 	while (plus > 0 && func->text[plus - 1] != '+')
 		plus--;
 	digits = func->len - plus;
-	if (!plus || !digits)
+	if (!plus || !digits || (plus > 8 && !memcmp(func->text + plus - 9, "operator", 8)))
 		return 0;
 	if (plus == 1)
 		return diag_error(t->diag, func->pos, "there is no function before '+'");
@@ -231,8 +265,7 @@ static int parse_func(struct target *t, struct spec *spec, struct part part)
 		spec->func = "";
 		return 0;
 	}
-	spec->func = copy_pattern(t->arena, &part, &spec->is_pattern);
-	return spec->func ? 0 : -ENOMEM;
+	return copy_function(t->arena, &part, spec);
 }
 
 static int parse_lib(struct target *t, struct spec *spec, const struct part *part)
@@ -570,6 +603,36 @@ static int parse_predicate(struct parser *p, struct spec *spec)
 	return 0;
 }
 
+/* Keep the function with what is in the parentheses, which may be the types of one of several overloads. *behind: these. */
+static int note_overload(struct parser *p, struct spec *spec, size_t *behind)
+{
+	size_t open = (size_t)p->token.pos, len = strlen(spec->func);
+	char *text;
+
+	*behind = open;
+	for (unsigned int depth = 0; spec->text[*behind]; ++*behind) {
+		depth += spec->text[*behind] == '(';
+		if (spec->text[*behind] == ')' && !--depth)
+			break;
+	}
+	if (!spec->text[*behind] || spec->is_pattern || spec->has_addr || spec->file || !*spec->lib)
+		return 0;
+	++*behind;
+	text = arena_alloc(spec->arena, len + *behind - open + 1);
+	if (!text)
+		return -ENOMEM;
+	memcpy(text, spec->func, len);
+	memcpy(text + len, spec->text + open, *behind - open);
+	spec->overload = text;
+	return 0;
+}
+
+/* Types that C hasn't: std::string const&, Ring<int>. */
+static bool has_cxx_types(const char *text)
+{
+	return strpbrk(text, "&<") || strstr(text, "::");
+}
+
 /*
  * Directly behind p's and r's target a parenthesis is a signature, if it can be one, else the
  * predicate. If it can be neither, what got further says what is wrong.
@@ -578,6 +641,10 @@ static int parse_signature_or_predicate(struct parser *p, struct spec *spec)
 {
 	struct diag *diag = p->diag, as_signature = { 0 }, as_predicate = { 0 };
 	struct parser start = *p;
+	size_t behind;
+
+	if (note_overload(p, spec, &behind))
+		return -ENOMEM;
 
 	p->diag = &as_signature;
 	if (parse_signature(p, spec)) {
@@ -597,6 +664,13 @@ static int parse_signature_or_predicate(struct parser *p, struct spec *spec)
 	p->diag = diag;
 	if (!as_predicate.text[0])
 		return spec->predicate ? 0 : -ENOMEM;
+	if (spec->overload && has_cxx_types(spec->overload + strlen(spec->func))) {
+		*p = start;
+		spec->predicate = NULL;
+		spec->is_overload = true;
+		parser_start(p, spec->arena, diag, spec->text, behind);
+		return 0;
+	}
 	*diag = as_signature.column > as_predicate.column ? as_signature : as_predicate;
 	return -EINVAL;
 }

@@ -54,4 +54,9 @@ int parse_format(struct parser *p, struct spec_format *format);
 /* The bytes of the string token, unescaped; positions (may be NULL) gets where each byte is written. */
 char *parse_string(struct parser *p, size_t *len, int **positions);
 
+/* Behind the part of a function's name that begins at text[at] and may hold any character; at: there is none. start: the name's. */
+size_t parse_name_skip(const char *text, size_t start, size_t at);
+/* Has a function's name wildcards? *is_sure: not only brackets, which Go's names have, too. */
+bool parse_name_is_pattern(const char *name, bool *is_sure);
+
 #endif /* PROBE_SPEC_PARSE_PRIVATE_H */

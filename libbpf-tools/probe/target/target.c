@@ -74,8 +74,8 @@ static int resolve_file(const struct spec *spec, pid_t pid, struct target *targe
 	return 0;
 }
 
-static int find_places(const struct spec *spec, const struct target_opts *opts,
-		       struct target *target, struct diag *diag)
+static int find_places(struct spec *spec, const struct target_opts *opts, struct target *target,
+		       struct diag *diag)
 {
 	int err;
 
@@ -90,10 +90,11 @@ static int find_places(const struct spec *spec, const struct target_opts *opts,
 		return err;
 	if (spec->kind == SPEC_USDT)
 		return target_usdt_resolve(spec, opts, target, diag);
+	target_symbol_choose_name(spec, target);
 	return target_symbol_resolve(spec, opts, target, diag);
 }
 
-int target_resolve(const struct spec *spec, const struct target_opts *opts, struct target *target,
+int target_resolve(struct spec *spec, const struct target_opts *opts, struct target *target,
 		   struct diag *diag)
 {
 	int err;

@@ -43,6 +43,7 @@ struct target_tally {
 	unsigned int unseen; /* copies whose calls don't come through any place */
 	const char *why;     /* of the first of these */
 	bool is_searched;    /* copies were looked for */
+	bool is_large;	     /* they weren't: that would take too long */
 };
 
 enum target_how {
@@ -92,7 +93,7 @@ struct target {
  * or opts->types.
  * 0 or negative errno, with diag->text saying what was looked for and what is near.
  */
-int target_resolve(const struct spec *spec, const struct target_opts *opts, struct target *target,
+int target_resolve(struct spec *spec, const struct target_opts *opts, struct target *target,
 		   struct diag *diag);
 void target_close(struct target *target);
 

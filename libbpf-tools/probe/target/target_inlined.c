@@ -13,8 +13,8 @@
 #include "types/arena.h"
 #include "probe/target/target_private.h"
 
-/* Bytes of a file in which inlined copies are looked for where the spec doesn't need its DWARF otherwise. */
-#define MAX_SEARCHED (8 << 20)
+/* Bytes of a file in which inlined copies are looked for: a millisecond each MB. */
+#define MAX_SEARCHED (64 << 20)
 
 struct inlined_search {
 	const struct spec *spec;
@@ -43,6 +43,8 @@ static int add_copy(const struct bsl_dwarf_place *found, void *ctx)
 		return add_unseen(target, "they don't return");
 	if (found->unproved || found->offset == UINT64_MAX)
 		return add_unseen(target, found->unproved ?: "they are not in the file");
+	if (!found->copy && target_scope_is_bound_to_entry(spec))
+		return add_unseen(target, "no register holds an argument there");
 	copy = arena_alloc(spec->arena, sizeof(*copy));
 	place.name = arena_strndup(spec->arena, found->name, strlen(found->name));
 	if (!copy || !place.name)
@@ -61,7 +63,6 @@ static int add_copy(const struct bsl_dwarf_place *found, void *ctx)
 	return err;
 }
 
-/* All units are read for it, which takes seconds where there are very many. */
 static bool is_large(const struct target *target)
 {
 	struct stat file;
@@ -76,8 +77,11 @@ int target_inlined_add(const struct spec *spec, const struct target_opts *opts, 
 
 	if (spec->is_pattern || spec->offset || opts->no_inline)
 		return has_symbol ? 0 : -ENODATA;
-	if (has_symbol && (target_scope_is_bound_to_entry(spec) ||
-			   !target_scope_is_wanted(spec, opts) || is_large(target)))
+	if (has_symbol &&
+	    (target_scope_is_bound_to_entry(spec) || !target_scope_is_wanted(spec, opts)))
+		return 0;
+	target->tally.is_large = has_symbol && is_large(target);
+	if (target->tally.is_large)
 		return 0;
 	target_scope_load_debug(opts, target);
 	target->tally.is_searched = true;
@@ -100,6 +104,10 @@ void target_report_places(const struct spec *spec, const struct target *target)
 	const struct target_tally *tally = &target->tally;
 	char text[200] = "";
 
+	if (tally->is_large && target->dwarf)
+		log_note(
+			"'%s': %s is too large to look for inlined copies in: calls of such, if there are any, are not seen",
+			spec->text, target->file.display);
 	if (spec->is_pattern ||
 	    tally->functions + tally->clones + tally->copies + tally->unseen < 2)
 		return;

@@ -36,6 +36,8 @@ bool target_places_match(const char *pattern, const char *name);
 
 /* ---- target_symbol.c ---- */
 
+/* What could be a pattern, a signature or a predicate is the name of a function, if there is one that is called so. */
+void target_symbol_choose_name(struct spec *spec, const struct target *target);
 /* Functions and lines of target->elf, with their contexts. */
 int target_symbol_resolve(const struct spec *spec, const struct target_opts *opts,
 			  struct target *target, struct diag *diag);

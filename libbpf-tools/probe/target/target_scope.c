@@ -255,7 +255,8 @@ int target_scope_add_contexts(const struct spec *spec, const struct target_opts 
 	struct probe_context context = *plain;
 	int err;
 
-	if (!target_scope_is_wanted(spec, opts))
+	/* in copies no register is an argument */
+	if (!target_scope_is_wanted(spec, opts) && !target->tally.copies)
 		return add_plain(target, plain);
 	if (count_functions(target) > MAX_TYPED_PLACES) {
 		/* Who didn't ask for a name misses nothing. */

@@ -199,7 +199,8 @@ static unsigned int find_flags(const struct spec *spec)
 								    : BSL_FIND_CLONES;
 
 	/* Names that cannot be a linker's; others are only looked for demangled, which costs time, if there is no such symbol. */
-	return strstr(spec->func, "::") ? flags | BSL_FIND_DEMANGLED : flags;
+	return spec->is_pattern || strpbrk(spec->func, ":(<{ ") ? flags | BSL_FIND_DEMANGLED
+								: flags;
 }
 
 /* A function that is nowhere but in others, at places where it can't be probed. */
@@ -254,6 +255,33 @@ static int resolve_functions(const struct spec *spec, const struct target_opts *
 		return no_function(spec, target, search.ifuncs, found, diag);
 	target_places_drop_aliases(target);
 	return target_places_settle(spec, target, diag);
+}
+
+static int take_any(const struct bsl_symbol *sym, void *ctx)
+{
+	(void)sym;
+	(void)ctx;
+	return 1;
+}
+
+static bool has_function(const struct target *target, const char *name)
+{
+	return name &&
+	       bsl_elf_find_symbols(target->elf, name, BSL_FIND_DEMANGLED, take_any, NULL) > 0;
+}
+
+void target_symbol_choose_name(struct spec *spec, const struct target *target)
+{
+	if (spec->is_pattern && has_function(target, spec->literal)) {
+		spec->is_pattern = false;
+		spec->func = spec->literal;
+	}
+	if (!spec->overload || (!spec->is_overload && !has_function(target, spec->overload)))
+		return;
+	spec->func = spec->overload;
+	spec->has_signature = false;
+	spec->param_count = 0;
+	spec->predicate = NULL;
 }
 
 int target_symbol_resolve(const struct spec *spec, const struct target_opts *opts,
