@@ -501,15 +501,54 @@ static int near_insert(struct near *near, const char *name, unsigned int distanc
 	return 0;
 }
 
+/* Of a name with namespaces, types or packages the part that is the function's own. */
+static const char *last_part(const char *name)
+{
+	const char *part = name;
+	int depth = 0;
+
+	for (const char *at = name; *at; at++) {
+		depth += strchr("<([{", *at) != NULL;
+		depth -= strchr(">)]}", *at) != NULL;
+		if (!depth && at[0] == ':' && at[1] == ':')
+			part = at + 2;
+		if (!depth && at[0] == '.' && at != name)
+			part = at + 1;
+	}
+	return part;
+}
+
+/* Who knows only the last part of a name has made no mistake in it. */
+static unsigned int near_distance(const char *wanted, const char *name, unsigned int limit)
+{
+	const char *part = last_part(name);
+	unsigned int whole = bsl_edit_distance(wanted, name, limit),
+		     last = part == name ? whole : bsl_edit_distance(wanted, part, limit);
+
+	return last < whole ? last : whole;
+}
+
 static int near_consider(const struct bsl_symbol *sym, void *ctx)
 {
 	struct near *near = ctx;
 	unsigned int limit = near->limit, distance;
+	char *plain = bsl_demangle(sym->name, BSL_DEMANGLE_NO_PARAMS);
+	const char *name = plain ?: sym->name;
+	int err = 0;
 
 	if (near->nr == near->max && near->distances[near->nr - 1] < limit)
 		limit = near->distances[near->nr - 1];
-	distance = bsl_edit_distance(near->name, sym->name, limit);
-	return distance <= limit ? near_insert(near, sym->name, distance) : 0;
+	if (plain)
+		demangled_simplify(near->name, plain);
+	distance = near_distance(near->name, name, limit);
+	/* a clone of it */
+	if (!plain && sym->clone && (size_t)(sym->clone - name) == near->len &&
+	    !strncmp(name, near->name, near->len))
+		distance = 0;
+	if (distance <= limit)
+		err = near_insert(near, name, distance);
+	free(plain);
+	return err;
 }
 
 int bsl_elf_suggest(struct bsl_elf *elf, const char *name, unsigned int flags, char **out, size_t n)

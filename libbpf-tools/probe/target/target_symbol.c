@@ -129,7 +129,7 @@ static int add_symbol(const struct bsl_symbol *sym, void *ctx)
 }
 
 static int no_function(const struct spec *spec, struct target *target, unsigned int ifuncs,
-		       int found, struct diag *diag)
+		       int found, bool has_dwarf, struct diag *diag)
 {
 	struct suggest near = { .wanted = spec->func };
 	char *names[SUGGEST_MAX];
@@ -148,12 +148,19 @@ static int no_function(const struct spec *spec, struct target *target, unsigned 
 		return diag_error(diag, spec->func_pos, "no function of %s matches '%s'",
 				  target->file.display, spec->func);
 	count = bsl_elf_suggest(target->elf, spec->func, 0, names, SUGGEST_MAX);
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < count; i++)
 		suggest_add(&near, names[i]);
+	/* none of these is near as a whole, but by its last part */
+	for (int i = 0; i < count; i++) {
+		if (!near.count || !near.distance)
+			suggest_add_at(&near, names[i], 0);
 		free(names[i]);
 	}
-	return diag_error(diag, spec->func_pos, "%s has no function '%s'%s", target->file.display,
-			  spec->func, suggest_text(&near));
+	return diag_error(
+		diag, spec->func_pos, "%s has no function '%s'%s%s", target->file.display,
+		spec->func, suggest_text(&near),
+		has_dwarf ? ""
+			  : "; if it was inlined, only a program compiled with -g tells where");
 }
 
 static int resolve_address(const struct spec *spec, const struct target_opts *opts,
@@ -252,7 +259,7 @@ static int resolve_functions(const struct spec *spec, const struct target_opts *
 	if (!target->place_count && !target->left_out && inlined > 0)
 		return only_inlined(spec, target, diag);
 	if (!target->place_count && !target->left_out)
-		return no_function(spec, target, search.ifuncs, found, diag);
+		return no_function(spec, target, search.ifuncs, found, inlined != -ENODATA, diag);
 	target_places_drop_aliases(target);
 	return target_places_settle(spec, target, diag);
 }
