@@ -453,6 +453,14 @@ static __always_inline bool is_wanted_name(struct redis_state *server, struct re
 	return bpf_map_lookup_elem(&names, frame->command.name);
 }
 
+/* By --sample: not this one, or not the one that it is a part of. */
+static __always_inline bool is_skipped(const struct redis_frame *parent)
+{
+	if (config.sample <= 1)
+		return false;
+	return parent ? parent->is_skipped : bpf_get_prandom_u32() % config.sample;
+}
+
 static __always_inline bool is_wanted(struct redis_state *server, struct redis_frame *frame)
 {
 	if (config.db >= 0 && frame->event.db != config.db)
@@ -510,6 +518,11 @@ int enter_call(struct pt_regs *ctx)
 	frame = frame_enter(server, PT_REGS_SP(ctx), &parent);
 	if (!frame)
 		return 0;
+	frame->is_skipped = frame->is_unwanted = is_skipped(parent);
+	if (frame->is_skipped) {
+		event_begin(frame, (void *)PT_REGS_PARM1(ctx));
+		return 0;
+	}
 	describe(server, frame, (void *)PT_REGS_PARM1(ctx));
 	if (parent)
 		relate(parent, frame);
@@ -574,7 +587,7 @@ static __always_inline int on_error(struct pt_regs *ctx, struct redis_state *ser
 		return 0;
 	}
 	frame = frame_at(server, server->depth);
-	if (!frame)
+	if (!frame || is_skipped(parent))
 		return 0;
 	frame->event.start = bpf_ktime_get_ns();
 	frame->event.latency = 0;

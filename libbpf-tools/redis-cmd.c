@@ -45,7 +45,16 @@
 
 enum mode { MODE_ROWS, MODE_SLOW, MODE_RUNNING, MODE_STATS, MODE_TOP };
 
-enum { KEY_PORT = REDIS_KEY_OTHER, KEY_CLIENT, KEY_ARGS, KEY_SLOW, KEY_RUNNING, KEY_SECRETS };
+enum {
+	KEY_PORT = REDIS_KEY_OTHER,
+	KEY_CLIENT,
+	KEY_USER,
+	KEY_SAMPLE,
+	KEY_ARGS,
+	KEY_SLOW,
+	KEY_RUNNING,
+	KEY_SECRETS
+};
 
 struct env {
 	struct tool tool;
@@ -57,6 +66,7 @@ struct env {
 	uint64_t period_ns;
 	int db;
 	uint32_t rows, slow_count; /* rows 0: not said */
+	uint32_t sample;
 	bool by_size;
 	struct redis_print print;
 	/* the run's */
@@ -86,8 +96,10 @@ static const struct argp_option arguments[] = {
 	  "Only those that failed with the error CODE (a list a,b,c; any: with any)", 0 },
 	{ "min", 'm', "MICROSECONDS", 0, "Only those that took this long or longer", 0 },
 	{ "db", 'd', "DB", 0, "Only in database DB", 0 },
-	{ "client", KEY_CLIENT, "CLIENT", 0, "Only of the client with this address, number or name",
-	  0 },
+	{ "client", KEY_CLIENT, "CLIENT", 0,
+	  "Only of clients with this address (IP or IP:PORT), number or name", 0 },
+	{ "acl-user", KEY_USER, "USER", 0, "Only of clients that are this user of the ACL", 0 },
+	{ "sample", KEY_SAMPLE, "N", 0, "Look at one of N commands only, chosen at random", 0 },
 	{ "string-size", 'Z', "BYTES", 0, "Show this much of an argument (128)", 0 },
 	{ "args", KEY_ARGS, "N", 0, "Show this many arguments (32)", 0 },
 	{ "timestamp", 't', NULL, 0, "Print the time since the start, in seconds", 0 },
@@ -162,6 +174,12 @@ static error_t parse_filter(struct env *env, int key, char *arg, const struct ar
 	case KEY_CLIENT:
 		env->filter.client = arg;
 		return 0;
+	case KEY_USER:
+		env->filter.user = arg;
+		return 0;
+	case KEY_SAMPLE:
+		env->sample = options_u64(state, "--sample", arg, 1, UINT32_MAX);
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -204,10 +222,13 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
 		env->print.show_secrets = true;
 		return 0;
 	case ARGP_KEY_END:
-		if (is_counting(env) && (env->filter.keys || env->filter.client ||
-					 env->filter.errors || env->filter.min_ns))
-			argp_error(state, "-k, -x, -m and --client choose rows, and --stats, --top "
-					  "and --bigkeys-seen have none");
+		if (is_counting(env) &&
+		    (env->filter.keys || env->filter.client || env->filter.user ||
+		     env->filter.errors || env->filter.min_ns))
+			argp_error(
+				state,
+				"-k, -x, -m, --client and --acl-user choose rows, and --stats, --top "
+				"and --bigkeys-seen have none");
 		return 0;
 	default:
 		return parse_filter(env, key, arg, state);
@@ -572,6 +593,7 @@ static int print_tables(struct env *env)
 				?: env->tool.options.json ? UINT32_MAX
 							  : SCREEN_ROWS,
 		.by_size = env->by_size,
+		.sample = env->sample,
 	};
 
 	env->period_start = now;
@@ -655,6 +677,7 @@ static int open_skeleton(void *ctx, const struct bpf_object_open_opts *opts)
 	config->errors_only = env->filter.errors != NULL;
 	config->top = env->mode == MODE_TOP;
 	config->running = env->mode == MODE_RUNNING;
+	config->sample = env->sample;
 	attach_probe_features(&env->probes.features);
 	config->has_cookie = env->probes.features.cookie;
 	if (!config->has_cookie)

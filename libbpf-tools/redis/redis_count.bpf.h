@@ -517,6 +517,11 @@ int enter_counted(struct pt_regs *ctx)
 	frame = frame_enter(server, PT_REGS_SP(ctx), &parent);
 	if (!frame)
 		return 0;
+	frame->is_skipped = frame->is_unwanted = is_skipped(parent);
+	if (frame->is_skipped) {
+		event_begin(frame, (void *)PT_REGS_PARM1(ctx));
+		return 0;
+	}
 	frame->is_unwanted =
 		!count_begin(server, frame, (void *)PT_REGS_PARM1(ctx)) ||
 		!((!parent && is_short(server, frame)) || count_describe(server, frame, !parent));
@@ -602,6 +607,8 @@ static __always_inline int error_count(struct redis_state *server, void *client)
 		frame->event.argc = 0;
 	/* To a client that waits in a server before 7.0, or has sent no command. */
 	else if (!frame->event.argc)
+		return 0;
+	if (is_skipped(frame_current(server)))
 		return 0;
 	stat = is_counted(server, frame) ? stat_of_name(server, frame) : NULL;
 	if (stat)

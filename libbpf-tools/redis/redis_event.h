@@ -159,6 +159,7 @@ struct redis_config {
 	__u32 key_bytes;  /* kept of an argument that may be a key; 0: as of others */
 	__u32 last_bytes; /* room for the last item: the larger one of these */
 	__s32 db;	  /* -1: any */
+	__u32 sample;	  /* only one of so many is looked at, with all within it; 0, 1: each */
 	__u8 by_name;	  /* only commands in the map "names" */
 	__u8 by_pid;	  /* only certain servers: no others are looked for */
 	__u8 by_task;	  /* only where filter_allows_current() (bpf/filter.bpf.h) */
@@ -210,7 +211,7 @@ struct redis_frame {
 	struct redis_key_rules keys;   /* while they count */
 	__u32 level;		       /* calls around it: which one of its server's frames it is */
 	struct redis_top_key key;
-	__u8 is_unwanted, has_key, sent_child, has_real, is_again;
+	__u8 is_unwanted, has_key, sent_child, has_real, is_again, is_skipped;
 	struct redis_event event;
 };
 

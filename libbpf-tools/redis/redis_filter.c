@@ -72,6 +72,19 @@ static bool has_key(struct redis_filter *filter, const struct redis_shown *shown
 	return false;
 }
 
+/* "127.0.0.1" or "::1" of "127.0.0.1:4711" and "[::1]:4711" */
+static bool is_host(const char *address, const char *wanted)
+{
+	const char *host = address + (*address == '['), *end = strrchr(address, ':');
+	size_t len = strlen(wanted);
+
+	if (!end)
+		return false;
+	if (*address == '[')
+		end--;
+	return (size_t)(end - host) == len && !strncmp(host, wanted, len);
+}
+
 static bool is_client(const struct redis_shown *shown, const char *wanted)
 {
 	const struct redis_arg *name = &shown->command.name;
@@ -79,6 +92,7 @@ static bool is_client(const struct redis_shown *shown, const char *wanted)
 
 	snprintf(id, sizeof(id), "%llu", (unsigned long long)shown->command.event->client_id);
 	return !strcmp(wanted, id) || !strcmp(wanted, shown->client->address) ||
+	       is_host(shown->client->address, wanted) ||
 	       (name->data && name->kept == strlen(wanted) &&
 		!memcmp(name->data, wanted, name->kept));
 }
@@ -92,6 +106,8 @@ bool redis_filter_matches(struct redis_filter *filter, const struct redis_shown 
 	if (filter->keys && !has_key(filter, shown))
 		return false;
 	if (filter->client && !is_client(shown, filter->client))
+		return false;
+	if (filter->user && strcmp(filter->user, shown->client->user) != 0)
 		return false;
 	return row->run_ns + row->wait_ns >= filter->min_ns;
 }

@@ -13,7 +13,8 @@ struct redis_shown;
 struct redis_filter {
 	const char *errors; /* codes with commas between, or "any"; NULL: whatever the reply */
 	const char *keys;   /* a glob that one of the keys matches; NULL: any, or none */
-	const char *client; /* an address, number or name; NULL: any */
+	const char *client; /* an address, without its port too, number or name; NULL: any */
+	const char *user;   /* of the ACL; NULL: any */
 	uint64_t min_ns;    /* of execution and waiting together */
 	uint64_t unknown;   /* how many were left out by keys that aren't all known */
 };

@@ -35,6 +35,12 @@ static double per_second(uint64_t count, const struct redis_tables_opts *opts)
 	return opts->elapsed_ns ? count * 1e9 / opts->elapsed_ns : 0;
 }
 
+/* What a count that was sampled stands for. */
+static __u64 scaled(__u64 count, const struct redis_tables_opts *opts)
+{
+	return opts->sample > 1 ? count * opts->sample : count;
+}
+
 /* ---- statistics ----------------------------------------------------------------------------- */
 
 /* A row. */
@@ -113,13 +119,19 @@ static int print_stats(const struct redis_tables_opts *opts, const struct redis_
 		       size_t count)
 {
 	struct stat_row row = { .opts = opts, .seconds = opts->elapsed_ns / 1e9 };
+	struct redis_stat stat;
 	int err = 0;
 
 	redis_tables_begin(opts);
 	if (count)
 		row_print_header(opts->printer);
 	for (size_t i = 0; i < count && i < opts->rows && !err; i++) {
-		row.stat = &list[i];
+		stat = list[i];
+		stat.calls = scaled(stat.calls, opts);
+		stat.errors = scaled(stat.errors, opts);
+		stat.total_ns = scaled(stat.total_ns, opts);
+		stat.bytes = scaled(stat.bytes, opts);
+		row.stat = &stat;
 		err = row_print(opts->printer, &row);
 	}
 	return err ?: output_flush(opts->printer->out);
@@ -266,6 +278,7 @@ const struct row_table redis_tables_bigkeys = { .columns = top_columns,
 static int print_tops(const struct redis_tables_opts *opts, struct top_entry *entries, size_t count)
 {
 	struct top_row row = { .opts = opts, .seconds = opts->elapsed_ns / 1e9 };
+	struct redis_top top;
 	int err = 0;
 
 	redis_tables_begin(opts);
@@ -274,7 +287,11 @@ static int print_tops(const struct redis_tables_opts *opts, struct top_entry *en
 	qsort(entries, count, sizeof(*entries), opts->by_size ? by_max_bytes : by_calls);
 	for (size_t i = 0; i < count && i < opts->rows && !err; i++) {
 		row.key = &entries[i].key;
-		row.top = &entries[i].top;
+		top = entries[i].top;
+		top.calls = scaled(top.calls, opts);
+		top.total_ns = scaled(top.total_ns, opts);
+		top.bytes = scaled(top.bytes, opts);
+		row.top = &top;
 		err = row_print(opts->printer, &row);
 	}
 	return err ?: output_flush(opts->printer->out);

@@ -29,6 +29,7 @@ struct redis_tables_opts {
 	uint64_t now, elapsed_ns; /* ktime; since the last table */
 	uint32_t rows;		  /* at most */
 	bool by_size;		  /* keys by their largest command, not by calls */
+	uint32_t sample;	  /* each that was counted stands for so many; 0: for itself */
 };
 
 extern const struct row_table redis_tables_stats, redis_tables_top, redis_tables_bigkeys;

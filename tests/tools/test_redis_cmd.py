@@ -334,6 +334,9 @@ def test_filters(server, client):
     assert shown("-d", "2") == ["GET"]
     assert len(shown("--client", client.address)) == len(commands) + 1
     assert shown("--client", "nobody") == []
+    assert len(shown("--client", "127.0.0.1")) == len(commands) + 1
+    assert shown("--client", "127.0.0") == [] and shown("--acl-user", "nobody") == []
+    assert len(shown("--acl-user", "default")) == len(commands) + 1
 
 
 KEYED = [
@@ -500,6 +503,20 @@ def test_statistics_of_many_are_exact(server, client):
         expected[name] = calls + 1, size + sum(len(str(arg)) for arg in command)
     assert not lost
     assert {row["command"]: (row["calls"], row["bytes"]) for row in rows} == expected
+
+
+def test_a_sample_of_commands_stands_for_all(server, client):
+    """One of 10: of 5,000 it is 500 within 5 standard deviations; scripts are sampled with what they call."""
+    with Tool("redis-cmd", "-p", server.pid, "--json", "--stats=60", "--sample=10") as tool:
+        for _ in range(50):
+            client.raw(redis_servers.encode("GET", "k") * 100)
+            assert [client.reply() for _ in range(100)]
+        rows, _ = finish(tool)
+    calls = {row["command"]: row["calls"] for row in rows}
+    assert calls["get"] % 10 == 0 and 3900 < calls["get"] < 6100
+    rows = traced(server, client, [["EVAL", "for i=1,3 do redis.call('incr','n') end", "0"]] * 300, "--sample=5")[0]
+    names = [row["command"].lower() for row in rows]
+    assert names == ["eval", "incr", "incr", "incr"] * (len(names) // 4) and 8 < len(names) // 4 < 140
 
 
 def test_statistics_of_many_periods_add_up(server, client):

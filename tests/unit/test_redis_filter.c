@@ -14,7 +14,8 @@
 #include "redis/redis_print.h"
 #include "redis/redis_server.h"
 
-static const struct redis_client client = { .id = 7, .address = "127.0.0.1:4711" };
+static const struct redis_client client = { .id = 7, .address = "127.0.0.1:4711", .user = "alice" },
+				 over_ipv6 = { .id = 7, .address = "[::1]:4711" };
 static const struct redis_event event = { .client_id = 7, .argc = 3 };
 static const struct redis_row row = { .run_ns = 3000, .wait_ns = 2000 };
 
@@ -91,6 +92,14 @@ static void test_clients_by_address_number_and_name(void **state)
 	assert_true(matches((struct redis_filter){ .client = "7" }));
 	assert_true(matches((struct redis_filter){ .client = "me" }));
 	assert_false(matches((struct redis_filter){ .client = "m" }));
+	assert_true(matches((struct redis_filter){ .client = "127.0.0.1" }));
+	assert_false(matches((struct redis_filter){ .client = "127.0.0." }));
+	assert_true(matches((struct redis_filter){ .user = "alice" }));
+	assert_false(matches((struct redis_filter){ .user = "bob" }));
+	shown.client = &over_ipv6;
+	assert_true(matches((struct redis_filter){ .client = "::1" }));
+	assert_false(matches((struct redis_filter){ .client = "" }));
+	shown.client = &client;
 }
 
 static void test_waiting_counts_as_time(void **state)
