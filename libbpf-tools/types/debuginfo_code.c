@@ -70,7 +70,18 @@ bool debuginfo_scope_returns(const struct debuginfo_scope *scope, int reg)
 #define X86_IMPLIED 0x37 /* rax, rdx, rcx, rsi, rdi by DWARF's numbers */
 #define MAX_BLOCK 64
 
-bool debuginfo_scope_changes(const struct debuginfo_scope *scope, uint64_t registers)
+static bool stores_to(const struct bsl_insn *insn, const struct debuginfo_slot *slot)
+{
+	if (!slot->size || insn->op != BSL_OP_STORE)
+		return false;
+	/* Through another register it may be anywhere, but a copy's own variables are reached by the frame's. */
+	return insn->base == slot->reg && insn->index < 0 &&
+	       insn->disp < slot->offset + (int64_t)slot->size &&
+	       slot->offset < insn->disp + (insn->size ? insn->size : 64);
+}
+
+bool debuginfo_scope_changes(const struct debuginfo_scope *scope, uint64_t registers,
+			     const struct debuginfo_slot *slot)
 {
 	const struct bsl_elf *elf = scope->types->elf;
 	uint64_t addr = scope->addr, changed;
@@ -89,7 +100,7 @@ bool debuginfo_scope_changes(const struct debuginfo_scope *scope, uint64_t regis
 		changed = insn.writes >= 0 && insn.writes < 64 ? 1ull << insn.writes
 			  : insn.op == BSL_OP_OTHER	       ? X86_IMPLIED
 							       : 0;
-		if (changed & registers)
+		if (changed & registers || stores_to(&insn, slot))
 			return true;
 	}
 	return true;

@@ -94,8 +94,19 @@ bool debuginfo_scope_is_normal(const struct debuginfo_scope *scope);
  */
 bool debuginfo_scope_returns(const struct debuginfo_scope *scope, int reg);
 
-/* May any of the registers be changed by the scope's instruction, or by those behind it up to the first jump or call? */
-bool debuginfo_scope_changes(const struct debuginfo_scope *scope, uint64_t registers);
+/* A place in the frame, from a register's contents; of no bytes: none. */
+struct debuginfo_slot {
+	int reg;
+	int64_t offset;
+	uint64_t size;
+};
+
+/*
+ * May any of the registers or the slot be changed by the scope's instruction, or by those behind it up to the first jump or
+ * call?
+ */
+bool debuginfo_scope_changes(const struct debuginfo_scope *scope, uint64_t registers,
+			     const struct debuginfo_slot *slot);
 
 /* Was it compiled by GCC? */
 bool debuginfo_scope_is_gnu(const struct debuginfo_scope *scope);

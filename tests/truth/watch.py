@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass, field
 
 PROGRAM = "./program"
+PATIENCE = 300   # seconds
 MAX_EVENTS = 20000
 POINTER = re.compile(r'\{"pointer":\d+\}')
 
@@ -46,8 +47,11 @@ class RunError(Exception):
 
 def start(argv, folder, log):
     """Without address space randomization, so that two runs can be compared."""
-    return subprocess.run(["setarch", "-R", *argv], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          env={**os.environ, "TRUTH_LOG": str(log)}, timeout=120, check=False)
+    try:
+        return subprocess.run(["setarch", "-R", *argv], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, env={**os.environ, "TRUTH_LOG": str(log)}, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise RunError(f"{argv[0]} has not ended after {PATIENCE} s") from error
 
 
 def run_alone(folder):

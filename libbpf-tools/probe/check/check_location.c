@@ -585,13 +585,30 @@ static bool is_not_stored_yet(const struct evaluation *ev, const Dwarf_Op *ops, 
 	return false;
 }
 
+/* Where in its frame a location is. False: from where is not known. */
+static bool find_slot(const struct evaluation *ev, const Dwarf_Op *op, struct debuginfo_slot *slot)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Op *ops;
+	size_t count;
+
+	if (!debuginfo_scope_frame_base(ev->c->context->scope, &attr, &ops, &count) || count != 1 ||
+	    ops[0].atom < DW_OP_reg0 || ops[0].atom > DW_OP_reg31)
+		return false;
+	*slot = (struct debuginfo_slot){ .reg = ops[0].atom - DW_OP_reg0,
+					 .offset = (int64_t)op->number,
+					 .size = ev->variable->type->size };
+	return true;
+}
+
 /*
- * Where an inlined copy begins, what LLVM says for all of it may be true only behind instructions that were moved there: of what is in
- * memory, and of registers that are still changed before the first jump, it isn't known.
+ * Where an inlined copy begins, what LLVM says for all of it may be true only behind instructions that were moved there: of
+ * what is still changed before the first jump it isn't known.
  */
 static bool is_not_there_yet(const struct evaluation *ev, const Dwarf_Op *ops, size_t count)
 {
 	const struct debuginfo_scope *scope = ev->c->context->scope;
+	struct debuginfo_slot slot = {};
 	uint64_t registers = 0;
 
 	if (!ev->variable->is_param || !debuginfo_scope_is_inlined(scope) ||
@@ -599,14 +616,14 @@ static bool is_not_there_yet(const struct evaluation *ev, const Dwarf_Op *ops, s
 	    ev->c->spec->file)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (ops[i].atom == DW_OP_fbreg)
+		if (ops[i].atom == DW_OP_fbreg && !find_slot(ev, &ops[i], &slot))
 			return true;
 		if (ops[i].atom >= DW_OP_reg0 && ops[i].atom <= DW_OP_reg31)
 			registers |= 1ull << (ops[i].atom - DW_OP_reg0);
 		else if (ops[i].atom >= DW_OP_breg0 && ops[i].atom <= DW_OP_breg31)
 			registers |= 1ull << (ops[i].atom - DW_OP_breg0);
 	}
-	return registers && debuginfo_scope_changes(scope, registers);
+	return (registers || slot.size) && debuginfo_scope_changes(scope, registers, &slot);
 }
 
 /* ---- parameters where the function begins --------------------------------------------------- */

@@ -131,15 +131,27 @@ static int add_nested_text(struct object_place *place, uint32_t parent, struct e
 	return add_inner(place, (struct inner){ INNER_STRING, offset, parent, true }, field, 0);
 }
 
-/* The strings that a value at an address is, or begins with. */
+/* The strings that values at an address are, or have as members. */
 static int add_nested_texts(struct object_place *place, uint32_t parent, struct expr *address,
 			    const struct type *type, unsigned int count)
 {
+	uint32_t member_count;
+	const struct type_member *members = type_members(type, &member_count);
 	struct type_text text;
 	int err = 0;
 
-	for (unsigned int i = 0; i < count && !err && type_find_text(type, &text); i++)
-		err = add_nested_text(place, parent, address, i * type->size, &text);
+	for (unsigned int i = 0; i < count && !err; i++) {
+		uint32_t at = i * type->size;
+
+		if (type_find_text(type, &text)) {
+			err = add_nested_text(place, parent, address, at, &text);
+			continue;
+		}
+		for (uint32_t k = 0; k < member_count && !err; k++)
+			if (type_find_text(members[k].type, &text))
+				err = add_nested_text(place, parent, address,
+						      at + members[k].offset, &text);
+	}
 	return err;
 }
 
