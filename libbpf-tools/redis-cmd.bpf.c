@@ -189,6 +189,8 @@ static __always_inline struct redis_frame *frame_enter(struct redis_state *serve
 	/* A call whose return was not seen: the stack has been unwound below it. */
 	if (*parent &&
 	    (sp >= (*parent)->sp || (*parent)->event.tid != (__u32)pidns_current_ids())) {
+		if (!(*parent)->is_unwanted)
+			events_count_lost(0);
 		server->depth = server->too_deep = 0;
 		*parent = NULL;
 	}
