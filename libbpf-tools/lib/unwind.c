@@ -282,12 +282,8 @@ static int rows_give(struct unwind *unwind, struct known_file *file, struct unwi
 	size_t count = file->table->nr, bytes = rows_bytes(count);
 	void *mapped;
 
-	if (bytes / sizeof(*file->rows) > unwind->rows_room - unwind->rows_used) {
-		if (!unwind->refused++)
-			log_warn(
-				"no room for more unwinding tables: frame pointers are followed in some files");
-		return 0;
-	}
+	if (bytes / sizeof(*file->rows) > unwind->rows_room - unwind->rows_used)
+		return -ENOSPC;
 	mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, unwind->rows_fd,
 		      (off_t)(unwind->rows_used * sizeof(*file->rows)));
 	if (mapped == MAP_FAILED)
@@ -302,16 +298,21 @@ static int rows_give(struct unwind *unwind, struct known_file *file, struct unwi
 	return 0;
 }
 
-/* The rows and what says where they are; a file without a table has none. 0 or negative errno. */
+/*
+ * The rows and what says where they are; a file without a table has none. Without room for them the kernel isn't told of the file: its stacks
+ * are finished here. 0 or negative errno.
+ */
 static int file_give(struct unwind *unwind, const struct unwind_key *key, struct known_file *file)
 {
 	struct unwind_file where = {};
 	int err = file->table ? rows_give(unwind, file, &where) : 0;
 
-	bsl_unwind_free(file->table);
-	file->table = NULL;
+	if (err == -ENOSPC && !unwind->refused++)
+		log_info("no more room for unwinding tables: stacks are finished in user space");
 	if (err)
 		return err;
+	bsl_unwind_free(file->table);
+	file->table = NULL;
 	return bpf_map_update_elem(unwind->files_fd, key, &where, BPF_ANY) ? -errno : 0;
 }
 
@@ -453,10 +454,10 @@ static bool row_at(void *ctx, uint64_t address, const struct unwind_row **row, b
 	else if (map->kind == BSL_MAP_VDSO && unwind->vdso)
 		file = &unwind->files[unwind->vdso - 1];
 	*is_unknown = !file && map->kind != BSL_MAP_ANON;
-	if (!file || !file->rows)
+	if (!file || (!file->rows && !file->table))
 		return true;
-	table.rows = file->rows;
-	table.nr = file->count;
+	table = file->table ? *file->table
+			    : (struct bsl_unwind){ .rows = file->rows, .nr = file->count };
 	*row = (const struct unwind_row *)bsl_unwind_find(
 		&table,
 		(uint32_t)(address - map->start + (map->kind == BSL_MAP_FILE ? map->offset : 0)));
