@@ -424,6 +424,19 @@ int main() { globalf(3); globalf(4); }
     assert messages(lines) == right
 
 
+def test_references_to_characters_are_no_strings(tmp_path):
+    compiled(tmp_path, HEAD + r'''
+NOINLINE int take(signed char &a, char &b, const char *c)
+{
+    printf("right: take a=%d, b='%c', c=\"%s\"\n", a, b, c);
+    return a + b + *c;
+}
+int main() { signed char a = 5; char b = 'x'; return take(a, b, "ab") == 0; }
+''', "g++ -O0", "program.cc")
+    right, lines, _ = watched(tmp_path, "p:./program:take")
+    assert messages(lines) == right
+
+
 def test_an_inlined_copy_never_shows_the_values_of_the_function_around_it(tmp_path):
     """gcc says that the copy begins at an address which is in none of its ranges."""
     compiled(tmp_path, HEAD + r'''

@@ -34,7 +34,7 @@ static char conversion_of(const struct draft *draft, const struct type *type)
 
 	if (type_find_text(value, &text))
 		return 's';
-	if (type_is_string(type) && type->kind == TYPE_POINTER)
+	if (type_is_string(type) && type->kind == TYPE_POINTER && !type->is_reference)
 		return 's';
 	if (type->is_unknown)
 		return 'x';
