@@ -45,6 +45,7 @@ __u64 unwind_cut_count = 0;
 #define UNWIND_ROW_STEPS 24 /* 16 million rows */
 #define UNWIND_RETURNS 64
 #define UNWIND_VM_EXEC 4
+#define UNWIND_CUT_PART 256
 
 #if defined(__TARGET_ARCH_x86)
 /* struct pt_regs of asm/ptrace.h, the interface of ptrace(2). */
@@ -338,15 +339,13 @@ __noinline __u32 unwind_send_cut(struct unwind_stack *stack)
 	cut->tgid = pidns_current_ids() >> 32;
 	cut->unused = 0;
 	__builtin_memcpy(&cut->state, &stack->state, sizeof(cut->state));
-	/* the stack's end may be near */
-	cut->size = UNWIND_CUT_BYTES;
-	if (bpf_probe_read_user(cut->bytes, UNWIND_CUT_BYTES, from)) {
-		cut->size = UNWIND_CUT_BYTES / 4;
-		if (bpf_probe_read_user(cut->bytes, UNWIND_CUT_BYTES / 4, from)) {
-			cut->size = UNWIND_CUT_BYTES / 16;
-			if (bpf_probe_read_user(cut->bytes, UNWIND_CUT_BYTES / 16, from))
-				cut->size = 0;
-		}
+	/* up to the stack's end, if that is near */
+	cut->size = 0;
+	for (int i = 0; i < UNWIND_CUT_BYTES / UNWIND_CUT_PART; i++) {
+		if (bpf_probe_read_user(cut->bytes + i * UNWIND_CUT_PART, UNWIND_CUT_PART,
+					from + i * UNWIND_CUT_PART))
+			break;
+		cut->size += UNWIND_CUT_PART;
 	}
 	bpf_ringbuf_submit(cut, BPF_RB_NO_WAKEUP);
 	return number;
