@@ -382,7 +382,7 @@ check-install: ## fail if a program can't be built with the installed library
 	$(Q)sed -n '/^\.EE/q; /^\.EX/,$${/^\.EX/d; s/\\e/\\/g; s/\\-/-/g; p}' man/blazesym-lite.3 >$(BUILD)/installed/example.c
 	$(Q)cd $(BUILD)/installed && $(CC) -Wall -Wextra -Werror example.c -o example $$(PKG_CONFIG_SYSROOT_DIR=$$PWD \
 		PKG_CONFIG_PATH=$$PWD$(LIBDIR)/pkgconfig $(PKGCONF) --cflags --libs blazesym-lite) && \
-		./example | grep '^malloc at 0x'
+		LD_LIBRARY_PATH=$$PWD$(LIBDIR) ./example | grep '^malloc at 0x'
 
 vmlinux: ## make the types of kernels anew
 	$(Q)$(MAKE) -C vmlinux BUILD=$(abspath $(BUILD))

@@ -235,9 +235,13 @@ int BPF_KRETPROBE(check_ends, int result)
 	if (!event)
 		return 0;
 	event->result = result;
-	size = event->size;
-	if (size <= check_size && is_wanted(event))
-		events_send(ctx, event, size, 0);
+	if (is_wanted(event)) {
+		/* Bounded where it is used: older verifiers don't follow a comparison with a copy. */
+		size = event->size;
+		barrier_var(size);
+		if (size <= check_size)
+			events_send(ctx, event, size, 0);
+	}
 	bpf_map_delete_elem(&checks, &tid);
 	return 0;
 }
