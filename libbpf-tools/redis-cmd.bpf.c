@@ -419,6 +419,8 @@ static __always_inline void subcommand_cut(char *name)
 {
 	bool is_whole = true;
 
+	/* 5.10 takes this for a loop without end. */
+#pragma unroll
 	for (int i = 0; i < REDIS_NAME_SIZE; i++) {
 		is_whole &= name[i] != '|';
 		if (!is_whole)

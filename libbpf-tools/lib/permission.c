@@ -137,7 +137,7 @@ bool permission_lacks_helpers(const char *text, size_t size)
 	static const char *const words[] = { "cannot use helper", "unknown func" };
 	struct permission_facts facts;
 
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+	for (size_t i = 0; size && i < ARRAY_SIZE(words); i++) {
 		if (!memmem(text, size, words[i], strlen(words[i])))
 			continue;
 		permission_read(&facts);
