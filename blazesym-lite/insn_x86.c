@@ -679,7 +679,8 @@ static const char *why_harmful(const struct x86 *x86)
 
 	if (x86->encoding == XOP || (x86->encoding != LEGACY && is_mistaken(x86->opcode)))
 		return "the kernel takes this vector instruction for another one";
-	if (is_legacy(x86, 1) && x86->opcode == 0x90 && (x86->rex & 1) && x86->repeat != 0xf3)
+	/* With F3 in front, too, which AMD's processors don't take for a pause then. */
+	if (is_legacy(x86, 1) && x86->opcode == 0x90 && (x86->rex & 1))
 		return "the kernel takes this exchange of registers for a nop";
 	if (is_legacy(x86, 1) && x86->opcode == 0x9c)
 		return "single-stepping leaks into the flags that it saves";

@@ -23,7 +23,7 @@ x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="instructions of
 # What the kernel refuses, or takes and does wrongly: seen on Linux 6.18, read in arch/x86/kernel/uprobes.c.
 REFUSED = {"lock_inc", "jmp_notrack", "call_data16", "int80", "vpxor_", "vptest_", "vpminsw_", "vmovd_from",
            "vmovdqu_load", "vfmsub132_"}
-HARMFUL = {"xchg_r8": "for a nop", "xchg_r8d": "for a nop", "pushf_": "flags", "syscall_": "system call",
+HARMFUL = {"xchg_r8": "for a nop", "xchg_r8d": "for a nop", "pause_rex": "for a nop", "pushf_": "flags", "syscall_": "system call",
            "rep_movsb": "round at a time", "vpor_": "vector instruction for another one"}
 HARMFUL_VECTORS = {"vpsubsb_", "vpsubsw_", "vpshufd_", "vpslldq_", "vpcmpeqb_", "vzeroupper_", "vmovd_to",
                    "vmovdqu_store", "vcmpps_", "vpgatherdd_", "vfnmadd132_", "vporq_", "kmovw_"}
