@@ -16,7 +16,6 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import judge
-import known
 import model
 import watch
 from build import BuildError, make
@@ -101,7 +100,7 @@ def print_reasons(table, reasons, most):
 
 
 def over(table):
-    """The kinds of faults that are more frequent than is known of."""
+    """The faults that there are, by language and kind."""
     totals = defaultdict(Counter)
     for key, counts in table.items():
         totals[key.split()[0]].update(counts)
@@ -109,9 +108,8 @@ def over(table):
         for verdict in judge.FAULTS:
             of = counts["seen"] + counts["missed"] if verdict in ("missed", "double") else \
                 counts["right"] + counts["wrong"] if verdict == "wrong" else counts["same"] + counts["harmed"]
-            allowed = known.TOLERATED.get((language, verdict), 0)
-            if of and 1000 * counts[verdict] > allowed * of:
-                yield f"{language}: {counts[verdict]} {verdict} of {of}, at most {allowed} of 1000 are tolerated"
+            if counts[verdict]:
+                yield f"{language}: {counts[verdict]} {verdict} of {of}"
 
 
 def parse_options():
