@@ -70,7 +70,7 @@ static bool shows_optimisation(Dwarf_Die *parent, unsigned int *left, unsigned i
 }
 
 /* The last unit's answer is kept, functions are asked for one after the other. */
-static bool is_optimised(const struct debuginfo_scope *scope)
+bool debuginfo_scope_is_optimised(const struct debuginfo_scope *scope)
 {
 	struct debuginfo_types *types = scope->types;
 	Dwarf_Die unit = scope->unit;
@@ -126,7 +126,7 @@ bool debuginfo_scope_keeps_convention(const struct debuginfo_scope *scope)
 	    !is_same_function(&symbol))
 		return false;
 	return debuginfo_scope_is_gnu(scope) || symbol.bind != BSL_BIND_LOCAL ||
-	       !is_optimised(scope);
+	       !debuginfo_scope_is_optimised(scope);
 }
 
 /* ---- which one is it? ----------------------------------------------------------------------- */

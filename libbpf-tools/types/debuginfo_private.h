@@ -71,6 +71,5 @@ bool debuginfo_flag(Dwarf_Die *die, unsigned int attribute);
 /* DW_LANG_... of the unit that an entry is in. */
 int debuginfo_language(Dwarf_Die *die);
 bool debuginfo_language_is_c(int language);
-bool debuginfo_language_is_cxx(int language);
 
 #endif /* TYPES_DEBUGINFO_PRIVATE_H */

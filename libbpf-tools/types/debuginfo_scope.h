@@ -111,6 +111,12 @@ bool debuginfo_scope_changes(const struct debuginfo_scope *scope, uint64_t regis
 /* Was it compiled by GCC? */
 bool debuginfo_scope_is_gnu(const struct debuginfo_scope *scope);
 
+/* Is it one of C++? (DW_LANG_...) */
+bool debuginfo_language_is_cxx(int language);
+
+/* Does its unit show signs of optimisation? */
+bool debuginfo_scope_is_optimised(const struct debuginfo_scope *scope);
+
 /*
  * The expression from which the places in the function's frame are counted, at the scope's address. False: none is known. What it
  * gives lives as long as *attr.

@@ -869,6 +869,21 @@ static struct expr *go_parameter(struct evaluation *ev)
 	return check_argument(ev->c, ev->variable, &witness, ev->pos);
 }
 
+/*
+ * A class that is passed by the address of a copy, which optimised callers make only as far as they see that the function reads it
+ * (GCC's -fipa-modref, LLVM's readnone).
+ */
+static bool may_be_unmade(const struct evaluation *ev, const Dwarf_Op *ops, size_t count)
+{
+	const struct debuginfo_scope *scope = ev->c->context->scope;
+
+	return ev->variable->is_param && ev->variable->type->kind == TYPE_STRUCT &&
+	       debuginfo_language_is_cxx(scope->language) && count == 1 && !ops[0].number &&
+	       ops[0].atom >= DW_OP_breg0 && ops[0].atom <= DW_OP_breg31 &&
+	       ops[0].atom - DW_OP_breg0 != bsl_machine_get(ev->c->context->machine)->sp &&
+	       debuginfo_scope_is_optimised(scope);
+}
+
 struct expr *check_location(struct checker *c, const struct debuginfo_variable *variable, int pos)
 {
 	struct evaluation ev = { .c = c, .variable = variable, .pos = pos };
@@ -893,6 +908,8 @@ struct expr *check_location(struct checker *c, const struct debuginfo_variable *
 					       : (optimised_out(&ev), NULL);
 	if (!is_passed && location_here(&ev, &ops, &count))
 		return optimised_out(&ev), NULL;
+	if (may_be_unmade(&ev, ops, count))
+		return refuse(&ev, "its copy may lack what this function doesn't read"), NULL;
 	if (is_not_there_yet(&ev, ops, count))
 		return refuse(&ev, "it may get to its place only behind where the copy begins"),
 		       NULL;
