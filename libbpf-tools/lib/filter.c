@@ -23,22 +23,6 @@
 
 /* ---- ids and names ---- */
 
-/* The process that a thread belongs to; 0: there is no such thread, or it can't be looked at. */
-static pid_t filter_process_of(pid_t tid)
-{
-	char path[64], line[128];
-	pid_t process = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	file = fopen(path, "re");
-	while (file && !process && fgets(line, sizeof(line), file))
-		sscanf(line, "Tgid: %d", &process);
-	if (file)
-		fclose(file);
-	return process;
-}
-
 static int filter_check_process(pid_t pid)
 {
 	pid_t process;
@@ -47,7 +31,7 @@ static int filter_check_process(pid_t pid)
 		log_error("there is no process %d", pid);
 		return -ESRCH;
 	}
-	process = filter_process_of(pid);
+	process = (pid_t)processes_status(pid, "Tgid:");
 	if (!process || process == pid)
 		return 0;
 	log_error("%d is not a process but a thread of process %d: choose it with --tid", pid,

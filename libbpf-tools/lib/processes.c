@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,6 +18,25 @@
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
+
+unsigned long long processes_status(pid_t pid, const char *word)
+{
+	unsigned long long number = 0;
+	char path[64], line[256];
+	bool is_found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "re");
+	while (file && !is_found && fgets(line, sizeof(line), file)) {
+		is_found = !strncmp(line, word, strlen(word));
+		if (is_found)
+			number = strtoull(line + strlen(word), NULL, 10);
+	}
+	if (file)
+		fclose(file);
+	return number;
+}
 
 bool processes_may_look(pid_t pid)
 {

@@ -5,6 +5,7 @@
 #ifndef LIB_PROCESSES_H
 #define LIB_PROCESSES_H
 
+#include <linux/types.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -15,6 +16,9 @@
  * there. If not, nothing may be said of what it is or isn't.
  */
 bool processes_may_look(pid_t pid);
+
+/* The number behind a word of /proc/PID/status, "PPid:". 0: it has none, or can't be looked at. */
+unsigned long long processes_status(pid_t pid, const char *word);
 
 struct processes {
 	int fds[FILTER_PIDS_MAX];

@@ -7,7 +7,6 @@
 #include <array_size.h>
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include "lib/follow.h"
 #include "lib/log.h"
 #include "lib/notify.h"
+#include "lib/processes.h"
 #include "lib/timestamp.h"
 
 /* Records consumed between two looks at signals, limits, the child and the clock. */
@@ -425,21 +425,6 @@ static uint64_t run_map_memory(const char *fd)
 	return bytes;
 }
 
-/* Peak resident KiB. Not getrusage(2)'s, which begins with that of the process that forked us. */
-static uint64_t run_peak_memory(void)
-{
-	FILE *file = fopen("/proc/self/status", "re");
-	char line[256];
-	uint64_t kib = 0;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "VmHWM: %" SCNu64, &kib) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return kib;
-}
-
 static void run_tell_start(const struct run *run)
 {
 	uint64_t bytes = 0, armed_ns = timestamp_now() - run->options->start_ns;
@@ -458,8 +443,9 @@ static void run_tell_start(const struct run *run)
 	if (dir)
 		closedir(dir);
 	log_info("BPF maps take %llu KiB of kernel memory", (unsigned long long)bytes / 1024);
+	/* VmHWM, not getrusage(2)'s, which begins with that of the process that forked us. */
 	log_info("armed %.1f ms after the start, %llu KiB resident", armed_ns / 1e6,
-		 (unsigned long long)run_peak_memory());
+		 processes_status(getpid(), "VmHWM:"));
 }
 
 int run_loop(struct run *run, const struct run_loop_opts *opts)

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/processes.h"
+
 /* Parents looked at for the variable of sshd(8), which sudo(8) and daemons drop. */
 #define PARENTS_MAX 64
 
@@ -66,23 +68,6 @@ static bool lockout_of_ssh_client(const struct lockout *lockout, const char *val
 			      "the SSH client that this session came from");
 }
 
-/* The parent of a process; 0: not known. */
-static int lockout_parent(int pid)
-{
-	char path[64], line[256];
-	int parent = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "PPid: %d", &parent) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return parent;
-}
-
 static bool lockout_of_process_client(const struct lockout *lockout, int pid)
 {
 	static const char name[] = "SSH_CONNECTION=";
@@ -109,7 +94,7 @@ static bool lockout_of_clients(const struct lockout *lockout)
 	for (int i = 0; i < PARENTS_MAX && pid > 0; i++) {
 		if (lockout_of_process_client(lockout, pid))
 			return true;
-		pid = lockout_parent(pid);
+		pid = (int)processes_status(pid, "PPid:");
 	}
 	return false;
 }
